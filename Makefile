@@ -1,0 +1,36 @@
+# make sweep: the main job.   make test: the tests.   make check: lint and types.
+# The first use makes .venv; later uses start at once.
+
+SPACE ?= search_spaces/lr.yaml
+ARGS  ?=
+PYTHON ?= $(firstword $(foreach p,python3.13 python3.12 python3.11 python3,$(if $(shell $(p) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo ok),$(p))))
+VENV  := .venv
+PIP   := $(VENV)/bin/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
+
+.PHONY: sweep test check clean
+
+sweep: $(VENV)/.core
+	$(VENV)/bin/python -m sweeper run $(SPACE) $(ARGS)
+
+test: $(VENV)/.dev
+	$(VENV)/bin/python -m pytest $(ARGS)
+
+check: $(VENV)/.dev
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
+
+$(VENV)/.core: pyproject.toml constraints.txt
+	@test -n "$(PYTHON)" || { echo "sweeper needs Python 3.11 or newer on the PATH (or: make PYTHON=/path/to/python)"; exit 1; }
+	@echo "Setting up $(VENV) with $$($(PYTHON) --version): torch, Ray and friends; a few minutes, once."
+	@test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
+	@$(PIP) --editable .
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.core
+	@echo "Adding the test tools (pytest, hypothesis, transformers, mypy, ruff) to $(VENV)."
+	@$(PIP) --editable '.[dev]'
+	@touch $@
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache

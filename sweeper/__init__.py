@@ -1,0 +1,1 @@
+"""The sweep service: a YAML search space in, a ranked answer out."""
