@@ -5,16 +5,21 @@ checkpoint and the columns of a results table all take their names from `TrainCo
 This module imports no torch: a sweep's driver reads it in milliseconds.
 """
 
+import difflib
 import math
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from types import UnionType
+from typing import Any, Literal, Self, get_args, get_origin, get_type_hints
 
 from trainable.errors import ConfigError
 
 
-def setting(default: Any, help: str) -> Any:
-    """A dataclass field that carries its line of help."""
-    return field(default=default, metadata={"help": help})
+def setting(
+    default: Any, help: str, *, at_least: float | None = None, above: float | None = None
+) -> Any:
+    """A dataclass field that carries its line of help and its lower bound."""
+    return field(default=default, metadata={"help": help, "at_least": at_least, "above": above})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,35 +34,41 @@ class TrainConfig:
     val_data: str | None = setting(None, "validation tokens: a .npy file or a raw array")
     data_dtype: str | None = setting(None, "type of raw arrays (uint16, ...); None: from meta.json")
 
-    d_model: int = setting(512, "hidden dimension")
-    num_heads: int = setting(8, "number of attention heads; divides d_model")
-    d_ff: int = setting(2048, "feed-forward dimension")
-    num_layers: int = setting(6, "number of transformer layers")
-    vocab_size: int = setting(32000, "vocabulary size; above every token id in the data")
-    context_length: int = setting(1024, "maximum sequence length, tokens")
-    rope_theta: float = setting(10000.0, "RoPE base")
+    d_model: int = setting(512, "hidden dimension", at_least=1)
+    num_heads: int = setting(8, "number of attention heads; divides d_model", at_least=1)
+    d_ff: int = setting(2048, "feed-forward dimension", at_least=1)
+    num_layers: int = setting(6, "number of transformer layers", at_least=1)
+    vocab_size: int = setting(
+        32000, "vocabulary size; above every token id in the data", at_least=1
+    )
+    context_length: int = setting(1024, "maximum sequence length, tokens", at_least=1)
+    rope_theta: float = setting(10000.0, "RoPE base", above=0)
 
-    batch_size: int = setting(32, "sequences a step")
-    learning_rate: float = setting(3e-4, "peak learning rate")
-    min_learning_rate: float = setting(3e-5, "learning rate at the end of the cosine")
-    warmup_steps: int = setting(1000, "steps of linear warmup; below max_steps")
-    max_steps: int = setting(100000, "training steps")
-    grad_clip: float | None = setting(1.0, "global gradient norm is clipped to this; None: off")
-    beta1: float = setting(0.9, "AdamW's decay of the first moment")
-    beta2: float = setting(0.95, "AdamW's decay of the second moment")
-    adam_epsilon: float = setting(1e-8, "AdamW's epsilon")
-    weight_decay: float = setting(0.1, "AdamW's weight decay, on matrices only")
-    seed: int = setting(0, "seed of the initial weights and of the order of the data")
+    batch_size: int = setting(32, "sequences a step", at_least=1)
+    learning_rate: float = setting(3e-4, "peak learning rate", above=0)
+    min_learning_rate: float = setting(3e-5, "learning rate at the end of the cosine", at_least=0)
+    warmup_steps: int = setting(1000, "steps of linear warmup; below max_steps", at_least=0)
+    max_steps: int = setting(100000, "training steps", at_least=1)
+    grad_clip: float | None = setting(
+        1.0, "global gradient norm is clipped to this; None: off", above=0
+    )
+    beta1: float = setting(0.9, "AdamW's decay of the first moment, below 1", at_least=0)
+    beta2: float = setting(0.95, "AdamW's decay of the second moment, below 1", at_least=0)
+    adam_epsilon: float = setting(1e-8, "AdamW's epsilon", above=0)
+    weight_decay: float = setting(0.1, "AdamW's weight decay, on matrices only", at_least=0)
+    seed: int = setting(0, "seed of the initial weights and of the order of the data", at_least=0)
     init_from: str | None = setting(
         None, "start from these weights: a checkpoint or a Hugging Face Llama folder"
     )
 
-    log_every_steps: int = setting(10, "steps between reports of the training loss")
-    eval_every_steps: int = setting(500, "steps between evaluations")
-    eval_windows: int = setting(128, "validation windows of context_length tokens an evaluation")
-    checkpoint_every_steps: int = setting(5000, "steps between checkpoints")
+    log_every_steps: int = setting(10, "steps between reports of the training loss", at_least=1)
+    eval_every_steps: int = setting(500, "steps between evaluations", at_least=1)
+    eval_windows: int = setting(
+        128, "validation windows of context_length tokens an evaluation", at_least=1
+    )
+    checkpoint_every_steps: int = setting(5000, "steps between checkpoints", at_least=1)
     max_skipped_steps: int = setting(
-        10, "non-finite steps in a row after which the run has diverged"
+        10, "non-finite steps in a row after which the run has diverged", at_least=1
     )
 
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = setting(
@@ -66,38 +77,48 @@ class TrainConfig:
     compile: bool = setting(False, "compile the model with torch.compile")
     device: str = setting("auto", "auto, cpu, cuda, cuda:1, ...")
 
+    @classmethod
+    def from_mapping(cls, values: Mapping[str, Any]) -> Self:
+        """The config with these settings, as read from YAML, JSON or a command line.
+
+        Raises:
+            ConfigError: an unknown name, a value of the wrong type, or one that no run can have.
+        """
+        types = get_type_hints(cls)
+        for key in values:
+            if key not in types:
+                raise ConfigError(key, f"no such setting{nearest(key, types)}")
+        return cls(**{key: typed(key, value, types[key]) for key, value in values.items()})
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
     def __post_init__(self) -> None:
+        for spec in fields(self):
+            value, bounds = getattr(self, spec.name), spec.metadata
+            if not isinstance(value, int | float):
+                continue
+            if not math.isfinite(value):
+                raise ConfigError(spec.name, f"must be finite, got {value}")
+            if bounds["at_least"] is not None and value < bounds["at_least"]:
+                raise ConfigError(spec.name, f"must be at least {bounds['at_least']}, got {value}")
+            if bounds["above"] is not None and value <= bounds["above"]:
+                raise ConfigError(spec.name, f"must be above {bounds['above']}, got {value}")
+
         def require(holds: bool, key: str, problem: str) -> None:
             if not holds:
-                raise ConfigError(key, f"{problem}, got {getattr(self, key)!r}")
+                raise ConfigError(key, f"{problem}, got {getattr(self, key)}")
 
-        for key in (
-            "d_model num_heads d_ff num_layers vocab_size context_length batch_size max_steps "
-            "log_every_steps eval_every_steps eval_windows checkpoint_every_steps max_skipped_steps"
-        ).split():
-            require(getattr(self, key) >= 1, key, "must be at least 1")
-        for key in "rope_theta learning_rate adam_epsilon".split():
-            value = getattr(self, key)
-            require(math.isfinite(value) and value > 0, key, "must be above 0 and finite")
-        for key in "min_learning_rate weight_decay".split():
-            value = getattr(self, key)
-            require(math.isfinite(value) and value >= 0, key, "must be 0 or more and finite")
-        for key in "beta1 beta2".split():
-            require(0 <= getattr(self, key) < 1, key, "must be from 0 to below 1")
+        require(self.beta1 < 1, "beta1", "must be below 1")
+        require(self.beta2 < 1, "beta2", "must be below 1")
         require(
-            self.grad_clip is None or (math.isfinite(self.grad_clip) and self.grad_clip > 0),
-            "grad_clip",
-            "must be above 0 (None turns clipping off)",
-        )
-        require(
-            self.d_model % self.num_heads == 0,
-            "num_heads",
-            f"must divide d_model ({self.d_model})",
+            self.d_model % self.num_heads == 0, "num_heads", f"must divide d_model ({self.d_model})"
         )
         require(
             (self.d_model // self.num_heads) % 2 == 0,
             "num_heads",
-            f"must leave an even head size (RoPE turns pairs), d_model is {self.d_model}",
+            f"must leave an even head size, d_model / num_heads (RoPE turns pairs; "
+            f"d_model is {self.d_model})",
         )
         require(
             self.min_learning_rate <= self.learning_rate,
@@ -105,8 +126,41 @@ class TrainConfig:
             f"must not exceed learning_rate ({self.learning_rate:g})",
         )
         require(
-            0 <= self.warmup_steps < self.max_steps,
+            self.warmup_steps < self.max_steps,
             "warmup_steps",
-            f"must be from 0 to below max_steps ({self.max_steps})",
+            f"must be below max_steps ({self.max_steps})",
         )
-        require(self.seed >= 0, "seed", "must be 0 or more")
+
+
+def nearest(key: str, known: Mapping[str, Any] | list[str]) -> str:
+    """`; did you mean 'learning_rate'?` where a known name is close, else nothing."""
+    close = difflib.get_close_matches(key, list(known), n=1)
+    return f"; did you mean '{close[0]}'?" if close else ""
+
+
+def typed(key: str, value: Any, expected: Any) -> Any:
+    """`value` as the type a setting has: 600.0 is the integer 600, 1 the float 1.0, no string a
+    number.
+
+    Raises:
+        ConfigError: it is of another type.
+    """
+    options = get_args(expected) if isinstance(expected, UnionType) else (expected,)
+    for option in options:
+        if get_origin(option) is Literal:
+            if value in get_args(option):
+                return value
+        elif option is type(None) or option is bool or option is str:
+            if isinstance(value, option):
+                return value
+        elif isinstance(value, int | float) and not isinstance(value, bool):
+            if option is float or float(value).is_integer():
+                return option(value)
+    raise ConfigError(key, f"must be {' or '.join(map(described, options))}, got {value!r}")
+
+
+def described(expected: Any) -> str:
+    if get_origin(expected) is Literal:
+        return "one of " + ", ".join(get_args(expected))
+    names = {int: "a whole number", float: "a number", str: "text", bool: "true or false"}
+    return names.get(expected, "null")
