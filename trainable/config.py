@@ -153,7 +153,7 @@ def typed(key: str, value: Any, expected: Any) -> Any:
         elif option is type(None) or option is bool or option is str:
             if isinstance(value, option):
                 return value
-        elif isinstance(value, int | float) and not isinstance(value, bool):
+        elif isinstance(value, int | float) and not isinstance(value, bool):  # noqa: SIM102
             if option is float or float(value).is_integer():
                 return option(value)
     raise ConfigError(key, f"must be {' or '.join(map(described, options))}, got {value!r}")

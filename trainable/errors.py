@@ -20,3 +20,7 @@ class DataError(UserError):
 
 class CheckpointError(UserError):
     """A checkpoint that is missing, damaged, or of another model."""
+
+
+class DeviceError(UserError):
+    """A device that this machine lacks, or one too small for the run."""

@@ -1,0 +1,115 @@
+"""Checkpoints: one file that holds all a run needs to go on, whole or absent."""
+
+import pickle
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from trainable.atomic_file import write_atomically
+from trainable.config import TrainConfig
+from trainable.errors import CheckpointError, ConfigError
+
+FORMAT = 1
+PARTS = (
+    "format",
+    "config",
+    "step",
+    "model",
+    "optimizer",
+    "scaler",
+    "statistics",
+    "train_seconds",
+    "micro_batch_size",
+)
+SHAPE = ("d_model", "num_heads", "d_ff", "num_layers", "vocab_size", "rope_theta")
+
+
+def write_checkpoint(path: Path, parts: dict[str, Any]) -> None:
+    """Write `parts` to `path`, atomically.
+
+    Raises:
+        CheckpointError: the disk is full or the folder cannot be written; earlier files stay.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(path, lambda file: torch.save({"format": FORMAT, **parts}, file))
+    except (OSError, RuntimeError) as error:  # torch turns a failed write into a RuntimeError
+        reason = error.__context__ if isinstance(error.__context__, OSError) else error
+        raise CheckpointError(
+            f"{path}: not written ({reason}); earlier checkpoints are intact. "
+            "Free some space and resume from the newest"
+        ) from error
+
+
+def read_checkpoint(path: Path) -> dict[str, Any]:
+    """The parts of a checkpoint, its tensors on the CPU.
+
+    Raises:
+        CheckpointError: no such file, a truncated or damaged one, one of another program, or one
+            that holds code to run.
+    """
+    if not path.is_file():
+        raise CheckpointError(f"{path}: no such checkpoint")
+    try:
+        parts = torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        first_line = str(error).splitlines()[0]
+        raise CheckpointError(
+            f"{path}: refused: it holds more than tensors and numbers, and would run code, or is "
+            f"damaged ({first_line})"
+        ) from None
+    except (RuntimeError, OSError, EOFError, ValueError, KeyError) as error:
+        first_line = (str(error).splitlines() or [type(error).__name__])[0]
+        raise CheckpointError(f"{path}: truncated or damaged ({first_line})") from None
+    if not isinstance(parts, dict) or any(part not in parts for part in PARTS):
+        raise CheckpointError(f"{path}: not a checkpoint of this program")
+    if parts["format"] != FORMAT:
+        raise CheckpointError(f"{path}: format {parts['format']}, this program reads {FORMAT}")
+    return parts
+
+
+@dataclass(frozen=True)
+class FoundCheckpoint:
+    """The newest checkpoint that can be read, and why newer ones cannot."""
+
+    path: Path | None
+    bad: tuple[str, ...]
+
+
+def newest_good_checkpoint(newest_first: Iterable[Path]) -> FoundCheckpoint:
+    """The first of `newest_first` that reads whole; `bad` has a message for each one before it."""
+    bad = []
+    for path in newest_first:
+        try:
+            read_checkpoint(path)
+        except CheckpointError as error:
+            bad.append(str(error))
+        else:
+            return FoundCheckpoint(path, tuple(bad))
+    return FoundCheckpoint(None, tuple(bad))
+
+
+def checkpoint_config(parts: dict[str, Any], path: Path) -> TrainConfig:
+    """The config that a checkpoint was trained with."""
+    try:
+        return TrainConfig.from_mapping(parts["config"])
+    except ConfigError as error:
+        raise CheckpointError(f"{path}: its config cannot be used: {error}") from None
+
+
+def require_same_model(config: TrainConfig, saved: TrainConfig, path: Path) -> None:
+    """Refuse to put weights of one shape into a model of another.
+
+    Raises:
+        CheckpointError: a setting that shapes the model differs; it names each.
+    """
+    different = [
+        f"{name} is {getattr(saved, name)} there and {getattr(config, name)} here"
+        for name in SHAPE
+        if getattr(saved, name) != getattr(config, name)
+    ]
+    if different:
+        raise CheckpointError(f"{path}: of another model: {', '.join(different)}")

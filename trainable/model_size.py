@@ -1,0 +1,30 @@
+"""How large a model is and how much arithmetic it needs, from its config alone (no torch)."""
+
+from trainable.config import TrainConfig
+
+
+def num_params(config: TrainConfig) -> int:
+    """Parameters of the model, its two embeddings and norms included."""
+    return matrix_params(config) + config.vocab_size * config.d_model + norm_params(config)
+
+
+def matrix_params(config: TrainConfig) -> int:
+    """Parameters that multiply every token: the blocks' matrices and the output projection."""
+    attention = 4 * config.d_model**2
+    feed_forward = 3 * config.d_model * config.d_ff
+    return config.num_layers * (attention + feed_forward) + config.vocab_size * config.d_model
+
+
+def norm_params(config: TrainConfig) -> int:
+    return (2 * config.num_layers + 1) * config.d_model
+
+
+def flops_per_token(config: TrainConfig) -> int:
+    """Floating point operations of training on one token, forward and backward.
+
+    6 for each parameter that multiplies it and 12 x layers x d_model x context_length for the
+    attention scores (PaLM, appendix B, https://arxiv.org/abs/2204.02311; the causal half that a
+    kernel may leave out is counted, as is customary).
+    """
+    attention_scores = 12 * config.num_layers * config.d_model * config.context_length
+    return 6 * matrix_params(config) + attention_scores
