@@ -1,0 +1,40 @@
+"""The corpus that is on every machine: the sources of Python's standard library."""
+
+from pathlib import Path
+
+from rich.console import Console
+
+from sweeper.corpus.meta import CorpusFolder, Meta
+from sweeper.corpus.prepare import DEFAULT_TOKENIZER, DEFAULT_VAL_FRACTION, prepare
+from sweeper.corpus.staging import OutputExistsError
+from trainable.errors import DataError
+
+DEFAULT_CORPUS = "python-stdlib"
+
+
+def prepare_default(root: Path = Path("data"), *, console: Console | None = None) -> Path:
+    """The folder `root/python-stdlib`, made at the first call and taken as it is afterwards.
+
+    Two processes may call this at once: each prepares it, and the second to finish finds the
+    first's in place, which is the same, and takes that.
+
+    Raises:
+        DataError: there is such a folder, and it is something else.
+    """
+    folder = CorpusFolder(root / DEFAULT_CORPUS)
+    if not folder.meta.exists():
+        if console is not None:
+            console.print(f"Preparing the built-in corpus, once: {folder.path}", highlight=False)
+        try:
+            prepare([], folder.path, console=console)
+        except OutputExistsError:
+            if not folder.meta.exists():
+                raise
+    meta = Meta.read(folder)
+    if (meta.tokenizer, meta.val_fraction) != (DEFAULT_TOKENIZER, DEFAULT_VAL_FRACTION):
+        raise DataError(
+            f"{folder.path}: is not the built-in corpus: it was made with --tokenizer "
+            f"{meta.tokenizer} --val_fraction {meta.val_fraction:g}; rename the folder "
+            "(to use it, name it as the sweep's data)"
+        )
+    return folder.path

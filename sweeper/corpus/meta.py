@@ -1,0 +1,91 @@
+"""What a prepared folder holds: its file names, and the typed record of how it was made."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from trainable.errors import DataError
+
+TokenDtype = Literal["uint8", "uint16", "uint32"]
+
+
+@dataclass(frozen=True)
+class CorpusFolder:
+    """The files of a prepared folder; no other module spells their names."""
+
+    path: Path
+
+    @property
+    def train(self) -> Path:
+        return self.path / "train.npy"
+
+    @property
+    def val(self) -> Path:
+        return self.path / "val.npy"
+
+    @property
+    def tokenizer(self) -> Path:
+        return self.path / "tokenizer.json"
+
+    @property
+    def meta(self) -> Path:
+        return self.path / "meta.json"
+
+
+class Source(BaseModel):
+    """A file that was read, or (`files` above 1) a large folder as one."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    path: str
+    bytes: int
+    sha256: str
+    files: int = 1
+
+
+class Meta(BaseModel):
+    """meta.json: everything about a prepared folder that its arrays do not say themselves."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    format: Literal[1] = 1
+    vocab_size: int = Field(ge=1, description="every token id is below this")
+    dtype: TokenDtype
+    separator: int | None = Field(description="id of the token after each document")
+    tokenizer: str = Field(description="the --tokenizer argument")
+    bytes_per_token: float = Field(gt=0, description="UTF-8 text bytes / tokens, validation")
+    train_tokens: int = Field(ge=1)
+    val_tokens: int = Field(ge=1)
+    train_bytes: int = Field(description="UTF-8 bytes of text, separators not counted")
+    val_bytes: int
+    documents: int
+    val_documents: int
+    val_fraction: float = Field(description="the share that was asked for")
+    text_field: str
+    sha256: dict[str, str] = Field(description="file name -> hash of the file")
+    sources: list[Source]
+    skipped_files: int = Field(description="files in folders that are not UTF-8 text")
+
+    @classmethod
+    def read(cls, folder: CorpusFolder) -> Self:
+        """Raises:
+        DataError: there is no meta.json, or not one of this format.
+        """
+        try:
+            return cls.model_validate_json(folder.meta.read_bytes())
+        except OSError as error:
+            raise DataError(
+                f"{folder.meta}: cannot be read ({error.strerror}); "
+                f"make the folder with: python -m sweeper prepare … --out {folder.path}"
+            ) from error
+        except ValidationError as error:
+            first = error.errors()[0]
+            key = ".".join(map(str, first["loc"])) or "the file"
+            raise DataError(
+                f"{folder.meta}: {key}: {first['msg']}; prepare the folder again under another name"
+            ) from error
+
+    def write(self, folder: CorpusFolder) -> None:
+        folder.meta.write_text(self.model_dump_json(indent=2) + "\n", encoding="utf-8")

@@ -1,0 +1,176 @@
+"""Text to a folder of tokens: read, split, tokenize, write; all or nothing."""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from itertools import groupby
+from pathlib import Path
+
+from rich.console import Console
+
+from sweeper.corpus.documents import DocumentReader
+from sweeper.corpus.inputs import InputFile, check_inputs_exist, find_files, stdlib_files
+from sweeper.corpus.meta import CorpusFolder, Meta, Source
+from sweeper.corpus.progress import stage
+from sweeper.corpus.split import Split, split_documents
+from sweeper.corpus.staging import appearing, refuse_existing
+from sweeper.corpus.summary import print_summary
+from sweeper.corpus.token_file import TokenFile, file_sha256
+from sweeper.corpus.tokenization import (
+    ByteEncoder,
+    Bytes,
+    Encoder,
+    FromFile,
+    LibraryEncoder,
+    TrainBPE,
+    dtype_for,
+    load_tokenizer,
+    parse_tokenizer,
+    sample_documents,
+    train_bpe,
+    vocab_size,
+)
+from trainable.errors import DataError
+
+DEFAULT_TOKENIZER = "bytes"
+DEFAULT_VAL_FRACTION = 0.05
+DEFAULT_TEXT_FIELD = "text"
+MAX_LISTED_FILES = 10_000  # of one folder in meta.json; above, the folder is one entry
+
+
+def prepare(
+    inputs: Sequence[str],
+    out: Path,
+    *,
+    tokenizer: str = DEFAULT_TOKENIZER,
+    val_fraction: float = DEFAULT_VAL_FRACTION,
+    text_field: str = DEFAULT_TEXT_FIELD,
+    console: Console | None = None,
+) -> Meta:
+    """Turn text into the folder `out`, which appears complete or not at all.
+
+    Args:
+        inputs: files, folders, or `-`; none means the Python standard library's sources.
+        out: must not exist yet (or be empty): nothing is ever overwritten.
+        tokenizer: `bytes`, `bpe:VOCAB`, or the path of a tokenizer.json.
+        val_fraction: the share of documents for validation, between 0 and 1.
+        text_field: the field of a .jsonl, the column of a .parquet.
+        console: shows progress and a summary; None shows nothing.
+
+    Raises:
+        DataError: a setting, an input or an output that cannot be.
+    """
+    if not 0 < val_fraction < 1:
+        raise DataError(
+            f"--val_fraction: must be above 0 and below 1, got {val_fraction:g}; for example 0.05"
+        )
+    parse_tokenizer(tokenizer)
+    check_inputs_exist(inputs)
+    refuse_existing(out)
+    try:
+        with appearing(out) as (folder, scratch):
+            files = find_files(inputs, scratch) if inputs else stdlib_files()
+            job = _Job(files, tokenizer, val_fraction, text_field, console)
+            meta = job.write(CorpusFolder(folder))
+    except OSError as error:
+        raise DataError(f"--out: {out}: cannot be written: {error.strerror or error}") from error
+    if console is not None:
+        print_summary(console, meta, out)
+    return meta
+
+
+class _Job:
+    """One preparation: the passes over the files that its tokenizer needs."""
+
+    def __init__(
+        self,
+        files: list[InputFile],
+        tokenizer: str,
+        val_fraction: float,
+        text_field: str,
+        console: Console | None,
+    ) -> None:
+        self.files = files
+        self.tokenizer = tokenizer
+        self.val_fraction = val_fraction
+        self.text_field = text_field
+        self.console = console
+        self.num_bytes = sum(file.num_bytes for file in files)
+
+    def write(self, folder: CorpusFolder) -> Meta:
+        encoder = self.encoder()
+        size = vocab_size(encoder.tokenizer)
+        dtype = dtype_for(size)
+        with (
+            TokenFile(folder.train, encoder, dtype) as train,
+            TokenFile(folder.val, encoder, dtype) as val,
+            self.pass_over("Tokenizing") as (reader, documents),
+        ):
+            for side, document in documents:
+                (val if side is Split.val else train).add(document)
+        for written in (train, val):
+            if written.num_tokens == 0:
+                raise DataError(f"--tokenizer: {self.tokenizer}: made no tokens of the text")
+        encoder.tokenizer.save(str(folder.tokenizer))
+        meta = Meta(
+            vocab_size=size,
+            dtype=dtype,
+            separator=encoder.separator,
+            tokenizer=self.tokenizer,
+            bytes_per_token=val.num_bytes / val.num_tokens,
+            train_tokens=train.num_tokens,
+            val_tokens=val.num_tokens,
+            train_bytes=train.num_bytes,
+            val_bytes=val.num_bytes,
+            documents=train.num_documents + val.num_documents,
+            val_documents=val.num_documents,
+            val_fraction=self.val_fraction,
+            text_field=self.text_field,
+            sha256={written.path.name: file_sha256(written.path) for written in (train, val)},
+            sources=listed(reader.sources),
+            skipped_files=len(reader.skipped),
+        )
+        meta.write(folder)
+        return meta
+
+    def encoder(self) -> Encoder:
+        match parse_tokenizer(self.tokenizer):
+            case Bytes():
+                return ByteEncoder()
+            case FromFile(path):
+                return LibraryEncoder(load_tokenizer(path))
+            case TrainBPE(size):
+                with self.pass_over("Sampling text for the tokenizer") as (_, documents):
+                    sample = sample_documents(text for side, text in documents if side == "train")
+                if self.console is not None:
+                    self.console.print(f"Training a BPE of {size:,} tokens", highlight=False)
+                return LibraryEncoder(train_bpe(sample, size))
+
+    @contextmanager
+    def pass_over(
+        self, label: str
+    ) -> Iterator[tuple[DocumentReader, Iterator[tuple[Split, bytes]]]]:
+        with stage(label, self.num_bytes, self.console) as shown:
+            reader = DocumentReader(self.files, text_field=self.text_field, on_bytes=shown.advance)
+            yield reader, split_documents(reader, self.val_fraction)
+
+
+def listed(sources: list[tuple[InputFile, Source]]) -> list[Source]:
+    """The sources as meta.json lists them: a folder of very many files as one entry, whose hash is
+    that of `sha256sum`'s lines for its files."""
+    entries: list[Source] = []
+    for folder, group in groupby(sources, key=lambda pair: pair[0].folder):
+        files = [source for _, source in group]
+        if folder is None or len(files) <= MAX_LISTED_FILES:
+            entries += files
+            continue
+        lines = "".join(f"{file.sha256}  {file.path}\n" for file in files)
+        entries.append(
+            Source(
+                path=folder,
+                bytes=sum(file.bytes for file in files),
+                sha256=hashlib.sha256(lines.encode()).hexdigest(),
+                files=len(files),
+            )
+        )
+    return entries

@@ -1,0 +1,72 @@
+"""A folder that appears complete under its name, or not at all."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from uuid import uuid4
+
+from trainable.errors import DataError
+
+
+class OutputExistsError(DataError):
+    """The name of the output is taken."""
+
+    def __init__(self, out: Path) -> None:
+        super().__init__(
+            f"--out: {out}: exists already, and nothing is ever overwritten; "
+            "choose another name, or remove it first"
+        )
+
+
+def refuse_existing(out: Path) -> None:
+    """Raises:
+    OutputExistsError: `out` exists and is not an empty folder.
+    """
+    if out.is_symlink() or (out.exists() and not (out.is_dir() and not any(out.iterdir()))):
+        raise OutputExistsError(out)
+
+
+@contextmanager
+def appearing(out: Path) -> Iterator[tuple[Path, Path]]:
+    """Yield a folder that is renamed to `out` at the end, and a scratch folder that goes.
+
+    Both lie beside `out`, in a hidden folder, so that the rename stays on one disk. On any error
+    everything made here is removed again, new parent folders included.
+
+    Raises:
+        OutputExistsError: another process made `out` in the meantime.
+    """
+    new_parents = [parent for parent in out.parents if not parent.exists()]
+    work = out.parent / f".{out.name}.partial-{uuid4().hex[:8]}"
+    folder, scratch = work / "out", work / "scratch"
+    try:
+        for each in (folder, scratch):
+            each.mkdir(parents=True)
+        yield folder, scratch
+        for written in (*folder.iterdir(), folder):
+            _sync(written)
+        try:
+            folder.rename(out)
+        except OSError as error:
+            if out.exists():
+                raise OutputExistsError(out) from error
+            raise
+        _sync(out.parent)
+    except BaseException:  # Ctrl-C too
+        shutil.rmtree(work, ignore_errors=True)
+        for parent in new_parents:  # the innermost first; one that is in use by now stays
+            with suppress(OSError):
+                parent.rmdir()
+        raise
+    shutil.rmtree(work, ignore_errors=True)
+
+
+def _sync(path: Path) -> None:
+    """Bring a file's content, or a folder's entries, to the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

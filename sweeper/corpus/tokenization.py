@@ -1,0 +1,197 @@
+"""Text to token ids: bytes, a BPE trained here, or a tokenizer from a file.
+
+Whatever makes the ids, `tokenizer.json` describes it to the `tokenizers` library (and so to
+transformers) with the same ids.
+"""
+
+import heapq
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+
+from sweeper.corpus.meta import TokenDtype
+from sweeper.corpus.pieces import END_OF_TEXT
+from sweeper.corpus.split import position
+from trainable.config import nearest
+from trainable.errors import DataError
+
+SEPARATOR = END_OF_TEXT.decode()
+SMALLEST_BPE = 256 + 1  # the bytes and the separator
+BPE_SAMPLE_BYTES = 64 << 20  # of training text: more changes few merges and costs memory
+
+# End-of-text tokens of known tokenizers (GPT-2, Llama 3, DeepSeek, Llama 2 and T5, Gemma, others).
+KNOWN_SEPARATORS = (
+    SEPARATOR,
+    "<|end_of_text|>",
+    "<｜end▁of▁sentence｜>",
+    "</s>",
+    "<eos>",
+    "<|eos|>",
+    "[EOS]",
+)
+
+
+@dataclass(frozen=True)
+class Bytes:
+    """`--tokenizer bytes`"""
+
+
+@dataclass(frozen=True)
+class TrainBPE:
+    """`--tokenizer bpe:VOCAB`"""
+
+    vocab_size: int
+
+
+@dataclass(frozen=True)
+class FromFile:
+    """`--tokenizer path/to/tokenizer.json`"""
+
+    path: Path
+
+
+def parse_tokenizer(text: str) -> Bytes | TrainBPE | FromFile:
+    """Raises:
+    DataError: a text that names no tokenizer, or a vocabulary that no BPE can have.
+    """
+    if text == "bytes":
+        return Bytes()
+    if text == "bpe" or text.startswith("bpe:"):
+        size = text.removeprefix("bpe").removeprefix(":")
+        if not (size.isascii() and size.isdigit()) or int(size) < SMALLEST_BPE:
+            raise DataError(
+                f"--tokenizer: {text}: the vocabulary must be a whole number of at least "
+                f"{SMALLEST_BPE} (256 bytes and the separator); for example bpe:4096"
+            )
+        return TrainBPE(int(size))
+    path = Path(text)
+    if path.is_file():
+        return FromFile(path)
+    if path.is_dir():
+        raise DataError(
+            f"--tokenizer: {text}: is a folder; name the file: {path / 'tokenizer.json'}"
+        )
+    raise DataError(
+        f"--tokenizer: {text}: no such tokenizer or file{nearest(text, ['bytes', 'bpe'])}; "
+        "there are: bytes, bpe:VOCAB (for example bpe:4096), path/to/tokenizer.json"
+    )
+
+
+class Encoder(Protocol):
+    """Documents in, ids out, each document ended by the separator if there is one."""
+
+    @property
+    def tokenizer(self) -> Tokenizer: ...
+
+    @property
+    def separator(self) -> int | None: ...
+
+    def encode(self, documents: Sequence[bytes]) -> NDArray[np.unsignedinteger]: ...
+
+
+class ByteEncoder:
+    """The ids are the UTF-8 bytes; byte 0, which no document contains, ends each."""
+
+    separator = 0
+
+    def __init__(self) -> None:
+        self.tokenizer = byte_tokenizer()
+
+    def encode(self, documents: Sequence[bytes]) -> NDArray[np.unsignedinteger]:
+        return np.frombuffer(b"\0".join([*documents, b""]), np.uint8)
+
+
+class LibraryEncoder:
+    """The ids of a `tokenizers.Tokenizer`, without the special tokens it would add to a text."""
+
+    def __init__(self, tokenizer: Tokenizer) -> None:
+        tokenizer.no_truncation()  # settings for a model's inputs, ruinous for a corpus
+        tokenizer.no_padding()
+        self.tokenizer = tokenizer
+        ids = map(tokenizer.token_to_id, KNOWN_SEPARATORS)
+        self.separator: int | None = next((id for id in ids if id is not None), None)
+        self._dtype = dtype_for(vocab_size(tokenizer))
+
+    def encode(self, documents: Sequence[bytes]) -> NDArray[np.unsignedinteger]:
+        texts = [document.decode() for document in documents]
+        end = [] if self.separator is None else [self.separator]
+        encodings = self.tokenizer.encode_batch_fast(texts, add_special_tokens=False)
+        return np.concatenate([np.array(one.ids + end, self._dtype) for one in encodings])
+
+
+def vocab_size(tokenizer: Tokenizer) -> int:
+    """One above the largest id: an embedding of this many rows holds them all, gaps included."""
+    return max(tokenizer.get_vocab(with_added_tokens=True).values()) + 1
+
+
+def dtype_for(vocab_size: int) -> TokenDtype:
+    """The smallest type that holds every id below `vocab_size`."""
+    if vocab_size <= 1 << 8:
+        return "uint8"
+    return "uint16" if vocab_size <= 1 << 16 else "uint32"
+
+
+def byte_tokenizer() -> Tokenizer:
+    """A byte-level model of the library with no merges, whose ids are the byte values.
+
+    The library writes byte b as a printable character: itself, or for the 68 bytes that have no
+    shape of their own one from U+0100 on (GPT-2's table).
+    """
+    own = [*range(ord("!"), ord("~") + 1), *range(ord("¡"), ord("¬") + 1), *range(ord("®"), 256)]
+    vocab = {chr(byte): byte for byte in own}
+    others = sorted(set(range(256)).difference(own))
+    vocab |= {chr(256 + index): byte for index, byte in enumerate(others)}
+    tokenizer = Tokenizer(models.BPE(vocab=vocab, merges=[]))
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    return tokenizer
+
+
+def train_bpe(sample: Sequence[bytes], vocab_size: int) -> Tokenizer:
+    """A byte-level BPE (GPT-2's kind) of at most `vocab_size` tokens, the separator's id being 0.
+
+    A small sample may not hold enough pairs for all of them.
+    """
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=vocab_size,
+        special_tokens=[SEPARATOR],
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    texts = (document.decode() for document in sample)
+    tokenizer.train_from_iterator(texts, trainer, length=len(sample))
+    return tokenizer
+
+
+def sample_documents(
+    documents: Iterable[bytes], *, at_most_bytes: int = BPE_SAMPLE_BYTES
+) -> list[bytes]:
+    """An even sample: the documents first by content hash, so their order makes no difference."""
+    heap: list[tuple[float, bytes]] = []  # the last by hash on top
+    num_bytes = 0
+    for document in documents:
+        heapq.heappush(heap, (-position(document), document))
+        num_bytes += len(document)
+        while num_bytes > at_most_bytes and len(heap) > 1:
+            num_bytes -= len(heapq.heappop(heap)[1])
+    return [document for _, document in sorted(heap, reverse=True)]
+
+
+def load_tokenizer(path: Path) -> Tokenizer:
+    """Raises:
+    DataError: the file is not a tokenizer.json.
+    """
+    try:
+        return Tokenizer.from_file(str(path))
+    except Exception as error:  # the library raises nothing narrower
+        raise DataError(
+            f"--tokenizer: {path}: is not a tokenizer.json of the tokenizers library: {error}"
+        ) from error
