@@ -1,0 +1,113 @@
+"""`python -m trainable`: train a language model.
+
+Exit codes: 0 done, 1 diverged, 2 a mistake of the user's, 130 interrupted.
+"""
+
+import shlex
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from types import FrameType
+
+from trainable.command_line import parse_command_line
+from trainable.config import TrainConfig
+from trainable.console import ConsoleLog, report_line
+from trainable.errors import UserError
+from trainable.options import ProgramOptions
+from trainable.run_folder import RunFolder
+from trainable.training import Trainer
+from trainable.wandb_log import WandbLog
+
+
+class StopRequest:
+    """Set by Ctrl-C or SIGTERM; the loop sees it after the step. A second signal kills at once."""
+
+    def __init__(self) -> None:
+        self.requested = False
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, self._request)
+
+    def _request(self, number: int, frame: FrameType | None) -> None:
+        self.requested = True
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    try:
+        config, options = parse_command_line(sys.argv[1:] if arguments is None else arguments)
+        return run(config, options)
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+
+
+def run(config: TrainConfig, options: ProgramOptions) -> int:
+    """Train to the end, or to a signal; the exit code."""
+    stop = StopRequest()
+    folder = RunFolder(Path(options.output_dir))
+    trainer = Trainer(
+        config,
+        resume_from=Path(options.resume_from) if options.resume_from else None,
+        num_threads=options.num_threads,
+        micro_batch_size=options.micro_batch_size,
+    )
+    folder.begin(config, step=trainer.step if options.resume_from else 0)
+    wandb_log = None
+    if options.use_wandb:
+        wandb_log = WandbLog(folder, config, options, resumed=options.resume_from is not None)
+    exit_code = 1
+    try:
+        exit_code = _train(trainer, folder, options, wandb_log, stop)
+    finally:
+        if wandb_log is not None:
+            wandb_log.finish(exit_code)
+    return exit_code
+
+
+def _train(
+    trainer: Trainer,
+    folder: RunFolder,
+    options: ProgramOptions,
+    wandb_log: WandbLog | None,
+    stop: StopRequest,
+) -> int:
+    config = trainer.config
+    with ConsoleLog(step=trainer.step, max_steps=config.max_steps) as console:
+        console.say(
+            f"{trainer.num_params:,} parameters, {str(trainer.dtype).removeprefix('torch.')} on "
+            f"{trainer.device}, step {trainer.step} of {config.max_steps}"
+        )
+        for report in trainer.train():
+            console.step_done(trainer.step)
+            if report is not None:
+                folder.append_metrics(report)
+                console.say(report_line(report, config.max_steps))
+                if wandb_log is not None:
+                    wandb_log.log(report)
+                if report.diverged:
+                    console.say(
+                        f"diverged: {config.max_skipped_steps} steps in a row had a loss or "
+                        "gradient that is not finite; try a lower learning_rate or more warmup"
+                    )
+                    return 1
+            if trainer.step % config.checkpoint_every_steps == 0 or stop.requested:
+                trainer.save(folder.checkpoint(trainer.step))
+                if options.keep_checkpoints is not None:
+                    folder.prune_checkpoints(options.keep_checkpoints)
+            if stop.requested:
+                console.say(f"interrupted; go on with: {resume_command(folder, trainer.step)}")
+                return 130
+        trainer.save(folder.final_checkpoint)
+        console.say(f"done: {folder.final_checkpoint}")
+    return 0
+
+
+def resume_command(folder: RunFolder, step: int) -> str:
+    words = ["python", "-m", "trainable", "--resume_from", str(folder.checkpoint(step))]
+    return shlex.join([*words, "--output_dir", str(folder.root)])
+
+
+if __name__ == "__main__":
+    sys.exit(main())
