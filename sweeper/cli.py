@@ -1,0 +1,160 @@
+"""The command line: what a person types, and what they are told when it cannot be done."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from sweeper import corpus
+from sweeper.format import number, swept
+from sweeper.results import best_trial, objective
+from sweeper.run_folder import RunFolder, find_run_folder, list_run_folders
+from sweeper.running import EXIT_USER_ERROR, Options, WandbMode, resume_sweep, run_sweep
+from sweeper.screen import print_summary, trial_table
+from sweeper.spec_file import load_spec
+from sweeper.status import Status
+from sweeper.sweep import SweepState, replay
+from trainable.errors import UserError
+
+app = typer.Typer(
+    help="Which learning rate, warmup and model size should I train my language model with?",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+console = Console()
+
+Runs = Annotated[Path, typer.Option("--runs", help="Folder of the run folders.")]
+Wandb = Annotated[WandbMode, typer.Option("--wandb", help="Log every trial to Weights & Biases.")]
+Dashboard = Annotated[bool, typer.Option(help="Start the Ray dashboard.")]
+Name = Annotated[str, typer.Argument(help="A sweep's name, or its run folder.")]
+
+
+def main() -> None:
+    """Run the command line; a mistake of the user's ends in one message and exit code 2."""
+    try:
+        app()
+    except UserError as error:
+        print(error, file=sys.stderr)
+        sys.exit(EXIT_USER_ERROR)
+
+
+@app.command()
+def run(
+    file: Annotated[Path, typer.Argument(help="A search space, as search_spaces/lr.yaml.")],
+    name: Annotated[
+        str | None, typer.Option(help="Name of the sweep; refused if taken. [from the file]")
+    ] = None,
+    runs: Runs = Path("runs"),
+    wandb: Wandb = "off",
+    dashboard: Dashboard = True,
+) -> None:
+    """Run a sweep: train every trial, stop the poor ones early, name the best."""
+    options = Options(runs=runs, wandb=wandb, dashboard=dashboard)
+    raise typer.Exit(run_sweep(file, console, options, name))
+
+
+@app.command()
+def resume(
+    name: Name,
+    runs: Runs = Path("runs"),
+    wandb: Wandb = "off",
+    dashboard: Dashboard = True,
+) -> None:
+    """Go on with an interrupted sweep, each trial from its newest good checkpoint."""
+    options = Options(runs=runs, wandb=wandb, dashboard=dashboard)
+    raise typer.Exit(resume_sweep(name, console, options))
+
+
+@app.command("list")
+def list_(runs: Runs = Path("runs")) -> None:
+    """All sweeps: their state, their trials, their best."""
+    folders = list_run_folders(runs)
+    if not folders:
+        console.print(f"No sweeps in {runs}/ yet. Start one: make sweep")
+        return
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for heading in ("sweep", "state", "ended", "best", "objective"):
+        table.add_column(heading)
+    for folder in folders:
+        try:
+            state, total = _open(folder)
+        except UserError as error:
+            table.add_row(folder.name, "damaged", "", str(error).splitlines()[0], "")
+            continue
+        best = best_trial(state)
+        ended = sum(trial.status.ended for trial in state.trials.values())
+        values = "" if best is None else " ".join(f"{k}={swept(v)}" for k, v in best.values.items())
+        value = "" if best is None else number(objective(state, best))
+        table.add_row(folder.name, _state(folder, state), f"{ended}/{total}", values, value)
+    console.print(table)
+
+
+@app.command()
+def status(name: Name, runs: Runs = Path("runs")) -> None:
+    """The trials of a sweep, running or not, best first."""
+    folder = find_run_folder(runs, name)
+    state, total = _open(folder)
+    ended = sum(trial.status.ended for trial in state.trials.values())
+    console.print(f"{folder.path}/: {_state(folder, state)}, {ended}/{total} trials ended")
+    console.print(trial_table(state))
+
+
+@app.command()
+def best(name: Name, runs: Runs = Path("runs")) -> None:
+    """The winner of a sweep, and the command that trains it further."""
+    folder = find_run_folder(runs, name)
+    state, _ = _open(folder)
+    print_summary(console, state, folder)
+
+
+@app.command()
+def prepare(
+    inputs: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[FILES OR FOLDERS…]",
+            help="Text, source, .jsonl or .parquet files, folders of them, or - for standard "
+            "input. Nothing: the sources of Python's standard library.",
+        ),
+    ] = None,
+    out: Annotated[Path, typer.Option(help="The folder to make, as data/NAME.")] = ...,  # type: ignore[assignment]
+    tokenizer: Annotated[
+        str, typer.Option(help="bytes, bpe:VOCAB, or the path of a tokenizer.json.")
+    ] = corpus.DEFAULT_TOKENIZER,
+    val_fraction: Annotated[
+        float, typer.Option("--val_fraction", "--val-fraction", help="Share held out.")
+    ] = corpus.DEFAULT_VAL_FRACTION,
+    text_field: Annotated[
+        str, typer.Option("--text_field", "--text-field", help="Of .jsonl and .parquet.")
+    ] = corpus.DEFAULT_TEXT_FIELD,
+) -> None:
+    """Turn text into the tokens that a sweep trains on."""
+    corpus.prepare(
+        inputs or [],
+        out,
+        tokenizer=tokenizer,
+        val_fraction=val_fraction,
+        text_field=text_field,
+        console=console,
+    )
+
+
+def _open(folder: RunFolder) -> tuple[SweepState, int]:
+    """A sweep's state as its journal has it, and how many trials it has in all."""
+    spec, _ = load_spec(folder.spec)
+    state = replay(spec, folder)
+    if not folder.is_locked:
+        for trial in state.trials.values():
+            if trial.status is Status.RUNNING:
+                trial.status = Status.INTERRUPTED
+    return state, len(spec.suggestions())
+
+
+def _state(folder: RunFolder, state: SweepState) -> str:
+    if folder.is_locked:
+        return "running"
+    return state.outcome or "interrupted"

@@ -1,0 +1,34 @@
+"""Numbers for people: counts, durations, swept values."""
+
+from sweeper.space import Scalar
+
+
+def count(number: float | None) -> str:
+    """1234567 as `1.2M`."""
+    if number is None:
+        return "-"
+    for limit, unit in ((1e9, "B"), (1e6, "M"), (1e3, "k")):
+        if abs(number) >= limit:
+            return f"{number / limit:.1f}{unit}"
+    return f"{number:.0f}"
+
+
+def duration(seconds: float | None) -> str:
+    """3725 as `1h02m`."""
+    if seconds is None:
+        return "-"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours}h{minutes:02d}m"
+    return f"{minutes}m{rest:02d}s" if minutes else f"{rest}s"
+
+
+def number(value: float | None, digits: int = 4) -> str:
+    """A measured value with fixed decimals; `-` where there is none."""
+    return "-" if value is None else f"{value:.{digits}f}"
+
+
+def swept(value: Scalar) -> str:
+    """A swept value, short: 0.0012, 3e-05, small."""
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,70 @@
+"""The record of a sweep: an append-only file of JSON lines, on disk before anything acts on it."""
+
+import json
+import os
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from sweeper.errors import RunFolderError
+
+Event = dict[str, Any]
+
+
+class Journal:
+    """Appends events to a journal file. One writer at a time: the run folder's lock sees to it."""
+
+    def __init__(self, path: Path) -> None:
+        """Opens the file, made if missing; a torn last line (a kill while writing) is cut off."""
+        self.path = path
+        self.torn = _cut_torn_line(path)
+        self._file = path.open("a", encoding="utf-8")
+
+    def append(self, event: str, **fields: Any) -> Event:
+        """Write one event; on disk when this returns."""
+        record = {"event": event, "time": datetime.now(UTC).isoformat(), **fields}
+        self._file.write(json.dumps(record, allow_nan=False) + "\n")
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        return record
+
+    def close(self) -> None:
+        self._file.close()
+
+
+def read_journal(path: Path) -> Iterator[Event]:
+    """The events of a journal, in order. A torn last line is left out.
+
+    Raises:
+        RunFolderError: any other line that is no event; the message names it.
+    """
+    try:
+        lines = path.read_bytes().split(b"\n")
+    except FileNotFoundError:
+        raise RunFolderError(f"{path}: no such file; is this a sweep's run folder?") from None
+    for number, line in enumerate(lines[:-1], start=1):  # what follows the last newline is torn
+        try:
+            event = json.loads(line)
+            if not isinstance(event, dict) or "event" not in event:
+                raise ValueError("not an event")
+        except ValueError as error:
+            raise RunFolderError(
+                f"{path}:{number}: damaged journal line ({error}); "
+                f"restore the file from a copy, or start a new sweep"
+            ) from None
+        yield event
+
+
+def _cut_torn_line(path: Path) -> bool:
+    """Cut off what follows the last newline; says whether there was anything."""
+    if not path.exists():
+        return False
+    content = path.read_bytes()
+    whole = content.rfind(b"\n") + 1
+    if whole == len(content):
+        return False
+    with path.open("r+b") as file:
+        file.truncate(whole)
+        os.fsync(file.fileno())
+    return True

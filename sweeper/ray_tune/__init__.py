@@ -1,0 +1,1 @@
+"""The Ray boundary: the only modules of this project that import ray."""

@@ -1,0 +1,196 @@
+"""Tune's interfaces in terms of a `Sweep`: its trials, its decisions, its events."""
+
+import shutil
+import time
+from pathlib import Path
+from typing import Any
+
+from ray.tune import Callback, CheckpointConfig, PlacementGroupFactory, Stopper
+from ray.tune.experiment import Trial as TuneTrial
+from ray.tune.schedulers import TrialScheduler
+from ray.tune.search import SearchAlgorithm
+
+from sweeper.status import Decision
+from sweeper.sweep import Sweep, Trial
+from sweeper.watchers import Watcher
+
+KEPT_CHECKPOINTS = 2  # of each trial; the second in case the newest is damaged
+INTERRUPT_GRACE_SECONDS = 8.0  # for running trials to checkpoint
+
+
+class Interrupt(Stopper):  # type: ignore[misc]  # Ray is untyped
+    """A wish to end the sweep early: trials are paused, which checkpoints them, then all ends."""
+
+    def __init__(self) -> None:
+        self.requested_at: float | None = None
+        self.quiet = False  # no trial is running any more
+
+    def request(self) -> None:
+        self.requested_at = self.requested_at or time.monotonic()
+
+    @property
+    def requested(self) -> bool:
+        return self.requested_at is not None
+
+    def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
+        return False
+
+    def stop_all(self) -> bool:
+        if self.requested_at is None:
+            return False
+        return self.quiet or time.monotonic() - self.requested_at > INTERRUPT_GRACE_SECONDS
+
+
+class SweepSearch(SearchAlgorithm):  # type: ignore[misc]
+    """Hands the sweep's trials to Tune, with our ids, each from its newest checkpoint."""
+
+    def __init__(self, sweep: Sweep, trainer: str, interrupt: Interrupt) -> None:
+        self.sweep = sweep
+        self.trainer = trainer
+        self.interrupt = interrupt
+
+    @property
+    def total_samples(self) -> int:
+        return len(self.sweep.plan.trials)
+
+    def add_configurations(self, experiments: Any) -> None:
+        (self.experiment,) = experiments
+
+    def is_finished(self) -> bool:
+        return self._finished or self.sweep.all_handed_out
+
+    def next_trial(self) -> TuneTrial | None:
+        if self.interrupt.requested:
+            return None
+        trial = self.sweep.next_trial()
+        return None if trial is None else self._tune_trial(trial)
+
+    def _tune_trial(self, trial: Trial) -> TuneTrial:
+        resources = self.sweep.plan.spec.resources
+        checkpoints = self.sweep.folder.checkpoint_folders(trial.trial_id)
+        bundle = {"CPU": resources.cpu} | ({"GPU": resources.gpu} if resources.gpu else {})
+        tune_trial = TuneTrial(
+            self.experiment.run_identifier,
+            trial_id=trial.trial_id,
+            config={
+                "train": trial.config.to_dict(),
+                "num_threads": max(1, int(resources.cpu)),
+                "trainer": self.trainer,
+            },
+            storage=self.experiment.storage,
+            evaluated_params=trial.values,
+            placement_group_factory=PlacementGroupFactory([bundle]),
+            checkpoint_config=CheckpointConfig(),
+            restore_path=str(checkpoints[0]) if checkpoints else None,
+            trial_name_creator=lambda tune_trial: tune_trial.trial_id,
+            trial_dirname_creator=lambda tune_trial: tune_trial.trial_id,
+            max_failures=self.sweep.plan.spec.max_retries,
+        )
+        if checkpoints:  # Tune would begin at 0 again, and write over what is there
+            tune_trial.storage.current_checkpoint_index = int(checkpoints[0].name.split("_")[1])
+        return tune_trial
+
+
+class SweepScheduler(TrialScheduler):  # type: ignore[misc]
+    """Asks the sweep for each decision, and pauses what runs when the user interrupts."""
+
+    def __init__(self, sweep: Sweep, watchers: list[Watcher], interrupt: Interrupt) -> None:
+        super().__init__()
+        self.sweep = sweep
+        self.watchers = watchers
+        self.interrupt = interrupt
+        self._pausing: set[str] = set()
+
+    def on_trial_result(self, controller: Any, tune_trial: TuneTrial, result: Any) -> str:
+        trial = self.sweep.trials[tune_trial.trial_id]
+        decision = Decision.CONTINUE
+        for metrics in result["reports"]:
+            trial.progress = metrics
+            if metrics["val_loss"] is not None or metrics["diverged"]:
+                decision = self.sweep.report(trial.trial_id, metrics)
+        for watcher in self.watchers:
+            watcher.reported(trial, result["reports"])
+        ends = decision is Decision.STOP or result["finished"]
+        return str(TrialScheduler.STOP if ends else TrialScheduler.CONTINUE)
+
+    def on_trial_complete(self, controller: Any, tune_trial: TuneTrial, result: Any) -> None:
+        # Tune calls this for a trial that ends by our STOP, after its checkpoint is on storage.
+        self.sweep.end(tune_trial.trial_id)
+
+    def choose_trial_to_run(self, controller: Any) -> TuneTrial | None:
+        live = controller.get_live_trials()
+        if not self.interrupt.requested:
+            return next((t for t in live if t.status == TuneTrial.PENDING), None)
+        running = [t for t in live if t.status == TuneTrial.RUNNING]
+        self.interrupt.quiet = not running
+        for tune_trial in running:
+            if tune_trial.trial_id not in self._pausing:
+                self._pausing.add(tune_trial.trial_id)
+                controller.pause_trial(tune_trial)
+        return None
+
+    def on_trial_add(self, controller: Any, trial: TuneTrial) -> None: ...
+
+    def on_trial_remove(self, controller: Any, trial: TuneTrial) -> None: ...
+
+    def on_trial_error(self, controller: Any, trial: TuneTrial) -> None: ...
+
+    def debug_string(self) -> str:
+        return "sweeper"
+
+
+class SweepCallback(Callback):  # type: ignore[misc]
+    """Journals what Tune tells only to callbacks, and keeps the watchers up to date."""
+
+    def __init__(self, sweep: Sweep, watchers: list[Watcher]) -> None:
+        self.sweep = sweep
+        self.watchers = watchers
+
+    def on_trial_start(
+        self, iteration: int, trials: list[TuneTrial], trial: TuneTrial, **info: Any
+    ) -> None:
+        self.sweep.start(trial.trial_id)
+        for watcher in self.watchers:
+            watcher.started(self.sweep.trials[trial.trial_id])
+
+    def on_checkpoint(
+        self,
+        iteration: int,
+        trials: list[TuneTrial],
+        trial: TuneTrial,
+        checkpoint: Any,
+        **info: Any,
+    ) -> None:
+        self.sweep.checkpointed(trial.trial_id, Path(checkpoint.path).name)
+        for old in self.sweep.folder.checkpoint_folders(trial.trial_id)[KEPT_CHECKPOINTS:]:
+            shutil.rmtree(old, ignore_errors=True)
+
+    def on_trial_recover(
+        self, iteration: int, trials: list[TuneTrial], trial: TuneTrial, **info: Any
+    ) -> None:
+        self.sweep.attempt_failed(trial.trial_id, _error_of(trial))
+
+    def on_trial_error(
+        self, iteration: int, trials: list[TuneTrial], trial: TuneTrial, **info: Any
+    ) -> None:
+        self.sweep.end(trial.trial_id, error=_error_of(trial))
+        self._tell_end(trial)
+
+    def on_trial_complete(
+        self, iteration: int, trials: list[TuneTrial], trial: TuneTrial, **info: Any
+    ) -> None:
+        self._tell_end(trial)
+
+    def on_step_end(self, iteration: int, trials: list[TuneTrial], **info: Any) -> None:
+        for watcher in self.watchers:
+            watcher.refresh(self.sweep)
+
+    def _tell_end(self, trial: TuneTrial) -> None:
+        for watcher in self.watchers:
+            watcher.ended(self.sweep.trials[trial.trial_id])
+
+
+def _error_of(tune_trial: TuneTrial) -> str:
+    """What the last failed attempt said, with the traceback of the worker."""
+    attempts = Path(tune_trial.error_file).read_text(errors="replace").split("Failure # ")
+    return attempts[-1].split("\n", 1)[-1].strip()

@@ -1,0 +1,148 @@
+"""A sweep on a Ray cluster: start or join it, check what it has, run Tune over it to the end."""
+
+import logging
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+# Read by Ray when it is imported. Our journal is the record: Tune's snapshots, loggers and signal
+# handling would only cost time, and nothing ever reads them.
+os.environ.update(
+    {
+        "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
+        "TUNE_DISABLE_SIGINT_HANDLER": "1",
+        "TUNE_DISABLE_STRICT_METRIC_CHECKING": "1",
+        "TUNE_GLOBAL_CHECKPOINT_S": str(10**9),
+        "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",
+        "RAY_AIR_NEW_OUTPUT": "0",
+        "RAY_CHDIR_TO_TRIAL_DIR": "0",
+    }
+)
+os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+
+import ray
+from ray import tune
+
+from sweeper.errors import ResourceError
+from sweeper.ray_tune.adapters import Interrupt, SweepCallback, SweepScheduler, SweepSearch
+from sweeper.ray_tune.trial_actor import TrialActor
+from sweeper.spec import Resources
+from sweeper.sweep import Sweep
+from sweeper.watchers import Watcher
+
+TRAINER = "trainable.training:Trainer"
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """What a sweep needs to know of the Ray cluster it runs on."""
+
+    cpus: float
+    gpus: float
+    dashboard_url: str | None
+
+    def slots(self, resources: Resources) -> int:
+        """How many trials fit at once.
+
+        Raises:
+            ResourceError: not even one.
+        """
+        for name, wanted, there in (
+            ("cpu", resources.cpu, self.cpus),
+            ("gpu", resources.gpu, self.gpus),
+        ):
+            if wanted > there:
+                raise ResourceError(
+                    f"resources.{name}: a trial asks for {wanted:g}, but there are {there:g}; "
+                    f"ask for at most {there:g}"
+                )
+        by_gpu = int(self.gpus / resources.gpu) if resources.gpu else None
+        by_cpu = int(self.cpus / resources.cpu)
+        return by_cpu if by_gpu is None else min(by_cpu, by_gpu)
+
+
+@contextmanager
+def ray_cluster(*, dashboard: bool = True) -> Iterator[Cluster]:
+    """Join the cluster that RAY_ADDRESS names, or start one on this machine for the while."""
+    joins = "RAY_ADDRESS" in os.environ
+    context = ray.init(
+        include_dashboard=None if joins else dashboard,
+        log_to_driver=False,
+        configure_logging=False,
+    )
+    try:
+        there: dict[str, float] = ray.cluster_resources()
+        url = context.dashboard_url
+        yield Cluster(
+            cpus=there.get("CPU", 0.0),
+            gpus=there.get("GPU", 0.0),
+            dashboard_url=f"http://{url}" if url else None,
+        )
+    finally:
+        ray.shutdown()
+
+
+def run_trials(
+    sweep: Sweep, cluster: Cluster, watchers: list[Watcher], trainer: str = TRAINER
+) -> bool:
+    """Run every trial that is left; True if all have ended, False if interrupted."""
+    slots = cluster.slots(sweep.plan.spec.resources)
+    os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(slots)
+    interrupt = Interrupt()
+    with _signals(interrupt), _ray_log(sweep.folder.log):
+        # `tune.run` rather than a Tuner: a Tuner pickles itself into the run folder.
+        tune.run(
+            TrialActor,
+            storage_path=str(sweep.folder.path.resolve()),
+            name=sweep.folder.trials.name,
+            search_alg=SweepSearch(sweep, trainer, interrupt),
+            scheduler=SweepScheduler(sweep, watchers, interrupt),
+            callbacks=[SweepCallback(sweep, watchers)],
+            stop=interrupt,
+            reuse_actors=True,
+            raise_on_failed_trial=False,
+            verbose=0,
+        )
+    for leftover in sweep.folder.tune_leftovers:
+        leftover.unlink(missing_ok=True)
+    return all(trial.status.ended for trial in sweep.trials.values()) and sweep.all_handed_out
+
+
+@contextmanager
+def _signals(interrupt: Interrupt) -> Iterator[None]:
+    """The first Ctrl-C or SIGTERM asks the sweep to end, the second ends the process."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def handle(signum: int, frame: Any) -> None:
+        if interrupt.requested:
+            raise KeyboardInterrupt
+        interrupt.request()
+
+    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def _ray_log(path: Path) -> Iterator[None]:
+    """Ray's and Tune's messages go to a file, not over the table on the screen."""
+    logger = logging.getLogger("ray")
+    handler = logging.FileHandler(path)
+    logger.addHandler(handler)
+    logger.propagate, before = False, logger.propagate
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.propagate = before
+        handler.close()

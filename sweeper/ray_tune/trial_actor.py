@@ -1,0 +1,101 @@
+"""A trial in Tune's hands: the trainable's own loop, a slice at a time, in a Ray actor."""
+
+import gc
+import importlib
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from ray import tune
+from ray.tune.result import SHOULD_CHECKPOINT
+
+from sweeper.run_folder import CHECKPOINT_FILE
+from trainable.config import TrainConfig
+from trainable.errors import CheckpointError
+
+# A slice ends at an evaluation; between two of them it ends after this long, so that the driver
+# sees progress and can pause the trial.
+SLICE_SECONDS = 2.0
+
+
+class TrialActor(tune.Trainable):  # type: ignore[misc]  # Ray is untyped
+    """Runs one trial after another in one process (Tune reuses the actor).
+
+    The config that Tune hands over: `train` (the settings), `num_threads`, and `trainer`, the
+    class of the loop as `module:name`.
+    """
+
+    def setup(self, config: dict[str, Any]) -> None:
+        self.train_config = TrainConfig.from_mapping(config["train"])
+        self.num_threads: int = config["num_threads"]
+        self.trainer_class = _load(config["trainer"])
+        self.trainer: Any = None
+        self.events: Iterator[Any] = iter(())
+
+    def reset_config(self, new_config: dict[str, Any]) -> bool:
+        self.cleanup()
+        self.setup(new_config)
+        return True
+
+    def cleanup(self) -> None:
+        """Nothing of a trial may reach the next: its model, its memory on the GPU."""
+        self.trainer, self.events = None, iter(())
+        gc.collect()
+        torch = sys.modules.get("torch")
+        if torch is not None and torch.cuda.is_available():
+            torch.cuda.empty_cache()
+
+    def step(self) -> dict[str, Any]:
+        """Train up to the next evaluation or checkpoint, or for a few seconds."""
+        if self.trainer is None:
+            self._start(resume_from=None)
+        every = self.train_config.checkpoint_every_steps
+        deadline = time.monotonic() + SLICE_SECONDS
+        reports = []
+        for report in self.events:
+            if report is not None:
+                reports.append(report.to_dict())
+            evaluated = report is not None and report.val_loss is not None
+            if evaluated or self.trainer.step % every == 0 or time.monotonic() > deadline:
+                break
+        diverged = bool(reports) and reports[-1]["diverged"]
+        finished = diverged or self.trainer.step >= self.train_config.max_steps
+        save = finished or self.trainer.step % every == 0
+        return {"reports": reports, "finished": finished, SHOULD_CHECKPOINT: save}
+
+    def save_checkpoint(self, checkpoint_dir: str) -> None:
+        if self.trainer is None:
+            self._start(resume_from=None)
+        self.trainer.save(Path(checkpoint_dir) / CHECKPOINT_FILE)
+
+    def restore(self, checkpoint_path: Any) -> None:
+        """Go on from a checkpoint; from an older one of the trial if that one is damaged, from
+        the beginning if none is good.
+
+        Overridden, because Tune's own would unpickle a `dict_checkpoint.pkl` that lies beside it,
+        and would fail the trial again and again on a damaged checkpoint.
+        """
+        checkpoint = getattr(checkpoint_path, "checkpoint", checkpoint_path)
+        newest = Path(getattr(checkpoint, "path", checkpoint))
+        older = sorted(newest.parent.glob("checkpoint_*"), reverse=True)
+        for folder in [newest, *(folder for folder in older if folder.name < newest.name)]:
+            try:
+                self._start(resume_from=folder / CHECKPOINT_FILE)
+            except CheckpointError as error:
+                print(f"sweeper: {error}; trying an older checkpoint", file=sys.stderr)
+            else:
+                return
+        self._start(resume_from=None)
+
+    def _start(self, resume_from: Path | None) -> None:
+        self.trainer = self.trainer_class(
+            self.train_config, resume_from=resume_from, num_threads=self.num_threads
+        )
+        self.events = self.trainer.train()
+
+
+def _load(reference: str) -> Any:
+    module, _, name = reference.partition(":")
+    return getattr(importlib.import_module(module), name)

@@ -1,0 +1,157 @@
+"""The tables of a sweep: a row a trial, a row an evaluation, and the order of merit."""
+
+import math
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, Literal, get_args, get_type_hints
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from sweeper.run_folder import RunFolder
+from sweeper.status import Status
+from sweeper.sweep import SweepState, Trial
+from trainable.config import TrainConfig
+from trainable.model_size import num_params
+from trainable.report import Report
+
+Row = dict[str, Any]
+
+# Compared only with their like: a trial stopped at step 75 has not had its cosine.
+_MERIT = [
+    Status.COMPLETED,
+    Status.RUNNING,
+    Status.INTERRUPTED,
+    Status.PENDING,
+    Status.STOPPED,
+    Status.DIVERGED,
+    Status.FAILED,
+]
+
+
+def ranked(state: SweepState) -> list[Trial]:
+    """All trials, best first: completed ones by the objective, then those that got furthest."""
+    sign = 1.0 if state.spec.objective.mode == "min" else -1.0
+
+    def merit(trial: Trial) -> tuple[int, int, float, str]:
+        value = objective(state, trial)
+        score = sign * value if value is not None else math.inf
+        step = 0 if trial.status is Status.COMPLETED else -trial.step
+        return _MERIT.index(trial.status), step, score, trial.trial_id
+
+    return sorted(state.trials.values(), key=merit)
+
+
+def objective(state: SweepState, trial: Trial) -> float | None:
+    """The metric that the sweep is about, at the trial's last evaluation."""
+    last = trial.last_report
+    return None if last is None else last.get(state.spec.objective.metric)
+
+
+def best_trial(state: SweepState) -> Trial | None:
+    """The completed trial with the best objective; None while there is none."""
+    for trial in ranked(state):
+        if trial.status is Status.COMPLETED and objective(state, trial) is not None:
+            return trial
+    return None
+
+
+def margin(state: SweepState) -> float | None:
+    """By how much the best completed trial beats the next; None without two of them."""
+    values = [
+        value
+        for trial in ranked(state)
+        if trial.status is Status.COMPLETED and (value := objective(state, trial)) is not None
+    ]
+    return abs(values[1] - values[0]) if len(values) > 1 else None
+
+
+def result_rows(state: SweepState, folder: RunFolder) -> list[Row]:
+    """A row a trial, best first. A value that was not measured is None."""
+    rows = []
+    for trial in ranked(state):
+        last = trial.last_report or {}
+        checkpoint = folder.trial(trial.trial_id) / trial.checkpoint if trial.checkpoint else None
+        rows.append(
+            {
+                "trial_id": trial.trial_id,
+                "status": trial.status.value,
+                **_labels(state, trial),
+                **trial.config.to_dict(),
+                **{name: last.get(name) for name in _REPORTED},
+                "num_params": num_params(trial.config),
+                "wall_seconds": last.get("train_seconds"),
+                "checkpoint": str(checkpoint.relative_to(folder.path)) if checkpoint else None,
+                "error": trial.error,
+            }
+        )
+    return rows
+
+
+def history_rows(state: SweepState) -> list[Row]:
+    """A row an evaluation, by trial and step."""
+    return [
+        {"trial_id": trial.trial_id, **_labels(state, trial), **report}
+        for trial in state.trials.values()
+        for report in trial.reports
+    ]
+
+
+def write_tables(state: SweepState, folder: RunFolder) -> None:
+    """Write results.parquet and history.parquet, each whole or not at all."""
+    labels = [(name, pa.string()) for name in _label_names(state)]
+    config = _columns(TrainConfig)
+    results = pa.schema(
+        [
+            ("trial_id", pa.string()),
+            ("status", pa.string()),
+            *labels,
+            *config,
+            *[column for column in _columns(Report) if column[0] in _REPORTED],
+            ("num_params", pa.int64()),
+            ("wall_seconds", pa.float64()),
+            ("checkpoint", pa.string()),
+            ("error", pa.string()),
+        ]
+    )
+    history = pa.schema([("trial_id", pa.string()), *labels, *_columns(Report)])
+    _write(result_rows(state, folder), results, folder.results)
+    _write(history_rows(state), history, folder.history)
+
+
+_REPORTED = (
+    "val_loss",
+    "val_perplexity",
+    "val_bits_per_byte",
+    "train_loss",
+    "step",
+    "tokens",
+    "tokens_per_second",
+)
+
+
+def _label_names(state: SweepState) -> list[str]:
+    """Swept names that are no training setting: those of bundles."""
+    return [key for key in state.spec.space if key not in get_type_hints(TrainConfig)]
+
+
+def _labels(state: SweepState, trial: Trial) -> Row:
+    return {key: str(trial.values[key]) for key in _label_names(state)}
+
+
+def _columns(owner: type) -> list[tuple[str, pa.DataType]]:
+    """Columns named and typed as the fields of a dataclass."""
+    arrow = {int: pa.int64(), float: pa.float64(), bool: pa.bool_(), str: pa.string()}
+    return [(name, arrow[_plain_type(hint)]) for name, hint in get_type_hints(owner).items()]
+
+
+def _plain_type(hint: Any) -> type:
+    options = [option for option in get_args(hint) or (hint,) if option is not type(None)]
+    return type(options[0]) if getattr(hint, "__origin__", None) is Literal else options[0]
+
+
+def _write(rows: Iterable[Row], schema: pa.Schema, path: Path) -> None:
+    temporary = path.with_name(path.name + ".tmp")
+    pq.write_table(pa.Table.from_pylist(list(rows), schema=schema), temporary)
+    os.replace(temporary, path)

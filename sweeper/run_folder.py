@@ -1,0 +1,186 @@
+"""The record of one sweep on disk: every path in it, and how it comes to be."""
+
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+from ruamel.yaml import YAML
+
+from sweeper.errors import RunFolderError
+from sweeper.spec import SweepSpec
+from trainable.config import nearest
+
+CHECKPOINT_FILE = "checkpoint.pt"
+
+
+class RunFolder:
+    """`runs/NAME/` and the names in it. All that is known of a sweep can be read from here."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @property
+    def name(self) -> str:
+        return self.path.name
+
+    @property
+    def spec(self) -> Path:
+        """The resolved search space: enough to run the sweep again."""
+        return self.path / "sweep.yaml"
+
+    @property
+    def journal(self) -> Path:
+        return self.path / "journal.jsonl"
+
+    @property
+    def results(self) -> Path:
+        """A row a trial."""
+        return self.path / "results.parquet"
+
+    @property
+    def history(self) -> Path:
+        """A row an evaluation."""
+        return self.path / "history.parquet"
+
+    @property
+    def log(self) -> Path:
+        """What Ray and Tune say."""
+        return self.path / "ray.log"
+
+    @property
+    def wandb(self) -> Path:
+        return self.path / "wandb"
+
+    @property
+    def trials(self) -> Path:
+        return self.path / "trials"
+
+    def trial(self, trial_id: str) -> Path:
+        return self.trials / trial_id
+
+    def trial_config(self, trial_id: str) -> Path:
+        return self.trial(trial_id) / "config.json"
+
+    def trial_metrics(self, trial_id: str) -> Path:
+        return self.trial(trial_id) / "metrics.jsonl"
+
+    def trial_error(self, trial_id: str) -> Path:
+        return self.trial(trial_id) / "error.txt"
+
+    def checkpoint_folders(self, trial_id: str) -> list[Path]:
+        """Those on disk, newest first. Tune numbers them in the order in which they were made."""
+        return sorted(self.trial(trial_id).glob("checkpoint_*"), reverse=True)
+
+    @property
+    def tune_leftovers(self) -> Iterator[Path]:
+        """Tune's own snapshots. They embed pickles, and nothing here ever reads them."""
+        for pattern in ("experiment_state-*.json", "*.pkl", ".validate_storage_marker"):
+            yield from self.trials.glob(pattern)
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the folder as its one driver. The kernel drops the lock with the process.
+
+        Raises:
+            RunFolderError: another driver holds it.
+        """
+        lock = FileLock(self.path / ".lock")
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            raise RunFolderError(
+                f"{self.path}: another sweeper is at work in it; "
+                f"watch it with: python -m sweeper status {self.name}"
+            ) from None
+        try:
+            yield
+        finally:
+            lock.release()
+
+    @property
+    def is_locked(self) -> bool:
+        try:
+            with self.locked():
+                return False
+        except RunFolderError:
+            return True
+        except OSError:  # a read-only copy has no driver
+            return False
+
+
+def create_run_folder(
+    runs: Path, spec: SweepSpec, name: str | None, resolved_from: str
+) -> RunFolder:
+    """A new folder that holds the spec, under `name`, or under the spec's name with a number.
+
+    Raises:
+        RunFolderError: `name` was asked for and is taken.
+    """
+    runs.mkdir(parents=True, exist_ok=True)
+    staging = Path(tempfile.mkdtemp(prefix=".new-", dir=runs))
+    staging.chmod(0o755)
+    (staging / "trials").mkdir()
+    _write_spec(staging / "sweep.yaml", spec, resolved_from)
+    for candidate in [name] if name else _numbered(spec.name):
+        try:
+            os.rename(staging, runs / candidate)  # refuses a folder that has anything in it
+            return RunFolder(runs / candidate)
+        except OSError:
+            continue
+    for file in (staging / "sweep.yaml", staging / "trials"):
+        file.rmdir() if file.is_dir() else file.unlink()
+    staging.rmdir()
+    raise RunFolderError(
+        f"{runs / str(name)}: the name is in use; choose another --name, or go on with it: "
+        f"python -m sweeper resume {name}"
+    )
+
+
+def _numbered(name: str) -> Iterator[str]:
+    yield name
+    for number in range(2, 10**6):
+        yield f"{name}-{number}"
+
+
+def _write_spec(path: Path, spec: SweepSpec, resolved_from: str) -> None:
+    with path.open("w", encoding="utf-8") as file:
+        file.write(f"# {resolved_from} with every default filled in, as this sweep ran it.\n")
+        YAML().dump(spec.model_dump(), file)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def find_run_folder(runs: Path, name: str) -> RunFolder:
+    """The sweep of this name under `runs`, or at this path.
+
+    Raises:
+        RunFolderError: there is none; the message names the nearest.
+    """
+    for path in (runs / name, Path(name)):
+        if RunFolder(path).journal.is_file():
+            return RunFolder(path)
+    known = [folder.name for folder in list_run_folders(runs)]
+    hint = nearest(name, known) or (f"; there are: {', '.join(known)}" if known else "")
+    raise RunFolderError(f"{runs / name}: no sweep there{hint}")
+
+
+def list_run_folders(runs: Path) -> list[RunFolder]:
+    """Every sweep under `runs`, oldest first."""
+    journals = [path for path in runs.glob("*/journal.jsonl") if path.is_file()]
+    return [RunFolder(path.parent) for path in sorted(journals, key=lambda p: p.stat().st_ctime)]
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Written whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(path.name + ".tmp")
+    with temporary.open("w", encoding="utf-8") as file:
+        json.dump(value, file, indent=2, allow_nan=False)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(temporary, path)

@@ -1,0 +1,134 @@
+"""A whole sweep, from its file to its results: check everything, then start, then record."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from rich.console import Console
+
+from sweeper.corpus import prepare_default
+from sweeper.plan import Plan, make_plan
+from sweeper.results import best_trial
+from sweeper.run_folder import RunFolder, create_run_folder, find_run_folder
+from sweeper.screen import Screen, print_summary
+from sweeper.spec_file import load_spec
+from sweeper.sweep import Sweep
+from sweeper.watchers import MetricsFiles, Tables, Watcher
+from trainable.token_files import check_data
+
+EXIT_DONE = 0
+EXIT_NO_TRIAL_SUCCEEDED = 1
+EXIT_USER_ERROR = 2
+EXIT_INTERRUPTED = 130
+
+WandbMode = Literal["off", "offline", "online"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """How a session runs, as against what the sweep is."""
+
+    runs: Path = Path("runs")
+    wandb: WandbMode = "off"
+    dashboard: bool = True
+    trainer: str = "trainable.training:Trainer"  # the class of the training loop
+
+
+def run_sweep(file: Path, console: Console, options: Options, name: str | None = None) -> int:
+    """Run the sweep that a search-space file describes; returns the exit code.
+
+    Raises:
+        UserError: the file, the data or the machine does not fit. Nothing has been started then,
+            and no run folder made.
+    """
+    spec, source = load_spec(file)
+    if spec.data is None:
+        console.print("No `data:` in the file: training on Python's own standard library.")
+        data = prepare_default(console=console)
+    else:
+        data = Path(spec.data)
+    plan = make_plan(spec, data.resolve(), source)
+    _check_tokens(plan)
+    return _drive(
+        plan, lambda: create_run_folder(options.runs, plan.spec, name, str(file)), console, options
+    )
+
+
+def resume_sweep(name: str, console: Console, options: Options) -> int:
+    """Go on with an interrupted sweep; returns the exit code.
+
+    Raises:
+        UserError: as in `run_sweep`; there is no such sweep, or it is running.
+    """
+    folder = find_run_folder(options.runs, name)
+    spec, source = load_spec(folder.spec)
+    assert spec.data is not None, "a resolved spec names its data"
+    plan = make_plan(spec, Path(spec.data), source)
+    _check_tokens(plan)
+    return _drive(plan, lambda: folder, console, options)
+
+
+def _check_tokens(plan: Plan) -> None:
+    """Each distinct demand on the data once: it may be large."""
+    demands = {(t.config.vocab_size, t.config.context_length): t.config for t in plan.trials}
+    for config in demands.values():
+        check_data(config)
+
+
+def _drive(
+    plan: Plan, open_folder: Callable[[], RunFolder], console: Console, options: Options
+) -> int:
+    # Ray takes seconds to import: a mistake in the file is told before.
+    from sweeper.ray_tune.runner import ray_cluster, run_trials
+
+    with ray_cluster(dashboard=options.dashboard) as cluster:
+        slots = cluster.slots(plan.spec.resources)
+        folder = open_folder()
+        with folder.locked():
+            sweep = Sweep(folder, plan)
+            _introduce(console, sweep, slots, cluster.dashboard_url)
+            watchers = _watchers(sweep, console, options)
+            outcome = "failed"
+            try:
+                finished = run_trials(sweep, cluster, watchers, options.trainer)
+                outcome = "finished" if finished else "interrupted"
+            except KeyboardInterrupt:
+                outcome = "interrupted"
+            finally:
+                for watcher in watchers:
+                    watcher.close(sweep)
+                sweep.close(outcome)
+    print_summary(console, sweep.state, folder)
+    console.print(f"\nThe record of this sweep: {folder.path}/", highlight=False)
+    if outcome == "interrupted":
+        console.print(f"Interrupted. Go on with:  python -m sweeper resume {folder.name}")
+        return EXIT_INTERRUPTED
+    return EXIT_NO_TRIAL_SUCCEEDED if best_trial(sweep.state) is None else EXIT_DONE
+
+
+def _watchers(sweep: Sweep, console: Console, options: Options) -> list[Watcher]:
+    watchers: list[Watcher] = [
+        MetricsFiles(sweep.folder),
+        Tables(sweep.folder),
+        Screen(console, len(sweep.plan.trials)),
+    ]
+    if options.wandb != "off":
+        from sweeper.wandb_runs import WandbRuns
+
+        watchers.append(WandbRuns(sweep, options.wandb))
+    return watchers
+
+
+def _introduce(console: Console, sweep: Sweep, slots: int, dashboard_url: str | None) -> None:
+    trials = len(sweep.plan.trials)
+    ended = sum(trial.status.ended for trial in sweep.trials.values())
+    done = f", {ended} of them ended already" if ended else ""
+    console.print(f"[bold]{sweep.folder.name}[/]: {sweep.plan.spec.description}".rstrip(": "))
+    console.print(f"{trials} trials{done}, {min(slots, trials)} at a time; in {sweep.folder.path}/")
+    if dashboard_url:
+        console.print(
+            f"Ray dashboard: {dashboard_url} (asks for the token that "
+            f"`ray get-auth-token` prints, where token authentication is on)",
+            highlight=False,
+        )

@@ -1,0 +1,162 @@
+"""What a person sees of a sweep: one live table in a terminal, plain lines elsewhere."""
+
+import shlex
+import time
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from sweeper.format import count, duration, number, swept
+from sweeper.results import best_trial, margin, objective, ranked
+from sweeper.run_folder import CHECKPOINT_FILE, RunFolder
+from sweeper.status import Status
+from sweeper.sweep import Metrics, Sweep, SweepState, Trial
+from trainable.config import TrainConfig
+
+STYLES = {
+    Status.RUNNING: "cyan",
+    Status.COMPLETED: "green",
+    Status.STOPPED: "dim",
+    Status.DIVERGED: "magenta",
+    Status.FAILED: "red",
+    Status.INTERRUPTED: "yellow",
+    Status.PENDING: "dim",
+}
+SHOWN_TRIALS = 30
+REFRESH_SECONDS = 0.5
+
+
+def trial_table(state: SweepState, *, shown: int | None = None) -> RenderableType:
+    """The trials, best first."""
+    metric = state.spec.objective.metric
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("trial")
+    for key in state.spec.space:
+        table.add_column(key, justify="right", overflow="fold")
+    for name in ("step", metric.removeprefix("val_"), "perplexity", "tok/s", "state", "left"):
+        table.add_column(name, justify="left" if name == "state" else "right", no_wrap=True)
+    trials = ranked(state)
+    for trial in trials[:shown]:
+        newest = trial.progress or trial.last_report or {}
+        perplexity = (trial.last_report or {}).get("val_perplexity")
+        table.add_row(
+            trial.trial_id,
+            *[swept(value) for value in trial.values.values()],
+            f"{newest.get('step', 0)}/{trial.config.max_steps}",
+            number(objective(state, trial)),
+            number(perplexity, 2),
+            count(newest.get("tokens_per_second")),
+            trial.status.value,
+            duration(seconds_left(trial)) if trial.status is Status.RUNNING else "",
+            style=STYLES[trial.status],
+        )
+    hidden = len(trials) - shown if shown is not None else 0
+    return Group(table, Text(f"… and {hidden} more", style="dim")) if hidden > 0 else table
+
+
+def seconds_left(trial: Trial) -> float | None:
+    """At the speed it has had so far; None before its first report."""
+    newest = trial.progress or trial.last_report
+    if newest is None or not newest["step"]:
+        return None
+    steps_left = trial.config.max_steps - int(newest["step"])
+    return float(newest["train_seconds"]) / int(newest["step"]) * steps_left
+
+
+class Screen:
+    """Shows a running sweep (a `Watcher`)."""
+
+    def __init__(self, console: Console, total: int) -> None:
+        self.console = console
+        self.total = total
+        self._started = self._refreshed = time.monotonic()
+        self._live: Live | None = None
+        if console.is_terminal:
+            self._live = Live(console=console, auto_refresh=False, transient=True)
+            self._live.start()
+
+    def started(self, trial: Trial) -> None:
+        if self._live is None and trial.attempts > 1:
+            self._line(trial, f"started again from step {trial.step}")
+
+    def reported(self, trial: Trial, reports: list[Metrics]) -> None:
+        if self._live is not None:
+            return
+        for report in reports:
+            if report["val_loss"] is not None:
+                self._line(
+                    trial,
+                    f"step {report['step']}/{trial.config.max_steps}  "
+                    f"val_loss {number(report['val_loss'])}  "
+                    f"perplexity {number(report['val_perplexity'], 2)}  "
+                    f"{count(report['tokens_per_second'])} tok/s",
+                )
+
+    def ended(self, trial: Trial) -> None:
+        if self._live is None:
+            why = f": {trial.error.splitlines()[-1]}" if trial.error else ""
+            self._line(trial, f"{trial.status}{why}")
+
+    def _line(self, trial: Trial, what: str) -> None:
+        values = " ".join(f"{key}={swept(value)}" for key, value in trial.values.items())
+        self.console.print(f"{trial.trial_id}  {values}  {what}", highlight=False, soft_wrap=True)
+
+    def refresh(self, sweep: Sweep) -> None:
+        now = time.monotonic()
+        if self._live is None or now - self._refreshed < REFRESH_SECONDS:
+            return
+        self._refreshed = now
+        self._live.update(self._view(sweep), refresh=True)
+
+    def _view(self, sweep: Sweep) -> RenderableType:
+        statuses = [trial.status for trial in sweep.trials.values()]
+        ended = sum(status.ended for status in statuses)
+        running = statuses.count(Status.RUNNING)
+        line = Text(
+            f"{ended}/{self.total} trials ended, {running} running, "
+            f"{duration(time.monotonic() - self._started)} so far",
+            style="bold",
+        )
+        rows = max(3, self.console.height - 6)
+        return Group(line, trial_table(sweep.state, shown=min(rows, SHOWN_TRIALS)))
+
+    def close(self, sweep: Sweep) -> None:
+        if self._live is not None:
+            self._live.stop()
+
+
+def print_summary(console: Console, state: SweepState, folder: RunFolder) -> None:
+    """The ranked trials, the winner, and what to do with it."""
+    console.print(trial_table(state), soft_wrap=False)
+    best = best_trial(state)
+    if best is None:
+        console.print("\nNo trial has completed yet, so there is no winner.")
+        return
+    values = ", ".join(f"{key} {swept(value)}" for key, value in best.values.items())
+    last = best.last_report or {}
+    by = margin(state)
+    console.print()
+    console.print(f"[bold green]Best: {values}[/]  (trial {best.trial_id})", highlight=False)
+    console.print(
+        f"  validation loss {number(last.get('val_loss'))}, "
+        f"perplexity {number(last.get('val_perplexity'), 2)}, "
+        f"{number(last.get('val_bits_per_byte'), 3)} bits per byte"
+        + (f"; ahead of the next by {number(by)}" if by is not None else ""),
+        highlight=False,
+    )
+    if best.checkpoint:
+        console.print("Train it further:", highlight=False)
+        command = "  " + train_command(best.config, folder, best)
+        console.print(command, highlight=False, soft_wrap=True, style="bold")
+
+
+def train_command(config: TrainConfig, folder: RunFolder, trial: Trial) -> str:
+    """The command that trains this trial's model for as many steps again."""
+    checkpoint = folder.trial(trial.trial_id) / str(trial.checkpoint) / CHECKPOINT_FILE
+    output = f"checkpoints/{folder.name}-{trial.trial_id}"
+    return (
+        f"python -m trainable --resume_from {shlex.quote(str(checkpoint))} "
+        f"--max_steps {2 * config.max_steps} --output_dir {shlex.quote(output)}"
+    )

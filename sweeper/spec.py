@@ -1,0 +1,75 @@
+"""A sweep as the user states it: the typed form of a search-space file."""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from sweeper.search import Suggestion, grid_suggestions, random_suggestions
+from sweeper.space import AnyDomain, Settings
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class Objective(_Section):
+    """What makes one trial better than another."""
+
+    metric: Literal["val_loss", "val_perplexity", "val_bits_per_byte", "train_loss"] = "val_loss"
+    mode: Literal["min", "max"] = "min"
+
+
+class Search(_Section):
+    """How points are drawn from the space."""
+
+    algorithm: Literal["grid", "random"] = "grid"
+    seed: int = Field(default=0, ge=0)
+    num_trials: int | None = Field(default=None, ge=1)
+
+
+class AshaSpec(_Section):
+    """Asynchronous successive halving: at grace_steps × reduction_factor^k, the best
+    1 / reduction_factor go on."""
+
+    type: Literal["asha"] = "asha"
+    grace_steps: int = Field(ge=1)
+    reduction_factor: int = Field(default=2, ge=2)
+
+
+class FifoSpec(_Section):
+    """Every trial runs to its end."""
+
+    type: Literal["fifo"] = "fifo"
+
+
+class Resources(_Section):
+    """What one trial gets."""
+
+    cpu: float = Field(default=1, gt=0)
+    gpu: float = Field(default=0, ge=0)
+
+
+class SweepSpec(_Section):
+    """A whole search-space file."""
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=64)
+    description: str = ""
+    data: str | None = None
+    train: Settings = Field(default_factory=dict)
+    space: dict[str, AnyDomain] = Field(min_length=1)
+    objective: Objective = Objective()
+    search: Search = Search()
+    scheduler: Annotated[AshaSpec | FifoSpec, Field(discriminator="type")] = FifoSpec()
+    resources: Resources = Resources()
+    max_retries: int = Field(default=2, ge=0)
+
+    def swept_settings(self) -> set[str]:
+        """The training settings that the space decides."""
+        return {name for key, domain in self.space.items() for name in domain.sets(key)}
+
+    def suggestions(self) -> list[Suggestion]:
+        """Every point that this sweep tries, in the order in which trials are created."""
+        if self.search.algorithm == "grid":
+            return grid_suggestions(self.space, self.search.seed)
+        assert self.search.num_trials is not None
+        return random_suggestions(self.space, self.search.seed, self.search.num_trials)

@@ -1,0 +1,223 @@
+"""A sweep as a fold over its journal: what was tried, what was decided, what comes next.
+
+Every change is an event: it is on disk before it takes effect, and applying the same events in
+the same order gives the same state. Nothing here knows of Ray, so a simulator can drive it.
+"""
+
+import os
+import platform
+import socket
+import sys
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from typing import Any
+
+from sweeper.errors import RunFolderError
+from sweeper.journal import Event, Journal, read_journal
+from sweeper.plan import Plan
+from sweeper.run_folder import RunFolder, write_json
+from sweeper.scheduler import make_scheduler
+from sweeper.space import Scalar
+from sweeper.spec import SweepSpec
+from sweeper.status import Decision, Status
+from trainable.config import TrainConfig
+
+Metrics = dict[str, Any]  # `trainable.report.Report.to_dict()`
+
+
+@dataclass
+class Trial:
+    """One trial: its settings, its evaluations so far, its state."""
+
+    trial_id: str
+    values: dict[str, Scalar]
+    config: TrainConfig
+    status: Status = Status.PENDING
+    reports: list[Metrics] = field(default_factory=list)
+    decision: Decision = Decision.CONTINUE
+    rung: int | None = None  # the highest reached, a step
+    checkpoint: str | None = None  # folder name of the newest one
+    error: str | None = None
+    attempts: int = 0
+    progress: Metrics | None = None  # newest report of any kind; for the eye, not in the journal
+
+    @property
+    def last_report(self) -> Metrics | None:
+        return self.reports[-1] if self.reports else None
+
+    @property
+    def step(self) -> int:
+        """The last evaluated step."""
+        return int(self.reports[-1]["step"]) if self.reports else 0
+
+    def outcome(self) -> Status:
+        """The status in which a trial ends that ends now, without an error."""
+        last = self.last_report
+        if last is not None and last["diverged"]:
+            return Status.DIVERGED
+        return Status.COMPLETED if self.step >= self.config.max_steps else Status.STOPPED
+
+
+class SweepState:
+    """Trials and scheduler after a number of events."""
+
+    def __init__(self, spec: SweepSpec) -> None:
+        self.spec = spec
+        self.trials: dict[str, Trial] = {}
+        self.scheduler = make_scheduler(spec.scheduler, spec.objective.mode)
+        self.sessions: list[Event] = []
+        self.outcome: str | None = None  # how the last session ended
+
+    def apply(self, event: Event) -> None:
+        """Take one event of the journal into account."""
+        trial = self.trials[event["trial"]] if "trial" in event else None
+        match event["event"]:
+            case "session_started":
+                self.sessions.append(event)
+                self.outcome = None
+            case "session_ended":
+                self.outcome = event["outcome"]
+            case "trial_created":
+                config = TrainConfig.from_mapping(event["config"])
+                name = event["id"]
+                self.trials[name] = Trial(name, event["values"], config)
+            case "trial_started" if trial:
+                trial.status = Status.RUNNING
+                trial.attempts += 1
+            case "report" if trial:
+                trial.reports.append(event["metrics"])
+                trial.decision = Decision(event["decision"])
+                trial.rung = event["rung"] or trial.rung
+            case "checkpoint" if trial:
+                trial.checkpoint = event["checkpoint"]
+            case "attempt_failed" if trial:
+                trial.status, trial.error = Status.PENDING, event["error"]
+            case "trial_ended" if trial:
+                trial.status = Status(event["status"])
+                trial.error = event["error"]
+            case unknown:
+                raise RunFolderError(f"an event that this version does not know: {unknown!r}")
+
+    def judge(self, trial: Trial, metrics: Metrics) -> dict[str, Any]:
+        """Give an evaluation to the scheduler, once; the verdict as fields of its event."""
+        value = metrics.get(self.spec.objective.metric)
+        step, max_steps = metrics["step"], trial.config.max_steps
+        verdict = self.scheduler.report(trial.trial_id, step, value, max_steps)
+        ended = metrics["diverged"] or step >= max_steps
+        decision = Decision.STOP if ended else verdict.decision
+        return {
+            "decision": decision.value,
+            "rung": verdict.rung,
+            "rank": verdict.rank,
+            "of": verdict.of,
+        }
+
+
+def replay(spec: SweepSpec, folder: RunFolder) -> SweepState:
+    """The state that a folder's journal leads to.
+
+    Raises:
+        RunFolderError: the journal is damaged, or its decisions are not those of its spec.
+    """
+    state = SweepState(spec)
+    for number, event in enumerate(read_journal(folder.journal), start=1):
+        if event["event"] == "report":
+            metrics = event["metrics"]
+            decision = state.judge(state.trials[event["trial"]], metrics)["decision"]
+            if decision != event["decision"]:
+                raise RunFolderError(
+                    f"{folder.journal}:{number}: trial {event['trial']} at step "
+                    f"{metrics['step']} got {event['decision']!r}, but {folder.spec.name} leads "
+                    f"to {decision!r}; was it edited? Put the old one back."
+                )
+        state.apply(event)
+    return state
+
+
+class Sweep:
+    """A sweep at work: its state, and the journal that each change goes through first."""
+
+    def __init__(self, folder: RunFolder, plan: Plan) -> None:
+        """Open the folder's journal and fold over what is in it. The caller holds its lock."""
+        self.folder = folder
+        self.plan = plan
+        is_new = not folder.journal.exists()
+        self.state = SweepState(plan.spec) if is_new else replay(plan.spec, folder)
+        self.journal = Journal(folder.journal)
+        self._waiting = [t for t in self.trials.values() if not t.status.ended]
+        self._record("session_started", **_environment())
+        for trial in list(self._waiting):
+            # The kill came between a decision to stop and its effect. A completed trial is not
+            # ended here: its final checkpoint may be missing.
+            if trial.decision is Decision.STOP and trial.outcome() is not Status.COMPLETED:
+                self.end(trial.trial_id)
+                self._waiting.remove(trial)
+
+    def _record(self, event: str, **fields: Any) -> None:
+        self.state.apply(self.journal.append(event, **fields))
+
+    @property
+    def trials(self) -> dict[str, Trial]:
+        return self.state.trials
+
+    @property
+    def all_handed_out(self) -> bool:
+        return not self._waiting and len(self.trials) == len(self.plan.trials)
+
+    def next_trial(self) -> Trial | None:
+        """The next one to run: those that an earlier session left, then the plan's next."""
+        if self._waiting:
+            return self._waiting.pop(0)
+        if self.all_handed_out:
+            return None
+        planned = self.plan.trials[len(self.trials)]
+        config = planned.config.to_dict()
+        write_json(self.folder.trial_config(planned.trial_id), config)
+        self._record(
+            "trial_created", id=planned.trial_id, values=planned.suggestion.values, config=config
+        )
+        return self.trials[planned.trial_id]
+
+    def start(self, trial_id: str) -> None:
+        self._record("trial_started", trial=trial_id)
+
+    def report(self, trial_id: str, metrics: Metrics) -> Decision:
+        """Record an evaluation and decide.
+
+        A step that was reported before (the trial went back to a checkpoint) is not recorded
+        again: the decision of that time stands.
+        """
+        trial = self.trials[trial_id]
+        if metrics["step"] < trial.step:
+            return Decision.CONTINUE
+        if metrics["step"] > trial.step:
+            self._record(
+                "report", trial=trial_id, metrics=metrics, **self.state.judge(trial, metrics)
+            )
+        return trial.decision
+
+    def checkpointed(self, trial_id: str, checkpoint: str) -> None:
+        self._record("checkpoint", trial=trial_id, checkpoint=checkpoint)
+
+    def attempt_failed(self, trial_id: str, error: str) -> None:
+        """An attempt ended in an error; the trial is tried again."""
+        self._record("attempt_failed", trial=trial_id, error=error)
+
+    def end(self, trial_id: str, error: str | None = None) -> None:
+        """A trial's end: failed where there is an error, else what its last report says."""
+        status = Status.FAILED if error else self.trials[trial_id].outcome()
+        self._record("trial_ended", trial=trial_id, status=status.value, error=error)
+
+    def close(self, outcome: str) -> None:
+        self._record("session_ended", outcome=outcome)
+        self.journal.close()
+
+
+def _environment() -> dict[str, Any]:
+    return {
+        "pid": os.getpid(),
+        "host": socket.gethostname(),
+        "command": sys.argv,
+        "python": platform.python_version(),
+        "versions": {name: version(name) for name in ("sweeper", "torch", "ray", "numpy")},
+    }

@@ -1,0 +1,99 @@
+"""Who looks on while a sweep runs: the metrics files, the screen, Weights & Biases."""
+
+import json
+import math
+import time
+from pathlib import Path
+from typing import Any, Protocol
+
+from sweeper.results import write_tables
+from sweeper.run_folder import RunFolder
+from sweeper.sweep import Metrics, Sweep, Trial
+
+
+class Watcher(Protocol):
+    """Told of what has happened, after it is in the journal."""
+
+    def started(self, trial: Trial) -> None:
+        """An attempt at the trial begins."""
+
+    def reported(self, trial: Trial, reports: list[Metrics]) -> None:
+        """The trial has reported, in order of step."""
+
+    def ended(self, trial: Trial) -> None:
+        """The trial has its final status."""
+
+    def refresh(self, sweep: Sweep) -> None:
+        """Called several times a second."""
+
+    def close(self, sweep: Sweep) -> None:
+        """The session ends."""
+
+
+class MetricsFiles:
+    """Keeps `trials/ID/metrics.jsonl`: every report once, also when a trial went back."""
+
+    def __init__(self, folder: RunFolder) -> None:
+        self.folder = folder
+        self._last_step: dict[str, int] = {}
+
+    def started(self, trial: Trial) -> None:
+        path = self.folder.trial_metrics(trial.trial_id)
+        rows = read_metrics(path)
+        self._last_step[trial.trial_id] = rows[-1]["step"] if rows else 0
+
+    def reported(self, trial: Trial, reports: list[Metrics]) -> None:
+        if not reports:
+            return
+        path = self.folder.trial_metrics(trial.trial_id)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if reports[0]["step"] <= self._last_step.get(trial.trial_id, 0):
+            kept = [row for row in read_metrics(path) if row["step"] < reports[0]["step"]]
+            path.write_text(_lines(kept))
+        with path.open("a", encoding="utf-8") as file:
+            file.write(_lines(reports))
+        self._last_step[trial.trial_id] = reports[-1]["step"]
+
+    def ended(self, trial: Trial) -> None:
+        if trial.error:
+            self.folder.trial_error(trial.trial_id).write_text(trial.error)
+
+    def refresh(self, sweep: Sweep) -> None: ...
+
+    def close(self, sweep: Sweep) -> None: ...
+
+
+class Tables:
+    """Keeps the Parquet tables fresh enough to watch, and exact at the end."""
+
+    EVERY_SECONDS = 10.0
+
+    def __init__(self, folder: RunFolder) -> None:
+        self.folder = folder
+        self._written = -math.inf
+
+    def started(self, trial: Trial) -> None: ...
+
+    def reported(self, trial: Trial, reports: list[Metrics]) -> None: ...
+
+    def ended(self, trial: Trial) -> None: ...
+
+    def refresh(self, sweep: Sweep) -> None:
+        if time.monotonic() - self._written > self.EVERY_SECONDS:
+            self.close(sweep)
+
+    def close(self, sweep: Sweep) -> None:
+        write_tables(sweep.state, self.folder)
+        self._written = time.monotonic()
+
+
+def read_metrics(path: Path) -> list[dict[str, Any]]:
+    """The rows of a metrics file; none if there is no file. A torn last row is left out."""
+    if not path.exists():
+        return []
+    *whole, _ = path.read_text(encoding="utf-8").split("\n")
+    return [json.loads(line) for line in whole]
+
+
+def _lines(rows: list[Metrics]) -> str:
+    return "".join(json.dumps(row, allow_nan=False) + "\n" for row in rows)
