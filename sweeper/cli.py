@@ -9,13 +9,13 @@ from rich.console import Console
 from rich.table import Table
 
 from sweeper import corpus
-from sweeper.format import number, swept
+from sweeper.format import number
 from sweeper.results import best_trial, objective
 from sweeper.run_folder import RunFolder, find_run_folder, list_run_folders
-from sweeper.running import EXIT_USER_ERROR, Options, WandbMode, resume_sweep, run_sweep
-from sweeper.screen import print_summary, trial_table
+from sweeper.running import Options, WandbMode, resume_sweep, run_sweep
+from sweeper.screen import print_summary, settings, trial_table
 from sweeper.spec_file import load_spec
-from sweeper.status import Status
+from sweeper.status import ExitCode
 from sweeper.sweep import SweepState, replay
 from trainable.errors import UserError
 
@@ -25,7 +25,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-console = Console()
+console = Console(highlight=False, soft_wrap=True)
 
 Runs = Annotated[Path, typer.Option("--runs", help="Folder of the run folders.")]
 Wandb = Annotated[WandbMode, typer.Option("--wandb", help="Log every trial to Weights & Biases.")]
@@ -39,7 +39,7 @@ def main() -> None:
         app()
     except UserError as error:
         print(error, file=sys.stderr)
-        sys.exit(EXIT_USER_ERROR)
+        sys.exit(ExitCode.USER_ERROR)
 
 
 @app.command()
@@ -85,10 +85,10 @@ def list_(runs: Runs = Path("runs")) -> None:
         except UserError as error:
             table.add_row(folder.name, "damaged", "", str(error).splitlines()[0], "")
             continue
-        best = best_trial(state)
+        winner = best_trial(state)
         ended = sum(trial.status.ended for trial in state.trials.values())
-        values = "" if best is None else " ".join(f"{k}={swept(v)}" for k, v in best.values.items())
-        value = "" if best is None else number(objective(state, best))
+        values = "" if winner is None else settings(winner)
+        value = "" if winner is None else number(objective(state, winner))
         table.add_row(folder.name, _state(folder, state), f"{ended}/{total}", values, value)
     console.print(table)
 
@@ -148,9 +148,7 @@ def _open(folder: RunFolder) -> tuple[SweepState, int]:
     spec, _ = load_spec(folder.spec)
     state = replay(spec, folder)
     if not folder.is_locked:
-        for trial in state.trials.values():
-            if trial.status is Status.RUNNING:
-                trial.status = Status.INTERRUPTED
+        state.interrupt()
     return state, len(spec.suggestions())
 
 

@@ -19,3 +19,7 @@ class RunFolderError(UserError):
 
 class ResourceError(UserError):
     """More CPUs or GPUs asked for than there are."""
+
+
+class WandbError(UserError):
+    """Weights & Biases cannot be used as asked."""

@@ -3,6 +3,7 @@
 import math
 import os
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args, get_type_hints
 
@@ -57,14 +58,25 @@ def best_trial(state: SweepState) -> Trial | None:
     return None
 
 
-def margin(state: SweepState) -> float | None:
-    """By how much the best completed trial beats the next; None without two of them."""
-    values = [
-        value
-        for trial in ranked(state)
-        if trial.status is Status.COMPLETED and (value := objective(state, trial)) is not None
-    ]
-    return abs(values[1] - values[0]) if len(values) > 1 else None
+@dataclass(frozen=True)
+class RunnerUp:
+    """The trial next to the best, and by how much it is behind at the last step both reached."""
+
+    trial: Trial
+    step: int
+    margin: float
+
+
+def runner_up(state: SweepState, best: Trial) -> RunnerUp | None:
+    """None where no other trial shares an evaluated step with the best."""
+    metric = state.spec.objective.metric
+    of_best = {report["step"]: report[metric] for report in best.reports}
+    for trial in ranked(state):
+        for report in reversed(trial.reports):
+            step, value = report["step"], report[metric]
+            if trial is not best and value is not None and of_best.get(step) is not None:
+                return RunnerUp(trial, step, abs(value - of_best[step]))
+    return None
 
 
 def result_rows(state: SweepState, folder: RunFolder) -> list[Row]:

@@ -13,6 +13,7 @@ from ruamel.yaml import YAML
 
 from sweeper.errors import RunFolderError
 from sweeper.spec import SweepSpec
+from trainable.atomic_file import write_atomically
 from trainable.config import nearest
 
 CHECKPOINT_FILE = "checkpoint.pt"
@@ -178,9 +179,5 @@ def list_run_folders(runs: Path) -> list[RunFolder]:
 def write_json(path: Path, value: Any) -> None:
     """Written whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(path.name + ".tmp")
-    with temporary.open("w", encoding="utf-8") as file:
-        json.dump(value, file, indent=2, allow_nan=False)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(temporary, path)
+    text = json.dumps(value, indent=2, allow_nan=False)
+    write_atomically(path, lambda file: file.write(text.encode()))

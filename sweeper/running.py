@@ -13,14 +13,11 @@ from sweeper.results import best_trial
 from sweeper.run_folder import RunFolder, create_run_folder, find_run_folder
 from sweeper.screen import Screen, print_summary
 from sweeper.spec_file import load_spec
-from sweeper.sweep import Sweep
+from sweeper.status import ExitCode
+from sweeper.sweep import Sweep, SweepState, replay
+from sweeper.wandb_runs import WandbRuns, require_login
 from sweeper.watchers import MetricsFiles, Tables, Watcher
 from trainable.token_files import check_data
-
-EXIT_DONE = 0
-EXIT_NO_TRIAL_SUCCEEDED = 1
-EXIT_USER_ERROR = 2
-EXIT_INTERRUPTED = 130
 
 WandbMode = Literal["off", "offline", "online"]
 
@@ -35,7 +32,7 @@ class Options:
     trainer: str = "trainable.training:Trainer"  # the class of the training loop
 
 
-def run_sweep(file: Path, console: Console, options: Options, name: str | None = None) -> int:
+def run_sweep(file: Path, console: Console, options: Options, name: str | None = None) -> ExitCode:
     """Run the sweep that a search-space file describes; returns the exit code.
 
     Raises:
@@ -43,6 +40,8 @@ def run_sweep(file: Path, console: Console, options: Options, name: str | None =
             and no run folder made.
     """
     spec, source = load_spec(file)
+    if options.wandb != "off":
+        require_login(options.wandb)
     if spec.data is None:
         console.print("No `data:` in the file: training on Python's own standard library.")
         data = prepare_default(console=console)
@@ -55,7 +54,7 @@ def run_sweep(file: Path, console: Console, options: Options, name: str | None =
     )
 
 
-def resume_sweep(name: str, console: Console, options: Options) -> int:
+def resume_sweep(name: str, console: Console, options: Options) -> ExitCode:
     """Go on with an interrupted sweep; returns the exit code.
 
     Raises:
@@ -65,6 +64,12 @@ def resume_sweep(name: str, console: Console, options: Options) -> int:
     spec, source = load_spec(folder.spec)
     assert spec.data is not None, "a resolved spec names its data"
     plan = make_plan(spec, Path(spec.data), source)
+    if (state := replay(plan.spec, folder)).outcome == "finished":
+        console.print(f"{folder.path}/ has finished: there is nothing to go on with.")
+        print_summary(console, state, folder)
+        return _exit_code(state)
+    if options.wandb != "off":
+        require_login(options.wandb)
     _check_tokens(plan)
     return _drive(plan, lambda: folder, console, options)
 
@@ -78,7 +83,7 @@ def _check_tokens(plan: Plan) -> None:
 
 def _drive(
     plan: Plan, open_folder: Callable[[], RunFolder], console: Console, options: Options
-) -> int:
+) -> ExitCode:
     # Ray takes seconds to import: a mistake in the file is told before.
     from sweeper.ray_tune.runner import ray_cluster, run_trials
 
@@ -100,11 +105,15 @@ def _drive(
                     watcher.close(sweep)
                 sweep.close(outcome)
     print_summary(console, sweep.state, folder)
-    console.print(f"\nThe record of this sweep: {folder.path}/", highlight=False)
+    console.print(f"\nThe record of this sweep: {folder.path}/")
     if outcome == "interrupted":
         console.print(f"Interrupted. Go on with:  python -m sweeper resume {folder.name}")
-        return EXIT_INTERRUPTED
-    return EXIT_NO_TRIAL_SUCCEEDED if best_trial(sweep.state) is None else EXIT_DONE
+        return ExitCode.INTERRUPTED
+    return _exit_code(sweep.state)
+
+
+def _exit_code(state: SweepState) -> ExitCode:
+    return ExitCode.NO_TRIAL_SUCCEEDED if best_trial(state) is None else ExitCode.DONE
 
 
 def _watchers(sweep: Sweep, console: Console, options: Options) -> list[Watcher]:
@@ -114,8 +123,6 @@ def _watchers(sweep: Sweep, console: Console, options: Options) -> list[Watcher]
         Screen(console, len(sweep.plan.trials)),
     ]
     if options.wandb != "off":
-        from sweeper.wandb_runs import WandbRuns
-
         watchers.append(WandbRuns(sweep, options.wandb))
     return watchers
 
@@ -128,7 +135,6 @@ def _introduce(console: Console, sweep: Sweep, slots: int, dashboard_url: str | 
     console.print(f"{trials} trials{done}, {min(slots, trials)} at a time; in {sweep.folder.path}/")
     if dashboard_url:
         console.print(
-            f"Ray dashboard: {dashboard_url} (asks for the token that "
-            f"`ray get-auth-token` prints, where token authentication is on)",
-            highlight=False,
+            f"Ray dashboard: {dashboard_url} (it asks for a token: "
+            "`.venv/bin/ray get-auth-token` prints it)"
         )

@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from sweeper.format import count, duration, number, swept
-from sweeper.results import best_trial, margin, objective, ranked
+from sweeper.results import best_trial, objective, ranked, runner_up
 from sweeper.run_folder import CHECKPOINT_FILE, RunFolder
 from sweeper.status import Status
 from sweeper.sweep import Metrics, Sweep, SweepState, Trial
@@ -65,6 +65,11 @@ def seconds_left(trial: Trial) -> float | None:
     return float(newest["train_seconds"]) / int(newest["step"]) * steps_left
 
 
+def settings(trial: Trial) -> str:
+    """The swept values of a trial in one line."""
+    return ", ".join(f"{key} {swept(value)}" for key, value in trial.values.items())
+
+
 class Screen:
     """Shows a running sweep (a `Watcher`)."""
 
@@ -100,8 +105,7 @@ class Screen:
             self._line(trial, f"{trial.status}{why}")
 
     def _line(self, trial: Trial, what: str) -> None:
-        values = " ".join(f"{key}={swept(value)}" for key, value in trial.values.items())
-        self.console.print(f"{trial.trial_id}  {values}  {what}", highlight=False, soft_wrap=True)
+        self.console.print(f"{trial.trial_id}  {settings(trial)}  {what}")
 
     def refresh(self, sweep: Sweep) -> None:
         now = time.monotonic()
@@ -134,22 +138,22 @@ def print_summary(console: Console, state: SweepState, folder: RunFolder) -> Non
     if best is None:
         console.print("\nNo trial has completed yet, so there is no winner.")
         return
-    values = ", ".join(f"{key} {swept(value)}" for key, value in best.values.items())
     last = best.last_report or {}
-    by = margin(state)
-    console.print()
-    console.print(f"[bold green]Best: {values}[/]  (trial {best.trial_id})", highlight=False)
+    console.print(f"\n[bold green]Best: {settings(best)}[/]  (trial {best.trial_id})")
     console.print(
         f"  validation loss {number(last.get('val_loss'))}, "
         f"perplexity {number(last.get('val_perplexity'), 2)}, "
         f"{number(last.get('val_bits_per_byte'), 3)} bits per byte"
-        + (f"; ahead of the next by {number(by)}" if by is not None else ""),
-        highlight=False,
     )
+    if (second := runner_up(state, best)) is not None:
+        at = "" if second.step == best.step else f" at step {second.step}, where that one stopped"
+        console.print(
+            f"  ahead of {settings(second.trial)} (trial {second.trial.trial_id}) "
+            f"by {number(second.margin)}{at}"
+        )
     if best.checkpoint:
-        console.print("Train it further:", highlight=False)
-        command = "  " + train_command(best.config, folder, best)
-        console.print(command, highlight=False, soft_wrap=True, style="bold")
+        console.print("Train it further:")
+        console.print(f"  [bold]{train_command(best.config, folder, best)}[/]")
 
 
 def train_command(config: TrainConfig, folder: RunFolder, trial: Trial) -> str:

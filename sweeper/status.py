@@ -1,6 +1,6 @@
-"""The states of a trial and of a sweep."""
+"""What becomes of a trial, of a report, of a process."""
 
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 
 
 class Status(StrEnum):
@@ -24,3 +24,12 @@ class Decision(StrEnum):
 
     CONTINUE = "continue"
     STOP = "stop"
+
+
+class ExitCode(IntEnum):
+    """How `python -m sweeper` ends."""
+
+    DONE = 0
+    NO_TRIAL_SUCCEEDED = 1
+    USER_ERROR = 2
+    INTERRUPTED = 130

@@ -75,8 +75,10 @@ class SweepState:
             case "session_started":
                 self.sessions.append(event)
                 self.outcome = None
+                self.interrupt()
             case "session_ended":
                 self.outcome = event["outcome"]
+                self.interrupt()
             case "trial_created":
                 config = TrainConfig.from_mapping(event["config"])
                 name = event["id"]
@@ -97,6 +99,12 @@ class SweepState:
                 trial.error = event["error"]
             case unknown:
                 raise RunFolderError(f"an event that this version does not know: {unknown!r}")
+
+    def interrupt(self) -> None:
+        """Without a driver nothing runs."""
+        for trial in self.trials.values():
+            if trial.status is Status.RUNNING:
+                trial.status = Status.INTERRUPTED
 
     def judge(self, trial: Trial, metrics: Metrics) -> dict[str, Any]:
         """Give an evaluation to the scheduler, once; the verdict as fields of its event."""

@@ -9,7 +9,6 @@ import hashlib
 from collections.abc import Iterable, Iterator
 from enum import StrEnum
 
-from sweeper.corpus.pieces import cut_near
 from trainable.errors import DataError
 
 SMALL_DOCUMENT_BYTES = 4096  # where all documents fell on one side: cut none shorter than this
@@ -82,18 +81,22 @@ def _divide(
 
 
 def _division(document: bytes, near: int) -> int:
-    """Where to cut a document in two: at the line end before `near` if that is close, else
+    """Where to cut a document in two: at the line end before `near` if it is close, else
     between characters.
 
     Raises:
         DataError: a document of a single character.
     """
     near = min(max(near, 1), len(document) - 1)
-    reach = max(len(document) - near, 4)  # a character is up to 4 bytes
-    cut = cut_near(document, max(0, near - 2 * reach), near)
-    if cut == 0 or document[cut] & 0xC0 == 0x80:
-        raise DataError(
-            f"the inputs hold {len(document)} bytes of text, too little to divide into training "
-            "and validation; give more text"
-        )
-    return cut
+    line_end = document.rfind(b"\n", max(0, 2 * near - len(document)), near)
+    if line_end >= 0:
+        return line_end + 1
+    # A character is up to 4 bytes, so that one of its ends is this close.
+    close = range(max(1, near - 3), min(len(document), near + 4))
+    for cut in sorted(close, key=lambda place: abs(place - near)):
+        if document[cut] & 0xC0 != 0x80:
+            return cut
+    raise DataError(
+        f"the inputs hold {len(document)} bytes of text, too little to divide into training "
+        "and validation; give more text"
+    )

@@ -77,8 +77,8 @@ def parse_tokenizer(text: str) -> Bytes | TrainBPE | FromFile:
             f"--tokenizer: {text}: is a folder; name the file: {path / 'tokenizer.json'}"
         )
     raise DataError(
-        f"--tokenizer: {text}: no such tokenizer or file{nearest(text, ['bytes', 'bpe'])}; "
-        "there are: bytes, bpe:VOCAB (for example bpe:4096), path/to/tokenizer.json"
+        f"--tokenizer: {text}: no such tokenizer or file; there are: bytes, bpe:VOCAB "
+        f"(for example bpe:4096), path/to/tokenizer.json{nearest(text, ['bytes', 'bpe:'])}"
     )
 
 

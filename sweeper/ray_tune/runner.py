@@ -3,6 +3,7 @@
 import logging
 import os
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -31,11 +32,16 @@ from ray import tune
 from sweeper.errors import ResourceError
 from sweeper.ray_tune.adapters import Interrupt, SweepCallback, SweepScheduler, SweepSearch
 from sweeper.ray_tune.trial_actor import TrialActor
+from sweeper.run_folder import RunFolder
 from sweeper.spec import Resources
+from sweeper.status import ExitCode
 from sweeper.sweep import Sweep
 from sweeper.watchers import Watcher
 
-TRAINER = "trainable.training:Trainer"
+# Ray's messages go to the run folder's log (see `_ray_log`); those before there is one, nowhere.
+logging.getLogger("ray").addHandler(logging.NullHandler())
+
+EXIT_SECONDS = 13.0  # from a signal to the end of the process, whatever hangs
 
 
 @dataclass(frozen=True)
@@ -87,14 +93,12 @@ def ray_cluster(*, dashboard: bool = True) -> Iterator[Cluster]:
         ray.shutdown()
 
 
-def run_trials(
-    sweep: Sweep, cluster: Cluster, watchers: list[Watcher], trainer: str = TRAINER
-) -> bool:
+def run_trials(sweep: Sweep, cluster: Cluster, watchers: list[Watcher], trainer: str) -> bool:
     """Run every trial that is left; True if all have ended, False if interrupted."""
     slots = cluster.slots(sweep.plan.spec.resources)
     os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(slots)
     interrupt = Interrupt()
-    with _signals(interrupt), _ray_log(sweep.folder.log):
+    with _signals(interrupt, sweep.folder), _ray_log(sweep.folder.log):
         # `tune.run` rather than a Tuner: a Tuner pickles itself into the run folder.
         tune.run(
             TrialActor,
@@ -114,23 +118,37 @@ def run_trials(
 
 
 @contextmanager
-def _signals(interrupt: Interrupt) -> Iterator[None]:
-    """The first Ctrl-C or SIGTERM asks the sweep to end, the second ends the process."""
+def _signals(interrupt: Interrupt, folder: RunFolder) -> Iterator[None]:
+    """The first Ctrl-C or SIGTERM asks the sweep to end, the second ends it at once."""
     if threading.current_thread() is not threading.main_thread():
-        yield
+        yield  # a notebook, say: its own handling of signals stands
         return
+    overdue = threading.Timer(EXIT_SECONDS, _exit_now, [folder])
+    overdue.daemon = True
 
     def handle(signum: int, frame: Any) -> None:
         if interrupt.requested:
-            raise KeyboardInterrupt
+            _exit_now(folder)
         interrupt.request()
+        overdue.start()
 
     before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
     finally:
+        overdue.cancel()
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _exit_now(folder: RunFolder) -> None:
+    """Without ceremony: every event is in the journal, and Ray's processes end with this one.
+
+    Ray itself may be what does not answer: a supervisor's SIGTERM reaches its processes too.
+    """
+    message = f"\nEnded at once. Go on with:  python -m sweeper resume {folder.name}"
+    print(message, file=sys.stderr, flush=True)
+    os._exit(ExitCode.INTERRUPTED)
 
 
 @contextmanager
