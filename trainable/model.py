@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from trainable.attention import causal_attention
 from trainable.config import TrainConfig
 
 RMS_NORM_EPSILON = 1e-5
@@ -103,10 +104,7 @@ class Attention(nn.Module):
         queries, keys = rotate(queries, *rope), rotate(keys, *rope)
         if cache is not None:
             keys, values = cache.extend(self.layer, keys, values)
-        # One new token sees all that is cached: only a prompt or a training window needs a mask.
-        mixed = F.scaled_dot_product_attention(
-            queries, keys, values, is_causal=queries.shape[-2] > 1
-        )
+        mixed = causal_attention(queries, keys, values)
         output: Tensor = self.o_proj(mixed.transpose(1, 2).flatten(2))
         return output
 

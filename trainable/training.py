@@ -14,6 +14,7 @@ from trainable.checkpoint import (
     require_same_model,
     write_checkpoint,
 )
+from trainable.compilation import CompiledBlocks
 from trainable.config import TrainConfig
 from trainable.data import evaluation_starts, gather_windows, training_windows
 from trainable.errors import CheckpointError
@@ -61,6 +62,8 @@ class Trainer:
         self.optimizer = build_optimizer(self.model, config)
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=self.dtype == torch.float16)
         self.statistics = Statistics(self.device)
+        blocks = self.model.model.blocks
+        self._blocks = CompiledBlocks(blocks) if config.compile else blocks
         self._open_data()
         if resume_from is not None:
             self._resume(resume_from)
@@ -143,7 +146,7 @@ class Trainer:
 
     def _loss(self, windows: Tensor) -> Tensor:
         """Mean loss over windows (rows, context_length + 1), in nats a token."""
-        hidden = self.model.model.blocks(self.model.embed(windows[:, :-1], self.dtype))
+        hidden = self._blocks(self.model.embed(windows[:, :-1], self.dtype))
         return next_token_loss(hidden, self.model.lm_head.weight, windows[:, 1:])
 
     @torch.no_grad()

@@ -1,0 +1,38 @@
+"""`torch.compile` for the blocks: one compile for all runs of the same shapes, eager where it fails.
+
+Only the blocks are compiled. They see hidden states and weights, so no learning rate, warmup or
+step can trigger another compile; torch's cache on disk (TORCHINDUCTOR_CACHE_DIR) hands the result
+to other processes. The embedding stays outside because its compiled gradient adds atomically, in
+an order that differs from run to run; the chunked loss because it cannot be compiled.
+"""
+
+import warnings
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+from torch._dynamo.exc import TorchDynamoException
+from torch._inductor.exc import InductorError
+
+Blocks = Callable[[Tensor], Tensor]
+
+
+class CompiledBlocks:
+    """`blocks` compiled at its first call, for each shape; `blocks` itself once that has failed."""
+
+    def __init__(self, blocks: Blocks) -> None:
+        self._eager = blocks
+        self._run: Blocks = torch.compile(blocks, dynamic=False)
+
+    def __call__(self, hidden: Tensor) -> Tensor:
+        if self._run is self._eager:
+            return self._eager(hidden)
+        try:
+            return self._run(hidden)
+        except (TorchDynamoException, InductorError) as error:
+            reason = str(error).splitlines()[0]
+            warnings.warn(
+                f"torch.compile failed, training goes on without it: {reason}", stacklevel=2
+            )
+            self._run = self._eager
+            return self._eager(hidden)
