@@ -2,7 +2,7 @@
 
 from sweeper.corpus.builtin import prepare_default
 from sweeper.corpus.meta import CorpusFolder, Meta
-from sweeper.corpus.prepare import (
+from sweeper.corpus.preparation import (
     DEFAULT_TEXT_FIELD,
     DEFAULT_TOKENIZER,
     DEFAULT_VAL_FRACTION,

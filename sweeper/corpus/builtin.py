@@ -5,7 +5,7 @@ from pathlib import Path
 from rich.console import Console
 
 from sweeper.corpus.meta import CorpusFolder, Meta
-from sweeper.corpus.prepare import DEFAULT_TOKENIZER, DEFAULT_VAL_FRACTION, prepare
+from sweeper.corpus.preparation import DEFAULT_TOKENIZER, DEFAULT_VAL_FRACTION, prepare
 from sweeper.corpus.staging import OutputExistsError
 from trainable.errors import DataError
 

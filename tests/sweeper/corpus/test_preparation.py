@@ -1,0 +1,265 @@
+import hashlib
+import io
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from rich.console import Console
+from tokenizers import Tokenizer
+
+from sweeper.corpus import prepare, prepare_default
+from sweeper.corpus.inputs import InputFile, stdlib_files
+from sweeper.corpus.meta import CorpusFolder, Meta, Source
+from sweeper.corpus.preparation import MAX_LISTED_FILES, listed
+from trainable.errors import DataError
+
+
+@pytest.fixture(scope="module")
+def text_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Sixty source files, a .jsonl of stories, and a binary file."""
+    root = tmp_path_factory.mktemp("texts")
+    for file in stdlib_files()[:60]:
+        (root / file.path.name).write_bytes(file.path.read_bytes())
+    stories = [{"text": f"Story {number}: il était une fois … 🦊\n"} for number in range(200)]
+    (root / "stories.jsonl").write_text("".join(json.dumps(story) + "\n" for story in stories))
+    (root / "image.png").write_bytes(b"\x89PNG\0\0")
+    return root
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*.*")}
+
+
+@pytest.mark.parametrize(("tokenizer", "dtype"), [("bytes", np.uint8), ("bpe:600", np.uint16)])
+def test_the_folder_is_what_its_meta_says(
+    tmp_path: Path, text_folder: Path, tokenizer: str, dtype: type
+) -> None:
+    out = tmp_path / "out"
+    meta = prepare([str(text_folder)], out, tokenizer=tokenizer, val_fraction=0.2)
+    folder = CorpusFolder(out)
+    assert Meta.read(folder) == meta
+    names = {"train.npy", "val.npy", "tokenizer.json", "meta.json"}
+    assert {path.name for path in out.iterdir()} == names
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+    train, val = np.load(folder.train, mmap_mode="r"), np.load(folder.val, mmap_mode="r")
+    assert train.dtype == val.dtype == np.dtype(meta.dtype) == dtype
+    assert (train.shape, val.shape) == ((meta.train_tokens,), (meta.val_tokens,))
+    assert max(train.max(), val.max()) < meta.vocab_size
+    assert meta.separator == 0
+    assert np.count_nonzero(val == 0) == meta.val_documents
+    assert np.count_nonzero(train == 0) == meta.documents - meta.val_documents
+    assert meta.skipped_files == 1 and len(meta.sources) == 61
+    assert meta.bytes_per_token == meta.val_bytes / meta.val_tokens
+    for name, digest in meta.sha256.items():
+        assert hashlib.sha256((out / name).read_bytes()).hexdigest() == digest
+
+
+@pytest.mark.parametrize("tokenizer", ["bytes", "bpe:600"])
+def test_all_text_comes_back_from_the_tokens(
+    tmp_path: Path, text_folder: Path, tokenizer: str
+) -> None:
+    out = CorpusFolder(tmp_path / "out")
+    meta = prepare([str(text_folder)], out.path, tokenizer=tokenizer)
+    library = Tokenizer.from_file(str(out.tokenizer))
+    tokens = np.concatenate([np.load(out.train), np.load(out.val)])
+    parts = np.split(tokens, np.flatnonzero(tokens == meta.separator) + 1)
+    found = [library.decode(part[:-1].tolist()) for part in parts if len(part)]
+    assert sum(len(text.encode()) for text in found) == meta.train_bytes + meta.val_bytes
+    assert "Story 7: il était une fois … 🦊\n" in found
+    assert (text_folder / "__future__.py").read_text() in found
+    # and the other way: the library's ids for a text are the ids in the file
+    for part, text in zip(parts[:20], found, strict=False):
+        assert library.encode(text).ids == part[:-1].tolist()
+
+
+@pytest.mark.parametrize("tokenizer", ["bytes", "bpe:600"])
+def test_transformers_reads_the_same_ids(tmp_path: Path, text_folder: Path, tokenizer: str) -> None:
+    from transformers import PreTrainedTokenizerFast
+
+    out = CorpusFolder(tmp_path / "out")
+    prepare([str(text_folder)], out.path, tokenizer=tokenizer)
+    fast = PreTrainedTokenizerFast(tokenizer_file=str(out.tokenizer))
+    text = "def f():\n    return 'é 🦊'\n"
+    assert fast(text)["input_ids"] == Tokenizer.from_file(str(out.tokenizer)).encode(text).ids
+
+
+@pytest.mark.parametrize("tokenizer", ["bytes", "bpe:600"])
+def test_preparing_twice_gives_the_same_bytes(
+    tmp_path: Path, text_folder: Path, tokenizer: str
+) -> None:
+    for name in ("one", "two"):
+        prepare([str(text_folder)], tmp_path / name, tokenizer=tokenizer)
+    assert contents(tmp_path / "one") == contents(tmp_path / "two")
+
+
+def test_a_prepared_tokenizer_serves_another_corpus(tmp_path: Path, text_folder: Path) -> None:
+    first = prepare([str(text_folder)], tmp_path / "first", tokenizer="bpe:600")
+    path = str(tmp_path / "first/tokenizer.json")
+    second = prepare([str(text_folder)], tmp_path / "second", tokenizer=path)
+    assert second.sha256 == first.sha256
+    assert (second.separator, second.vocab_size) == (0, 600)
+
+
+def test_standard_input_is_read_even_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = b"the quick brown fox\n" * 500
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(text)))
+    meta = prepare(["-"], tmp_path / "out", tokenizer="bpe:300")
+    assert meta.train_bytes + meta.val_bytes == len(text)
+    assert [(source.path, source.bytes) for source in meta.sources] == [
+        ("standard input", len(text))
+    ]
+
+
+def test_one_small_file_gives_its_end_for_validation(tmp_path: Path) -> None:
+    text = b"".join(b"line %03d\n" % number for number in range(1000))
+    (tmp_path / "a.txt").write_bytes(text)
+    prepare([str(tmp_path / "a.txt")], tmp_path / "out", val_fraction=0.1)
+    assert np.load(tmp_path / "out/val.npy").tobytes() == text[-900:] + b"\0"
+    assert np.load(tmp_path / "out/train.npy").tobytes() == text[:-900] + b"\0"
+
+
+@pytest.mark.parametrize(
+    ("data", "settings", "message"),
+    [
+        (b"text", {"val_fraction": 0.0}, "--val_fraction: must be above 0 and below 1, got 0;"),
+        (b"text", {"val_fraction": 1.0}, "--val_fraction: must be above 0 and below 1, got 1;"),
+        (b"text", {"val_fraction": float("nan")}, "--val_fraction: must be .*, got nan;"),
+        (b"text", {"tokenizer": "bpe:10"}, "--tokenizer: bpe:10: the vocabulary must be"),
+        (b"", {}, "the inputs hold no text; name files with text"),
+        (b" \n\n", {}, "the inputs hold no text; name files with text"),
+        (b"a", {}, "the inputs hold 1 bytes of text, too little"),
+        (b"\0\0", {}, r"a\.txt: is a binary file"),
+    ],
+)
+def test_a_mistake_is_named_and_nothing_is_written(
+    tmp_path: Path, data: bytes, settings: dict[str, float], message: str
+) -> None:
+    (tmp_path / "a.txt").write_bytes(data)
+    with pytest.raises(DataError, match=message):
+        prepare([str(tmp_path / "a.txt")], tmp_path / "new/data/out", **settings)  # type: ignore[arg-type]
+    assert [path.name for path in tmp_path.iterdir()] == ["a.txt"]
+
+
+def test_an_existing_output_is_left_alone(tmp_path: Path, text_folder: Path) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "mine").write_text("precious")
+    with pytest.raises(DataError, match=r"--out: .*out: exists already.*choose another name"):
+        prepare([str(text_folder)], out)
+    assert contents(tmp_path) == {} and (out / "mine").read_text() == "precious"
+
+
+def test_an_output_made_meanwhile_is_left_alone(
+    tmp_path: Path, text_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "out"
+
+    def other_process(*_: object) -> list[Source]:
+        out.mkdir()
+        (out / "mine").write_text("precious")
+        return []
+
+    monkeypatch.setattr("sweeper.corpus.preparation.listed", other_process)
+    with pytest.raises(DataError, match="exists already"):
+        prepare([str(text_folder)], out)
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+    assert [path.name for path in out.iterdir()] == ["mine"]
+
+
+def test_an_empty_output_folder_is_filled(tmp_path: Path, text_folder: Path) -> None:
+    (tmp_path / "out").mkdir()
+    prepare([str(text_folder)], tmp_path / "out")
+    assert (tmp_path / "out/meta.json").exists()
+
+
+def test_an_output_that_cannot_be_made_is_named(tmp_path: Path, text_folder: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(DataError, match=r"--out: .*file/out: cannot be written: Not a directory"):
+        prepare([str(text_folder)], tmp_path / "file/out")
+
+
+def test_an_interrupted_run_leaves_nothing(
+    tmp_path: Path, text_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: object) -> list[Source]:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr("sweeper.corpus.preparation.listed", interrupt)
+        prepare([str(text_folder)], tmp_path / "data/out")
+    assert list(tmp_path.iterdir()) == []
+    prepare([str(text_folder)], tmp_path / "data/out")
+
+
+def test_the_default_corpus_is_made_once(tmp_path: Path) -> None:
+    shown = Console(file=io.StringIO())
+    folder = prepare_default(tmp_path, console=shown)
+    assert folder == tmp_path / "python-stdlib"
+    before = (folder / "meta.json").stat()
+    assert prepare_default(tmp_path, console=shown) == folder
+    assert (folder / "meta.json").stat() == before
+    output = shown.file.getvalue()  # type: ignore[attr-defined]
+    assert output.count("Preparing the built-in corpus, once") == 1
+    assert re.search(r"validation +[\d,]+ +\d+ +[\d.]+ kB +[456]\.\d%", output)
+
+
+def test_two_processes_may_make_the_default_corpus_at_once(tmp_path: Path) -> None:
+    code = "from pathlib import Path; from sweeper.corpus import prepare_default as p; "
+    command = [sys.executable, "-c", code + f"p(Path({str(tmp_path)!r}))"]
+    processes = [subprocess.Popen(command) for _ in range(3)]
+    assert [process.wait() for process in processes] == [0, 0, 0]
+    assert [path.name for path in tmp_path.iterdir()] == ["python-stdlib"]
+    Meta.read(CorpusFolder(tmp_path / "python-stdlib"))
+
+
+def test_another_corpus_under_the_default_name_is_refused(
+    tmp_path: Path, text_folder: Path
+) -> None:
+    prepare([str(text_folder)], tmp_path / "python-stdlib", val_fraction=0.5)
+    with pytest.raises(DataError, match=r"is not the built-in corpus.*0\.5; rename the folder"):
+        prepare_default(tmp_path)
+
+
+def test_a_damaged_meta_is_named(tmp_path: Path) -> None:
+    folder = CorpusFolder(tmp_path)
+    with pytest.raises(DataError, match=r"meta\.json: cannot be read .*sweeper prepare"):
+        Meta.read(folder)
+    folder.meta.write_text('{"format": 2}')
+    with pytest.raises(DataError, match=r"meta\.json: format: .* 1; prepare the folder again"):
+        Meta.read(folder)
+
+
+def test_a_folder_of_very_many_files_is_listed_as_one() -> None:
+    def sources(folder: str | None, count: int) -> list[tuple[InputFile, Source]]:
+        file = InputFile(path=Path("a"), name="a", num_bytes=1, folder=folder)
+        return [(file, Source(path=f"a{n}", bytes=1, sha256="0")) for n in range(count)]
+
+    files = [*sources("few", 2), *sources("many", MAX_LISTED_FILES + 1), *sources(None, 1)]
+    entries = listed(files)
+    assert [entry.path for entry in entries] == ["a0", "a1", "many", "a0"]
+    assert (entries[2].files, entries[2].bytes) == (MAX_LISTED_FILES + 1, MAX_LISTED_FILES + 1)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="ru_maxrss is in kB on Linux")
+def test_memory_stays_flat_on_one_large_file(tmp_path: Path) -> None:
+    """200 MB in one file without a single line end, prepared in less memory than it has."""
+    with (tmp_path / "large.txt").open("wb") as file:
+        for number in range(200):
+            file.write(b"%06d " % number * (1_000_000 // 7))
+    code = (
+        "import resource, sys; from pathlib import Path; from sweeper.corpus import prepare\n"
+        "prepare([sys.argv[1]], Path(sys.argv[2]))\n"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path / "large.txt"), str(tmp_path / "out")]
+    # ru_maxrss survives exec: a shell between keeps this process's own memory out of it
+    done = subprocess.run(
+        ["sh", "-c", '"$@" && true', "sh", *command], capture_output=True, text=True, check=True
+    )
+    assert int(done.stdout) < 150_000
+    assert os.path.getsize(tmp_path / "out/train.npy") > 180_000_000

@@ -1,0 +1,143 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tokenizers import Tokenizer, models, pre_tokenizers
+from tokenizers.processors import TemplateProcessing
+
+from sweeper.corpus.inputs import stdlib_files
+from sweeper.corpus.tokenization import (
+    ByteEncoder,
+    Bytes,
+    FromFile,
+    LibraryEncoder,
+    TrainBPE,
+    byte_tokenizer,
+    dtype_for,
+    load_tokenizer,
+    parse_tokenizer,
+    sample_documents,
+    train_bpe,
+    vocab_size,
+)
+from trainable.errors import DataError
+
+no_nul = st.text(st.characters(codec="utf-8", exclude_characters="\0"))
+SAMPLE = [file.path.read_bytes() for file in stdlib_files()[:40]]
+BPE = train_bpe(SAMPLE, 500)
+
+
+@given(st.text(st.characters(codec="utf-8")))
+def test_byte_tokenizer_of_the_library_gives_the_bytes(text: str) -> None:
+    tokenizer = byte_tokenizer()
+    ids = tokenizer.encode(text).ids
+    assert ids == list(text.encode())
+    assert tokenizer.decode(ids) == text
+
+
+@given(st.lists(no_nul.map(str.encode)))
+def test_byte_encoder_ends_each_document_with_byte_zero(documents: list[bytes]) -> None:
+    ids = ByteEncoder().encode(documents)
+    assert ids.dtype == np.uint8
+    assert ids.tobytes() == b"".join(document + b"\0" for document in documents)
+
+
+@settings(deadline=None)
+@given(st.lists(no_nul, min_size=1, max_size=5))
+def test_bpe_goes_there_and_back_with_a_separator_after_each(texts: list[str]) -> None:
+    encoder = LibraryEncoder(BPE)
+    ids = encoder.encode([text.encode() for text in texts])
+    assert ids.dtype == np.uint16
+    ends = np.flatnonzero(ids == encoder.separator)
+    found = [one[:-1].tolist() for one in np.split(ids, ends + 1)[:-1]]
+    assert [BPE.decode(one, skip_special_tokens=False) for one in found] == texts
+
+
+def test_bpe_training_is_deterministic_and_has_the_size_asked_for() -> None:
+    assert vocab_size(BPE) == 500
+    assert BPE.token_to_id("<|endoftext|>") == 0
+    assert train_bpe(SAMPLE, 500).to_str() == BPE.to_str()
+
+
+def test_the_smallest_bpe_is_the_bytes_and_the_separator() -> None:
+    smallest = train_bpe(SAMPLE, 257)
+    assert vocab_size(smallest) == 257
+    assert smallest.decode(smallest.encode("é\n").ids) == "é\n"
+
+
+def file_with(tmp_path: Path, special: str | None) -> Path:
+    vocab = {"<unk>": 0, "a": 1, "b": 2, "<s>": 9}
+    tokenizer = Tokenizer(models.WordLevel(vocab, unk_token="<unk>"))
+    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    tokenizer.post_processor = TemplateProcessing(single="<s> $A", special_tokens=[("<s>", 9)])
+    if special is not None:
+        tokenizer.add_special_tokens([special])
+    tokenizer.enable_truncation(2)
+    tokenizer.enable_padding(length=8)
+    tokenizer.save(str(tmp_path / "tokenizer.json"))
+    return tmp_path / "tokenizer.json"
+
+
+def test_a_tokenizer_file_adds_only_its_separator(tmp_path: Path) -> None:
+    encoder = LibraryEncoder(load_tokenizer(file_with(tmp_path, "</s>")))
+    end = encoder.tokenizer.token_to_id("</s>")
+    assert encoder.separator == end
+    # neither cut at 2, padded to 8, nor begun with <s>
+    assert encoder.encode([b"a b a b", b"b"]).tolist() == [1, 2, 1, 2, end, 2, end]
+
+
+def test_a_tokenizer_file_without_an_end_of_text_has_no_separator(tmp_path: Path) -> None:
+    encoder = LibraryEncoder(load_tokenizer(file_with(tmp_path, None)))
+    assert encoder.separator is None
+    assert encoder.encode([b"a b", b"b"]).tolist() == [1, 2, 2]
+
+
+def test_vocabulary_size_is_above_every_id(tmp_path: Path) -> None:
+    assert vocab_size(load_tokenizer(file_with(tmp_path, None))) == 10  # though 4 ids are in use
+
+
+def test_a_file_that_is_no_tokenizer_is_named(tmp_path: Path) -> None:
+    (tmp_path / "tokenizer.json").write_text('{"hello": 1}')
+    with pytest.raises(DataError, match=r"--tokenizer: .*tokenizer\.json: is not a tokenizer"):
+        load_tokenizer(tmp_path / "tokenizer.json")
+
+
+@pytest.mark.parametrize(
+    ("size", "dtype"),
+    [(256, "uint8"), (257, "uint16"), (65536, "uint16"), (65537, "uint32")],
+)
+def test_dtype_is_the_smallest_that_holds_the_vocabulary(size: int, dtype: str) -> None:
+    assert dtype_for(size) == dtype
+
+
+def test_tokenizers_are_named_as_they_are(tmp_path: Path) -> None:
+    path = file_with(tmp_path, None)
+    assert parse_tokenizer("bytes") == Bytes()
+    assert parse_tokenizer("bpe:4096") == TrainBPE(4096)
+    assert parse_tokenizer(str(path)) == FromFile(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("byte", r"byte: no such tokenizer .*: bytes, bpe:VOCAB .*; did you mean 'bytes'\?"),
+        ("gpt2", "gpt2: no such tokenizer or file; there are: bytes, bpe:VOCAB .*tokenizer.json"),
+        ("bpe", "bpe: the vocabulary must be .* at least 257 .* for example bpe:4096"),
+        ("bpe:256", "bpe:256: the vocabulary must be a whole number of at least 257"),
+        ("bpe:4k", "bpe:4k: the vocabulary must be a whole number"),
+        ("bpe:-300", "bpe:-300: the vocabulary must be a whole number"),
+        ("/", "/: is a folder; name the file: /tokenizer.json"),
+    ],
+)
+def test_an_unknown_tokenizer_is_refused(text: str, message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        parse_tokenizer(text)
+
+
+@given(st.permutations([b"text %d" % number for number in range(100, 200)]), st.integers(1, 900))
+def test_a_sample_is_bounded_and_ignores_the_order(texts: list[bytes], limit: int) -> None:
+    sample = sample_documents(texts, at_most_bytes=limit)
+    assert sample == sample_documents(sorted(texts), at_most_bytes=limit)
+    assert len(sample) == max(1, min(100, limit // len(texts[0])))
