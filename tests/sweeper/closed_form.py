@@ -1,0 +1,86 @@
+"""A training loop without training: the loss is a formula of (settings, step).
+
+It has the interface of `trainable.training.Trainer`, so that orchestration is tested with the real
+engine and the real Ray, in milliseconds a trial, and what comes out can be computed by hand.
+"""
+
+import json
+import math
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+from trainable.config import TrainConfig
+from trainable.errors import CheckpointError
+from trainable.report import Report
+
+REFERENCE = "tests.sweeper.closed_form:ClosedFormTrainer"
+BEST_LEARNING_RATE = 1e-3
+
+
+def loss_at(config: TrainConfig, step: int) -> float:
+    """Falls with the steps to a floor that is lowest at BEST_LEARNING_RATE; NaN from 0.5 on."""
+    if config.learning_rate >= 0.5:
+        return math.nan
+    floor = 1 + math.log10(config.learning_rate / BEST_LEARNING_RATE) ** 2
+    return floor + 3 / math.sqrt(step)
+
+
+class ClosedFormTrainer:
+    def __init__(
+        self, config: TrainConfig, *, resume_from: Path | None = None, num_threads: int | None
+    ) -> None:
+        self.config = config
+        self.step = 0
+        if resume_from is not None:
+            try:
+                self.step = json.loads(resume_from.read_text())["step"]
+            except (OSError, ValueError) as error:
+                raise CheckpointError(f"{resume_from}: {error}") from None
+
+    def train(self) -> Iterator[Report | None]:
+        while self.step < self.config.max_steps:
+            self.step += 1
+            evaluate = self.step % self.config.eval_every_steps == 0
+            if evaluate or self.step == self.config.max_steps:
+                report = self._report(loss_at(self.config, self.step))
+                yield report
+                if report.diverged:
+                    return
+            else:
+                yield None
+
+    def save(self, path: Path) -> None:
+        path.write_text(json.dumps({"step": self.step}))
+
+    def _report(self, loss: float) -> Report:
+        tokens = self.step * self.config.batch_size * self.config.context_length
+        diverged = math.isnan(loss)
+        return Report(
+            step=self.step,
+            tokens=tokens,
+            train_loss=loss,
+            val_loss=None if diverged else loss,
+            val_perplexity=None if diverged else math.exp(loss),
+            val_bits_per_byte=None if diverged else loss / math.log(2),
+            learning_rate=self.config.learning_rate,
+            grad_norm=1.0,
+            tokens_per_second=1000.0,
+            train_seconds=self.step / 100,
+            skipped_steps=0,
+            diverged=diverged,
+        )
+
+
+class FailingTrainer(ClosedFormTrainer):
+    """Fails for ever above learning rate 0.1; once, by dying, at exactly 0.01."""
+
+    def train(self) -> Iterator[Report | None]:
+        resumed = self.step > 0
+        for report in super().train():
+            if self.config.learning_rate > 0.1 and self.step == 3:
+                raise RuntimeError("the learning rate is too high for this machine")
+            if self.config.learning_rate == 0.01 and self.step == 7 and not resumed:
+                os.kill(os.getpid(), signal.SIGKILL)
+            yield report

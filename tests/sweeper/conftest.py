@@ -1,0 +1,70 @@
+"""Data and specs small enough that a sweep takes seconds."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from ruamel.yaml import YAML
+
+from sweeper.plan import Plan, make_plan
+from sweeper.spec_file import load_spec
+
+TINY: dict[str, Any] = {
+    "d_model": 16,
+    "num_heads": 2,
+    "d_ff": 32,
+    "num_layers": 1,
+    "vocab_size": 64,
+    "context_length": 16,
+    "batch_size": 4,
+    "max_steps": 16,
+    "warmup_steps": 2,
+    "min_learning_rate": 0,
+    "eval_windows": 4,
+    "dtype": "float32",
+}
+
+
+@pytest.fixture(scope="session")
+def tokens_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A prepared folder: a noisy cycle through 64 tokens, which a model can learn."""
+    folder = tmp_path_factory.mktemp("tokens")
+    rng = np.random.default_rng(0)
+    for name, size in (("train", 20_000), ("val", 2_000)):
+        noise = rng.integers(0, 4, size)
+        np.save(folder / f"{name}.npy", ((np.arange(size) + noise) % 64).astype(np.uint8))
+    (folder / "meta.json").write_text('{"vocab_size": 64, "bytes_per_token": 1.0}')
+    return folder
+
+
+@pytest.fixture
+def write_space(tmp_path: Path, tokens_folder: Path) -> Any:
+    """Write a search space of tiny trials; keyword arguments replace its sections."""
+
+    def write(**sections: Any) -> Path:
+        document = {
+            "name": "tiny",
+            "data": str(tokens_folder),
+            "train": TINY | sections.pop("train", {}),
+            "space": {"learning_rate": {"grid": [1e-4, 1e-3, 1e-2, 1e-1]}},
+            "scheduler": {"type": "asha", "grace_steps": 4},
+            **sections,
+        }
+        path = tmp_path / "space.yaml"
+        with path.open("w") as file:
+            YAML().dump(document, file)
+        return path
+
+    return write
+
+
+@pytest.fixture
+def tiny_plan(write_space: Any, tokens_folder: Path) -> Any:
+    """The plan of such a search space."""
+
+    def plan(**sections: Any) -> Plan:
+        spec, source = load_spec(write_space(**sections))
+        return make_plan(spec, tokens_folder, source)
+
+    return plan

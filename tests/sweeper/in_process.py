@@ -1,0 +1,81 @@
+"""Drives a `Sweep` without Ray: one trial after another, checkpoints as files in the run folder."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sweeper.journal import Journal
+from sweeper.plan import Plan
+from sweeper.run_folder import CHECKPOINT_FILE, RunFolder
+from sweeper.status import Decision
+from sweeper.sweep import Sweep, Trial
+from tests.sweeper.closed_form import ClosedFormTrainer
+
+
+class Killed(BaseException):
+    """The process is gone: nothing may catch this."""
+
+
+class Mortal:
+    """Kills the process before or after its n-th event reaches the journal."""
+
+    def __init__(self, monkeypatch: Any, at: int, *, before: bool) -> None:
+        append = Journal.append
+        count = 0
+
+        def counted(journal: Journal, event: str, **fields: Any) -> Any:
+            nonlocal count
+            count += 1
+            if count == at and before:
+                raise Killed
+            record = append(journal, event, **fields)
+            if count == at:
+                raise Killed
+            return record
+
+        monkeypatch.setattr(Journal, "append", counted)
+
+
+def drive(folder: RunFolder, plan: Plan) -> Sweep:
+    """Run all that is left, one trial at a time."""
+    with opened(folder, plan) as sweep:
+        while (trial := sweep.next_trial()) is not None:
+            run_trial(sweep, trial)
+        sweep.close("finished")
+    return sweep
+
+
+@contextmanager
+def opened(folder: RunFolder, plan: Plan) -> Iterator[Sweep]:
+    """A sweep whose session just ends where the block does, as after a kill."""
+    sweep = Sweep(folder, plan)
+    try:
+        yield sweep
+    finally:
+        sweep.journal.close()
+
+
+def run_trial(sweep: Sweep, trial: Trial) -> None:
+    folders = sweep.folder.checkpoint_folders(trial.trial_id)
+    resume_from = folders[0] / CHECKPOINT_FILE if folders else None
+    trainer = ClosedFormTrainer(trial.config, resume_from=resume_from, num_threads=None)
+    sweep.start(trial.trial_id)
+    number = len(folders)
+    for report in trainer.train():
+        decision = Decision.CONTINUE
+        if report is not None:
+            decision = sweep.report(trial.trial_id, report.to_dict())
+        if trainer.step % trial.config.checkpoint_every_steps == 0:
+            name = f"checkpoint_{number:06d}"
+            save(trainer, sweep.folder.trial(trial.trial_id) / name)
+            sweep.checkpointed(trial.trial_id, name)
+            number += 1
+        if decision is Decision.STOP:
+            break
+    sweep.end(trial.trial_id)
+
+
+def save(trainer: ClosedFormTrainer, folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    trainer.save(folder / CHECKPOINT_FILE)

@@ -1,0 +1,162 @@
+"""A sweep is a fold over its journal: killed at any event, it goes on as if nothing had been."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sweeper.errors import RunFolderError
+from sweeper.journal import read_journal
+from sweeper.plan import Plan
+from sweeper.results import result_rows
+from sweeper.run_folder import RunFolder, create_run_folder
+from sweeper.status import Decision, Status
+from sweeper.sweep import Metrics, Sweep, Trial, replay
+from tests.sweeper.closed_form import ClosedFormTrainer
+from tests.sweeper.in_process import Killed, Mortal, drive, opened, run_trial
+
+GRID = {"learning_rate": {"grid": [1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 0.7]}}
+
+
+@pytest.fixture
+def plan(tiny_plan: Any) -> Plan:
+    return tiny_plan(space=GRID)
+
+
+def new_folder(tmp_path: Path, plan: Plan) -> RunFolder:
+    return create_run_folder(tmp_path / "runs", plan.spec, None, "space.yaml")
+
+
+def decisions(folder: RunFolder) -> list[tuple[Any, ...]]:
+    """All reports and what was decided, in order."""
+    return [
+        (e["trial"], e["metrics"]["step"], e["metrics"]["val_loss"], e["decision"], e["rank"])
+        for e in read_journal(folder.journal)
+        if e["event"] == "report"
+    ]
+
+
+def table(folder: RunFolder, sweep: Sweep) -> list[dict[str, Any]]:
+    rows = result_rows(sweep.state, folder)
+    return [{k: v for k, v in row.items() if k != "checkpoint"} for row in rows]
+
+
+def test_statuses_at_the_end(tmp_path: Path, plan: Plan) -> None:
+    folder = new_folder(tmp_path, plan)
+    sweep = drive(folder, plan)
+    by_rate = {trial.config.learning_rate: trial for trial in sweep.trials.values()}
+    assert by_rate[1e-3].status is Status.COMPLETED
+    assert by_rate[0.7].status is Status.DIVERGED
+    assert {trial.status for trial in sweep.trials.values()} == {
+        Status.COMPLETED, Status.STOPPED, Status.DIVERGED,
+    }  # fmt: skip
+    assert by_rate[0.7].last_report is not None
+    assert by_rate[0.7].last_report["val_loss"] is None
+
+
+# A process that is killed does not close its files.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize("before", [True, False], ids=["before", "after"])
+def test_killed_at_any_event_it_ends_as_if_never_killed(
+    tmp_path: Path, plan: Plan, monkeypatch: pytest.MonkeyPatch, before: bool
+) -> None:
+    whole = new_folder(tmp_path / "whole", plan)
+    straight = drive(whole, plan)
+    total = len(list(read_journal(whole.journal)))
+    assert total > 40
+    for at in range(1, total + 1):
+        folder = new_folder(tmp_path / f"killed{at}", plan)
+        with monkeypatch.context() as patch:
+            Mortal(patch, at, before=before)
+            with pytest.raises(Killed):
+                drive(folder, plan)
+        ended = {t.trial_id for t in ended_trials(folder, plan)}
+        resumed = drive(folder, plan)
+        assert decisions(folder) == decisions(whole), f"killed at event {at}"
+        assert table(folder, resumed) == table(whole, straight), f"killed at event {at}"
+        starts = [e["trial"] for e in read_journal(folder.journal) if e["event"] == "trial_started"]
+        assert all(starts.count(trial_id) == 1 for trial_id in ended), f"killed at event {at}"
+
+
+def ended_trials(folder: RunFolder, plan: Plan) -> list[Any]:
+    if not folder.journal.exists():
+        return []
+    return [t for t in replay(plan.spec, folder).trials.values() if t.status.ended]
+
+
+def first_reports(trial: Trial) -> list[Metrics]:
+    return [r.to_dict() for r in ClosedFormTrainer(trial.config, num_threads=1).train() if r]
+
+
+def test_a_step_reported_again_gets_its_old_decision(tmp_path: Path, plan: Plan) -> None:
+    folder = new_folder(tmp_path, plan)
+    with opened(folder, plan) as sweep:
+        trial = sweep.next_trial()
+        assert trial is not None
+        sweep.start(trial.trial_id)
+        reports = first_reports(trial)[:2]
+        decided = [sweep.report(trial.trial_id, report) for report in reports]
+        events = len(list(read_journal(folder.journal)))
+        assert [sweep.report(trial.trial_id, report) for report in reports] == decided
+        assert len(list(read_journal(folder.journal))) == events
+
+
+def test_a_stop_decided_before_the_kill_is_carried_out_after_it(tmp_path: Path, plan: Plan) -> None:
+    folder = new_folder(tmp_path, plan)
+    with opened(folder, plan) as sweep:
+        for trial in iter(sweep.next_trial, None):
+            sweep.start(trial.trial_id)
+            if sweep.report(trial.trial_id, first_reports(trial)[0]) is Decision.STOP:
+                break
+        else:
+            raise AssertionError("no trial was stopped")
+    with opened(folder, plan) as again:
+        assert again.trials[trial.trial_id].status.ended
+        assert trial.trial_id not in {t.trial_id for t in iter(again.next_trial, None)}
+
+
+def test_an_edited_spec_is_not_taken_for_the_old_one(
+    tmp_path: Path, plan: Plan, tiny_plan: Any
+) -> None:
+    folder = new_folder(tmp_path, plan)
+    drive(folder, plan)
+    other = {"type": "asha", "grace_steps": 4, "reduction_factor": 8}
+    edited = tiny_plan(space=GRID, scheduler=other)
+    with pytest.raises(RunFolderError, match=r"journal\.jsonl:\d+: trial .* was it edited"):
+        replay(edited.spec, folder)
+
+
+def test_an_event_of_a_newer_version_is_refused(tmp_path: Path, plan: Plan) -> None:
+    folder = new_folder(tmp_path, plan)
+    folder.journal.write_text('{"event": "trial_cloned"}\n')
+    with pytest.raises(RunFolderError, match="does not know: 'trial_cloned'"):
+        replay(plan.spec, folder)
+
+
+def test_a_failed_trial_keeps_its_last_error(tmp_path: Path, plan: Plan) -> None:
+    folder = new_folder(tmp_path, plan)
+    with opened(folder, plan) as sweep:
+        trial = sweep.next_trial()
+        assert trial is not None
+        sweep.start(trial.trial_id)
+        sweep.attempt_failed(trial.trial_id, "first")
+        sweep.start(trial.trial_id)
+        sweep.end(trial.trial_id, error="second")
+    again = replay(plan.spec, folder).trials[trial.trial_id]
+    assert (again.status, again.error, again.attempts) == (Status.FAILED, "second", 2)
+
+
+def test_without_a_driver_nothing_runs(tmp_path: Path, plan: Plan) -> None:
+    folder = new_folder(tmp_path, plan)
+    with opened(folder, plan) as sweep:
+        first = sweep.next_trial()
+        assert first is not None
+        sweep.start(first.trial_id)
+        assert first.status is Status.RUNNING
+    with opened(folder, plan) as resumed:
+        assert resumed.trials[first.trial_id].status is Status.INTERRUPTED
+        waiting = resumed.next_trial()
+        assert waiting is not None
+        assert waiting.trial_id == first.trial_id
+        run_trial(resumed, waiting)
+        assert waiting.status.ended
