@@ -10,7 +10,7 @@ from typing import Any
 
 from sweeper.corpus.inputs import InputFile
 from sweeper.corpus.meta import Source
-from sweeper.corpus.parquet import parquet_texts
+from sweeper.corpus.parquet import parquet_batches
 from sweeper.corpus.pieces import documents_in
 from trainable.errors import DataError
 
@@ -52,7 +52,9 @@ class DocumentReader:
             try:
                 yield from self._documents(file, raw)
             except OSError as error:
-                raise DataError(f"{file.name}: cannot be read: {error.strerror}") from error
+                raise DataError(
+                    f"{file.name}: cannot be read: {error.strerror or error}"
+                ) from error
             except NotText:
                 # Far into a file its first documents are written already: too late to skip it.
                 if file.folder is None or raw.num_blocks > 1:
@@ -68,9 +70,12 @@ class DocumentReader:
                 for text in json_texts(raw.lines(), file.name, self.text_field):
                     yield from documents_in([text])
             case ".parquet":
-                for text in parquet_texts(file.path, file.name, self.text_field):
-                    yield from documents_in([text])
-                raw.read_through()
+                raw.hash_whole()  # its pages are read out of order
+                for texts, share in parquet_batches(file.path, file.name, self.text_field):
+                    for text in texts:
+                        yield from documents_in([text])
+                    raw.advance_to(share)
+                raw.advance_to(1.0)
             case _:
                 yield from documents_in(text_blocks(raw.blocks(), file.name))
 
@@ -95,9 +100,14 @@ class RawFile:
             for line in stream:
                 yield self._seen(line)
 
-    def read_through(self) -> None:
-        for _ in self.blocks():
-            pass
+    def hash_whole(self) -> None:
+        with self.file.path.open("rb") as stream:
+            self.digest = hashlib.file_digest(stream, "sha256")
+
+    def advance_to(self, share: float) -> None:
+        num_bytes = round(share * self.file.num_bytes)
+        self.on_bytes(num_bytes - self.num_bytes)
+        self.num_bytes = num_bytes
 
     def source(self) -> Source:
         return Source(path=self.file.name, bytes=self.num_bytes, sha256=self.digest.hexdigest())

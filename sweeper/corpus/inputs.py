@@ -86,12 +86,12 @@ def _files_of(text: str, spool_folder: Path) -> Iterator[InputFile]:
             with path.open("rb") as pipe:
                 yield _spooled(pipe, text, spool_folder)
     except OSError as error:
-        raise DataError(f"{text}: cannot be read: {error.strerror}") from error
+        raise DataError(f"{text}: cannot be read: {error.strerror or error}") from error
 
 
 def _walk(folder: str) -> Iterator[InputFile]:
     def refuse(error: OSError) -> None:
-        raise DataError(f"{error.filename}: cannot be read: {error.strerror}") from error
+        raise DataError(f"{error.filename}: cannot be read: {error.strerror or error}") from error
 
     for parent, folders, names in os.walk(folder, onerror=refuse):
         folders[:] = sorted(name for name in folders if not _is_hidden(name))

@@ -6,12 +6,12 @@ from typing import Any
 
 from trainable.errors import DataError
 
-ROWS_A_BATCH = 256
+ROWS_A_BATCH = 64  # rows may be whole books
 BUFFER_BYTES = 1 << 20
 
 
-def parquet_texts(path: Path, name: str, text_field: str) -> Iterator[bytes]:
-    """The texts of one column as UTF-8; nulls are left out.
+def parquet_batches(path: Path, name: str, text_field: str) -> Iterator[tuple[list[bytes], float]]:
+    """The texts of one column as UTF-8, nulls left out, and the share of the rows read so far.
 
     Raises:
         DataError: not a Parquet file, no such column, or a column that is not text.
@@ -23,10 +23,11 @@ def parquet_texts(path: Path, name: str, text_field: str) -> Iterator[bytes]:
         # buffer_size: without it a whole column chunk (often a GB) is read at once
         with pq.ParquetFile(path, buffer_size=BUFFER_BYTES, pre_buffer=False) as file:
             _check_column(pa, file.schema_arrow, name, text_field)
+            num_rows = 0
             for batch in file.iter_batches(ROWS_A_BATCH, columns=[text_field]):
-                for text in batch.column(0).cast(pa.large_binary()).to_pylist():
-                    if text is not None:
-                        yield text
+                num_rows += batch.num_rows
+                texts = batch.column(0).cast(pa.large_binary()).drop_null().to_pylist()
+                yield texts, num_rows / max(1, file.metadata.num_rows)
     except pa.ArrowException as error:
         raise DataError(f"{name}: cannot be read as Parquet: {error}") from error
 

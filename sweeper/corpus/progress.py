@@ -25,7 +25,8 @@ class Stage:
         self.label, self.total, self.done = label, total, 0
         self._console, self._bar = console, bar
         self._task = None if bar is None else bar.add_task(label, total=total)
-        self._next_refresh = time.monotonic() + self._interval
+        self._started = time.monotonic()
+        self._next_refresh = self._started + self._interval
 
     @property
     def _interval(self) -> float:
@@ -41,8 +42,10 @@ class Stage:
         if self._bar is not None and self._task is not None:
             self._bar.update(self._task, completed=self.done)
             return
+        seconds_left = (time.monotonic() - self._started) * (self.total / max(1, self.done) - 1)
         self._console.print(
-            f"{self.label}: {readable_bytes(self.done)} of {readable_bytes(self.total)}",
+            f"{self.label}: {readable_bytes(self.done)} of {readable_bytes(self.total)}, "
+            f"about {readable_seconds(seconds_left)} left",
             highlight=False,
         )
 
@@ -80,3 +83,7 @@ def readable_bytes(num_bytes: float) -> str:
             return f"{num_bytes:.0f} bytes" if unit == "bytes" else f"{num_bytes:.1f} {unit}"
         num_bytes /= 1000
     return f"{num_bytes:.1f} GB"
+
+
+def readable_seconds(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min"

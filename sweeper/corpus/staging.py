@@ -1,7 +1,9 @@
 """A folder that appears complete under its name, or not at all."""
 
+import glob
 import os
 import shutil
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -33,13 +35,15 @@ def appearing(out: Path) -> Iterator[tuple[Path, Path]]:
     """Yield a folder that is renamed to `out` at the end, and a scratch folder that goes.
 
     Both lie beside `out`, in a hidden folder, so that the rename stays on one disk. On any error
-    everything made here is removed again, new parent folders included.
+    everything made here is removed again, new parent folders included; what a killed run left is
+    removed by the next one.
 
     Raises:
         OutputExistsError: another process made `out` in the meantime.
     """
     new_parents = [parent for parent in out.parents if not parent.exists()]
-    work = out.parent / f".{out.name}.partial-{uuid4().hex[:8]}"
+    _remove_abandoned(out)
+    work = out.parent / f"{_work_prefix(out)}{uuid4().hex[:8]}-{os.getpid()}"
     folder, scratch = work / "out", work / "scratch"
     try:
         for each in (folder, scratch):
@@ -61,6 +65,21 @@ def appearing(out: Path) -> Iterator[tuple[Path, Path]]:
                 parent.rmdir()
         raise
     shutil.rmtree(work, ignore_errors=True)
+
+
+def _work_prefix(out: Path) -> str:
+    return f".{out.name}.partial-{socket.gethostname()}-"
+
+
+def _remove_abandoned(out: Path) -> None:
+    """Remove what runs on this machine left behind that were killed outright."""
+    for work in out.parent.glob(f"{glob.escape(_work_prefix(out))}*-*"):
+        try:
+            os.kill(int(work.name.rpartition("-")[2]), 0)  # signal 0 only asks whether it is there
+        except ProcessLookupError:
+            shutil.rmtree(work, ignore_errors=True)
+        except PermissionError:
+            pass  # it is, as another user
 
 
 def _sync(path: Path) -> None:

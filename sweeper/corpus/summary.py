@@ -13,9 +13,11 @@ from sweeper.corpus.progress import readable_bytes
 def print_summary(console: Console, meta: Meta, out: Path) -> None:
     num_files = sum(source.files for source in meta.sources)
     num_bytes = sum(source.bytes for source in meta.sources)
+    files = "1 file" if num_files == 1 else f"{num_files:,} files"
     console.print(
-        f"[bold]{escape(str(out))}[/bold] from {num_files:,} files, {readable_bytes(num_bytes)}",
+        f"[bold]{escape(str(out))}[/bold] from {files}, {readable_bytes(num_bytes)}",
         highlight=False,
+        soft_wrap=True,
     )
     rows = (
         ("training", meta.train_tokens, meta.documents - meta.val_documents, meta.train_bytes),
@@ -29,7 +31,8 @@ def print_summary(console: Console, meta: Meta, out: Path) -> None:
         share = text / (meta.train_bytes + meta.val_bytes)
         table.add_row(name, f"{tokens:,}", f"{documents:,}", readable_bytes(text), f"{share:.1%}")
     console.print(table)
-    console.print("\n".join(f"  {line}" for line in _notes(meta)), highlight=False, markup=False)
+    notes = "\n".join(f"  {line}" for line in _notes(meta))
+    console.print(notes, highlight=False, markup=False, soft_wrap=True)
 
 
 def _notes(meta: Meta) -> list[str]:
@@ -41,5 +44,5 @@ def _notes(meta: Meta) -> list[str]:
         f"{meta.bytes_per_token:.2f} bytes a token; {ends}"
     ]
     if meta.skipped_files:
-        notes.append(f"passed over {meta.skipped_files:,} files that are not UTF-8 text")
+        notes.append(f"left out {meta.skipped_files:,} not UTF-8 text, of the files in the folders")
     return notes

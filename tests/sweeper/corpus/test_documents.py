@@ -81,6 +81,14 @@ def test_parquet_gives_its_column_in_order(tmp_path: Path, kind: pa.DataType) ->
     assert [text.decode() for text in read(tmp_path / "a.parquet", "body")] == texts
 
 
+def test_parquet_without_rows_has_no_documents(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"text": pa.array([], pa.string())}), tmp_path / "a.parquet")
+    reader = DocumentReader(find_files([str(tmp_path)], tmp_path), text_field="text")
+    assert list(reader) == []
+    ((_, source),) = reader.sources
+    assert source.bytes == (tmp_path / "a.parquet").stat().st_size
+
+
 def test_parquet_mistakes_are_named(tmp_path: Path) -> None:
     path = tmp_path / "a.parquet"
     pq.write_table(pa.table({"id": [1], "body": ["x"]}), path)

@@ -196,6 +196,19 @@ def test_an_interrupted_run_leaves_nothing(
     prepare([str(text_folder)], tmp_path / "data/out")
 
 
+def test_the_next_run_removes_what_a_killed_one_left(tmp_path: Path, text_folder: Path) -> None:
+    code = "import sys; from pathlib import Path; from sweeper.corpus import prepare; "
+    command = [sys.executable, "-c", code + "prepare(['-'], Path(sys.argv[1]))"]
+    process = subprocess.Popen([*command, str(tmp_path / "out")], stdin=subprocess.PIPE)
+    while not list(tmp_path.rglob("spool-0")):  # it waits for its input, its folders made
+        assert process.poll() is None
+    process.kill()
+    process.communicate()
+    assert not (tmp_path / "out").exists()
+    prepare([str(text_folder)], tmp_path / "out")
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
 def test_the_default_corpus_is_made_once(tmp_path: Path) -> None:
     shown = Console(file=io.StringIO())
     folder = prepare_default(tmp_path, console=shown)
