@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 
@@ -22,9 +23,9 @@ from sweeper.corpus.tokenization import (
     Encoder,
     FromFile,
     LibraryEncoder,
+    TokenizerSpec,
     TrainBPE,
     dtype_for,
-    load_tokenizer,
     parse_tokenizer,
     sample_documents,
     train_bpe,
@@ -64,13 +65,20 @@ def prepare(
         raise DataError(
             f"--val_fraction: must be above 0 and below 1, got {val_fraction:g}; for example 0.05"
         )
-    parse_tokenizer(tokenizer)
+    spec = parse_tokenizer(tokenizer)
     check_inputs_exist(inputs)
     refuse_existing(out)
     try:
         with appearing(out) as (folder, scratch):
             files = find_files(inputs, scratch) if inputs else stdlib_files()
-            job = _Job(files, tokenizer, val_fraction, text_field, console)
+            job = _Job(
+                files=files,
+                tokenizer=tokenizer,
+                spec=spec,
+                val_fraction=val_fraction,
+                text_field=text_field,
+                console=console,
+            )
             meta = job.write(CorpusFolder(folder))
     except OSError as error:
         raise DataError(f"--out: {out}: cannot be written: {error.strerror or error}") from error
@@ -79,28 +87,20 @@ def prepare(
     return meta
 
 
+@dataclass(frozen=True, kw_only=True)
 class _Job:
     """One preparation: the passes over the files that its tokenizer needs."""
 
-    def __init__(
-        self,
-        files: list[InputFile],
-        tokenizer: str,
-        val_fraction: float,
-        text_field: str,
-        console: Console | None,
-    ) -> None:
-        self.files = files
-        self.tokenizer = tokenizer
-        self.val_fraction = val_fraction
-        self.text_field = text_field
-        self.console = console
-        self.num_bytes = sum(file.num_bytes for file in files)
+    files: list[InputFile]
+    tokenizer: str
+    spec: TokenizerSpec
+    val_fraction: float
+    text_field: str
+    console: Console | None
 
     def write(self, folder: CorpusFolder) -> Meta:
         encoder = self.encoder()
-        size = vocab_size(encoder.tokenizer)
-        dtype = dtype_for(size)
+        dtype = dtype_for(vocab_size(encoder.tokenizer))
         with (
             TokenFile(folder.train, encoder, dtype) as train,
             TokenFile(folder.val, encoder, dtype) as val,
@@ -112,9 +112,17 @@ class _Job:
             if written.num_tokens == 0:
                 raise DataError(f"--tokenizer: {self.tokenizer}: made no tokens of the text")
         encoder.tokenizer.save(str(folder.tokenizer))
-        meta = Meta(
+        meta = self.describe(encoder, reader, train, val)
+        meta.write(folder)
+        return meta
+
+    def describe(
+        self, encoder: Encoder, reader: DocumentReader, train: TokenFile, val: TokenFile
+    ) -> Meta:
+        size = vocab_size(encoder.tokenizer)
+        return Meta(
             vocab_size=size,
-            dtype=dtype,
+            dtype=dtype_for(size),
             separator=encoder.separator,
             tokenizer=self.tokenizer,
             bytes_per_token=val.num_bytes / val.num_tokens,
@@ -130,18 +138,18 @@ class _Job:
             sources=listed(reader.sources),
             skipped_files=len(reader.skipped),
         )
-        meta.write(folder)
-        return meta
 
     def encoder(self) -> Encoder:
-        match parse_tokenizer(self.tokenizer):
+        match self.spec:
             case Bytes():
                 return ByteEncoder()
-            case FromFile(path):
-                return LibraryEncoder(load_tokenizer(path))
+            case FromFile(tokenizer):
+                return LibraryEncoder(tokenizer)
             case TrainBPE(size):
                 with self.pass_over("Sampling text for the tokenizer") as (_, documents):
-                    sample = sample_documents(text for side, text in documents if side == "train")
+                    sample = sample_documents(
+                        text for side, text in documents if side is Split.train
+                    )
                 if self.console is not None:
                     self.console.print(f"Training a BPE of {size:,} tokens", highlight=False)
                 return LibraryEncoder(train_bpe(sample, size))
@@ -150,7 +158,8 @@ class _Job:
     def pass_over(
         self, label: str
     ) -> Iterator[tuple[DocumentReader, Iterator[tuple[Split, bytes]]]]:
-        with stage(label, self.num_bytes, self.console) as shown:
+        num_bytes = sum(file.num_bytes for file in self.files)
+        with stage(label, num_bytes, self.console) as shown:
             reader = DocumentReader(self.files, text_field=self.text_field, on_bytes=shown.advance)
             yield reader, split_documents(reader, self.val_fraction)
 

@@ -50,14 +50,18 @@ class TrainBPE:
 
 @dataclass(frozen=True)
 class FromFile:
-    """`--tokenizer path/to/tokenizer.json`"""
+    """`--tokenizer path/to/tokenizer.json`, loaded"""
 
-    path: Path
+    tokenizer: Tokenizer
 
 
-def parse_tokenizer(text: str) -> Bytes | TrainBPE | FromFile:
+TokenizerSpec = Bytes | TrainBPE | FromFile
+
+
+def parse_tokenizer(text: str) -> TokenizerSpec:
     """Raises:
-    DataError: a text that names no tokenizer, or a vocabulary that no BPE can have.
+    DataError: a text that names no tokenizer, a vocabulary that no BPE can have, or a file that
+        is no tokenizer.
     """
     if text == "bytes":
         return Bytes()
@@ -71,7 +75,7 @@ def parse_tokenizer(text: str) -> Bytes | TrainBPE | FromFile:
         return TrainBPE(int(size))
     path = Path(text)
     if path.is_file():
-        return FromFile(path)
+        return FromFile(load_tokenizer(path))
     if path.is_dir():
         raise DataError(
             f"--tokenizer: {text}: is a folder; name the file: {path / 'tokenizer.json'}"
