@@ -11,7 +11,7 @@ from sweeper.space import Scalar, Settings
 from sweeper.spec import AshaSpec, SweepSpec
 from sweeper.yaml_source import YamlSource
 from trainable.config import TrainConfig
-from trainable.errors import ConfigError, DataError
+from trainable.errors import ConfigError
 from trainable.token_files import read_meta
 
 # Training settings that a sweep states another way.
@@ -36,6 +36,15 @@ class Plan:
     trials: tuple[PlannedTrial, ...]
 
 
+def check_configs(spec: SweepSpec, source: YamlSource) -> None:
+    """What can be told of every trial before there are data.
+
+    Raises:
+        SpecError: a combination that no run can have.
+    """
+    _plan_trials(_resolve(spec), {}, spec, source)
+
+
 def make_plan(spec: SweepSpec, data: Path, source: YamlSource) -> Plan:
     """Fill in what the file leaves open, and build every trial's config.
 
@@ -44,38 +53,37 @@ def make_plan(spec: SweepSpec, data: Path, source: YamlSource) -> Plan:
         source: Where the spec was read from, for messages.
 
     Raises:
-        SpecError: a combination that no run can have.
-        DataError: a data folder without its files.
+        SpecError: a combination that no run can have; data without a file, or without what the
+            metric needs.
+        DataError: damaged data.
     """
-    files = _data_files(data)
+    folder = CorpusFolder(data)
+    for file in (folder.train, folder.val):
+        if not file.is_file():
+            problem = (
+                f"{data} has no {file.name}" if data.is_dir() else f"no such folder: {data}"
+            ) + f"; make one with: python -m sweeper prepare FILES --out {data}"
+            raise SpecError([source.problem(("data",), problem)])
+    if (
+        spec.objective.metric == "val_bits_per_byte"
+        and read_meta(folder.val).bytes_per_token is None
+    ):
+        problem = f"needs `bytes_per_token` in {folder.meta}; use val_loss, or prepare the data"
+        raise SpecError([source.problem(("objective", "metric"), problem)])
     resolved = _resolve(spec, data)
-    trials, problems = [], []
-    for index, suggestion in enumerate(resolved.suggestions()):
-        try:
-            config = TrainConfig.from_mapping({**files, **resolved.train, **suggestion.settings})
-            if isinstance(resolved.scheduler, AshaSpec):
-                _require_evaluations_at_rungs(config, resolved.scheduler)
-        except ConfigError as error:
-            problems.append(_problem(error, spec, suggestion, source))
-        else:
-            trials.append(PlannedTrial(f"{index:04d}", suggestion, config))
-    if problems:
-        problems = list(dict.fromkeys(problems))
-        more = len(problems) - MAX_PROBLEMS
-        raise SpecError(problems[:MAX_PROBLEMS] + ([f"… and {more} more"] if more > 0 else []))
-    return Plan(resolved, tuple(trials))
+    files: Settings = {"train_data": str(folder.train), "val_data": str(folder.val)}
+    return Plan(resolved, _plan_trials(resolved, files, spec, source))
 
 
-def _resolve(spec: SweepSpec, data: Path) -> SweepSpec:
+def _resolve(spec: SweepSpec, data: Path | None = None) -> SweepSpec:
     """The spec with every training setting stated but those that the space decides alone."""
     train: Settings = {
         field.name: cast(Scalar, field.default)
         for field in fields(TrainConfig)
         if field.name not in OWNED
     }
-    vocab_size = read_meta(CorpusFolder(data).train).vocab_size
-    if vocab_size is not None:
-        train["vocab_size"] = vocab_size
+    if data is not None and (meta := read_meta(CorpusFolder(data).train)).vocab_size is not None:
+        train["vocab_size"] = meta.vocab_size
     if isinstance(spec.scheduler, AshaSpec):
         train["eval_every_steps"] = spec.scheduler.grace_steps
     train |= spec.train
@@ -84,18 +92,47 @@ def _resolve(spec: SweepSpec, data: Path) -> SweepSpec:
         "checkpoint_every_steps", train["eval_every_steps"]
     )
     train = {name: value for name, value in train.items() if name not in spec.space}
-    return spec.model_copy(update={"data": str(data), "train": train})
+    return spec.model_copy(update={"data": None if data is None else str(data), "train": train})
 
 
-def _data_files(data: Path) -> Settings:
-    folder = CorpusFolder(data)
-    for file in (folder.train, folder.val):
-        if not file.is_file():
-            raise DataError(
-                f"data: {data} has no {file.name}; make such a folder with: "
-                f"python -m sweeper prepare FILES --out {data}"
-            )
-    return {"train_data": str(folder.train), "val_data": str(folder.val)}
+def _plan_trials(
+    resolved: SweepSpec, files: Settings, spec: SweepSpec, source: YamlSource
+) -> tuple[PlannedTrial, ...]:
+    """Every trial; `spec` is what `resolved` was before, the way that the user knows it."""
+    trials = []
+    problems: dict[str, Suggestion] = {}  # with the first suggestion that has it
+    for index, suggestion in enumerate(resolved.suggestions()):
+        try:
+            config = TrainConfig.from_mapping({**files, **resolved.train, **suggestion.settings})
+            _require_file(config)
+            if isinstance(resolved.scheduler, AshaSpec):
+                _require_evaluations_at_rungs(config, resolved.scheduler)
+        except ConfigError as error:
+            problems.setdefault(_problem(error, spec, suggestion, source), suggestion)
+        else:
+            trials.append(PlannedTrial(f"{index:04d}", suggestion, config))
+    if problems:
+        shown = [f"{problem}{_where(at)}" for problem, at in problems.items()]
+        more = len(shown) - MAX_PROBLEMS
+        raise SpecError(shown[:MAX_PROBLEMS] + ([f"… and {more} more"] if more > 0 else []))
+    if isinstance(resolved.scheduler, AshaSpec):
+        _require_rungs(trials, resolved.scheduler, source)
+    return tuple(trials)
+
+
+def _require_rungs(trials: list[PlannedTrial], asha: AshaSpec, source: YamlSource) -> None:
+    longest = max(trial.config.max_steps for trial in trials)
+    if asha.grace_steps >= longest:
+        problem = (
+            f"must be below max_steps ({longest}), got {asha.grace_steps}: nothing would be "
+            "stopped early (to run every trial to its end: {type: fifo})"
+        )
+        raise SpecError([source.problem(("scheduler", "grace_steps"), problem)])
+
+
+def _require_file(config: TrainConfig) -> None:
+    if config.init_from is not None and not Path(config.init_from).exists():
+        raise ConfigError("init_from", f"no such file or folder: {config.init_from}")
 
 
 def _require_evaluations_at_rungs(config: TrainConfig, asha: AshaSpec) -> None:
@@ -110,11 +147,17 @@ def _require_evaluations_at_rungs(config: TrainConfig, asha: AshaSpec) -> None:
 def _problem(
     error: ConfigError, spec: SweepSpec, suggestion: Suggestion, source: YamlSource
 ) -> str:
-    """Point at the fixed setting where there is one, else at the combination."""
+    """Point at where the setting is stated: swept, fixed, or left to its default."""
     name = error.key
-    if name in suggestion.settings:
-        values = ", ".join(f"{key}: {value}" for key, value in suggestion.values.items())
-        return source.problem(("space",), f"{{{values}}}: {error}")
+    for key, domain in spec.space.items():
+        if name in domain.settings(key, suggestion.values[key]):
+            within = "" if name == key else f"{name}: "
+            return source.problem(("space", key), f"{within}{error.problem}")
     if name in spec.train:
         return source.problem(("train", name), error.problem)
     return source.problem(("train", name), f"{error.problem} (the default); set it in `train:`")
+
+
+def _where(suggestion: Suggestion) -> str:
+    values = ", ".join(f"{key}: {value}" for key, value in suggestion.values.items())
+    return f" (in the trial of {{{values}}})"

@@ -4,37 +4,68 @@ A domain is written as a mapping of one key: `{loguniform: [1e-4, 1e-2]}`. All b
 """
 
 import math
-from typing import Annotated, Any, Literal, Protocol, Self
+from typing import Annotated, Any, Self
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    model_validator,
+)
 
-Scalar = bool | int | float | str | None
+
+def _one_value(value: Any) -> Any:
+    if isinstance(value, list | dict):
+        raise ValueError(f"must be one value, got {value!r}")
+    return value
+
+
+def _whole(value: Any) -> Any:
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+Scalar = Annotated[bool | int | float | str | None, BeforeValidator(_one_value)]
 Settings = dict[str, Scalar]
+WholeNumber = Annotated[int, BeforeValidator(_whole)]  # 1e3 is one, 1.5 is none
 
 
-class Domain(Protocol):
+class Domain(BaseModel):
     """The values that one swept name can take."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    @property
+    def is_bundled(self) -> bool:
+        """Whether its values are names, each of several settings."""
+        return False
 
     def sample(self, rng: np.random.Generator) -> Scalar:
         """One value; for named bundles, a name."""
+        raise NotImplementedError
 
     def sets(self, key: str) -> set[str]:
         """The training settings that it decides, under the name `key`."""
+        return {key}
 
     def settings(self, key: str, value: Scalar) -> Settings:
         """What `value` means in the trainable's own names."""
+        return {key: value}
 
 
-class _Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
-
-
-class _Options(_Model):
+class _Options(Domain):
     """Listed values, or named bundles that each set several fields at once."""
 
     def _listed(self) -> list[Scalar] | dict[str, Settings]:
         raise NotImplementedError
+
+    @property
+    def is_bundled(self) -> bool:
+        return isinstance(self._listed(), dict)
 
     def values(self) -> list[Scalar]:
         return list(self._listed())
@@ -54,7 +85,14 @@ class _Options(_Model):
         return listed[str(value)] if isinstance(listed, dict) else {key: value}
 
 
-Values = Annotated[list[Scalar], Field(min_length=1)]
+def _each_once(values: list[Scalar]) -> list[Scalar]:
+    for index, value in enumerate(values):
+        if value in values[:index]:
+            raise ValueError(f"{value!r} stands twice; remove one")
+    return values
+
+
+Values = Annotated[list[Scalar], Field(min_length=1), AfterValidator(_each_once)]
 Bundles = Annotated[dict[str, Settings], Field(min_length=1)]
 
 
@@ -87,27 +125,23 @@ class Choice(_Options):
 
 
 Bounds = Annotated[list[float], Field(min_length=2, max_length=2)]
-WholeBounds = Annotated[list[int], Field(min_length=2, max_length=2)]
+WholeBounds = Annotated[list[WholeNumber], Field(min_length=2, max_length=2)]
 
 
-class _Range(_Model):
+class _Range(Domain):
+    """Everything from low to high."""
+
     def bounds(self) -> tuple[float, float]:
         raise NotImplementedError
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:
         low, high = self.bounds()
-        if not (math.isfinite(low) and math.isfinite(high)):
-            raise ValueError(f"bounds must be finite, got [{low:g}, {high:g}]")
+        if not math.isfinite(high - low):
+            raise ValueError(f"bounds and their distance must be finite, got [{low}, {high}]")
         if low >= high:
-            raise ValueError(f"low must be below high, got [{low:g}, {high:g}]")
+            raise ValueError(f"low must be below high, got [{low}, {high}]")
         return self
-
-    def sets(self, key: str) -> set[str]:
-        return {key}
-
-    def settings(self, key: str, value: Scalar) -> Settings:
-        return {key: value}
 
 
 class Uniform(_Range):
@@ -134,7 +168,7 @@ class LogUniform(_Range):
     @model_validator(mode="after")
     def _positive(self) -> Self:
         if self.loguniform[0] <= 0:
-            raise ValueError(f"low must be above 0 on a log scale, got {self.loguniform[0]:g}")
+            raise ValueError(f"low must be above 0 on a log scale, got {self.loguniform[0]}")
         return self
 
     def sample(self, rng: np.random.Generator) -> Scalar:
@@ -155,7 +189,7 @@ class RandInt(_Range):
         return int(rng.integers(self.randint[0], self.randint[1], endpoint=True))
 
 
-DOMAINS: dict[str, type[BaseModel]] = {
+DOMAINS: dict[str, type[Domain]] = {
     "grid": Grid,
     "choice": Choice,
     "uniform": Uniform,
@@ -165,7 +199,7 @@ DOMAINS: dict[str, type[BaseModel]] = {
 
 
 def _kind(value: Any) -> str | None:
-    if isinstance(value, BaseModel):
+    if isinstance(value, Domain):
         return next(kind for kind, model in DOMAINS.items() if isinstance(value, model))
     if isinstance(value, dict) and len(value) == 1:
         kind = next(iter(value))
@@ -185,5 +219,3 @@ AnyDomain = Annotated[
         custom_error_message="must be a mapping of one key out of " + ", ".join(DOMAINS),
     ),
 ]
-
-Algorithm = Literal["grid", "random"]

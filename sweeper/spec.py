@@ -5,11 +5,11 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from sweeper.search import Suggestion, grid_suggestions, random_suggestions
-from sweeper.space import AnyDomain, Settings
+from sweeper.space import AnyDomain, Settings, WholeNumber
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
 
 
 class Objective(_Section):
@@ -23,8 +23,8 @@ class Search(_Section):
     """How points are drawn from the space."""
 
     algorithm: Literal["grid", "random"] = "grid"
-    seed: int = Field(default=0, ge=0)
-    num_trials: int | None = Field(default=None, ge=1)
+    seed: WholeNumber = Field(default=0, ge=0)
+    num_trials: WholeNumber | None = Field(default=None, ge=1)
 
 
 class AshaSpec(_Section):
@@ -32,8 +32,8 @@ class AshaSpec(_Section):
     1 / reduction_factor go on."""
 
     type: Literal["asha"] = "asha"
-    grace_steps: int = Field(ge=1)
-    reduction_factor: int = Field(default=2, ge=2)
+    grace_steps: WholeNumber = Field(ge=1)
+    reduction_factor: WholeNumber = Field(default=2, ge=2)
 
 
 class FifoSpec(_Section):
@@ -61,7 +61,7 @@ class SweepSpec(_Section):
     search: Search = Search()
     scheduler: Annotated[AshaSpec | FifoSpec, Field(discriminator="type")] = FifoSpec()
     resources: Resources = Resources()
-    max_retries: int = Field(default=2, ge=0)
+    max_retries: WholeNumber = Field(default=2, ge=0)
 
     def swept_settings(self) -> set[str]:
         """The training settings that the space decides."""

@@ -1,116 +1,118 @@
 """From a search-space file to a checked `SweepSpec`: every problem at once, each with its line."""
 
 import math
+from collections.abc import Mapping
+from dataclasses import fields
 from pathlib import Path
 from typing import Any, get_type_hints
 
-from pydantic import BaseModel, ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from sweeper.errors import SpecError
-from sweeper.plan import OWNED
-from sweeper.space import DOMAINS, Choice, Grid, LogUniform, RandInt, Uniform
-from sweeper.spec import AshaSpec, FifoSpec, Objective, Resources, Search, SweepSpec
+from sweeper.plan import OWNED, check_configs
+from sweeper.schema_problems import schema_problems
+from sweeper.space import AnyDomain, Choice, Grid, LogUniform, RandInt, Uniform
+from sweeper.spec import Search, SweepSpec
 from sweeper.yaml_source import KeyPath, YamlSource, read_yaml
 from trainable.config import TrainConfig, nearest, typed
 from trainable.errors import ConfigError
+from trainable.report import Report
 
-SECTIONS: dict[KeyPath, type[BaseModel]] = {
-    (): SweepSpec,
-    ("objective",): Objective,
-    ("search",): Search,
-    ("resources",): Resources,
+MAX_TRIALS = 100_000
+SETTINGS: dict[str, Any] = get_type_hints(TrainConfig)
+
+# Columns of the results table, beside the training settings; a bundle's name becomes one too.
+RESULT_COLUMNS = {
+    *(field.name for field in fields(Report)),
+    "trial_id",
+    "status",
+    "num_params",
+    "wall_seconds",
+    "checkpoint",
+    "error",
 }
-SCHEDULERS: dict[str, type[BaseModel]] = {"asha": AshaSpec, "fifo": FifoSpec}
 
 
 def load_spec(path: Path) -> tuple[SweepSpec, YamlSource]:
     """The sweep in a file, and the file's lines for later messages.
 
     Raises:
-        SpecError: with every problem found.
+        SpecError: with every problem found. Settings that do not go together are looked for once
+            each is right by itself.
     """
     source = read_yaml(path)
     if not isinstance(source.data, dict):
-        raise SpecError([source.problem((), "must be a mapping with `name:` and `space:`")])
+        raise SpecError([source.problem((), _no_mapping(source.data))])
+    problems = _section_problems(source)
     try:
         spec = SweepSpec.model_validate({"name": path.stem, **source.data})
     except ValidationError as error:
-        raise SpecError(_problems(error, source)) from None
-    problems = [*_setting_problems(spec, source), *_search_problems(spec, source)]
+        raise SpecError([*schema_problems(error, source), *problems]) from None
     if problems:
         raise SpecError(problems)
+    check_configs(spec, source)
     return spec, source
 
 
-def _problems(error: ValidationError, source: YamlSource) -> list[str]:
+def _no_mapping(data: Any) -> str:
+    found = "is empty" if data is None else f"is a {'list' if isinstance(data, list) else 'value'}"
+    return f"{found}; it must be a mapping with at least `space:`, as in search_spaces/lr.yaml"
+
+
+def _section_problems(source: YamlSource) -> list[str]:
+    """What the schema cannot see, in those parts of the file that fit it."""
+    train = source.data.get("train")
+    train = train if isinstance(train, dict) else {}
+    stated = source.data.get("space")
+    stated = stated if isinstance(stated, dict) else {}
+    domains = {key: _fitting(AnyDomain, value) for key, value in stated.items()}
+    space = {key: domain for key, domain in domains.items() if domain is not None}
+    search = _fitting(Search, source.data.get("search", {}))
+    return [
+        *_setting_problems(train, space, source),
+        *_space_problems(train, space, source),
+        *([] if search is None else _search_problems(search, space, source)),
+    ]
+
+
+def _fitting(kind: Any, value: Any) -> Any:
+    try:
+        return TypeAdapter(kind).validate_python(value)
+    except ValidationError:
+        return None
+
+
+def _setting_problems(
+    train: Mapping[str, Any], space: Mapping[str, AnyDomain], source: YamlSource
+) -> list[str]:
+    """Names and types of the training settings, against the trainable's own."""
+    stated: list[tuple[KeyPath, str, Any]] = [
+        (("train", name), name, value) for name, value in train.items()
+    ]
+    for key, domain in space.items():
+        stated += _stated_values(("space", key), domain)
     problems = []
-    for detail in error.errors(include_url=False):
-        key_path, node = _locate(detail["loc"], source.data)
-        message = detail["msg"].removeprefix("Value error, ")
-        if detail["type"] == "extra_forbidden":
-            message = _unknown(key_path, source.data)
-        elif detail["type"] == "missing":
-            key_path = (*key_path, detail["loc"][-1])
-            message = "is required"
-        elif detail["type"] == "too_short" and not node:
-            message = "must not be empty"
-        elif detail["type"] == "domain" and isinstance(node, dict):
-            message += "".join(f"; {key!r}{nearest(str(key), list(DOMAINS))}" for key in node)
-        elif detail["type"] not in {"value_error"}:
-            message = f"{message[0].lower()}{message[1:]}, got {node!r}"
-        problems.append(source.problem(key_path, message))
+    for key_path, name, value in stated:
+        if (problem := _setting_problem(name, value)) is not None:
+            problems.append(source.problem(key_path, problem))
     return list(dict.fromkeys(problems))
 
 
-def _locate(location: tuple[str | int, ...], data: Any) -> tuple[KeyPath, Any]:
-    """pydantic's location without the tags of unions, and the value that stands there."""
-    key_path: KeyPath = ()
-    for part in location:
-        children = dict(enumerate(data)) if isinstance(data, list) else data
-        if isinstance(children, dict) and part in children:
-            key_path, data = (*key_path, part), children[part]
-    return key_path, data
+def _setting_problem(name: str, value: Any) -> str | None:
+    if name in OWNED:
+        return f"is not set here but by `{OWNED[name]}:`, a folder with both files"
+    if name not in SETTINGS:
+        return f"no such training setting{nearest(name, SETTINGS)}"
+    if isinstance(value, list | dict):
+        return None  # the schema has refused it
+    try:
+        typed(name, value, SETTINGS[name])
+    except ConfigError as error:
+        return error.problem
+    return None
 
 
-def _unknown(key_path: KeyPath, data: Any) -> str:
-    *section, key = key_path
-    if section == ["scheduler"]:
-        model = SCHEDULERS[data["scheduler"]["type"]]
-    elif section and section[0] == "space":
-        return f"no such key beside {', '.join(k for k in DOMAINS if k in data['space'])}"
-    else:
-        model = SECTIONS[tuple(section)]
-    known = list(model.model_fields)
-    return f"no such key{nearest(str(key), known)} (there are: {', '.join(known)})"
-
-
-def _setting_problems(spec: SweepSpec, source: YamlSource) -> list[str]:
-    """Names and types of `train:` and `space:`, against the trainable's own."""
-    types = get_type_hints(TrainConfig)
-    problems: list[str] = []
-
-    def check(key_path: KeyPath, name: str, value: Any) -> None:
-        if name in OWNED:
-            problems.append(source.problem(key_path, f"is set by `{OWNED[name]}:`"))
-        elif name not in types:
-            problems.append(
-                source.problem(key_path, f"no such training setting{nearest(name, types)}")
-            )
-        else:
-            try:
-                typed(name, value, types[name])
-            except ConfigError as error:
-                problems.append(source.problem(key_path, error.problem))
-
-    for name, value in spec.train.items():
-        check(("train", name), name, value)
-    for key, domain in spec.space.items():
-        for key_path, name, value in _stated_values(("space", key), domain):
-            check(key_path, name, value)
-    return [*dict.fromkeys(problems), *_double_problems(spec, source)]
-
-
-def _stated_values(key_path: KeyPath, domain: Any) -> list[tuple[KeyPath, str, Any]]:
+def _stated_values(key_path: KeyPath, domain: AnyDomain) -> list[tuple[KeyPath, str, Any]]:
     """Each value that a domain states: where, for which training setting, what."""
     key = str(key_path[-1])
     match domain:
@@ -123,52 +125,75 @@ def _stated_values(key_path: KeyPath, domain: Any) -> list[tuple[KeyPath, str, A
                     for name, value in bundle.items()
                 ]
             return [((*key_path, kind, i), key, value) for i, value in enumerate(listed)]
-        case Uniform(uniform=bounds) | LogUniform(loguniform=bounds):
-            # A real number drawn for a whole setting would fail at the first draw.
-            return [(key_path, key, math.nextafter(bounds[0], math.inf))]
-        case RandInt(randint=whole_bounds):
-            return [(key_path, key, value) for value in whole_bounds]
-        case _:
-            raise AssertionError(domain)
+        case Uniform() | LogUniform() | RandInt():
+            return [(key_path, key, bound) for bound in domain.bounds()]
 
 
-def _double_problems(spec: SweepSpec, source: YamlSource) -> list[str]:
-    """A setting must have one owner; only a bundle may override `train:`."""
+def _space_problems(
+    train: Mapping[str, Any], space: Mapping[str, AnyDomain], source: YamlSource
+) -> list[str]:
+    """What a swept name may be: one setting that nothing else sets, or a new name for bundles."""
     problems = []
     owners: dict[str, str] = {}
-    for key, domain in spec.space.items():
+    for key, domain in space.items():
+        found = []
+        if isinstance(domain, Uniform | LogUniform) and not _takes_real_numbers(key):
+            found.append("is no real number; sweep it with `randint:`, or list its values")
+        if domain.is_bundled and (key in SETTINGS or key in RESULT_COLUMNS):
+            found.append("names bundles, and is a column of the results; choose another name")
+        elif key in train:
+            found.append("stands in `train:` too; remove one of the two")
         for name in sorted(domain.sets(key)):
             if name in owners:
-                problems.append(
-                    source.problem(("space", key), f"{name} is swept by {owners[name]} already")
-                )
-            owners[name] = key
-        if key in spec.train:
-            problems.append(
-                source.problem(("space", key), "stands in `train:` too; remove one of the two")
-            )
+                found.append(f"{name} is swept by space.{owners[name]} already; remove one")
+            owners.setdefault(name, key)
+        problems += [source.problem(("space", key), problem) for problem in found]
     return problems
 
 
-def _search_problems(spec: SweepSpec, source: YamlSource) -> list[str]:
-    problems = []
-    if spec.search.algorithm == "grid":
-        for key, domain in spec.space.items():
-            if not isinstance(domain, Grid | Choice):
-                problems.append(
-                    source.problem(
-                        ("space", key),
-                        "a grid search needs listed values; list them with `grid:`, or set "
-                        "search: {algorithm: random, num_trials: 20}",
-                    )
-                )
-        if spec.search.num_trials is not None:
-            problems.append(
-                source.problem(
-                    ("search", "num_trials"),
-                    "a grid search tries every combination; remove it, or set algorithm: random",
-                )
+def _takes_real_numbers(name: str) -> bool:
+    try:
+        typed(name, 0.5, SETTINGS.get(name, float))
+    except ConfigError:
+        return False
+    return True
+
+
+def _search_problems(
+    search: Search, space: Mapping[str, AnyDomain], source: YamlSource
+) -> list[str]:
+    num_trials = ("search", "num_trials")
+    if search.algorithm == "random":
+        if search.num_trials is None:
+            return [source.problem(num_trials, "is required for a random search, as 20")]
+        if search.num_trials > MAX_TRIALS:
+            return [source.problem(num_trials, _too_many(search.num_trials))]
+        return []
+    listed = {key: domain for key, domain in space.items() if isinstance(domain, Grid | Choice)}
+    problems = [
+        source.problem(
+            ("space", key),
+            "a grid search needs listed values; list them with `grid:`, or draw them: "
+            "search: {algorithm: random, num_trials: 20}",
+        )
+        for key in space
+        if key not in listed
+    ]
+    if search.num_trials is not None:
+        problems.append(
+            source.problem(
+                num_trials,
+                "a grid search tries every combination; remove it, or set algorithm: random",
             )
-    elif spec.search.num_trials is None:
-        problems.append(source.problem(("search", "num_trials"), "random search needs it"))
+        )
+    combinations = math.prod(len(domain.values()) for domain in listed.values())
+    if combinations > MAX_TRIALS:
+        problems.append(source.problem(("space",), _too_many(combinations)))
     return problems
+
+
+def _too_many(num_trials: int) -> str:
+    return (
+        f"a sweep has at most {MAX_TRIALS:,} trials, got {num_trials:,}; "
+        "draw some of them: search: {algorithm: random, num_trials: 200}"
+    )

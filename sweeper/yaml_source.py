@@ -1,17 +1,24 @@
 """YAML 1.2 read with the line of every value, so that an error can point at it."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
-from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.nodes import Node, ScalarNode, SequenceNode
 
 from sweeper.errors import SpecError
 
 KeyPath = tuple[str | int, ...]
+
+_TAG = "tag:yaml.org,2002:"
+_SCALARS = {_TAG + name for name in ("str", "int", "float", "bool", "null")}
+_TEXT = {_TAG + "timestamp", _TAG + "merge", _TAG + "value"}  # YAML 1.2 knows them as plain text
+_COLLECTIONS = {_TAG + "map", _TAG + "seq"}
+_MAX_VALUES = 1_000_000  # a file is far below; aliases of aliases are not
 
 
 @dataclass(frozen=True)
@@ -33,37 +40,135 @@ class YamlSource:
 
 
 def read_yaml(path: Path) -> YamlSource:
-    """The one document in `path`.
+    """The one document in `path`: mappings with text keys, lists, text, numbers, booleans, null.
 
     Raises:
-        SpecError: the file is missing, unreadable, empty, or not YAML.
+        SpecError: the file is missing or unreadable, is not YAML, or holds something else; keys
+            that stand twice.
     """
+    yaml = YAML(typ="safe", pure=True)
     try:
-        document = YAML(typ="rt", pure=True).load(path.read_text(encoding="utf-8"))
+        root = yaml.compose(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise SpecError([f"{path}: no such file"]) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise SpecError([f"{path}: cannot be read: {error}"]) from None
+    except IsADirectoryError:
+        raise SpecError([f"{path}: is a folder; name a file in it"]) from None
+    except UnicodeDecodeError as error:
+        raise SpecError([f"{path}: is not text: byte {error.start} is not UTF-8"]) from None
+    except OSError as error:
+        raise SpecError([f"{path}: cannot be read: {error.strerror}"]) from None
     except MarkedYAMLError as error:
         line = f":{error.problem_mark.line + 1}" if error.problem_mark else ""
-        raise SpecError([f"{path}{line}: not valid YAML: {error.problem}"]) from None
-    except YAMLError as error:
-        raise SpecError([f"{path}: not valid YAML: {error}"]) from None
-    lines: dict[KeyPath, int] = {}
-    return YamlSource(path, _plain(document, (), lines), lines)
+        context = f"{error.context}, " if error.context else ""
+        raise SpecError([f"{path}{line}: not valid YAML: {context}{error.problem}"]) from None
+    except RecursionError:
+        raise SpecError([f"{path}: not readable: nested too deeply"]) from None
+    except (YAMLError, ValueError) as error:
+        reason = str(error).splitlines()[0]
+        raise SpecError([f"{path}: not valid YAML: {reason}"]) from None
+    reader = _Reader(path, yaml)
+    data = None if root is None else reader.value(root, ())
+    if reader.problems:
+        raise SpecError(reader.problems)
+    return YamlSource(path, data, reader.lines)
 
 
-def _plain(node: Any, key_path: KeyPath, lines: dict[KeyPath, int]) -> Any:
-    """`node` without ruamel's own types; fills `lines` on the way."""
-    if isinstance(node, CommentedMap):
-        for key in node:
-            lines[(*key_path, key)] = node.lc.key(key)[0] + 1
-        return {key: _plain(value, (*key_path, key), lines) for key, value in node.items()}
-    if isinstance(node, CommentedSeq):
-        for index in range(len(node)):
-            lines[(*key_path, index)] = node.lc.item(index)[0] + 1
-        return [_plain(value, (*key_path, index), lines) for index, value in enumerate(node)]
-    for kind in (bool, int, float, str):
-        if isinstance(node, kind):
-            return kind(node)
-    return node
+class _Reader:
+    """Turns ruamel's nodes into plain values; notes their lines, and what cannot be."""
+
+    def __init__(self, path: Path, yaml: YAML) -> None:
+        self.path = path
+        self.yaml = yaml
+        self.lines: dict[KeyPath, int] = {}
+        self.problems: list[str] = []
+        self.num_values = 0
+        self.open: list[Node] = []  # the collections that are being read, outermost first
+
+    def value(self, node: Node, key_path: KeyPath) -> Any:
+        self.num_values += 1
+        if self.num_values == _MAX_VALUES:
+            self.refuse(node, f"more than {_MAX_VALUES:,} values; are there aliases of aliases?")
+        if self.num_values >= _MAX_VALUES:
+            return None
+        if isinstance(node, ScalarNode):
+            return self.scalar(node)
+        if any(node is outer for outer in self.open):
+            self.refuse(node, "contains itself by an alias; write it out")
+            return None
+        if str(node.tag) not in _COLLECTIONS:
+            self.refuse(node, f"no tag {_shown(node)} here; remove it")
+            return None
+        self.open.append(node)
+        try:
+            if isinstance(node, SequenceNode):
+                return self.sequence(node, key_path)
+            return self.mapping(node, key_path)
+        finally:
+            self.open.pop()
+
+    def scalar(self, node: ScalarNode) -> Any:
+        if str(node.tag) in _TEXT:
+            return str(node.value)
+        if str(node.tag) not in _SCALARS:
+            self.refuse(node, f"no tag {_shown(node)} here; remove it")
+            return None
+        try:
+            value = self.yaml.constructor.construct_object(node)
+        except (YAMLError, ValueError, KeyError):
+            self.refuse(node, f"cannot be read as {_shown(node)}: {str(node.value)[:40]!r}")
+            return None
+        if isinstance(value, int) and abs(value) >= 2**63:
+            self.refuse(node, "a whole number must be below 2^63; write a larger one as 1e30")
+        return value
+
+    def sequence(self, node: SequenceNode, key_path: KeyPath) -> list[Any]:
+        values = []
+        for index, child in enumerate(node.value):
+            self.lines[(*key_path, index)] = child.start_mark.line + 1
+            values.append(self.value(child, (*key_path, index)))
+        return values
+
+    def mapping(self, node: Node, key_path: KeyPath) -> dict[str, Any]:
+        """Its own keys go before those that `<<:` takes over from other mappings."""
+        merges = [child for key, child in node.value if str(key.tag) == _TAG + "merge"]
+        values: dict[str, Any] = {}
+        for child in reversed(merges):
+            values |= self.merged(child, key_path)
+        own: dict[str, int] = {}
+        for key_node, child in node.value:
+            if str(key_node.tag) == _TAG + "merge":
+                continue
+            line = key_node.start_mark.line + 1
+            key = self.value(key_node, key_path)
+            if not isinstance(key, str):
+                self.refuse(key_node, f"a key must be text, got {_kind(key)}; put it in quotes")
+            elif key in own:
+                self.refuse(key_node, f"{key!r} stands in line {own[key]} too; remove one")
+            else:
+                own[key] = self.lines[(*key_path, key)] = line
+                values[key] = self.value(child, (*key_path, key))
+        return values
+
+    def merged(self, node: Node, key_path: KeyPath) -> dict[str, Any]:
+        """The value of `<<:`, a mapping or a list of them, of which earlier ones go first."""
+        values: dict[str, Any] = {}
+        for source in reversed(node.value if isinstance(node, SequenceNode) else [node]):
+            value = self.value(source, key_path)
+            if isinstance(value, dict):
+                values |= value
+            else:
+                self.refuse(source, "`<<:` takes over the keys of a mapping, and needs one")
+        return values
+
+    def refuse(self, node: Node, problem: str) -> None:
+        self.problems.append(f"{self.path}:{node.start_mark.line + 1}: {problem}")
+
+
+def _shown(node: Node) -> str:
+    return str(node.tag).replace(_TAG, "!!")
+
+
+def _kind(value: Any) -> str:
+    if isinstance(value, list | dict):
+        return "a list" if isinstance(value, list) else "a mapping"
+    return json.dumps(value)

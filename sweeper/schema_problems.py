@@ -1,0 +1,110 @@
+"""What pydantic has against a file, in the words of people who write search spaces."""
+
+import json
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from sweeper.space import DOMAINS
+from sweeper.spec import AshaSpec, FifoSpec, Objective, Resources, Search, SweepSpec
+from sweeper.yaml_source import KeyPath, YamlSource
+from trainable.config import nearest
+
+SECTIONS: dict[str | int, type[BaseModel]] = {
+    "objective": Objective,
+    "search": Search,
+    "resources": Resources,
+}
+SCHEDULERS: dict[str, type[BaseModel]] = {"asha": AshaSpec, "fifo": FifoSpec}
+
+# By pydantic's type of error; the braces are filled from its context.
+_MESSAGES = {
+    "string_type": "must be text",
+    "int_type": "must be a whole number",
+    "int_from_float": "must be a whole number",
+    "float_type": "must be a number",
+    "finite_number": "must be finite",
+    "dict_type": "must be a mapping",
+    "model_type": "must be a mapping",
+    "model_attributes_type": "must be a mapping",
+    "list_type": "must be a list",
+    "too_long": "must be two bounds, [low, high]",
+    "too_short": "must be two bounds, [low, high]",
+    "greater_than": "must be above {gt:g}",
+    "greater_than_equal": "must be at least {ge:g}",
+    "string_too_long": "must have at most {max_length} characters",
+    "string_pattern_mismatch": "must be letters, digits, '.', '_' and '-', and begin with a "
+    "letter or a digit",
+    "literal_error": "must be {expected}",
+}
+
+
+def schema_problems(error: ValidationError, source: YamlSource) -> list[str]:
+    """Each thing that does not fit the schema: where it stands, what would be right, what it is."""
+    problems = []
+    for detail in error.errors(include_url=False):
+        key_path, node = _locate(detail["loc"], source.data)
+        context = detail.get("ctx", {})
+        match detail["type"]:
+            case "value_error":
+                message = str(context["error"])
+            case "extra_forbidden":
+                message = _unknown_key(key_path, source.data)
+            case "missing":
+                key_path, message = (*key_path, detail["loc"][-1]), "is required"
+            case "union_tag_not_found":
+                key_path, message = (*key_path, "type"), f"is required: {' or '.join(SCHEDULERS)}"
+            case "union_tag_invalid":
+                key_path, kind = (*key_path, "type"), str(node["type"])
+                message = f"must be {' or '.join(SCHEDULERS)}, got {shown(node['type'])}"
+                message += nearest(kind, list(SCHEDULERS))
+            case "domain":
+                message = _no_domain(node)
+            case "too_short" if not node:
+                message = "must not be empty"
+            case "list_type" if key_path[-1] in ("grid", "choice"):
+                message = "must be a list of values, or a mapping of named bundles"
+                message += f", got {shown(node)}"
+            case kind:
+                message = f"{_MESSAGES[kind].format(**context)}, got {shown(node)}"
+        problems.append(source.problem(key_path, message))
+    return problems
+
+
+def shown(value: Any) -> str:
+    """A value as YAML writes it, cut where it is long."""
+    text = repr(value) if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 60 else f"{text[:57]}…"
+
+
+def _locate(location: tuple[str | int, ...], data: Any) -> tuple[KeyPath, Any]:
+    """pydantic's location without the tags of unions, and the value that stands there."""
+    key_path: KeyPath = ()
+    for part in location:
+        children = dict(enumerate(data)) if isinstance(data, list) else data
+        if isinstance(children, dict) and part in children:
+            key_path, data = (*key_path, part), children[part]
+    return key_path, data
+
+
+def _unknown_key(key_path: KeyPath, data: Any) -> str:
+    *section, key = key_path
+    if section == ["scheduler"]:
+        model = SCHEDULERS[data["scheduler"]["type"]]
+    else:
+        model = SECTIONS[section[0]] if section else SweepSpec
+    known = list(model.model_fields)
+    hint = nearest(str(key), known) or f"; there are: {', '.join(known)}"
+    return f"no such key{hint}"
+
+
+def _no_domain(node: Any) -> str:
+    kinds = ", ".join(DOMAINS)
+    if not isinstance(node, dict):
+        return (
+            f"must say how it is swept, as {{grid: [1, 2]}}, by one of {kinds}; got {shown(node)}"
+        )
+    wrong = [key for key in node if key not in DOMAINS]
+    if not wrong:
+        return f"must have one key out of {kinds}; got {', '.join(node) or 'none'}"
+    return f"'{wrong[0]}' is none of {kinds}{nearest(wrong[0], list(DOMAINS))}"
