@@ -35,6 +35,15 @@ def test_pieces_hold_all_text_but_markers_nul_and_white_space(text: str) -> None
         assert b"\0" not in document
 
 
+def test_a_marker_that_two_blocks_share_is_found_wherever_it_is_cut() -> None:
+    """The hard case: half a marker makes a document seem longer than two pieces, which it is not."""
+    for length in range(2 * LONGEST - 20, 2 * LONGEST + 20):
+        text = b"x" * (length // 2 - 4) + b"\n" + b"y" * (length - length // 2 + 3) + END_OF_TEXT
+        whole = list(documents_in([text], longest=LONGEST))
+        for place in range(len(text)):
+            assert list(documents_in([text[:place], text[place:]], longest=LONGEST)) == whole
+
+
 def test_marker_ends_a_document() -> None:
     text = b"Once.\n<|endoftext|>\nTwice.\n<|endoftext|>\n"
     assert list(documents_in([text])) == [b"Once.\n", b"\nTwice.\n"]
