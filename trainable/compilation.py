@@ -1,4 +1,4 @@
-"""`torch.compile` for the blocks: one compile for all runs of the same shapes, eager where it fails.
+"""`torch.compile` of the blocks: one compile for all runs of a shape, eager where it fails.
 
 Only the blocks are compiled. They see hidden states and weights, so no learning rate, warmup or
 step can trigger another compile; torch's cache on disk (TORCHINDUCTOR_CACHE_DIR) hands the result

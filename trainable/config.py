@@ -47,7 +47,11 @@ class TrainConfig:
     batch_size: int = setting(32, "sequences a step", at_least=1)
     learning_rate: float = setting(3e-4, "peak learning rate", above=0)
     min_learning_rate: float = setting(3e-5, "learning rate at the end of the cosine", at_least=0)
-    warmup_steps: int = setting(1000, "steps of linear warmup; below max_steps", at_least=0)
+    warmup_steps: int = setting(
+        1000,
+        "steps of linear warmup; below max_steps, of which it is a tenth where the default is not",
+        at_least=0,
+    )
     max_steps: int = setting(100000, "training steps", at_least=1)
     grad_clip: float | None = setting(
         1.0, "global gradient norm is clipped to this; None: off", above=0
@@ -88,7 +92,12 @@ class TrainConfig:
         for key in values:
             if key not in types:
                 raise ConfigError(key, f"no such setting{nearest(key, types)}")
-        return cls(**{key: typed(key, value, types[key]) for key, value in values.items()})
+        settings = {key: typed(key, value, types[key]) for key, value in values.items()}
+        defaults = {spec.name: spec.default for spec in fields(cls)}
+        max_steps = settings.get("max_steps", defaults["max_steps"])
+        if "warmup_steps" not in settings and max_steps <= defaults["warmup_steps"]:
+            settings["warmup_steps"] = max_steps // 10
+        return cls(**settings)
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)

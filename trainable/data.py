@@ -4,9 +4,12 @@ So resuming needs no state of the data, and every trial of a sweep sees the same
 order whatever its other settings are.
 """
 
+from concurrent.futures import Future, ThreadPoolExecutor
+
 import numpy as np
 import torch
 
+from trainable.config import TrainConfig
 from trainable.token_files import Tokens
 
 
@@ -21,6 +24,34 @@ def training_windows(
     generator = np.random.default_rng((seed, step))
     starts = generator.integers(0, len(tokens) - context_length, size=batch_size)
     return gather_windows(tokens, starts, context_length)
+
+
+class TrainingBatches:
+    """The windows of each step, read one step ahead in the background: a page that must come from
+    the disk is waited for while the step before runs."""
+
+    def __init__(self, tokens: Tokens, config: TrainConfig, device: torch.device) -> None:
+        self._tokens = tokens
+        self._config = config
+        self._pin = device.type == "cuda"  # pinned memory is what a non-blocking copy needs
+        self._reader = ThreadPoolExecutor(max_workers=1, thread_name_prefix="batches")
+        self._ahead: dict[int, Future[torch.Tensor]] = {}
+
+    def take(self, step: int) -> torch.Tensor:
+        """The windows of step number `step`, and the next one's begun."""
+        ahead = self._ahead.pop(step, None) or self._reader.submit(self._read, step)
+        self._ahead = {step + 1: self._reader.submit(self._read, step + 1)}
+        return ahead.result()
+
+    def _read(self, step: int) -> torch.Tensor:
+        windows = training_windows(
+            self._tokens,
+            seed=self._config.seed,
+            step=step,
+            batch_size=self._config.batch_size,
+            context_length=self._config.context_length,
+        )
+        return windows.pin_memory() if self._pin else windows
 
 
 def evaluation_starts(tokens: Tokens, *, num_windows: int, context_length: int) -> np.ndarray:

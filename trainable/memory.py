@@ -23,6 +23,11 @@ def estimate_memory(config: TrainConfig, micro_batch_size: int | None = None) ->
     return STATE_BYTES_PER_PARAM * num_params(config) + tokens * kept_per_token + logits
 
 
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an allocation failed: torch has a class for it on a GPU, and only words on a CPU."""
+    return type(error).__name__ == "OutOfMemoryError" or "can't allocate memory" in str(error)
+
+
 def available_memory() -> int:
     """Bytes of main memory that a new process may use: the machine's and its cgroup's limits."""
     fields = dict(line.split(":") for line in Path("/proc/meminfo").read_text().splitlines())

@@ -71,12 +71,18 @@ def rotate(heads: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
 class KVCache:
     """Keys and values of the tokens already seen, one pair a layer, for generation."""
 
-    def __init__(self, config: TrainConfig, batch_size: int, dtype: torch.dtype) -> None:
+    def __init__(
+        self, config: TrainConfig, batch_size: int, dtype: torch.dtype, device: torch.device
+    ) -> None:
         head_dim = config.d_model // config.num_heads
         shape = (batch_size, config.num_heads, config.context_length, head_dim)
         self.length = 0
-        self._keys = [torch.empty(shape, dtype=dtype) for _ in range(config.num_layers)]
-        self._values = [torch.empty(shape, dtype=dtype) for _ in range(config.num_layers)]
+        self._keys = [
+            torch.empty(shape, dtype=dtype, device=device) for _ in range(config.num_layers)
+        ]
+        self._values = [
+            torch.empty(shape, dtype=dtype, device=device) for _ in range(config.num_layers)
+        ]
 
     def extend(self, layer: int, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
         """Put new keys and values (batch, heads, new, head_dim) behind the old; all of them."""

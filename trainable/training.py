@@ -16,12 +16,15 @@ from trainable.checkpoint import (
 )
 from trainable.compilation import CompiledBlocks
 from trainable.config import TrainConfig
-from trainable.data import evaluation_starts, gather_windows, training_windows
-from trainable.errors import CheckpointError
+from trainable.data import TrainingBatches, evaluation_starts, gather_windows
+from trainable.errors import CheckpointError, DeviceError
 from trainable.loss import next_token_loss
+from trainable.memory import available_memory, estimate_memory, is_out_of_memory
 from trainable.model import LanguageModel
+from trainable.model_size import num_params
 from trainable.optimizer import build_optimizer, clipped_step, restore_optimizer
 from trainable.precision import resolve_device, resolve_dtype
+from trainable.pretrained import read_weights
 from trainable.report import Report, bits_per_byte, perplexity
 from trainable.schedule import learning_rate_at
 from trainable.statistics import Statistics
@@ -58,6 +61,7 @@ class Trainer:
         self.micro_batch_size = micro_batch_size or config.batch_size
         self.device = resolve_device(config.device)
         self.dtype = resolve_dtype(config, self.device)
+        self._refuse_what_cannot_fit()
         self.model = LanguageModel(config).to(self.device)
         self.optimizer = build_optimizer(self.model, config)
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=self.dtype == torch.float16)
@@ -67,6 +71,8 @@ class Trainer:
         self._open_data()
         if resume_from is not None:
             self._resume(resume_from)
+        elif config.init_from is not None:
+            self.model.load_state_dict(read_weights(Path(config.init_from), config))
 
     @property
     def num_params(self) -> int:
@@ -111,14 +117,8 @@ class Trainer:
     def _take_step(self) -> None:
         """One optimiser step on the windows of step number `self.step + 1`."""
         config = self.config
-        windows = training_windows(
-            self._train_tokens,
-            seed=config.seed,
-            step=self.step,
-            batch_size=config.batch_size,
-            context_length=config.context_length,
-        )
-        loss = self._accumulate_gradients(windows.to(self.device, non_blocking=True))
+        windows = self._batches.take(self.step + 1)
+        loss = self._gradients_that_fit(windows.to(self.device, non_blocking=True))
         self.scaler.unscale_(self.optimizer)
         gradients = [p.grad for p in self.model.parameters() if p.grad is not None]
         grad_norm = torch.nn.utils.get_total_norm(gradients)
@@ -134,6 +134,22 @@ class Trainer:
         self.optimizer.zero_grad(set_to_none=True)
         self.statistics.add(loss, grad_norm, finite)
         self.step += 1
+
+    def _gradients_that_fit(self, windows: Tensor) -> Tensor:
+        """`_accumulate_gradients` with a micro batch halved until it fits into memory."""
+        while True:
+            try:
+                return self._accumulate_gradients(windows)
+            except RuntimeError as error:
+                if not is_out_of_memory(error):
+                    raise
+                if self.micro_batch_size == 1:
+                    raise DeviceError(self._too_large("there is no memory left")) from error
+            # Outside the handler: the exception's traceback keeps the tensors of the step alive.
+            self.optimizer.zero_grad(set_to_none=True)
+            self.micro_batch_size //= 2
+            if self.device.type == "cuda":
+                torch.cuda.empty_cache()
 
     def _accumulate_gradients(self, windows: Tensor) -> Tensor:
         """Leave the gradients of the batch's mean loss in the parameters; that loss."""
@@ -184,10 +200,27 @@ class Trainer:
             diverged=diverged,
         )
 
+    def _refuse_what_cannot_fit(self) -> None:
+        if self.device.type == "cuda":
+            available, _ = torch.cuda.mem_get_info(self.device)
+        else:
+            available = available_memory()
+        if estimate_memory(self.config, micro_batch_size=1) > available:
+            raise DeviceError(self._too_large(f"{available / 2**30:.1f} GiB are free"))
+
+    def _too_large(self, problem: str) -> str:
+        needed = estimate_memory(self.config, micro_batch_size=1) / 2**30
+        return (
+            f"{num_params(self.config):,} parameters need about {needed:.1f} GiB on {self.device} "
+            f"to train on one sequence at a time, and {problem}; reduce d_model, num_layers, "
+            "vocab_size or context_length"
+        )
+
     def _open_data(self) -> None:
         config = self.config
         train_file, val_file = Path(str(config.train_data)), Path(str(config.val_data))
-        self._train_tokens = open_tokens(train_file, config.data_dtype)
+        train_tokens = open_tokens(train_file, config.data_dtype)
+        self._batches = TrainingBatches(train_tokens, config, self.device)
         val_tokens = open_tokens(val_file, config.data_dtype)
         starts = evaluation_starts(
             val_tokens, num_windows=config.eval_windows, context_length=config.context_length
