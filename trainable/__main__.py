@@ -79,8 +79,12 @@ def _train(
             f"{trainer.num_params:,} parameters, {str(trainer.dtype).removeprefix('torch.')} on "
             f"{trainer.device}, step {trainer.step} of {config.max_steps}"
         )
+        micro_batch_size = trainer.micro_batch_size
         for report in trainer.train():
             console.step_done(trainer.step)
+            if trainer.micro_batch_size != micro_batch_size:
+                micro_batch_size = trainer.micro_batch_size
+                console.say(f"out of memory: {micro_batch_size} sequences at a time from here on")
             if report is not None:
                 folder.append_metrics(report)
                 console.say(report_line(report, config.max_steps))

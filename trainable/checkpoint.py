@@ -76,6 +76,7 @@ class FoundCheckpoint:
     """The newest checkpoint that can be read, and why newer ones cannot."""
 
     path: Path | None
+    parts: dict[str, Any]
     bad: tuple[str, ...]
 
 
@@ -84,12 +85,10 @@ def newest_good_checkpoint(newest_first: Iterable[Path]) -> FoundCheckpoint:
     bad = []
     for path in newest_first:
         try:
-            read_checkpoint(path)
+            return FoundCheckpoint(path, read_checkpoint(path), tuple(bad))
         except CheckpointError as error:
             bad.append(str(error))
-        else:
-            return FoundCheckpoint(path, tuple(bad))
-    return FoundCheckpoint(None, tuple(bad))
+    return FoundCheckpoint(None, {}, tuple(bad))
 
 
 def checkpoint_config(parts: dict[str, Any], path: Path) -> TrainConfig:

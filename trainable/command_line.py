@@ -1,15 +1,17 @@
 """The command line, made from the config dataclasses: a field is a flag, declared nowhere else."""
 
 import argparse
+import sys
 from collections.abc import Sequence
-from dataclasses import Field, fields
+from dataclasses import Field, fields, replace
 from pathlib import Path
 from typing import Any, get_type_hints
 
-from trainable.checkpoint import checkpoint_config, read_checkpoint
+from trainable.checkpoint import checkpoint_config, newest_good_checkpoint
 from trainable.config import TrainConfig, nearest, typed
-from trainable.errors import ConfigError
+from trainable.errors import CheckpointError, ConfigError
 from trainable.options import ProgramOptions
+from trainable.run_folder import RunFolder
 
 
 def parse_command_line(arguments: Sequence[str]) -> tuple[TrainConfig, ProgramOptions]:
@@ -30,9 +32,27 @@ def parse_command_line(arguments: Sequence[str]) -> tuple[TrainConfig, ProgramOp
     options = ProgramOptions(**typed_settings(ProgramOptions, given))
     base: dict[str, Any] = {}
     if options.resume_from is not None:
-        path = Path(options.resume_from)
-        base = checkpoint_config(read_checkpoint(path), path).to_dict()
+        found = newest_good_checkpoint(resume_candidates(Path(options.resume_from)))
+        for problem in found.bad:
+            print(f"warning: {problem}", file=sys.stderr)
+        if found.path is None:
+            raise CheckpointError(f"{options.resume_from}: no checkpoint here can be resumed from")
+        base = checkpoint_config(found.parts, found.path).to_dict()
+        options = replace(options, resume_from=str(found.path))
     return TrainConfig.from_mapping({**base, **typed_settings(TrainConfig, given)}), options
+
+
+def resume_candidates(path: Path) -> list[Path]:
+    """`path` and, should it be damaged, the other checkpoints of its folder, newest first.
+
+    Raises:
+        CheckpointError: there is no such file or folder.
+    """
+    if path.is_dir():
+        return RunFolder(path).checkpoints()
+    if not path.is_file():
+        raise CheckpointError(f"{path}: no such checkpoint")
+    return [path, *(other for other in RunFolder(path.parent).checkpoints() if other != path)]
 
 
 def build_parser() -> argparse.ArgumentParser:

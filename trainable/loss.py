@@ -28,7 +28,7 @@ def next_token_loss(hidden: Tensor, output_weight: Tensor, targets: Tensor) -> T
         output_weight: (vocab_size, d_model), float32.
         targets: (batch, length), int64.
     """
-    loss: Tensor = _ChunkedCrossEntropy.apply(
+    loss: Tensor = _ChunkedCrossEntropy.apply(  # type: ignore[no-untyped-call]
         hidden.flatten(0, 1), output_weight, targets.flatten(), torch.is_grad_enabled()
     )
     return loss

@@ -16,7 +16,9 @@ class ProgramOptions:
     """
 
     output_dir: str = setting("checkpoints", "folder of config.json, metrics and checkpoints")
-    resume_from: str | None = setting(None, "checkpoint to go on from; its config is the base")
+    resume_from: str | None = setting(
+        None, "checkpoint, or folder of them, to go on from; its config is the base"
+    )
     keep_checkpoints: int | None = setting(
         None, "keep only the last so many checkpoints, and the best; None: all", at_least=1
     )

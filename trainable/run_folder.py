@@ -24,6 +24,11 @@ class RunFolder:
     def checkpoint(self, step: int) -> Path:
         return self.root / f"checkpoint_step_{step}.pt"
 
+    def checkpoints(self) -> list[Path]:
+        """All checkpoints that are there, the one written last first."""
+        paths = [*self.root.glob("checkpoint_step_*.pt"), *self.root.glob("final_checkpoint.pt")]
+        return sorted(paths, key=lambda path: path.stat().st_mtime_ns, reverse=True)
+
     def checkpoint_steps(self) -> list[int]:
         """Steps of the checkpoints that are there, newest first."""
         matches = (
