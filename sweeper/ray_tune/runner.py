@@ -8,7 +8,6 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 # Read by Ray when it is imported. Our journal is the record: Tune's snapshots, loggers and signal
@@ -37,9 +36,6 @@ from sweeper.spec import Resources
 from sweeper.status import ExitCode
 from sweeper.sweep import Sweep
 from sweeper.watchers import Watcher
-
-# Ray's messages go to the run folder's log (see `_ray_log`); those before there is one, nowhere.
-logging.getLogger("ray").addHandler(logging.NullHandler())
 
 EXIT_SECONDS = 13.0  # from a signal to the end of the process, whatever hangs
 
@@ -76,21 +72,22 @@ class Cluster:
 def ray_cluster(*, dashboard: bool = True) -> Iterator[Cluster]:
     """Join the cluster that RAY_ADDRESS names, or start one on this machine for the while."""
     joins = "RAY_ADDRESS" in os.environ
-    context = ray.init(
-        include_dashboard=None if joins else dashboard,
-        log_to_driver=False,
-        configure_logging=False,
-    )
-    try:
-        there: dict[str, float] = ray.cluster_resources()
-        url = context.dashboard_url
-        yield Cluster(
-            cpus=there.get("CPU", 0.0),
-            gpus=there.get("GPU", 0.0),
-            dashboard_url=f"http://{url}" if url else None,
+    with _ray_messages_to(None):  # until a run folder has a log for them
+        context = ray.init(
+            include_dashboard=None if joins else dashboard,
+            log_to_driver=False,
+            configure_logging=False,
         )
-    finally:
-        ray.shutdown()
+        try:
+            there: dict[str, float] = ray.cluster_resources()
+            url = context.dashboard_url
+            yield Cluster(
+                cpus=there.get("CPU", 0.0),
+                gpus=there.get("GPU", 0.0),
+                dashboard_url=f"http://{url}" if url else None,
+            )
+        finally:
+            ray.shutdown()
 
 
 def run_trials(sweep: Sweep, cluster: Cluster, watchers: list[Watcher], trainer: str) -> bool:
@@ -98,7 +95,7 @@ def run_trials(sweep: Sweep, cluster: Cluster, watchers: list[Watcher], trainer:
     slots = cluster.slots(sweep.plan.spec.resources)
     os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(slots)
     interrupt = Interrupt()
-    with _signals(interrupt, sweep.folder), _ray_log(sweep.folder.log):
+    with _signals(interrupt, sweep.folder), _ray_messages_to(logging.FileHandler(sweep.folder.log)):
         # `tune.run` rather than a Tuner: a Tuner pickles itself into the run folder.
         tune.run(
             TrialActor,
@@ -152,15 +149,18 @@ def _exit_now(folder: RunFolder) -> None:
 
 
 @contextmanager
-def _ray_log(path: Path) -> Iterator[None]:
-    """Ray's and Tune's messages go to a file, not over the table on the screen."""
+def _ray_messages_to(handler: logging.Handler | None) -> Iterator[None]:
+    """Ray and Tune would print over the table on the screen. None drops what they say."""
     logger = logging.getLogger("ray")
-    handler = logging.FileHandler(path)
-    logger.addHandler(handler)
-    logger.propagate, before = False, logger.propagate
+    before = logger.level
+    # A level, since `ray.init` takes away all handlers and Python then prints warnings itself.
+    logger.setLevel(logging.INFO if handler else logging.CRITICAL)
+    if handler:
+        logger.addHandler(handler)
     try:
         yield
     finally:
-        logger.removeHandler(handler)
-        logger.propagate = before
-        handler.close()
+        logger.setLevel(before)
+        if handler:
+            logger.removeHandler(handler)
+            handler.close()

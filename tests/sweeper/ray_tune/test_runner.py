@@ -1,0 +1,146 @@
+"""The engine on a real Ray cluster, with a closed-form trial."""
+
+import io
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+from rich.console import Console
+
+from sweeper.journal import read_journal
+from sweeper.results import result_rows
+from sweeper.run_folder import CHECKPOINT_FILE, RunFolder, create_run_folder
+from sweeper.running import Options, resume_sweep, run_sweep
+from sweeper.spec_file import load_spec
+from sweeper.status import ExitCode, Status
+from sweeper.sweep import SweepState, replay
+from sweeper.watchers import read_metrics
+from tests.sweeper.closed_form import REFERENCE
+from tests.sweeper.in_process import drive
+from trainable.config import TrainConfig
+
+ONE_AT_A_TIME = {"cpu": os.cpu_count()}
+FAILING = REFERENCE.replace("ClosedForm", "Failing")
+
+
+@pytest.fixture
+def console() -> Console:
+    return Console(file=io.StringIO(), width=100)
+
+
+def options(tmp_path: Path, trainer: str = REFERENCE) -> Options:
+    return Options(runs=tmp_path / "runs", dashboard=False, trainer=trainer)
+
+
+def opened(folder: RunFolder) -> SweepState:
+    spec, _ = load_spec(folder.spec)
+    return replay(spec, folder)
+
+
+def reports(folder: RunFolder) -> list[dict[str, Any]]:
+    keep = ("trial", "metrics", "decision", "rung", "rank", "of")
+    return [
+        {key: event[key] for key in keep}
+        for event in read_journal(folder.journal)
+        if event["event"] == "report"
+    ]
+
+
+def test_tune_carries_out_what_the_sweep_decides(
+    tmp_path: Path, write_space: Any, tiny_plan: Any, console: Console
+) -> None:
+    """One trial at a time on Ray is, event for event, the same sweep driven without Ray."""
+    sections = {
+        "space": {"learning_rate": {"grid": [1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 0.7]}},
+        "resources": ONE_AT_A_TIME,
+    }
+    code = run_sweep(write_space(**sections), console, options(tmp_path))
+    assert code is ExitCode.DONE
+    folder = RunFolder(tmp_path / "runs" / "tiny")
+    plan = tiny_plan(**sections)
+    expected = create_run_folder(tmp_path / "expected", plan.spec, None, "space.yaml")
+    without_ray = drive(expected, plan)
+    assert reports(folder) == reports(expected)
+
+    rows = pq.read_table(folder.results).to_pylist()
+    without = result_rows(without_ray.state, expected)
+    ignored = {"checkpoint"}  # numbered by Tune here, by the driver there
+    assert [{k: v for k, v in row.items() if k not in ignored} for row in rows] == [
+        {k: v for k, v in row.items() if k not in ignored} for row in without
+    ]
+    assert rows[0]["learning_rate"] == 1e-3
+    assert rows[0]["status"] == "completed"
+    assert (folder.path / rows[0]["checkpoint"] / CHECKPOINT_FILE).is_file()
+    assert {row["status"] for row in rows} == {"completed", "stopped", "diverged"}
+    assert pq.read_table(folder.history).num_rows == len(reports(folder))
+    for row in rows:
+        trial_id = row["trial_id"]
+        assert len(folder.checkpoint_folders(trial_id)) <= 2
+        assert read_metrics(folder.trial_metrics(trial_id))[-1]["step"] == row["step"]
+        config = TrainConfig.from_mapping(
+            {name: row[name] for name in TrainConfig.__dataclass_fields__}
+        )
+        assert str(config.learning_rate) in folder.trial_config(trial_id).read_text()
+    assert list(folder.trials.glob("*.pkl")) == []
+
+
+def test_one_failure_costs_one_trial(tmp_path: Path, write_space: Any, console: Console) -> None:
+    """An exception is retried and then recorded; a trial whose process dies goes on elsewhere."""
+    space = write_space(
+        space={"learning_rate": {"grid": [1e-3, 1e-2, 0.2]}}, scheduler={"type": "fifo"},
+        train={"eval_every_steps": 4}, max_retries=1,
+    )  # fmt: skip
+    code = run_sweep(space, console, options(tmp_path, FAILING))
+    assert code is ExitCode.DONE
+    folder = RunFolder(tmp_path / "runs" / "tiny")
+    by_rate = {t.config.learning_rate: t for t in opened(folder).trials.values()}
+    assert by_rate[1e-3].status is Status.COMPLETED
+    assert by_rate[1e-2].status is Status.COMPLETED
+    assert by_rate[1e-2].attempts == 2
+    failed = by_rate[0.2]
+    assert (failed.status, failed.attempts) == (Status.FAILED, 2)
+    assert failed.error is not None
+    assert "RuntimeError: the learning rate is too high" in failed.error
+    assert "closed_form.py" in folder.trial_error(failed.trial_id).read_text()
+    errors = {r["trial_id"]: r["error"] for r in pq.read_table(folder.results).to_pylist()}
+    assert errors.pop(failed.trial_id) == failed.error
+    assert set(errors.values()) == {None}
+
+
+def test_no_success_at_all_is_exit_code_1(
+    tmp_path: Path, write_space: Any, console: Console
+) -> None:
+    space = write_space(space={"learning_rate": {"grid": [0.6, 0.7]}})
+    assert run_sweep(space, console, options(tmp_path)) is ExitCode.NO_TRIAL_SUCCEEDED
+
+
+def test_a_damaged_checkpoint_falls_back_to_the_one_before(
+    tmp_path: Path, write_space: Any, tiny_plan: Any, console: Console
+) -> None:
+    """Also in a run folder that has been moved since."""
+    sections = {"resources": ONE_AT_A_TIME, "scheduler": {"type": "fifo"}}
+    train = {"eval_every_steps": 4, "max_steps": 16}
+    plan = tiny_plan(train=train, **sections)
+    folder = create_run_folder(tmp_path / "elsewhere", plan.spec, None, "space.yaml")
+    drive(folder, plan)
+    lines = folder.journal.read_text().splitlines(keepends=True)
+    of_first = [n for n, line in enumerate(lines) if '"step": 12' in line]
+    folder.journal.write_text("".join(lines[: of_first[0] + 1]))  # killed at step 12 of the first
+    for checkpoint in folder.checkpoint_folders("0000")[:2]:  # steps 16 and 12; 8 stays whole
+        (checkpoint / CHECKPOINT_FILE).write_text('{"step": 1')
+    for trial_id in ("0001", "0002", "0003"):
+        shutil.rmtree(folder.trial(trial_id))
+    (tmp_path / "runs").mkdir()
+    folder.path.rename(tmp_path / "runs" / "moved")
+
+    assert resume_sweep("moved", console, options(tmp_path)) is ExitCode.DONE
+    moved = RunFolder(tmp_path / "runs" / "moved")
+    state = opened(moved)
+    assert [t.status for t in state.trials.values()] == [Status.COMPLETED] * 4
+    assert [r["metrics"]["step"] for r in reports(moved) if r["trial"] == "0000"] == [4, 8, 12, 16]
+    steps = [row["step"] for row in read_metrics(moved.trial_metrics("0000"))]
+    assert steps == [12, 16]  # went on from step 8: the driver without Ray wrote no metrics
+    assert not (tmp_path / "elsewhere" / "tiny").exists()
