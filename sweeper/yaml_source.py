@@ -18,7 +18,7 @@ _TAG = "tag:yaml.org,2002:"
 _SCALARS = {_TAG + name for name in ("str", "int", "float", "bool", "null")}
 _TEXT = {_TAG + "timestamp", _TAG + "merge", _TAG + "value"}  # YAML 1.2 knows them as plain text
 _COLLECTIONS = {_TAG + "map", _TAG + "seq"}
-_MAX_VALUES = 1_000_000  # a file is far below; aliases of aliases are not
+_MAX_VALUES = 500_000  # a file is far below; aliases of aliases are not
 
 
 @dataclass(frozen=True)
@@ -86,10 +86,9 @@ class _Reader:
 
     def value(self, node: Node, key_path: KeyPath) -> Any:
         self.num_values += 1
-        if self.num_values == _MAX_VALUES:
+        if self.num_values > _MAX_VALUES:
             self.refuse(node, f"more than {_MAX_VALUES:,} values; are there aliases of aliases?")
-        if self.num_values >= _MAX_VALUES:
-            return None
+            raise SpecError(self.problems)
         if isinstance(node, ScalarNode):
             return self.scalar(node)
         if any(node is outer for outer in self.open):
