@@ -1,5 +1,7 @@
 """Numbers for people: counts, durations, swept values."""
 
+import json
+
 from sweeper.space import Scalar
 
 
@@ -7,8 +9,8 @@ def count(number: float | None) -> str:
     """1234567 as `1.2M`."""
     if number is None:
         return "-"
-    for limit, unit in ((1e9, "B"), (1e6, "M"), (1e3, "k")):
-        if abs(number) >= limit:
+    for limit, unit, least in ((1e9, "B", 999.95e6), (1e6, "M", 999.95e3), (1e3, "k", 999.5)):
+        if abs(number) >= least:  # that rounds up to the unit
             return f"{number / limit:.1f}{unit}"
     return f"{number:.0f}"
 
@@ -30,5 +32,7 @@ def number(value: float | None, digits: int = 4) -> str:
 
 
 def swept(value: Scalar) -> str:
-    """A swept value, short: 0.0012, 3e-05, small."""
+    """A swept value, short, as in the file: 0.0012, 3e-05, small, true, null."""
+    if value is None or isinstance(value, bool):
+        return json.dumps(value)
     return f"{value:.4g}" if isinstance(value, float) else str(value)

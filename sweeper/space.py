@@ -86,9 +86,11 @@ class _Options(Domain):
 
 
 def _each_once(values: list[Scalar]) -> list[Scalar]:
-    for index, value in enumerate(values):
-        if value in values[:index]:
+    seen = set()
+    for value in values:
+        if (isinstance(value, bool), value) in seen:  # for Python, True is 1
             raise ValueError(f"{value!r} stands twice; remove one")
+        seen.add((isinstance(value, bool), value))
     return values
 
 

@@ -113,7 +113,7 @@ class _Reader:
             return None
         try:
             value = self.yaml.constructor.construct_object(node)
-        except (YAMLError, ValueError, KeyError):
+        except (YAMLError, ValueError, LookupError):
             self.refuse(node, f"cannot be read as {_shown(node)}: {str(node.value)[:40]!r}")
             return None
         if isinstance(value, int) and abs(value) >= 2**63:

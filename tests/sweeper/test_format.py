@@ -1,0 +1,38 @@
+from typing import Any
+
+import pytest
+
+from sweeper.format import count, duration, number, swept
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(None, "-"), (0, "0"), (999, "999"), (999.7, "1.0k"), (1000, "1.0k"), (1234567, "1.2M"),
+     (999_999, "1.0M"), (2.5e9, "2.5B"), (-1500, "-1.5k")],
+)  # fmt: skip
+def test_count(value: float | None, text: str) -> None:
+    assert count(value) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(None, "-"), (0, "0s"), (59.4, "59s"), (59.6, "1m00s"), (75, "1m15s"), (3599.7, "1h00m"),
+     (3725, "1h02m"), (200_000, "55h33m")],
+)  # fmt: skip
+def test_duration(seconds: float | None, text: str) -> None:
+    assert duration(seconds) == text
+
+
+def test_number() -> None:
+    assert number(None) == "-"
+    assert number(1.23456) == "1.2346"
+    assert number(1.23456, 2) == "1.23"
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0.0012, "0.0012"), (3e-5, "3e-05"), (0.0067407195, "0.006741"), (128, "128"),
+     ("small", "small"), (True, "true"), (None, "null")],
+)  # fmt: skip
+def test_swept(value: Any, text: str) -> None:
+    assert swept(value) == text
