@@ -1,6 +1,7 @@
 """Checkpoints: one file that holds all a run needs to go on, whole or absent."""
 
 import pickle
+import zipfile
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,6 +55,7 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     if not path.is_file():
         raise CheckpointError(f"{path}: no such checkpoint")
     try:
+        _require_checksums(path)
         parts = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         first_line = str(error).splitlines()[0]
@@ -61,7 +63,7 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
             f"{path}: refused: it holds more than tensors and numbers, and would run code, or is "
             f"damaged ({first_line})"
         ) from None
-    except (RuntimeError, OSError, EOFError, ValueError, KeyError) as error:
+    except (RuntimeError, OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
         first_line = (str(error).splitlines() or [type(error).__name__])[0]
         raise CheckpointError(f"{path}: truncated or damaged ({first_line})") from None
     if not isinstance(parts, dict) or any(part not in parts for part in PARTS):
@@ -69,6 +71,14 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     if parts["format"] != FORMAT:
         raise CheckpointError(f"{path}: format {parts['format']}, this program reads {FORMAT}")
     return parts
+
+
+def _require_checksums(path: Path) -> None:
+    """torch writes a checksum of every tensor and does not look at it when it reads."""
+    with zipfile.ZipFile(path) as archive:  # raises for a bare pickle, which is never opened
+        damaged = archive.testzip()
+    if damaged is not None:
+        raise CheckpointError(f"{path}: damaged (the checksum of {damaged} is wrong)")
 
 
 @dataclass(frozen=True)
@@ -82,7 +92,7 @@ class FoundCheckpoint:
 
 def newest_good_checkpoint(newest_first: Iterable[Path]) -> FoundCheckpoint:
     """The first of `newest_first` that reads whole; `bad` has a message for each one before it."""
-    bad = []
+    bad: list[str] = []
     for path in newest_first:
         try:
             return FoundCheckpoint(path, read_checkpoint(path), tuple(bad))

@@ -153,7 +153,7 @@ class Trainer:
 
     def _accumulate_gradients(self, windows: Tensor) -> Tensor:
         """Leave the gradients of the batch's mean loss in the parameters; that loss."""
-        total = torch.zeros((), device=self.device)
+        total = torch.zeros((), device=windows.device)
         for rows in torch.split(windows, self.micro_batch_size):
             loss = self._loss(rows) * (len(rows) / len(windows))
             torch.autograd.backward(self.scaler.scale(loss))
