@@ -100,7 +100,7 @@ def status(name: Name, runs: Runs = Path("runs")) -> None:
     state, total = _open(folder)
     ended = sum(trial.status.ended for trial in state.trials.values())
     console.print(f"{folder.path}/: {_state(folder, state)}, {ended}/{total} trials ended")
-    console.print(trial_table(state))
+    console.print(trial_table(console, state))
 
 
 @app.command()

@@ -5,6 +5,7 @@ import time
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
+from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
@@ -28,32 +29,52 @@ SHOWN_TRIALS = 30
 REFRESH_SECONDS = 0.5
 
 
-def trial_table(state: SweepState, *, shown: int | None = None) -> RenderableType:
-    """The trials, best first."""
-    metric = state.spec.objective.metric
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("trial")
-    for key in state.spec.space:
-        table.add_column(key, justify="right", overflow="fold")
-    for name in ("step", metric.removeprefix("val_"), "perplexity", "tok/s", "state", "left"):
-        table.add_column(name, justify="left" if name == "state" else "right", no_wrap=True)
+def trial_table(console: Console, state: SweepState, *, shown: int | None = None) -> RenderableType:
+    """The trials, best first; a narrow screen shows fewer columns of them."""
     trials = ranked(state)
-    for trial in trials[:shown]:
-        newest = trial.progress or trial.last_report or {}
-        perplexity = (trial.last_report or {}).get("val_perplexity")
-        table.add_row(
-            trial.trial_id,
-            *[swept(value) for value in trial.values.values()],
-            f"{newest.get('step', 0)}/{trial.config.max_steps}",
-            number(objective(state, trial)),
-            number(perplexity, 2),
-            count(newest.get("tokens_per_second")),
-            trial.status.value,
-            duration(seconds_left(trial)) if trial.status is Status.RUNNING else "",
-            style=STYLES[trial.status],
-        )
-    hidden = len(trials) - shown if shown is not None else 0
-    return Group(table, Text(f"… and {hidden} more", style="dim")) if hidden > 0 else table
+    rows = [_cells(state, trial) for trial in trials[:shown]]
+    optional = ["tok/s", "perplexity", "left"]
+    if all(not row["left"] for row in rows):
+        optional.remove("left")
+        _drop("left", rows)
+    table = _table(rows, trials)
+    endless = console.options.update(max_width=10_000)
+    while optional and Measurement.get(console, endless, table).maximum > console.width:
+        _drop(optional.pop(0), rows)
+        table = _table(rows, trials)
+    hidden = len(trials) - len(rows)
+    return Group(table, Text(f"… and {hidden} more", style="dim")) if hidden else table
+
+
+def _cells(state: SweepState, trial: Trial) -> dict[str, str]:
+    """A row by column heading."""
+    newest = trial.progress or trial.last_report or {}
+    running = trial.status is Status.RUNNING
+    return {
+        "trial": trial.trial_id,
+        **{key: swept(value) for key, value in trial.values.items()},
+        "step": f"{newest.get('step', 0)}/{trial.config.max_steps}",
+        state.spec.objective.metric.removeprefix("val_"): number(objective(state, trial)),
+        "perplexity": number((trial.last_report or {}).get("val_perplexity"), 2),
+        "tok/s": count(newest.get("tokens_per_second")),
+        "state": trial.status.value,
+        "left": duration(seconds_left(trial)) if running else "",
+    }
+
+
+def _drop(heading: str, rows: list[dict[str, str]]) -> None:
+    for row in rows:
+        row.pop(heading, None)
+
+
+def _table(rows: list[dict[str, str]], trials: list[Trial]) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for heading in rows[0] if rows else ():
+        left = heading in {"trial", "state"}
+        table.add_column(heading, justify="left" if left else "right", no_wrap=True)
+    for row, trial in zip(rows, trials, strict=False):
+        table.add_row(*row.values(), style=STYLES[trial.status])
+    return table
 
 
 def seconds_left(trial: Trial) -> float | None:
@@ -124,7 +145,7 @@ class Screen:
             style="bold",
         )
         rows = max(3, self.console.height - 6)
-        return Group(line, trial_table(sweep.state, shown=min(rows, SHOWN_TRIALS)))
+        return Group(line, trial_table(self.console, sweep.state, shown=min(rows, SHOWN_TRIALS)))
 
     def close(self, sweep: Sweep) -> None:
         if self._live is not None:
@@ -133,7 +154,7 @@ class Screen:
 
 def print_summary(console: Console, state: SweepState, folder: RunFolder) -> None:
     """The ranked trials, the winner, and what to do with it."""
-    console.print(trial_table(state), soft_wrap=False)
+    console.print(trial_table(console, state), soft_wrap=False)
     best = best_trial(state)
     if best is None:
         console.print("\nNo trial has completed yet, so there is no winner.")

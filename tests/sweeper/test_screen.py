@@ -1,0 +1,119 @@
+"""What a person reads: the table fits, the summary names the winner, lines where no terminal is."""
+
+import io
+import shlex
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from sweeper.plan import Plan
+from sweeper.run_folder import create_run_folder
+from sweeper.screen import Screen, print_summary, seconds_left, settings, train_command
+from sweeper.sweep import Sweep
+from tests.sweeper.in_process import drive, opened, run_trial
+from trainable.report import Report
+
+
+@pytest.fixture
+def plan(tiny_plan: Any) -> Plan:
+    return tiny_plan(space={"learning_rate": {"grid": [1e-4, 1e-3, 1e-2, 0.7]}})
+
+
+def console(width: int = 100, *, terminal: bool = False) -> Console:
+    return Console(file=io.StringIO(), width=width, force_terminal=terminal, highlight=False)
+
+
+def text(of: Console) -> str:
+    assert isinstance(of.file, io.StringIO)
+    return of.file.getvalue()
+
+
+@pytest.mark.parametrize("width", [50, 80, 160])
+def test_the_summary_names_the_winner_and_fits(tmp_path: Path, plan: Plan, width: int) -> None:
+    folder = create_run_folder(tmp_path, plan.spec, None, "space.yaml")
+    sweep = drive(folder, plan)
+    screen = console(width)
+    print_summary(screen, sweep.state, folder)
+    shown = text(screen)
+    assert "Best: learning_rate 0.001  (trial" in shown
+    assert "diverged" in shown
+    best = next(t for t in sweep.trials.values() if t.config.learning_rate == 1e-3)
+    assert f"validation loss {best.reports[-1]['val_loss']:.4f}" in shown
+    table = shown.split("\n\n")[0].splitlines()
+    assert len(table) == 1 + len(plan.trials)
+    assert max(map(len, table)) <= width
+
+
+def test_the_command_quotes_what_a_shell_would_break(tmp_path: Path, plan: Plan) -> None:
+    folder = create_run_folder(tmp_path / "my runs", plan.spec, None, "space.yaml")
+    sweep = drive(folder, plan)
+    trial = sweep.trials["0000"]
+    words = shlex.split(train_command(trial.config, folder, trial))
+    assert words[:4] == ["python", "-m", "trainable", "--resume_from"]
+    assert Path(words[4]).is_file()
+    assert words[words.index("--max_steps") + 1] == str(2 * trial.config.max_steps)
+
+
+def test_without_a_winner_it_says_so(tmp_path: Path, plan: Plan) -> None:
+    folder = create_run_folder(tmp_path, plan.spec, None, "space.yaml")
+    with opened(folder, plan) as sweep:
+        sweep.next_trial()
+        screen = console()
+        print_summary(screen, sweep.state, folder)
+    assert "no winner" in text(screen)
+
+
+def test_plain_lines_where_there_is_no_terminal(tmp_path: Path, plan: Plan) -> None:
+    screen = console()
+    watch_one_trial(tmp_path, plan, screen)
+    lines = text(screen).splitlines()
+    assert lines[0].startswith("0000  learning_rate ")
+    assert "step 4/16  val_loss " in lines[0]
+    assert lines[-1].endswith(("completed", "stopped", "diverged"))
+    assert "\x1b" not in text(screen)
+
+
+def test_a_live_table_in_a_terminal(tmp_path: Path, plan: Plan, monkeypatch: Any) -> None:
+    monkeypatch.setattr("sweeper.screen.REFRESH_SECONDS", 0)
+    screen = console(terminal=True)
+    watch_one_trial(tmp_path, plan, screen)
+    assert "1/4 trials ended" in text(screen)
+    assert "step 4/16" not in text(screen)
+
+
+def watch_one_trial(tmp_path: Path, plan: Plan, on: Console) -> None:
+    folder = create_run_folder(tmp_path, plan.spec, None, "space.yaml")
+    with opened(folder, plan) as sweep:
+        watcher = Screen(on, len(plan.trials))
+        trial = sweep.next_trial()
+        assert trial is not None
+        watcher.started(trial)
+        watcher.refresh(sweep)
+        run_trial(sweep, trial)
+        watcher.reported(trial, trial.reports)
+        watcher.ended(trial)
+        watcher.refresh(sweep)
+        watcher.close(sweep)
+
+
+def test_time_left_is_at_the_speed_so_far(tmp_path: Path, plan: Plan) -> None:
+    folder = create_run_folder(tmp_path, plan.spec, None, "space.yaml")
+    with opened(folder, plan) as sweep:
+        trial = next_of(sweep)
+        assert seconds_left(trial) is None
+        trial.progress = {"step": 4, "train_seconds": 2.0}
+        assert seconds_left(trial) == 6.0
+        assert settings(trial).startswith("learning_rate ")
+
+
+def next_of(sweep: Sweep) -> Any:
+    trial = sweep.next_trial()
+    assert trial is not None
+    return trial
+
+
+def test_reports_have_what_the_screen_shows() -> None:
+    shown = {"step", "val_loss", "val_perplexity", "val_bits_per_byte", "tokens_per_second"}
+    assert shown | {"train_seconds", "diverged"} <= set(Report.__dataclass_fields__)
