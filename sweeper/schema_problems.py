@@ -51,7 +51,7 @@ def schema_problems(error: ValidationError, source: YamlSource) -> list[str]:
             case "extra_forbidden":
                 message = _unknown_key(key_path, source.data)
             case "missing":
-                key_path, message = (*key_path, detail["loc"][-1]), "is required"
+                message = "is required"
             case "union_tag_not_found":
                 key_path, message = (*key_path, "type"), f"is required: {' or '.join(SCHEDULERS)}"
             case "union_tag_invalid":
@@ -78,12 +78,19 @@ def shown(value: Any) -> str:
 
 
 def _locate(location: tuple[str | int, ...], data: Any) -> tuple[KeyPath, Any]:
-    """pydantic's location without the tags of unions, and the value that stands there."""
-    key_path: KeyPath = ()
-    for part in location:
+    """Where a problem is, and the value that stands there, None where that is missing.
+
+    pydantic's location has the tags of unions between the keys of the file.
+    """
+    tags: set[int] = set()
+    if location[0] == "scheduler":
+        tags = {1}
+    elif location[0] == "space" and len(location) > 3:  # before, the tag stands for the key
+        tags = {2, 4} if location[2] in ("grid", "choice") else {2}
+    key_path = tuple(part for index, part in enumerate(location) if index not in tags)
+    for part in key_path:
         children = dict(enumerate(data)) if isinstance(data, list) else data
-        if isinstance(children, dict) and part in children:
-            key_path, data = (*key_path, part), children[part]
+        data = children.get(part)
     return key_path, data
 
 
@@ -101,10 +108,8 @@ def _unknown_key(key_path: KeyPath, data: Any) -> str:
 def _no_domain(node: Any) -> str:
     kinds = ", ".join(DOMAINS)
     if not isinstance(node, dict):
-        return (
-            f"must say how it is swept, as {{grid: [1, 2]}}, by one of {kinds}; got {shown(node)}"
-        )
+        return f"must say how it is swept, as {{grid: [1, 2]}} ({kinds}), got {shown(node)}"
     wrong = [key for key in node if key not in DOMAINS]
     if not wrong:
-        return f"must have one key out of {kinds}; got {', '.join(node) or 'none'}"
+        return f"must have one key out of {kinds}, got {', '.join(node) or 'none'}"
     return f"'{wrong[0]}' is none of {kinds}{nearest(wrong[0], list(DOMAINS))}"

@@ -47,6 +47,7 @@ def read_yaml(path: Path) -> YamlSource:
             that stand twice.
     """
     yaml = YAML(typ="safe", pure=True)
+    yaml.composer.warn_double_anchors = False  # the later one holds, as YAML says
     try:
         root = yaml.compose(path.read_text(encoding="utf-8"))
     except FileNotFoundError:

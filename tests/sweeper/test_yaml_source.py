@@ -79,6 +79,10 @@ def test_anchors_and_merges_are_taken_over_and_own_keys_win(tmp_path: Path) -> N
     assert source.lines["one", "x"] == 1
 
 
+def test_the_later_anchor_of_a_name_holds(tmp_path: Path) -> None:
+    assert read(tmp_path, "[&x 1, &x 2, *x]").data == [1, 2, 2]
+
+
 def test_an_empty_file_is_null(tmp_path: Path) -> None:
     assert read(tmp_path, "# nothing\n").data is None
 

@@ -1,0 +1,126 @@
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from sweeper.errors import SpecError
+from sweeper.plan import Plan, make_plan
+from sweeper.run_folder import create_run_folder
+from sweeper.spec_file import load_spec
+from trainable.config import TrainConfig
+from trainable.errors import DataError
+
+
+def plan(folder: Path, data: Path, text: str) -> Plan:
+    path = folder / "space.yaml"
+    path.write_text(text)
+    spec, source = load_spec(path)
+    return make_plan(spec, data, source)
+
+
+LR = "space: {learning_rate: {grid: [1e-3, 2e-3]}}\ntrain: {max_steps: 100, warmup_steps: 0}\n"
+
+
+def test_each_trial_is_the_fixed_settings_and_its_own(tmp_path: Path, tokens_folder: Path) -> None:
+    text = (
+        "train: {d_model: 32, num_heads: 2, warmup_steps: 0}\n"
+        "space:\n"
+        "  seed: {grid: [1, 2]}\n"
+        "  size: {grid: {same: {d_ff: 64}, wide: {d_ff: 128, d_model: 64}}}\n"
+    )
+    trials = plan(tmp_path, tokens_folder, text).trials
+    assert [trial.trial_id for trial in trials] == ["0000", "0001", "0002", "0003"]
+    assert {(t.config.seed, t.config.d_ff, t.config.d_model) for t in trials} == {
+        (1, 64, 32), (2, 64, 32), (1, 128, 64), (2, 128, 64),
+    }  # fmt: skip
+    assert {t.config.num_layers for t in trials} == {TrainConfig().num_layers}
+    assert {t.config.train_data for t in trials} == {str(tokens_folder / "train.npy")}
+    assert {t.config.val_data for t in trials} == {str(tokens_folder / "val.npy")}
+
+
+def test_the_resolved_spec_states_every_setting_that_is_not_swept(
+    tmp_path: Path, tokens_folder: Path
+) -> None:
+    spec = plan(tmp_path, tokens_folder, LR).spec
+    everything = set(TrainConfig().to_dict())
+    assert set(spec.train) == everything - {"learning_rate", "train_data", "val_data"}
+    assert spec.data == str(tokens_folder)
+    assert spec.train["vocab_size"] == 64  # of the data
+    assert spec.train["d_model"] == TrainConfig().d_model
+
+
+def test_the_resolved_spec_leads_to_the_same_trials(tmp_path: Path, tokens_folder: Path) -> None:
+    text = LR + "scheduler: {type: asha, grace_steps: 20}\nsearch: {seed: 7}\n"
+    first = plan(tmp_path, tokens_folder, text)
+    written = create_run_folder(tmp_path / "runs", first.spec, None, "space.yaml").spec
+    spec, source = load_spec(written)
+    assert make_plan(spec, tokens_folder, source) == first
+
+
+@pytest.mark.parametrize(
+    ("more", "evaluate", "checkpoint"),
+    [
+        ("", 500, 500),
+        ("scheduler: {type: asha, grace_steps: 20}", 20, 20),
+        ("scheduler: {type: asha, grace_steps: 20}\ntrain: {eval_every_steps: 10, ", 10, 10),
+        ("train: {checkpoint_every_steps: 7, ", 500, 7),
+    ],
+)
+def test_trials_are_evaluated_at_rungs_and_saved_when_evaluated(
+    tmp_path: Path, tokens_folder: Path, more: str, evaluate: int, checkpoint: int
+) -> None:
+    text = LR + more
+    if "train: {" in more:
+        text = LR.split("train:")[0] + more + "max_steps: 100, warmup_steps: 0}\n"
+    for trial in plan(tmp_path, tokens_folder, text).trials:
+        assert trial.config.eval_every_steps == evaluate
+        assert trial.config.checkpoint_every_steps == checkpoint
+
+
+def test_a_stated_vocabulary_goes_before_that_of_the_data(
+    tmp_path: Path, tokens_folder: Path
+) -> None:
+    text = "space: {seed: {grid: [1]}}\ntrain: {vocab_size: 99}\n"
+    assert plan(tmp_path, tokens_folder, text).trials[0].config.vocab_size == 99
+
+
+def test_a_folder_without_data_is_refused_with_the_line_that_names_it(
+    tmp_path: Path, tokens_folder: Path
+) -> None:
+    nowhere = tmp_path / "nowhere"
+    text = LR + "data: nowhere\n"
+    with pytest.raises(SpecError, match=r"space\.yaml:3: data: no such folder: .*prepare FILES"):
+        plan(tmp_path, nowhere, text)
+    nowhere.mkdir()
+    with pytest.raises(SpecError, match=r":3: data: .*nowhere has no train\.npy; make one with"):
+        plan(tmp_path, nowhere, text)
+    np.save(nowhere / "train.npy", np.arange(9).astype(np.uint8))
+    with pytest.raises(SpecError, match=r":3: data: .* has no val\.npy"):
+        plan(tmp_path, nowhere, text)
+
+
+def test_a_metric_that_these_data_cannot_give_is_refused(tmp_path: Path) -> None:
+    for name in ("train", "val"):
+        np.save(tmp_path / f"{name}.npy", np.arange(9).astype(np.uint8))
+    text = LR + "objective: {metric: val_bits_per_byte}\n"
+    with pytest.raises(SpecError, match=r":3: objective\.metric: needs `bytes_per_token` in "):
+        plan(tmp_path, tmp_path, text)
+    (tmp_path / "meta.json").write_text('{"bytes_per_token": 1.0, "vocab_size": 9}')
+    assert len(plan(tmp_path, tmp_path, text).trials) == 2
+    (tmp_path / "meta.json").write_text("{")
+    with pytest.raises(DataError, match=r"meta\.json: not readable as JSON"):
+        plan(tmp_path, tmp_path, text)
+
+
+def test_problems_are_told_ten_at_a_time(tmp_path: Path, tokens_folder: Path) -> None:
+    sizes = ", ".join(f"s{n}: {{d_model: {2 * n}, num_heads: 1, d_ff: 0}}" for n in range(1, 4))
+    text = f"space: {{size: {{grid: {{{sizes}}}}}}}\n"
+    with pytest.raises(SpecError) as error:
+        plan(tmp_path, tokens_folder, text)
+    assert len(error.value.problems) == 1  # one mistake in three sizes
+    rates: list[Any] = [-n for n in range(1, 15)]
+    with pytest.raises(SpecError) as error:
+        plan(tmp_path, tokens_folder, f"space: {{learning_rate: {{grid: {rates}}}}}")
+    assert len(error.value.problems) == 11
+    assert error.value.problems[-1] == "… and 4 more"
