@@ -7,7 +7,7 @@ from pydantic import BaseModel, ValidationError
 
 from sweeper.space import DOMAINS
 from sweeper.spec import AshaSpec, FifoSpec, Objective, Resources, Search, SweepSpec
-from sweeper.yaml_source import KeyPath, YamlSource
+from sweeper.yaml_source import KeyPath, Problem
 from trainable.config import nearest
 
 SECTIONS: dict[str | int, type[BaseModel]] = {
@@ -39,17 +39,17 @@ _MESSAGES = {
 }
 
 
-def schema_problems(error: ValidationError, source: YamlSource) -> list[str]:
-    """Each thing that does not fit the schema: where it stands, what would be right, what it is."""
-    problems = []
+def schema_problems(error: ValidationError, data: Any) -> list[Problem]:
+    """Each thing in `data` that does not fit the schema: where, what would be right, what it is."""
+    problems: list[Problem] = []
     for detail in error.errors(include_url=False):
-        key_path, node = _locate(detail["loc"], source.data)
+        key_path, node = _locate(detail["loc"], data)
         context = detail.get("ctx", {})
         match detail["type"]:
             case "value_error":
                 message = str(context["error"])
             case "extra_forbidden":
-                message = _unknown_key(key_path, source.data)
+                message = _unknown_key(key_path, data)
             case "missing":
                 message = "is required"
             case "union_tag_not_found":
@@ -67,7 +67,7 @@ def schema_problems(error: ValidationError, source: YamlSource) -> list[str]:
                 message += f", got {shown(node)}"
             case kind:
                 message = f"{_MESSAGES[kind].format(**context)}, got {shown(node)}"
-        problems.append(source.problem(key_path, message))
+        problems.append((key_path, message))
     return problems
 
 

@@ -95,7 +95,16 @@ def _each_once(values: list[Scalar]) -> list[Scalar]:
 
 
 Values = Annotated[list[Scalar], Field(min_length=1), AfterValidator(_each_once)]
-Bundles = Annotated[dict[str, Settings], Field(min_length=1)]
+
+
+def _printable_names(bundles: dict[str, Settings]) -> dict[str, Settings]:
+    for name in bundles:
+        if not (name and name.isprintable()):
+            raise ValueError(f"the name of a bundle must be printable text, got {name!r}")
+    return bundles
+
+
+Bundles = Annotated[dict[str, Settings], Field(min_length=1), AfterValidator(_printable_names)]
 
 
 def _values_or_bundles(value: Any) -> str:

@@ -13,7 +13,7 @@ from sweeper.plan import OWNED, check_configs
 from sweeper.schema_problems import schema_problems
 from sweeper.space import AnyDomain, Choice, Grid, LogUniform, RandInt, Uniform
 from sweeper.spec import Search, SweepSpec
-from sweeper.yaml_source import KeyPath, YamlSource, read_yaml
+from sweeper.yaml_source import KeyPath, Problem, YamlSource, read_yaml
 from trainable.config import TrainConfig, nearest, typed
 from trainable.errors import ConfigError
 from trainable.report import Report
@@ -43,13 +43,14 @@ def load_spec(path: Path) -> tuple[SweepSpec, YamlSource]:
     source = read_yaml(path)
     if not isinstance(source.data, dict):
         raise SpecError([source.problem((), _no_mapping(source.data))])
-    problems = _section_problems(source)
+    problems = _section_problems(source.data)
     try:
         spec = SweepSpec.model_validate({"name": path.stem, **source.data})
     except ValidationError as error:
-        raise SpecError([*schema_problems(error, source), *problems]) from None
+        problems += schema_problems(error, source.data)
+        raise SpecError(source.problems(problems)) from None
     if problems:
-        raise SpecError(problems)
+        raise SpecError(source.problems(problems))
     check_configs(spec, source)
     return spec, source
 
@@ -59,19 +60,19 @@ def _no_mapping(data: Any) -> str:
     return f"{found}; it must be a mapping with at least `space:`, as in search_spaces/lr.yaml"
 
 
-def _section_problems(source: YamlSource) -> list[str]:
+def _section_problems(data: dict[str, Any]) -> list[Problem]:
     """What the schema cannot see, in those parts of the file that fit it."""
-    train = source.data.get("train")
+    train = data.get("train")
     train = train if isinstance(train, dict) else {}
-    stated = source.data.get("space")
+    stated = data.get("space")
     stated = stated if isinstance(stated, dict) else {}
     domains = {key: _fitting(AnyDomain, value) for key, value in stated.items()}
     space = {key: domain for key, domain in domains.items() if domain is not None}
-    search = _fitting(Search, source.data.get("search", {}))
+    search = _fitting(Search, data.get("search", {}))
     return [
-        *_setting_problems(train, space, source),
-        *_space_problems(train, space, source),
-        *([] if search is None else _search_problems(search, space, source)),
+        *_setting_problems(train, space),
+        *_space_problems(train, space),
+        *([] if search is None else _search_problems(search, space)),
     ]
 
 
@@ -82,20 +83,18 @@ def _fitting(kind: Any, value: Any) -> Any:
         return None
 
 
-def _setting_problems(
-    train: Mapping[str, Any], space: Mapping[str, AnyDomain], source: YamlSource
-) -> list[str]:
+def _setting_problems(train: Mapping[str, Any], space: Mapping[str, AnyDomain]) -> list[Problem]:
     """Names and types of the training settings, against the trainable's own."""
     stated: list[tuple[KeyPath, str, Any]] = [
         (("train", name), name, value) for name, value in train.items()
     ]
     for key, domain in space.items():
         stated += _stated_values(("space", key), domain)
-    problems = []
+    problems: list[Problem] = []
     for key_path, name, value in stated:
         if (problem := _setting_problem(name, value)) is not None:
-            problems.append(source.problem(key_path, problem))
-    return list(dict.fromkeys(problems))
+            problems.append((key_path, problem))
+    return problems
 
 
 def _setting_problem(name: str, value: Any) -> str | None:
@@ -129,11 +128,9 @@ def _stated_values(key_path: KeyPath, domain: AnyDomain) -> list[tuple[KeyPath, 
             return [(key_path, key, bound) for bound in domain.bounds()]
 
 
-def _space_problems(
-    train: Mapping[str, Any], space: Mapping[str, AnyDomain], source: YamlSource
-) -> list[str]:
+def _space_problems(train: Mapping[str, Any], space: Mapping[str, AnyDomain]) -> list[Problem]:
     """What a swept name may be: one setting that nothing else sets, or a new name for bundles."""
-    problems = []
+    problems: list[Problem] = []
     owners: dict[str, str] = {}
     for key, domain in space.items():
         found = []
@@ -141,13 +138,15 @@ def _space_problems(
             found.append("is no real number; sweep it with `randint:`, or list its values")
         if domain.is_bundled and (key in SETTINGS or key in RESULT_COLUMNS):
             found.append("names bundles, and is a column of the results; choose another name")
+        elif domain.is_bundled and not (key and key.isprintable()):
+            found.append("names bundles, and must be printable text")
         elif key in train:
             found.append("stands in `train:` too; remove one of the two")
         for name in sorted(domain.sets(key)):
             if name in owners:
                 found.append(f"{name} is swept by space.{owners[name]} already; remove one")
             owners.setdefault(name, key)
-        problems += [source.problem(("space", key), problem) for problem in found]
+        problems += [(("space", key), problem) for problem in found]
     return problems
 
 
@@ -159,19 +158,17 @@ def _takes_real_numbers(name: str) -> bool:
     return True
 
 
-def _search_problems(
-    search: Search, space: Mapping[str, AnyDomain], source: YamlSource
-) -> list[str]:
+def _search_problems(search: Search, space: Mapping[str, AnyDomain]) -> list[Problem]:
     num_trials = ("search", "num_trials")
     if search.algorithm == "random":
         if search.num_trials is None:
-            return [source.problem(num_trials, "is required for a random search, as 20")]
+            return [(num_trials, "is required for a random search, as 20")]
         if search.num_trials > MAX_TRIALS:
-            return [source.problem(num_trials, _too_many(search.num_trials))]
+            return [(num_trials, _too_many(search.num_trials))]
         return []
     listed = {key: domain for key, domain in space.items() if isinstance(domain, Grid | Choice)}
-    problems = [
-        source.problem(
+    problems: list[Problem] = [
+        (
             ("space", key),
             "a grid search needs listed values; list them with `grid:`, or draw them: "
             "search: {algorithm: random, num_trials: 20}",
@@ -181,14 +178,14 @@ def _search_problems(
     ]
     if search.num_trials is not None:
         problems.append(
-            source.problem(
+            (
                 num_trials,
                 "a grid search tries every combination; remove it, or set algorithm: random",
             )
         )
     combinations = math.prod(len(domain.values()) for domain in listed.values())
     if combinations > MAX_TRIALS:
-        problems.append(source.problem(("space",), _too_many(combinations)))
+        problems.append((("space",), _too_many(combinations)))
     return problems
 
 

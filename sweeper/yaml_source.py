@@ -1,7 +1,8 @@
 """YAML 1.2 read with the line of every value, so that an error can point at it."""
 
 import json
-from collections.abc import Sequence
+import unicodedata
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from ruamel.yaml.nodes import Node, ScalarNode, SequenceNode
 from sweeper.errors import SpecError
 
 KeyPath = tuple[str | int, ...]
+Problem = tuple[KeyPath, str]  # where, and what
 
 _TAG = "tag:yaml.org,2002:"
 _SCALARS = {_TAG + name for name in ("str", "int", "float", "bool", "null")}
@@ -29,14 +31,23 @@ class YamlSource:
     data: Any
     lines: dict[KeyPath, int]
 
-    def problem(self, key_path: Sequence[str | int], message: str) -> str:
-        """`FILE:LINE: a.b.c: message`; the line is that of the nearest enclosing value there is."""
-        known = tuple(key_path)
-        while known and known not in self.lines:
-            known = known[:-1]
-        line = f":{self.lines[known]}" if known in self.lines else ""
-        keys = ".".join(map(str, key_path))
-        return f"{self.path}{line}: {keys + ': ' if keys else ''}{message}"
+    def line(self, key_path: KeyPath) -> int | None:
+        """That of the nearest enclosing value there is."""
+        for end in range(len(key_path), 0, -1):
+            if key_path[:end] in self.lines:
+                return self.lines[key_path[:end]]
+        return None
+
+    def problem(self, key_path: KeyPath, message: str) -> str:
+        """`FILE:LINE: a.b.c: message`."""
+        line = self.line(key_path)
+        where = f"{self.path}:{line}" if line else f"{self.path}"
+        return ": ".join([where, *([".".join(map(str, key_path))] if key_path else []), message])
+
+    def problems(self, found: Iterable[Problem]) -> list[str]:
+        """All of them, each once, from the top of the file to its end."""
+        in_order = sorted(dict.fromkeys(found), key=lambda problem: self.line(problem[0]) or 0)
+        return [self.problem(key_path, message) for key_path, message in in_order]
 
 
 def read_yaml(path: Path) -> YamlSource:
@@ -119,6 +130,8 @@ class _Reader:
             return None
         if isinstance(value, int) and abs(value) >= 2**63:
             self.refuse(node, "a whole number must be below 2^63; write a larger one as 1e30")
+        if isinstance(value, str) and not is_plain(value):
+            self.refuse(node, f"text must have no control characters, got {value[:40]!r}")
         return value
 
     def sequence(self, node: SequenceNode, key_path: KeyPath) -> list[Any]:
@@ -162,6 +175,11 @@ class _Reader:
 
     def refuse(self, node: Node, problem: str) -> None:
         self.problems.append(f"{self.path}:{node.start_mark.line + 1}: {problem}")
+
+
+def is_plain(text: str) -> bool:
+    """Whether YAML writers and readers agree on it: they do not on every kind of line break."""
+    return all(c in "\n\t" or unicodedata.category(c) not in ("Cc", "Zl", "Zp") for c in text)
 
 
 def _shown(node: Node) -> str:

@@ -13,6 +13,7 @@ from sweeper.run_folder import create_run_folder
 from sweeper.space import DOMAINS
 from sweeper.spec import SweepSpec
 from sweeper.spec_file import MAX_TRIALS, RESULT_COLUMNS, load_spec
+from sweeper.yaml_source import is_plain
 from trainable.config import TrainConfig
 
 LR = "space: {learning_rate: {grid: [1e-3, 2e-3]}}\n"
@@ -143,6 +144,10 @@ TABLE = [
     ("space: {learning_rate: {loguniform: [0, 1]}}",
      ":1: space.learning_rate.loguniform: low must be above 0 on a log scale, got 0.0"),
     ("space: {d_ff: {grid: [64, 128, 64]}}", ":1: space.d_ff.grid: 64 stands twice; remove one"),
+    ('space: {size: {grid: {"a\\n": {d_ff: 64}}}}',
+     ":1: space.size.grid: the name of a bundle must be printable text, got 'a\\n'"),
+    ('space: {"": {grid: {s: {d_ff: 64}}}}',
+     ":1: space.: names bundles, and must be printable text"),
     # one owner for each setting
     (LR + "train: {learning_rate: 1}",
      ":1: space.learning_rate: stands in `train:` too; remove one of the two"),
@@ -201,7 +206,7 @@ def test_every_mistake_is_told_at_once(tmp_path: Path) -> None:
         "  warmup_steps: {loguniform: [1, 10]}\n"
         "scheduler: {type: asha}\n"
     )
-    lines = sorted(int(problem.split(":")[1]) for problem in problems(tmp_path, text))
+    lines = [int(problem.split(":")[1]) for problem in problems(tmp_path, text)]
     assert lines == [1, 3, 4, 6, 7, 8, 8, 9]  # 8: no real number, and not for a grid
 
 
@@ -244,6 +249,10 @@ def test_no_name_of_bundles_can_be_a_column_of_the_results() -> None:
     assert not RESULT_COLUMNS & set(get_type_hints(TrainConfig)) - {"learning_rate"}
 
 
+plain_texts = st.text(
+    st.one_of(st.characters(codec="utf-8").filter(is_plain), st.sampled_from("\n\t '#:é")),
+    max_size=100,
+)
 numbers = st.floats(1e-6, 1e-1)
 SPACES = st.fixed_dictionaries(
     {"learning_rate": st.one_of(
@@ -256,7 +265,7 @@ SPACES = st.fixed_dictionaries(
             lambda b: {"randint": list(b)}
         ),
         "size": st.dictionaries(
-            st.text(min_size=1, max_size=12),
+            st.text(min_size=1, max_size=12).filter(str.isprintable),
             st.fixed_dictionaries({"d_ff": st.integers(1, 999)}),
             min_size=1,
             max_size=3,
@@ -268,7 +277,7 @@ SPACES = st.fixed_dictionaries(
 
 
 @settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
-@given(SPACES, st.text(max_size=200), st.integers(0, 2**62), st.integers(1, 5))
+@given(SPACES, plain_texts, st.integers(0, 2**62), st.integers(1, 5))
 def test_a_spec_written_to_a_run_folder_is_read_back_the_same(
     tmp_path_factory: pytest.TempPathFactory, space: Any, text: str, seed: int, num_trials: int
 ) -> None:

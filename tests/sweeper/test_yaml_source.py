@@ -106,6 +106,8 @@ REFUSED = [
     ("a: [1, 2\n", r"not valid YAML"),
     ("a: 123456789012345678901234567890\n", r":1: a whole number must be below 2\^63"),
     (f"a: {'9' * 5000}\n", r":1: cannot be read as !!int"),
+    ('a: "x\\x85y"\n', r":1: text must have no control characters, got 'x\\x85y'"),
+    ('"a\\u2028": 1\n', r":1: text must have no control characters"),
     ("[" * 1000, r"nested too deeply"),
     ("\x00\x01", r"not valid YAML"),
 ]
