@@ -7,8 +7,10 @@ import shlex
 import signal
 import sys
 from collections.abc import Sequence
+from dataclasses import fields
 from pathlib import Path
 from types import FrameType
+from typing import Self
 
 from trainable.command_line import parse_command_line
 from trainable.config import TrainConfig
@@ -21,31 +23,42 @@ from trainable.wandb_log import WandbLog
 
 
 class StopRequest:
-    """Set by Ctrl-C or SIGTERM; the loop sees it after the step. A second signal kills at once."""
+    """Set by Ctrl-C or SIGTERM inside the context; the loop sees it after the step.
+
+    The handlers from before are back after the first signal, so that a second one kills at once.
+    """
 
     def __init__(self) -> None:
         self.requested = False
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, self._request)
+
+    def __enter__(self) -> Self:
+        self._before = {
+            number: signal.signal(number, self._request)
+            for number in (signal.SIGINT, signal.SIGTERM)
+        }
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
 
     def _request(self, number: int, frame: FrameType | None) -> None:
         self.requested = True
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        self.__exit__()
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     try:
         config, options = parse_command_line(sys.argv[1:] if arguments is None else arguments)
-        return run(config, options)
-    except UserError as error:
+        with StopRequest() as stop:
+            return run(config, options, stop)
+    except (UserError, OSError) as error:  # an OSError here: a file that cannot be written
         print(f"error: {error}", file=sys.stderr)
         return 2
 
 
-def run(config: TrainConfig, options: ProgramOptions) -> int:
+def run(config: TrainConfig, options: ProgramOptions, stop: StopRequest) -> int:
     """Train to the end, or to a signal; the exit code."""
-    stop = StopRequest()
     folder = RunFolder(Path(options.output_dir))
     trainer = Trainer(
         config,
@@ -97,20 +110,28 @@ def _train(
                     )
                     return 1
             if trainer.step % config.checkpoint_every_steps == 0 or stop.requested:
-                trainer.save(folder.checkpoint(trainer.step))
+                saved = folder.checkpoint(trainer.step)
+                trainer.save(saved)
                 if options.keep_checkpoints is not None:
                     folder.prune_checkpoints(options.keep_checkpoints)
             if stop.requested:
-                console.say(f"interrupted; go on with: {resume_command(folder, trainer.step)}")
+                console.say(f"interrupted; go on with: {resume_command(options, saved)}")
                 return 130
         trainer.save(folder.final_checkpoint)
         console.say(f"done: {folder.final_checkpoint}")
     return 0
 
 
-def resume_command(folder: RunFolder, step: int) -> str:
-    words = ["python", "-m", "trainable", "--resume_from", str(folder.checkpoint(step))]
-    return shlex.join([*words, "--output_dir", str(folder.root)])
+def resume_command(options: ProgramOptions, checkpoint: Path) -> str:
+    """What to type to go on as before: the checkpoint holds the config, not these options."""
+    words = ["python", "-m", "trainable", "--resume_from", str(checkpoint)]
+    for spec in fields(options):
+        value = getattr(options, spec.name)
+        if value is True:
+            words.append(f"--{spec.name}")
+        elif value != spec.default and spec.name != "resume_from":
+            words += [f"--{spec.name}", str(value)]
+    return shlex.join(words)
 
 
 if __name__ == "__main__":

@@ -32,10 +32,11 @@ class WandbLog:
         wandb: Any = import_module("wandb")  # seconds to import, and seldom wanted
         self._file = folder.wandb_file
         known = json.loads(self._file.read_text()) if resumed and self._file.exists() else {}
+        self._project: str = known.get("project", options.wandb_project)
         self._last_step: int = known.get("last_step", 0)
         try:
             self._run = wandb.init(
-                project=options.wandb_project,
+                project=self._project,
                 name=options.wandb_run_name,
                 config=config.to_dict(),
                 dir=folder.root,
@@ -60,5 +61,10 @@ class WandbLog:
         self._run.finish(exit_code=exit_code)
 
     def _remember(self) -> None:
-        text = json.dumps({"run_id": self._run.id, "last_step": self._last_step})
+        remembered = {
+            "run_id": self._run.id,
+            "project": self._project,
+            "last_step": self._last_step,
+        }
+        text = json.dumps(remembered)
         write_atomically(self._file, lambda file: file.write(text.encode()))

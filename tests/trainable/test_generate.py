@@ -1,0 +1,137 @@
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from tokenizers import Tokenizer
+from tokenizers.models import WordLevel
+from tokenizers.pre_tokenizers import Split
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from trainable import export, generate
+from trainable.config import TrainConfig
+from trainable.errors import CheckpointError
+from trainable.generate import generate_tokens, load_model, sample
+from trainable.model import LanguageModel
+from trainable.pretrained import write_llama_folder
+from trainable.training import Trainer
+
+MakeConfig = Callable[..., TrainConfig]
+
+
+@pytest.fixture
+def tokenizer_file(tmp_path: Path) -> Path:
+    tokenizer = Tokenizer(WordLevel({letter: i for i, letter in enumerate("abcdefgh")}, "a"))
+    tokenizer.pre_tokenizer = Split("", "isolated")
+    tokenizer.save(str(tmp_path / "letters.json"))
+    return tmp_path / "letters.json"
+
+
+@pytest.fixture
+def checkpoint(tiny: MakeConfig, tmp_path: Path) -> Path:
+    trainer = Trainer(tiny())
+    list(trainer.train())
+    trainer.save(tmp_path / "checkpoint.pt")
+    return tmp_path / "checkpoint.pt"
+
+
+def test_the_cache_gives_what_the_whole_sequence_would(checkpoint: Path) -> None:
+    model, config = load_model(checkpoint)
+    prompt = [1, 2, 3]
+    made = list(generate_tokens(model, config, prompt, num_tokens=13, temperature=0))
+    tokens = list(prompt)
+    for token in made:
+        assert token == int(model(torch.tensor([tokens]))[0, -1].argmax())
+        tokens.append(token)
+    assert len(tokens) == config.context_length
+
+
+def test_generation_goes_on_past_the_context(checkpoint: Path) -> None:
+    model, config = load_model(checkpoint)
+    made = list(generate_tokens(model, config, list(range(8)) * 4, num_tokens=50, seed=3))
+    assert len(made) == 50
+    assert made == list(generate_tokens(model, config, list(range(8)) * 4, num_tokens=50, seed=3))
+    assert made != list(generate_tokens(model, config, list(range(8)) * 4, num_tokens=50, seed=4))
+
+
+def test_sampling_follows_temperature_and_top_p() -> None:
+    logits = torch.tensor([0.5, 0.3, 0.15, 0.05]).log()
+    generator = torch.Generator().manual_seed(0)
+
+    def shares(**settings: float) -> list[float]:
+        chosen = {"temperature": 1.0, "top_p": 1.0, **settings}
+        drawn = [sample(logits, generator=generator, **chosen) for _ in range(4000)]
+        return [drawn.count(token) / len(drawn) for token in range(4)]
+
+    assert shares() == pytest.approx([0.5, 0.3, 0.15, 0.05], abs=0.03)
+    squared = torch.tensor([0.25, 0.09, 0.0225, 0.0025])
+    assert shares(temperature=0.5) == pytest.approx((squared / squared.sum()).tolist(), abs=0.03)
+    assert shares(top_p=0.79) == pytest.approx([0.625, 0.375, 0, 0], abs=0.03)
+    assert shares(top_p=0.01) == [1, 0, 0, 0]
+    assert shares(temperature=0) == [1, 0, 0, 0]
+
+
+def test_the_command_prints_the_prompt_and_what_follows(
+    checkpoint: Path, tokenizer_file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    flags = [str(checkpoint), "--tokenizer", str(tokenizer_file), "--num-tokens", "6"]
+    assert generate.main([*flags, "--prompt", "abc"]) == 0
+    text = capsys.readouterr().out.strip()
+    assert text.replace(" ", "").startswith("abc")
+    assert len(text.replace(" ", "")) == 9
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--temperature", "-1"], "temperature: must be at least 0, got -1"),
+        (["--top_p", "0"], "top_p: must be above 0 and at most 1, got 0"),
+        (["--num_tokens", "0"], "num_tokens: must be at least 1"),
+        ([], "no tokenizer.json beside the training data; name one: --tokenizer"),
+    ],
+)
+def test_mistakes_are_messages(
+    checkpoint: Path, flags: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert generate.main([str(checkpoint), "--prompt", "a", *flags]) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_transformers_loads_the_export(
+    checkpoint: Path, tokenizer_file: Path, tmp_path: Path, tiny: MakeConfig
+) -> None:
+    out = tmp_path / "llama"
+    assert export.main([str(checkpoint), str(out), "--tokenizer", str(tokenizer_file)]) == 0
+    assert {"config.json", "model.safetensors", "tokenizer.json"} <= {p.name for p in out.iterdir()}
+    theirs = AutoModelForCausalLM.from_pretrained(out)
+    model, _ = load_model(checkpoint)
+    tokens = torch.arange(8)[None]
+    torch.testing.assert_close(theirs(input_ids=tokens).logits, model(tokens), rtol=0, atol=1e-5)
+    assert AutoTokenizer.from_pretrained(out)("abh").input_ids == [0, 1, 7]
+
+    tuned = Trainer(tiny(init_from=str(out)))
+    for name, weight in model.state_dict().items():
+        assert torch.equal(tuned.model.state_dict()[name], weight)
+
+
+def test_an_export_overwrites_nothing(
+    checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert export.main([str(checkpoint), str(tmp_path)]) == 2
+    assert "is not empty; name a new folder" in capsys.readouterr().err
+    assert export.main([str(tmp_path / "none.pt"), str(tmp_path / "new")]) == 2
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_folder_of_another_model_is_refused(tiny: MakeConfig, tmp_path: Path) -> None:
+    config = tiny(d_ff=48)
+
+    write_llama_folder(tmp_path / "other", config, LanguageModel(config).state_dict(), None)
+    with pytest.raises(CheckpointError, match="other: of another model: intermediate_size is 48"):
+        Trainer(tiny(init_from=str(tmp_path / "other")))
+    described = json.loads((tmp_path / "other" / "config.json").read_text())
+    assert described["rope_theta"] == config.rope_theta
+    (tmp_path / "other" / "model.safetensors").write_bytes(b"junk")
+    with pytest.raises(CheckpointError, match="other: not a readable Hugging Face folder"):
+        Trainer(tiny(init_from=str(tmp_path / "other")))
