@@ -145,7 +145,7 @@ _REPORTED = (
 
 def _label_names(state: SweepState) -> list[str]:
     """Swept names that are no training setting: those of bundles."""
-    return [key for key in state.spec.space if key not in get_type_hints(TrainConfig)]
+    return [key for key in state.spec.space if key not in TrainConfig.__dataclass_fields__]
 
 
 def _labels(state: SweepState, trial: Trial) -> Row:

@@ -126,6 +126,8 @@ class Screen:
             self._line(trial, f"{trial.status}{why}")
 
     def _line(self, trial: Trial, what: str) -> None:
+        if self.console.quiet:
+            return  # rich would lay it out all the same
         self.console.print(f"{trial.trial_id}  {settings(trial)}  {what}")
 
     def refresh(self, sweep: Sweep) -> None:

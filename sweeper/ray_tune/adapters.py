@@ -48,6 +48,10 @@ class SweepSearch(SearchAlgorithm):  # type: ignore[misc]
         self.sweep = sweep
         self.trainer = trainer
         self.interrupt = interrupt
+        resources = sweep.plan.spec.resources
+        self.num_threads = max(1, int(resources.cpu))
+        bundle = {"CPU": resources.cpu} | ({"GPU": resources.gpu} if resources.gpu else {})
+        self.bundles = PlacementGroupFactory([bundle])
 
     @property
     def total_samples(self) -> int:
@@ -66,20 +70,18 @@ class SweepSearch(SearchAlgorithm):  # type: ignore[misc]
         return None if trial is None else self._tune_trial(trial)
 
     def _tune_trial(self, trial: Trial) -> TuneTrial:
-        resources = self.sweep.plan.spec.resources
         checkpoints = self.sweep.folder.checkpoint_folders(trial.trial_id)
-        bundle = {"CPU": resources.cpu} | ({"GPU": resources.gpu} if resources.gpu else {})
         tune_trial = TuneTrial(
             self.experiment.run_identifier,
             trial_id=trial.trial_id,
             config={
                 "train": trial.config.to_dict(),
-                "num_threads": max(1, int(resources.cpu)),
+                "num_threads": self.num_threads,
                 "trainer": self.trainer,
             },
             storage=self.experiment.storage,
             evaluated_params=trial.values,
-            placement_group_factory=PlacementGroupFactory([bundle]),
+            placement_group_factory=self.bundles,
             checkpoint_config=CheckpointConfig(),
             restore_path=str(checkpoints[0]) if checkpoints else None,
             trial_name_creator=lambda tune_trial: tune_trial.trial_id,

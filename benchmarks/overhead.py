@@ -1,0 +1,162 @@
+"""What the engine costs: trivial trials through sweeper and through plain Ray Tune, interleaved.
+
+    python benchmarks/overhead.py [--trials 200] [--pairs 3]
+
+Both run the same closed-form trials of 5 reports as class trainables on reused actors, without
+loggers, two at a time, each sweep in a fresh process and a fresh Ray. Ours also journals every
+report to disk, keeps metrics files and tables, and decides by ASHA; Tune decides by its own.
+Time is from the first trial's start to the last one's end, Ray's start-up aside.
+"""
+
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+REPORTS = 5
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--trials", type=int, default=200)
+    parser.add_argument("--pairs", type=int, default=3)
+    parser.add_argument("--only", choices=["sweeper", "tune"], help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.only:
+        run = {"sweeper": run_sweeper, "tune": run_tune}[arguments.only]
+        print(json.dumps(run(arguments.trials)))
+        return
+    seconds: dict[str, list[float]] = {"sweeper": [], "tune": []}
+    memory: dict[str, list[float]] = {"sweeper": [], "tune": []}
+    print(f"{arguments.trials} trials of {REPORTS} reports, two at a time")
+    print(f"{'pair':>4} {'sweeper s':>10} {'tune s':>10} {'ratio':>6}")
+    for pair in range(arguments.pairs):
+        for which in ("sweeper", "tune") if pair % 2 else ("tune", "sweeper"):
+            command = [sys.executable, __file__, "--only", which, "--trials", str(arguments.trials)]
+            output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+            measured = json.loads(output.splitlines()[-1])
+            seconds[which].append(measured["seconds"])
+            memory[which].append(measured["driver_mib"])
+        ours, theirs = seconds["sweeper"][-1], seconds["tune"][-1]
+        print(f"{pair + 1:>4} {ours:>10.2f} {theirs:>10.2f} {ours / theirs:>6.2f}", flush=True)
+    ratios = [a / b for a, b in zip(seconds["sweeper"], seconds["tune"], strict=True)]
+    print(f"median ratio {statistics.median(ratios):.2f}")
+    for which in ("sweeper", "tune"):
+        per_trial = 1000 * statistics.median(seconds[which]) / arguments.trials
+        mib = statistics.median(memory[which])
+        print(f"{which}: {per_trial:.1f} ms a trial, driver's peak memory {mib:.0f} MiB")
+
+
+def driver_mib() -> float:
+    import resource
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def learning_rates(trials: int) -> list[float]:
+    return [10 ** (-4 + 3 * (i * 0.618034 % 1)) for i in range(trials)]
+
+
+def run_sweeper(trials: int) -> dict[str, float]:
+    import numpy as np
+    from rich.console import Console
+    from ruamel.yaml import YAML
+
+    from sweeper.journal import read_journal
+    from sweeper.running import Options, run_sweep
+
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        for name in ("train", "val"):
+            np.save(folder / f"{name}.npy", np.zeros(1000, np.uint8))
+        space = {
+            "name": "overhead",
+            "data": temporary,
+            "train": {
+                "d_model": 16, "num_heads": 2, "vocab_size": 64, "context_length": 16,
+                "max_steps": REPORTS, "warmup_steps": 0, "min_learning_rate": 0,
+                "checkpoint_every_steps": REPORTS,
+            },
+            "space": {"learning_rate": {"grid": learning_rates(trials)}},
+            "scheduler": {"type": "asha", "grace_steps": 1, "reduction_factor": 2},
+        }  # fmt: skip
+        with (folder / "space.yaml").open("w") as file:
+            YAML().dump(space, file)
+        trainer = "tests.sweeper.closed_form:ClosedFormTrainer"
+        options = Options(runs=folder / "runs", dashboard=False, trainer=trainer)
+        run_sweep(folder / "space.yaml", Console(quiet=True), options)
+        events = list(read_journal(folder / "runs" / "overhead" / "journal.jsonl"))
+        seconds = span(e["time"] for e in events if e["event"] in ("trial_started", "trial_ended"))
+    return {"seconds": seconds, "driver_mib": driver_mib()}
+
+
+def span(times) -> float:
+    from datetime import datetime
+
+    moments = [datetime.fromisoformat(time) for time in times]
+    return (max(moments) - min(moments)).total_seconds()
+
+
+def run_tune(trials: int) -> dict[str, float]:
+    import math
+    import os
+
+    os.environ["TUNE_DISABLE_AUTO_CALLBACK_LOGGERS"] = "1"
+    os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = "2"
+    import ray
+    from ray import tune
+
+    class Trial(tune.Trainable):
+        def setup(self, config):
+            self.rate, self.done_steps = config["learning_rate"], 0
+
+        def reset_config(self, config):
+            self.setup(config)
+            return True
+
+        def step(self):
+            self.done_steps += 1
+            loss = 1 + math.log10(self.rate / 1e-3) ** 2 + 3 / math.sqrt(self.done_steps)
+            return {"val_loss": loss, "done": self.done_steps == REPORTS}
+
+        def save_checkpoint(self, folder):
+            Path(folder, "checkpoint.pt").write_text(json.dumps({"step": self.done_steps}))
+
+    moments = []
+
+    class Clock(tune.Callback):
+        def on_trial_start(self, **info):
+            moments.append(time.monotonic())
+
+        def on_trial_complete(self, **info):
+            moments.append(time.monotonic())
+
+    ray.init(include_dashboard=False, log_to_driver=False)
+    with tempfile.TemporaryDirectory() as temporary:
+        tuner = tune.Tuner(
+            Trial,
+            param_space={"learning_rate": tune.grid_search(learning_rates(trials))},
+            tune_config=tune.TuneConfig(
+                reuse_actors=True,
+                scheduler=tune.schedulers.ASHAScheduler(
+                    metric="val_loss", mode="min", grace_period=1, reduction_factor=2, max_t=REPORTS
+                ),
+            ),
+            run_config=tune.RunConfig(
+                storage_path=temporary,
+                verbose=0,
+                callbacks=[Clock()],
+                checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=True),
+            ),
+        )
+        tuner.fit()
+    ray.shutdown()
+    return {"seconds": max(moments) - min(moments), "driver_mib": driver_mib()}
+
+
+if __name__ == "__main__":
+    main()
