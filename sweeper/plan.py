@@ -58,21 +58,23 @@ def make_plan(spec: SweepSpec, data: Path, source: YamlSource) -> Plan:
         DataError: damaged data.
     """
     folder = CorpusFolder(data)
-    for file in (folder.train, folder.val):
-        if not file.is_file():
-            problem = (
-                f"{data} has no {file.name}" if data.is_dir() else f"no such folder: {data}"
-            ) + f"; make one with: python -m sweeper prepare FILES --out {data}"
-            raise SpecError([source.problem(("data",), problem)])
-    if (
-        spec.objective.metric == "val_bits_per_byte"
-        and read_meta(folder.val).bytes_per_token is None
-    ):
-        problem = f"needs `bytes_per_token` in {folder.meta}; use val_loss, or prepare the data"
-        raise SpecError([source.problem(("objective", "metric"), problem)])
+    _require_data(folder, spec, source)
     resolved = _resolve(spec, data)
     files: Settings = {"train_data": str(folder.train), "val_data": str(folder.val)}
     return Plan(resolved, _plan_trials(resolved, files, spec, source))
+
+
+def _require_data(folder: CorpusFolder, spec: SweepSpec, source: YamlSource) -> None:
+    for file in (folder.train, folder.val):
+        if not file.is_file():
+            there = folder.path.is_dir()
+            problem = f"{folder.path} has no {file.name}" if there else f"no folder {folder.path}"
+            remedy = f"make one with: python -m sweeper prepare FILES --out {folder.path}"
+            raise SpecError([source.problem(("data",), f"{problem}; {remedy}")])
+    metric = spec.objective.metric
+    if metric == "val_bits_per_byte" and read_meta(folder.val).bytes_per_token is None:
+        problem = f"needs `bytes_per_token` in {folder.meta}; use val_loss, or prepare the data"
+        raise SpecError([source.problem(("objective", "metric"), problem)])
 
 
 def _resolve(spec: SweepSpec, data: Path | None = None) -> SweepSpec:
@@ -104,7 +106,8 @@ def _plan_trials(
     for index, suggestion in enumerate(resolved.suggestions()):
         try:
             config = TrainConfig.from_mapping({**files, **resolved.train, **suggestion.settings})
-            _require_file(config)
+            if files:  # a sweep that only is looked at needs none
+                _require_initial_weights(config)
             if isinstance(resolved.scheduler, AshaSpec):
                 _require_evaluations_at_rungs(config, resolved.scheduler)
         except ConfigError as error:
@@ -130,7 +133,7 @@ def _require_rungs(trials: list[PlannedTrial], asha: AshaSpec, source: YamlSourc
         raise SpecError([source.problem(("scheduler", "grace_steps"), problem)])
 
 
-def _require_file(config: TrainConfig) -> None:
+def _require_initial_weights(config: TrainConfig) -> None:
     if config.init_from is not None and not Path(config.init_from).exists():
         raise ConfigError("init_from", f"no such file or folder: {config.init_from}")
 

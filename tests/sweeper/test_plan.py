@@ -90,7 +90,9 @@ def test_a_folder_without_data_is_refused_with_the_line_that_names_it(
 ) -> None:
     nowhere = tmp_path / "nowhere"
     text = LR + "data: nowhere\n"
-    with pytest.raises(SpecError, match=r"space\.yaml:3: data: no such folder: .*prepare FILES"):
+    with pytest.raises(
+        SpecError, match=r"space\.yaml:3: data: no folder .*nowhere; make one with: "
+    ):
         plan(tmp_path, nowhere, text)
     nowhere.mkdir()
     with pytest.raises(SpecError, match=r":3: data: .*nowhere has no train\.npy; make one with"):
@@ -98,6 +100,15 @@ def test_a_folder_without_data_is_refused_with_the_line_that_names_it(
     np.save(nowhere / "train.npy", np.arange(9).astype(np.uint8))
     with pytest.raises(SpecError, match=r":3: data: .* has no val\.npy"):
         plan(tmp_path, nowhere, text)
+
+
+def test_weights_to_start_from_are_needed_to_run_but_not_to_look(
+    tmp_path: Path, tokens_folder: Path
+) -> None:
+    text = "space: {seed: {grid: [1]}}\ntrain: {init_from: nowhere.pt}\n"
+    with pytest.raises(SpecError, match=r":2: train\.init_from: no such file or folder: nowhere"):
+        plan(tmp_path, tokens_folder, text)
+    assert load_spec(tmp_path / "space.yaml")[0].train == {"init_from": "nowhere.pt"}
 
 
 def test_a_metric_that_these_data_cannot_give_is_refused(tmp_path: Path) -> None:

@@ -177,8 +177,6 @@ TABLE = [
      "got -1.0 (in the trial of {learning_rate: -1})"),
     (LR + "train: {max_steps: 50}", ":2: train.warmup_steps: must be below max_steps (50), "
      "got 1000 (the default); set it in `train:`"),
-    (LR + "train: {init_from: nowhere.pt}",
-     ":2: train.init_from: no such file or folder: nowhere.pt"),
     (LR + "train: {eval_every_steps: 30}\nscheduler: {type: asha, grace_steps: 100}",
      ":2: train.eval_every_steps: must divide scheduler.grace_steps (100)"),
     (LR + "train: {max_steps: 50, warmup_steps: 0}\nscheduler:\n  type: asha\n  grace_steps: 50",
