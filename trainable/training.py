@@ -95,10 +95,12 @@ class Trainer:
             started = time.perf_counter()
             self._take_step()
             interval_steps += 1
-            diverged = self._diverged()
             evaluate = self.step % config.eval_every_steps == 0 or self.step == config.max_steps
+            due = evaluate or self.step % config.log_every_steps == 0
+            # Asking a GPU makes it wait, so there divergence shows at the next report.
+            diverged = (due or self.device.type == "cpu") and self._diverged()
             report = None
-            if evaluate or diverged or self.step % config.log_every_steps == 0:
+            if due or diverged:
                 train_loss = self.statistics.take_mean_loss()  # waits for the device
                 interval_seconds += time.perf_counter() - started
                 val_loss = self.evaluate() if evaluate and not diverged else None
@@ -174,9 +176,7 @@ class Trainer:
         return total / len(self._val_windows)
 
     def _diverged(self) -> bool:
-        """Whether too many steps in a row were skipped. Off the CPU, known at reports only."""
-        if self.device.type != "cpu" and self.step % self.config.log_every_steps != 0:
-            return False
+        """Whether too many steps in a row were skipped."""
         return int(self.statistics.longest_row) >= self.config.max_skipped_steps
 
     def _report(

@@ -1,0 +1,277 @@
+"""How fast and how frugal is `trainable`, beside `transformers`' Llama in the loop one would write?
+
+    python benchmarks/training.py                   # the CPU shapes, each side in its best mode
+    python benchmarks/training.py --device cuda     # the guide's large model, and its share of peak
+
+Both sides train in one process, in turns, at the same shape, threads and precision; a ratio is the
+median over the turns, so that a busy machine slows both. Peak memory is that of a process each.
+"""
+
+import argparse
+import json
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from trainable.config import TrainConfig
+from trainable.model_size import flops_per_token
+from trainable.pretrained import llama_config
+from trainable.training import Trainer
+
+GUIDE_SMALL = {"d_model": 128, "num_heads": 4, "d_ff": 512, "num_layers": 2, "vocab_size": 32000}
+SHAPES = {
+    "characters": {
+        **GUIDE_SMALL,
+        "num_layers": 4,
+        "vocab_size": 256,
+        "context_length": 64,
+        "batch_size": 12,
+    },
+    "small, context 128": {**GUIDE_SMALL, "context_length": 128, "batch_size": 16},
+    "small, context 1024": {**GUIDE_SMALL, "context_length": 1024, "batch_size": 8},
+}
+GUIDE_LARGE = {
+    "d_model": 1024,
+    "num_heads": 16,
+    "d_ff": 4096,
+    "num_layers": 12,
+    "vocab_size": 32000,
+    "context_length": 1024,
+    "batch_size": 64,
+}
+MODES = [("float32", False), ("bfloat16", False), ("float32", True), ("bfloat16", True)]
+Steps = Callable[[int], None]
+
+
+def make_config(
+    folder: Path, shape: dict[str, int], *, dtype: str, compile: bool, device: str
+) -> TrainConfig:
+    """A run at `shape` on random tokens; it reports every 10 steps and evaluates never."""
+    path = folder / f"tokens_{shape['vocab_size']}.npy"
+    if not path.exists():
+        tokens = np.random.default_rng(0).integers(0, shape["vocab_size"], 2_000_000)
+        np.save(path, tokens.astype(np.uint16))
+    return TrainConfig(
+        train_data=str(path),
+        val_data=str(path),
+        max_steps=10**9,
+        eval_every_steps=10**9,
+        dtype=dtype,
+        compile=compile,
+        device=device,
+        **shape,
+    )
+
+
+def ours(config: TrainConfig) -> Steps:
+    running = Trainer(config).train()
+
+    def steps(count: int) -> None:
+        for _ in range(count):
+            next(running)
+
+    return steps
+
+
+def plain_loop(config: TrainConfig) -> Steps:
+    """`transformers`' model in a plain torch loop, with autocast and compile where asked for."""
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    device = torch.device(config.device)
+    model = LlamaForCausalLM(LlamaConfig(**llama_config(config))).to(device)
+    forward = torch.compile(model) if config.compile else model
+    optimizer = torch.optim.AdamW(
+        model.parameters(), lr=config.learning_rate, betas=(0.9, 0.95), weight_decay=0.1
+    )
+    tokens = np.load(str(config.train_data), mmap_mode="r")
+    random = np.random.default_rng(0)
+    low = config.dtype != "float32"
+
+    def steps(count: int) -> None:
+        for _ in range(count):
+            starts = random.integers(0, len(tokens) - config.context_length, config.batch_size)
+            rows = [tokens[i : i + config.context_length + 1].astype(np.int64) for i in starts]
+            windows = torch.from_numpy(np.stack(rows)).to(device)
+            with torch.autocast(device.type, dtype=torch.bfloat16, enabled=low):
+                logits = forward(input_ids=windows[:, :-1].contiguous(), use_cache=False).logits
+                loss = F.cross_entropy(logits.flatten(0, 1).float(), windows[:, 1:].flatten())
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+            optimizer.step()
+            optimizer.zero_grad()
+            loss.item()
+
+    return steps
+
+
+SIDES = {"transformers": plain_loop, "trainable": ours}
+
+
+@contextmanager
+def threads(count: int) -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    yield
+    torch.set_num_threads(before)
+
+
+def seconds_a_step(steps: Steps, count: int) -> float:
+    started = time.perf_counter()
+    steps(count)
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
+    return (time.perf_counter() - started) / count
+
+
+def compare(
+    folder: Path,
+    shape: dict[str, int],
+    *,
+    num_threads: int,
+    turns: int,
+    modes: list[tuple[str, bool]],
+) -> float:
+    """Print tokens/s of every mode of both sides, and the ratio of the best of each.
+
+    Returns:
+        Seconds of our fastest step.
+    """
+    with threads(num_threads):
+        runs: dict[tuple[str, str, bool], Steps] = {}
+        for dtype, compile in modes:
+            config = make_config(folder, shape, dtype=dtype, compile=compile, device="cpu")
+            for side, start in SIDES.items():
+                runs[side, dtype, compile] = start(config)
+        first = {key: (steps(2), seconds_a_step(steps, 1))[1] for key, steps in runs.items()}
+        count = max(1, round(1.0 / min(first.values())))
+        taken: dict[tuple[str, str, bool], list[float]] = {key: [] for key in runs}
+        for _ in range(turns):
+            for key, steps in runs.items():
+                taken[key].append(seconds_a_step(steps, count))
+    tokens = shape["batch_size"] * shape["context_length"]
+    best = {}
+    for key, values in taken.items():
+        side, dtype, compile = key
+        speed = tokens / statistics.median(values)
+        print(
+            f"    {side:13} {dtype:9} {'compiled' if compile else 'eager':9} {speed:9,.0f} tokens/s"
+        )
+        if side not in best or speed > best[side][0]:
+            best[side] = (speed, values)
+    pairs = zip(best["transformers"][1], best["trainable"][1], strict=True)
+    ratio = statistics.median(theirs / mine for theirs, mine in pairs)
+    print(f"    best of each: trainable trains {ratio:.2f} times as fast", flush=True)
+    return statistics.median(best["trainable"][1])
+
+
+def peak_memory(side: str, shape: dict[str, int], dtype: str) -> float:
+    """Peak resident GiB of a process that takes 3 steps."""
+    given = json.dumps({"side": side, "shape": shape, "dtype": dtype})
+    command = [sys.executable, __file__, "--measure-memory", given]
+    shown = subprocess.run(command, capture_output=True, text=True, check=True)
+    return float(shown.stdout.split()[-1])
+
+
+def measure_memory(folder: Path, given: dict[str, object]) -> None:
+    config = make_config(folder, given["shape"], dtype=given["dtype"], compile=False, device="cpu")
+    SIDES[given["side"]](config)(3)
+    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20)
+
+
+def input_share(folder: Path, shape: dict[str, int], step_seconds: float) -> float:
+    """The part of a step that reading its batch would take, were it not read ahead."""
+    from trainable.data import training_windows
+    from trainable.token_files import open_tokens
+
+    config = make_config(folder, shape, dtype="float32", compile=False, device="cpu")
+    tokens = open_tokens(Path(str(config.train_data)))
+    taken = []
+    for step in range(200):
+        started = time.perf_counter()
+        training_windows(
+            tokens,
+            seed=0,
+            step=step,
+            batch_size=config.batch_size,
+            context_length=config.context_length,
+        )
+        taken.append(time.perf_counter() - started)
+    return statistics.median(taken) / step_seconds
+
+
+def card_flops() -> float:
+    """Measured dense bfloat16 operations a second of this card: a large product."""
+    a, b = (torch.randn(8192, 8192, device="cuda", dtype=torch.bfloat16) for _ in range(2))
+    seconds = min(
+        seconds_a_step(lambda n: [a @ b for _ in range(n)] and None, 20) for _ in range(5)
+    )
+    return 2 * 8192**3 / seconds
+
+
+def gpu_table(folder: Path, turns: int) -> None:
+    """The guide's large model: tokens/s of both sides and our share of the card's measured rate."""
+    config = make_config(folder, GUIDE_LARGE, dtype="bfloat16", compile=True, device="cuda")
+    runs = {side: start(config) for side, start in SIDES.items()}
+    taken: dict[str, list[float]] = {side: [] for side in runs}
+    for steps in runs.values():
+        steps(3)
+    for _ in range(turns):
+        for side, steps in runs.items():
+            taken[side].append(seconds_a_step(steps, 5))
+    rate, tokens = card_flops(), config.batch_size * config.context_length
+    print(f"{torch.cuda.get_device_name()}: {rate / 1e12:.0f} TFLOP/s in a bfloat16 product")
+    for side, values in taken.items():
+        speed = tokens / statistics.median(values)
+        share = speed * flops_per_token(config) / rate
+        print(f"    {side:13} {speed:9,.0f} tokens/s, {share:.0%} of that rate")
+    print(f"    peak memory {torch.cuda.max_memory_allocated() / 2**30:.1f} GiB")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
+    parser.add_argument("--turns", type=int, default=5)
+    parser.add_argument("--shapes", nargs="*", choices=list(SHAPES), default=list(SHAPES))
+    parser.add_argument("--threads", nargs="*", type=int, default=[1, 2])
+    parser.add_argument("--no-compile", action="store_true", help="eager modes only: much quicker")
+    parser.add_argument("--measure-memory", help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    warnings.filterwarnings("ignore", category=FutureWarning)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        if given.measure_memory:
+            return measure_memory(folder, json.loads(given.measure_memory))
+        if given.device == "cuda":
+            return gpu_table(folder, given.turns)
+        modes = [mode for mode in MODES if not (mode[1] and given.no_compile)]
+        for label in given.shapes:
+            shape = SHAPES[label]
+            for num_threads in given.threads if label == "characters" else given.threads[-1:]:
+                print(f"{label}, {num_threads} threads", flush=True)
+                step_seconds = compare(
+                    folder, shape, num_threads=num_threads, turns=given.turns, modes=modes
+                )
+                share = input_share(folder, shape, step_seconds)
+                print(f"    reading a batch takes {share:.2%} of a step, and is read ahead")
+            for dtype in ("float32", "bfloat16"):
+                theirs, mine = (peak_memory(side, shape, dtype) for side in SIDES)
+                print(
+                    f"    peak memory {dtype}: transformers {theirs:.2f} GiB, trainable {mine:.2f} "
+                    f"GiB, {mine / theirs:.2f} of it",
+                    flush=True,
+                )
+
+
+if __name__ == "__main__":
+    main()
