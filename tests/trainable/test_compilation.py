@@ -60,8 +60,9 @@ def test_compiled_runs_resume_exactly_and_compile_once(
 
 
 def test_other_rates_warmups_and_steps_compile_nothing_new(tiny: MakeConfig) -> None:
+    shape = {"compile": True, "num_layers": 1, "eval_windows": 4}
     trials = [
-        tiny(compile=True, num_layers=1, learning_rate=rate, warmup_steps=warmup, max_steps=steps)
+        tiny(**shape, learning_rate=rate, warmup_steps=warmup, max_steps=steps)
         for rate, warmup, steps in ((1e-2, 2, 6), (3e-3, 0, 9), (1.5e-3, 4, 7))
     ]
     misses, hits = [], []
