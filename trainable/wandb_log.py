@@ -7,6 +7,7 @@ from typing import Any
 from trainable.atomic_file import write_atomically
 from trainable.config import TrainConfig
 from trainable.errors import UserError
+from trainable.model_size import num_params
 from trainable.options import ProgramOptions
 from trainable.report import Report
 from trainable.run_folder import RunFolder
@@ -38,7 +39,7 @@ class WandbLog:
             self._run = wandb.init(
                 project=self._project,
                 name=options.wandb_run_name,
-                config=config.to_dict(),
+                config={**config.to_dict(), "num_params": num_params(config)},
                 dir=folder.root,
                 id=known.get("run_id"),
                 resume="allow" if known else None,

@@ -1,6 +1,9 @@
-"""W&B for real, offline: what it would send is read back from its own files."""
+"""W&B: what is sent, as a stand-in for `wandb.init` sees it; and the real one, offline."""
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -61,7 +64,7 @@ def test_a_resumed_run_is_the_same_one_without_doubled_steps(
 
     first, second = runs
     assert (first.settings["project"], first.settings["name"]) == ("p", "n")
-    assert first.settings["config"] == config.to_dict()
+    assert first.settings["config"] == {**config.to_dict(), "num_params": 5456}
     assert second.settings["project"] == "p"
     assert second.settings["id"] == first.id and second.settings["resume"] == "allow"
     assert [step for run in runs for step, _ in run.logged] == [1, 2, 3, 4, 5, 6, 7, 8]
@@ -82,3 +85,23 @@ def test_a_new_run_in_an_old_folder_is_a_new_one(
         "project": "trainable",
         "last_step": 0,
     }
+
+
+def test_the_real_one_works_offline_and_resumes_its_run(
+    tiny: Callable[..., TrainConfig], tmp_path: Path
+) -> None:
+    config = tiny()
+    command = [sys.executable, "-m", "trainable", "--output_dir", str(tmp_path), "--use_wandb"]
+    data = ["--train_data", str(config.train_data), "--val_data", str(config.val_data)]
+    shape = "--d_model 16 --num_heads 2 --d_ff 32 --num_layers 1 --vocab_size 8 --batch_size 4"
+    first = [*data, *shape.split(), "--context_length", "16", "--max_steps", "4"]
+    again = ["--resume_from", str(tmp_path / "final_checkpoint.pt"), "--max_steps", "6"]
+    for flags in (first, again):
+        environment = {**os.environ, "WANDB_MODE": "offline", "WANDB_SILENT": "true"}
+        done = subprocess.run([*command, *flags], env=environment, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+    known = json.loads((tmp_path / "wandb.json").read_text())
+    assert known["last_step"] == 6
+    folders = [path.name for path in (tmp_path / "wandb").glob("offline-run-*")]
+    assert len(folders) == 2
+    assert all(name.endswith(f"-{known['run_id']}") for name in folders)
