@@ -109,7 +109,7 @@ def _plan_trials(
             if files:  # a sweep that only is looked at needs none
                 _require_initial_weights(config)
             if isinstance(resolved.scheduler, AshaSpec):
-                _require_evaluations_at_rungs(config, resolved.scheduler)
+                _require_stops_at_rungs(config, resolved.scheduler)
         except ConfigError as error:
             problems.setdefault(_problem(error, spec, suggestion, source), suggestion)
         else:
@@ -138,13 +138,18 @@ def _require_initial_weights(config: TrainConfig) -> None:
         raise ConfigError("init_from", f"no such file or folder: {config.init_from}")
 
 
-def _require_evaluations_at_rungs(config: TrainConfig, asha: AshaSpec) -> None:
-    if asha.grace_steps % config.eval_every_steps:
-        raise ConfigError(
-            "eval_every_steps",
-            f"must divide scheduler.grace_steps ({asha.grace_steps}), so that trials are "
-            f"compared at the same step, got {config.eval_every_steps}",
-        )
+def _require_stops_at_rungs(config: TrainConfig, asha: AshaSpec) -> None:
+    """An evaluation at every rung; where trials are paused there, a checkpoint too."""
+    purposes = {"eval_every_steps": "trials are compared at the same step"}
+    if asha.mode == "promote":
+        purposes["checkpoint_every_steps"] = "a promoted trial goes on where it paused"
+    for key, purpose in purposes.items():
+        if asha.grace_steps % getattr(config, key):
+            raise ConfigError(
+                key,
+                f"must divide scheduler.grace_steps ({asha.grace_steps}), so that {purpose}, "
+                f"got {getattr(config, key)}",
+            )
 
 
 def _problem(

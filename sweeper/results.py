@@ -23,6 +23,7 @@ Row = dict[str, Any]
 _MERIT = [
     Status.COMPLETED,
     Status.RUNNING,
+    Status.PAUSED,
     Status.INTERRUPTED,
     Status.PENDING,
     Status.STOPPED,

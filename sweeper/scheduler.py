@@ -4,6 +4,7 @@ A scheduler's state is a fold over the reports it was given, so the journal rest
 """
 
 import math
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -21,9 +22,26 @@ class Verdict:
     of: int | None = None
 
 
+@dataclass(frozen=True)
+class Promotion:
+    """A paused trial that may go on beyond `rung`."""
+
+    trial_id: str
+    rung: int
+
+
 class Scheduler(Protocol):
     def report(self, trial_id: str, step: int, value: float | None, max_steps: int) -> Verdict:
         """The verdict on a trial that has reached `step` with this value of the metric."""
+
+    def promotion(self, paused: Collection[str]) -> Promotion | None:
+        """Which of the paused trials should go on next, if any has earned it."""
+
+    def promote(self, promotion: Promotion) -> None:
+        """The promotion is made."""
+
+    def favourite(self, paused: Collection[str]) -> Promotion | None:
+        """The paused trial to go on with where none has earned it, but one must."""
 
 
 class Fifo:
@@ -32,14 +50,27 @@ class Fifo:
     def report(self, trial_id: str, step: int, value: float | None, max_steps: int) -> Verdict:
         return Verdict(Decision.CONTINUE)
 
+    def promotion(self, paused: Collection[str]) -> Promotion | None:
+        return None
+
+    def promote(self, promotion: Promotion) -> None: ...
+
+    def favourite(self, paused: Collection[str]) -> Promotion | None:
+        return None
+
 
 class Asha:
-    """Asynchronous successive halving that stops trials (Li et al., arXiv 1810.05934).
+    """Asynchronous successive halving (Li et al., arXiv 1810.05934), in both of its forms.
 
-    Rungs are at grace_steps × reduction_factor^k, in whole steps, below a trial's max_steps. A
-    trial that reaches a rung is compared with those that reached it before, itself included, and
-    goes on if it ranks among the best ceil(n / reduction_factor) of n; a tie ranks behind those
-    before it. A value that is missing or not finite ranks last and always stops.
+    Rungs are at grace_steps × reduction_factor^k, in whole steps, below a trial's max_steps.
+    A tie ranks behind those that reached the rung before. A value that is missing or not finite
+    ranks last and always stops.
+
+    - `stop` compares a trial that reaches a rung with those that reached it before, itself
+      included: it goes on if it ranks among the best ceil(n / reduction_factor) of n.
+    - `promote` pauses every trial at its rung. One goes on once it ranks among the best
+      floor(n / reduction_factor) of the n that have reached it, from the highest rung down
+      (Algorithm 2); so a trial is never dropped that could still be promoted.
 
     A report that jumps over several rungs is recorded at the highest of them only: its value says
     nothing about the lower ones. Rungs at or below a trial's last reported step are never filled
@@ -47,7 +78,12 @@ class Asha:
     """
 
     def __init__(
-        self, grace_steps: int, reduction_factor: int, mode: Literal["min", "max"] = "min"
+        self,
+        grace_steps: int,
+        reduction_factor: int,
+        *,
+        form: Literal["stop", "promote"] = "stop",
+        objective: Literal["min", "max"] = "min",
     ) -> None:
         if grace_steps < 1 or reduction_factor < 2:
             raise ValueError(
@@ -56,8 +92,10 @@ class Asha:
             )
         self.grace_steps = grace_steps
         self.reduction_factor = reduction_factor
-        self.sign = 1.0 if mode == "min" else -1.0
+        self.form = form
+        self.sign = 1.0 if objective == "min" else -1.0
         self.rungs: dict[int, dict[str, float]] = {}  # step -> trial -> value, smaller is better
+        self.promoted: dict[int, set[str]] = {}
         self.last_step: dict[str, int] = {}
 
     def report(self, trial_id: str, step: int, value: float | None, max_steps: int) -> Verdict:
@@ -70,9 +108,37 @@ class Asha:
         peers = self.rungs.setdefault(rung, {})
         rank = 1 + sum(other <= score for other in peers.values())
         peers[trial_id] = score
-        goes_on = finite and rank <= math.ceil(len(peers) / self.reduction_factor)
-        decision = Decision.CONTINUE if goes_on else Decision.STOP
+        if not finite:
+            decision = Decision.STOP
+        elif self.form == "promote":
+            decision = Decision.PAUSE
+        else:
+            goes_on = rank <= math.ceil(len(peers) / self.reduction_factor)
+            decision = Decision.CONTINUE if goes_on else Decision.STOP
         return Verdict(decision, rung=rung, rank=rank, of=len(peers))
+
+    def promotion(self, paused: Collection[str]) -> Promotion | None:
+        for rung in sorted(self.rungs, reverse=True):
+            earned = self._ranked(rung)[: len(self.rungs[rung]) // self.reduction_factor]
+            for trial_id in earned:
+                if trial_id in paused and trial_id not in self.promoted.get(rung, ()):
+                    return Promotion(trial_id, rung)
+        return None
+
+    def promote(self, promotion: Promotion) -> None:
+        self.promoted.setdefault(promotion.rung, set()).add(promotion.trial_id)
+
+    def favourite(self, paused: Collection[str]) -> Promotion | None:
+        for rung in sorted(self.rungs, reverse=True):
+            for trial_id in self._ranked(rung):
+                if trial_id in paused and trial_id not in self.promoted.get(rung, ()):
+                    return Promotion(trial_id, rung)
+        return None
+
+    def _ranked(self, rung: int) -> list[str]:
+        """Best first; sorting is stable, so a tie ranks behind those before it."""
+        peers = self.rungs[rung]
+        return sorted(peers, key=peers.__getitem__)
 
     def highest_rung(self, step: int) -> int | None:
         """The highest rung at or below `step`."""
@@ -84,9 +150,11 @@ class Asha:
         return rung
 
 
-def make_scheduler(spec: AshaSpec | FifoSpec, mode: Literal["min", "max"]) -> Scheduler:
+def make_scheduler(spec: AshaSpec | FifoSpec, objective: Literal["min", "max"]) -> Scheduler:
     match spec:
         case AshaSpec():
-            return Asha(spec.grace_steps, spec.reduction_factor, mode)
+            return Asha(
+                spec.grace_steps, spec.reduction_factor, form=spec.mode, objective=objective
+            )
         case FifoSpec():
             return Fifo()

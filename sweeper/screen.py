@@ -19,6 +19,7 @@ from trainable.config import TrainConfig
 STYLES = {
     Status.RUNNING: "cyan",
     Status.COMPLETED: "green",
+    Status.PAUSED: "blue",
     Status.STOPPED: "dim",
     Status.DIVERGED: "magenta",
     Status.FAILED: "red",

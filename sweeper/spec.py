@@ -29,9 +29,10 @@ class Search(_Section):
 
 class AshaSpec(_Section):
     """Asynchronous successive halving: at grace_steps × reduction_factor^k, the best
-    1 / reduction_factor go on."""
+    1 / reduction_factor go on. `stop` decides on arrival, `promote` pauses until it is earned."""
 
     type: Literal["asha"] = "asha"
+    mode: Literal["stop", "promote"] = "stop"
     grace_steps: WholeNumber = Field(ge=1)
     reduction_factor: WholeNumber = Field(default=2, ge=2)
 

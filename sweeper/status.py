@@ -8,6 +8,7 @@ class Status(StrEnum):
 
     PENDING = "pending"
     RUNNING = "running"
+    PAUSED = "paused"  # at a rung, until it is promoted
     INTERRUPTED = "interrupted"  # no end yet, and no driver
     COMPLETED = "completed"  # ran to max_steps
     STOPPED = "stopped"  # by the scheduler, early
@@ -23,6 +24,7 @@ class Decision(StrEnum):
     """What the scheduler answers to a report."""
 
     CONTINUE = "continue"
+    PAUSE = "pause"
     STOP = "stop"
 
 

@@ -14,9 +14,9 @@ from typing import Any
 
 from sweeper.errors import RunFolderError
 from sweeper.journal import Event, Journal, read_journal
-from sweeper.plan import Plan
+from sweeper.plan import Plan, PlannedTrial
 from sweeper.run_folder import RunFolder, write_json
-from sweeper.scheduler import make_scheduler
+from sweeper.scheduler import Promotion, make_scheduler
 from sweeper.space import Scalar
 from sweeper.spec import SweepSpec
 from sweeper.status import Decision, Status
@@ -92,6 +92,11 @@ class SweepState:
                 trial.rung = event["rung"] or trial.rung
             case "checkpoint" if trial:
                 trial.checkpoint = event["checkpoint"]
+            case "trial_paused" if trial:
+                trial.status = Status.PAUSED
+            case "promoted" if trial:
+                trial.status, trial.decision = Status.PENDING, Decision.CONTINUE
+                self.scheduler.promote(Promotion(trial.trial_id, event["rung"]))
             case "attempt_failed" if trial:
                 trial.status, trial.error = Status.PENDING, event["error"]
             case "trial_ended" if trial:
@@ -105,6 +110,9 @@ class SweepState:
         for trial in self.trials.values():
             if trial.status is Status.RUNNING:
                 trial.status = Status.INTERRUPTED
+
+    def with_status(self, *statuses: Status) -> list[Trial]:
+        return [trial for trial in self.trials.values() if trial.status in statuses]
 
     def judge(self, trial: Trial, metrics: Metrics) -> dict[str, Any]:
         """Give an evaluation to the scheduler, once; the verdict as fields of its event."""
@@ -152,14 +160,13 @@ class Sweep:
         is_new = not folder.journal.exists()
         self.state = SweepState(plan.spec) if is_new else replay(plan.spec, folder)
         self.journal = Journal(folder.journal)
-        self._waiting = [t for t in self.trials.values() if not t.status.ended]
         self._record("session_started", **_environment())
-        for trial in list(self._waiting):
-            # The kill came between a decision to stop and its effect. A completed trial is not
+        for trial in self.state.with_status(Status.PENDING, Status.INTERRUPTED):
+            # The kill may have come between a decision and its effect. A completed trial is not
             # ended here: its final checkpoint may be missing.
-            if trial.decision is Decision.STOP and trial.outcome() is not Status.COMPLETED:
-                self.end(trial.trial_id)
-                self._waiting.remove(trial)
+            if trial.decision is not Decision.CONTINUE and trial.outcome() is not Status.COMPLETED:
+                self.release(trial.trial_id)
+        self._waiting = self.state.with_status(Status.PENDING, Status.INTERRUPTED)
 
     def _record(self, event: str, **fields: Any) -> None:
         self.state.apply(self.journal.append(event, **fields))
@@ -169,22 +176,49 @@ class Sweep:
         return self.state.trials
 
     @property
-    def all_handed_out(self) -> bool:
-        return not self._waiting and len(self.trials) == len(self.plan.trials)
+    def is_over(self) -> bool:
+        """Nothing is left to hand out, now or later."""
+        return (
+            not self._waiting
+            and len(self.trials) == len(self.plan.trials)
+            and not self.state.with_status(Status.PAUSED)
+        )
 
     def next_trial(self) -> Trial | None:
-        """The next one to run: those that an earlier session left, then the plan's next."""
+        """The next one to run, from its newest checkpoint: what an earlier session left, then who
+        has earned a promotion, then the plan's next. None: there is none, or not yet."""
         if self._waiting:
             return self._waiting.pop(0)
-        if self.all_handed_out:
-            return None
-        planned = self.plan.trials[len(self.trials)]
+        paused = {trial.trial_id for trial in self.state.with_status(Status.PAUSED)}
+        if paused and (promotion := self.state.scheduler.promotion(paused)) is not None:
+            return self._promote(promotion)
+        if len(self.trials) < len(self.plan.trials):
+            return self._create(self.plan.trials[len(self.trials)])
+        if paused and not self.state.with_status(Status.PENDING, Status.RUNNING):
+            return self._settle(paused)
+        return None
+
+    def _create(self, planned: PlannedTrial) -> Trial:
         config = planned.config.to_dict()
         write_json(self.folder.trial_config(planned.trial_id), config)
         self._record(
             "trial_created", id=planned.trial_id, values=planned.suggestion.values, config=config
         )
         return self.trials[planned.trial_id]
+
+    def _promote(self, promotion: Promotion) -> Trial:
+        self._record("promoted", trial=promotion.trial_id, rung=promotion.rung)
+        return self.trials[promotion.trial_id]
+
+    def _settle(self, paused: set[str]) -> Trial | None:
+        """No one else comes: those paused have lost, but a sweep must have one that completed."""
+        if not self.state.with_status(Status.COMPLETED):
+            favourite = self.state.scheduler.favourite(paused)
+            if favourite is not None:
+                return self._promote(favourite)
+        for trial_id in sorted(paused):
+            self.end(trial_id)
+        return None
 
     def start(self, trial_id: str) -> None:
         self._record("trial_started", trial=trial_id)
@@ -210,6 +244,14 @@ class Sweep:
     def attempt_failed(self, trial_id: str, error: str) -> None:
         """An attempt ended in an error; the trial is tried again."""
         self._record("attempt_failed", trial=trial_id, error=error)
+
+    def release(self, trial_id: str) -> None:
+        """The trial has left its actor as was decided, its checkpoint on storage: it is paused,
+        or at its end."""
+        if self.trials[trial_id].decision is Decision.PAUSE:
+            self._record("trial_paused", trial=trial_id)
+        else:
+            self.end(trial_id)
 
     def end(self, trial_id: str, error: str | None = None) -> None:
         """A trial's end: failed where there is an error, else what its last report says."""

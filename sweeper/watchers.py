@@ -21,7 +21,7 @@ class Watcher(Protocol):
         """The trial has reported, in order of step."""
 
     def ended(self, trial: Trial) -> None:
-        """The trial has its final status."""
+        """The trial has left its actor: it is paused, or at its end."""
 
     def refresh(self, sweep: Sweep) -> None:
         """Called several times a second."""

@@ -61,7 +61,7 @@ class SweepSearch(SearchAlgorithm):  # type: ignore[misc]
         (self.experiment,) = experiments
 
     def is_finished(self) -> bool:
-        return self._finished or self.sweep.all_handed_out
+        return self._finished or self.sweep.is_over
 
     def next_trial(self) -> TuneTrial | None:
         if self.interrupt.requested:
@@ -112,12 +112,13 @@ class SweepScheduler(TrialScheduler):  # type: ignore[misc]
                 decision = self.sweep.report(trial.trial_id, metrics)
         for watcher in self.watchers:
             watcher.reported(trial, result["reports"])
-        ends = decision is Decision.STOP or result["finished"]
+        ends = decision is not Decision.CONTINUE or result["finished"]
         return str(TrialScheduler.STOP if ends else TrialScheduler.CONTINUE)
 
     def on_trial_complete(self, controller: Any, tune_trial: TuneTrial, result: Any) -> None:
-        # Tune calls this for a trial that ends by our STOP, after its checkpoint is on storage.
-        self.sweep.end(tune_trial.trial_id)
+        # Called for what ends by our STOP, after its checkpoint is on storage. A trial that is
+        # paused ends for Tune too: once promoted, it is handed out as after a resume.
+        self.sweep.release(tune_trial.trial_id)
 
     def choose_trial_to_run(self, controller: Any) -> TuneTrial | None:
         live = controller.get_live_trials()

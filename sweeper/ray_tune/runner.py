@@ -111,7 +111,7 @@ def run_trials(sweep: Sweep, cluster: Cluster, watchers: list[Watcher], trainer:
         )
     for leftover in sweep.folder.tune_leftovers:
         leftover.unlink(missing_ok=True)
-    return all(trial.status.ended for trial in sweep.trials.values()) and sweep.all_handed_out
+    return sweep.is_over and all(trial.status.ended for trial in sweep.trials.values())
 
 
 @contextmanager

@@ -42,6 +42,7 @@ def drive(folder: RunFolder, plan: Plan) -> Sweep:
     with opened(folder, plan) as sweep:
         while (trial := sweep.next_trial()) is not None:
             run_trial(sweep, trial)
+        assert sweep.is_over
         sweep.close("finished")
     return sweep
 
@@ -71,9 +72,9 @@ def run_trial(sweep: Sweep, trial: Trial) -> None:
             save(trainer, sweep.folder.trial(trial.trial_id) / name)
             sweep.checkpointed(trial.trial_id, name)
             number += 1
-        if decision is Decision.STOP:
+        if decision is not Decision.CONTINUE:
             break
-    sweep.end(trial.trial_id)
+    sweep.release(trial.trial_id)
 
 
 def save(trainer: ClosedFormTrainer, folder: Path) -> None:

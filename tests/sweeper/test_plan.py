@@ -135,3 +135,14 @@ def test_problems_are_told_ten_at_a_time(tmp_path: Path, tokens_folder: Path) ->
         plan(tmp_path, tokens_folder, f"space: {{learning_rate: {{grid: {rates}}}}}")
     assert len(error.value.problems) == 11
     assert error.value.problems[-1] == "… and 4 more"
+
+
+def test_a_paused_trial_must_have_a_checkpoint_at_its_rung(
+    write_space: Any, tokens_folder: Path
+) -> None:
+    asha = {"type": "asha", "mode": "promote", "grace_steps": 8}
+    train = {"eval_every_steps": 4, "checkpoint_every_steps": 16}
+    with pytest.raises(SpecError, match=r"checkpoint_every_steps: must divide .*grace_steps \(8\)"):
+        load_spec(write_space(scheduler=asha, train=train))
+    spec, source = load_spec(write_space(scheduler={**asha, "mode": "stop"}, train=train))
+    assert len(make_plan(spec, tokens_folder, source).trials) == 4

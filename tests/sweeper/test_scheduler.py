@@ -2,12 +2,13 @@
 
 import math
 from fractions import Fraction
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sweeper.scheduler import Asha, Fifo
+from sweeper.scheduler import Asha, Fifo, Promotion
 from sweeper.status import Decision
 
 Reports = list[tuple[str, int, float | None]]
@@ -77,10 +78,70 @@ def test_a_restart_in_between_changes_nothing(reports: Reports, cut: int) -> Non
 
 @given(report_sequences())
 def test_maximising_is_minimising_the_negative(reports: Reports) -> None:
-    low, high = Asha(2, 2, "min"), Asha(2, 2, "max")
+    low, high = Asha(2, 2), Asha(2, 2, objective="max")
     for t, s, v in reports:
         negative = None if v is None else -v
         assert low.report(t, s, v, 40) == high.report(t, s, negative, 40)
+
+
+def reference_job(
+    rungs: dict[int, list[tuple[float, str]]], promoted: set[tuple[int, str]], factor: int
+) -> tuple[str, int] | None:
+    """get_job of Algorithm 2 in Li et al., without its last line (a new configuration)."""
+    for rung in sorted(rungs, reverse=True):
+        in_order_of_arrival = rungs[rung]
+        best_first = sorted(in_order_of_arrival, key=lambda pair: pair[0])
+        candidates = best_first[: len(in_order_of_arrival) // factor]
+        promotable = [t for _, t in candidates if (rung, t) not in promoted]
+        if promotable:
+            return promotable[0], rung
+    return None
+
+
+@given(st.randoms(use_true_random=False), st.integers(1, 3), st.integers(2, 4), st.integers(1, 5))
+def test_promotes_as_the_paper_does(random: Any, grace: int, factor: int, workers: int) -> None:
+    """Any number of workers finish in any order; each asks for its next job as it becomes free."""
+    asha = Asha(grace, factor, form="promote")
+    rungs: dict[int, list[tuple[float, str]]] = {}
+    promoted: set[tuple[int, str]] = set()
+    running: dict[str, int] = {}  # trial -> the rung it trains towards
+    paused: set[str] = set()
+    max_steps = grace * factor**3
+    for number in range(40):
+        while len(running) < workers:
+            expected = reference_job(rungs, promoted, factor)
+            promotion = asha.promotion(paused)
+            assert (promotion and (promotion.trial_id, promotion.rung)) == expected
+            if promotion is None:
+                running[f"new{number}.{len(running)}"] = grace
+                continue
+            asha.promote(promotion)
+            promoted.add((promotion.rung, promotion.trial_id))
+            paused.remove(promotion.trial_id)
+            running[promotion.trial_id] = promotion.rung * factor
+        trial_id = random.choice(sorted(running))
+        rung = running.pop(trial_id)
+        value = random.choice([0.0, 1.0, random.random(), math.nan])
+        verdict = asha.report(trial_id, rung, value, max_steps)
+        if rung == max_steps:
+            assert verdict.decision is Decision.CONTINUE
+            continue
+        rungs.setdefault(rung, []).append((math.inf if math.isnan(value) else value, trial_id))
+        if math.isnan(value):
+            assert verdict.decision is Decision.STOP
+            promoted.add((rung, trial_id))  # stopped: it can never go on
+        else:
+            assert verdict.decision is Decision.PAUSE
+            paused.add(trial_id)
+
+
+def test_where_none_has_earned_it_the_best_of_the_highest_rung_is_the_favourite() -> None:
+    asha = Asha(2, 4, form="promote")
+    for trial_id, value in (("a", 2.0), ("b", 1.0)):
+        asha.report(trial_id, 2, value, 100)
+    assert asha.promotion({"a", "b"}) is None
+    assert asha.favourite({"a", "b"}) == Promotion("b", 2)
+    assert asha.favourite(set()) is None
 
 
 def test_rungs_are_exact_integers() -> None:

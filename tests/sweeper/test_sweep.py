@@ -23,6 +23,13 @@ def plan(tiny_plan: Any) -> Plan:
     return tiny_plan(space=GRID)
 
 
+@pytest.fixture(params=["stop", "promote"])
+def either_plan(request: pytest.FixtureRequest, tiny_plan: Any) -> Plan:
+    """A sweep under each form of ASHA."""
+    scheduler = {"type": "asha", "mode": request.param, "grace_steps": 4}
+    return tiny_plan(space=GRID, scheduler=scheduler)
+
+
 def new_folder(tmp_path: Path, plan: Plan) -> RunFolder:
     return create_run_folder(tmp_path / "runs", plan.spec, None, "space.yaml")
 
@@ -41,9 +48,9 @@ def table(folder: RunFolder, sweep: Sweep) -> list[dict[str, Any]]:
     return [{k: v for k, v in row.items() if k != "checkpoint"} for row in rows]
 
 
-def test_statuses_at_the_end(tmp_path: Path, plan: Plan) -> None:
-    folder = new_folder(tmp_path, plan)
-    sweep = drive(folder, plan)
+def test_statuses_at_the_end(tmp_path: Path, either_plan: Plan) -> None:
+    folder = new_folder(tmp_path, either_plan)
+    sweep = drive(folder, either_plan)
     by_rate = {trial.config.learning_rate: trial for trial in sweep.trials.values()}
     assert by_rate[1e-3].status is Status.COMPLETED
     assert by_rate[0.7].status is Status.DIVERGED
@@ -54,34 +61,49 @@ def test_statuses_at_the_end(tmp_path: Path, plan: Plan) -> None:
     assert by_rate[0.7].last_report["val_loss"] is None
 
 
+def test_promotion_goes_on_from_the_rung_and_trains_no_step_twice(
+    tmp_path: Path, tiny_plan: Any
+) -> None:
+    plan = tiny_plan(space=GRID, scheduler={"type": "asha", "mode": "promote", "grace_steps": 4})
+    folder = new_folder(tmp_path, plan)
+    sweep = drive(folder, plan)
+    steps = {
+        trial.trial_id: [report["step"] for report in trial.reports]
+        for trial in sweep.trials.values()
+    }
+    assert all(trained == list(range(4, 4 * len(trained) + 1, 4)) for trained in steps.values())
+    events = list(read_journal(folder.journal))
+    promoted = [(e["trial"], e["rung"]) for e in events if e["event"] == "promoted"]
+    assert len(promoted) == len(set(promoted)), "nobody is promoted twice from a rung"
+    assert {trial_id: 4 * len(trained) for trial_id, trained in steps.items()} == {
+        trial_id: {0: 4, 1: 8, 2: 16}[sum(t == trial_id for t, _ in promoted)] for trial_id in steps
+    }
+    assert sum(e["event"] == "trial_started" for e in events) == 6 + len(promoted)
+
+
 # A process that is killed does not close its files.
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("before", [True, False], ids=["before", "after"])
 def test_killed_at_any_event_it_ends_as_if_never_killed(
-    tmp_path: Path, plan: Plan, monkeypatch: pytest.MonkeyPatch, before: bool
+    tmp_path: Path, either_plan: Plan, monkeypatch: pytest.MonkeyPatch, before: bool
 ) -> None:
-    whole = new_folder(tmp_path / "whole", plan)
-    straight = drive(whole, plan)
+    whole = new_folder(tmp_path / "whole", either_plan)
+    straight = drive(whole, either_plan)
     total = len(list(read_journal(whole.journal)))
     assert total > 40
     for at in range(1, total + 1):
-        folder = new_folder(tmp_path / f"killed{at}", plan)
+        folder = new_folder(tmp_path / f"killed{at}", either_plan)
         with monkeypatch.context() as patch:
             Mortal(patch, at, before=before)
             with pytest.raises(Killed):
-                drive(folder, plan)
-        ended = {t.trial_id for t in ended_trials(folder, plan)}
-        resumed = drive(folder, plan)
+                drive(folder, either_plan)
+        before_kill = list(read_journal(folder.journal)) if folder.journal.exists() else []
+        ended = {e["trial"] for e in before_kill if e["event"] == "trial_ended"}
+        resumed = drive(folder, either_plan)
         assert decisions(folder) == decisions(whole), f"killed at event {at}"
         assert table(folder, resumed) == table(whole, straight), f"killed at event {at}"
-        starts = [e["trial"] for e in read_journal(folder.journal) if e["event"] == "trial_started"]
-        assert all(starts.count(trial_id) == 1 for trial_id in ended), f"killed at event {at}"
-
-
-def ended_trials(folder: RunFolder, plan: Plan) -> list[Any]:
-    if not folder.journal.exists():
-        return []
-    return [t for t in replay(plan.spec, folder).trials.values() if t.status.ended]
+        after_kill = list(read_journal(folder.journal))[len(before_kill) :]
+        assert not ended & {e.get("trial") for e in after_kill}, f"killed at event {at}"
 
 
 def first_reports(trial: Trial) -> list[Metrics]:

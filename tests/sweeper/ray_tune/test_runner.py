@@ -1,6 +1,7 @@
 """The engine on a real Ray cluster, with a closed-form trial."""
 
 import io
+import math
 import os
 import shutil
 from pathlib import Path
@@ -85,6 +86,38 @@ def test_tune_carries_out_what_the_sweep_decides(
         )
         assert str(config.learning_rate) in folder.trial_config(trial_id).read_text()
     assert list(folder.trials.glob("*.pkl")) == []
+
+
+def test_promotion_resumes_from_the_rung(
+    tmp_path: Path, write_space: Any, console: Console
+) -> None:
+    space = write_space(
+        space={"learning_rate": {"grid": [1e-4, 2e-4, 5e-4, 1e-3, 2e-3, 5e-3, 1e-2, 0.7]}},
+        scheduler={"type": "asha", "mode": "promote", "grace_steps": 4},
+    )
+    assert run_sweep(space, console, options(tmp_path)) is ExitCode.DONE
+    folder = RunFolder(tmp_path / "runs" / "tiny")
+    journal = list(read_journal(folder.journal))
+    rungs: dict[int, dict[str, float]] = {}
+    earned = 0
+    for event in journal:
+        if event["event"] == "report" and event["rung"]:
+            value = event["metrics"]["val_loss"]
+            assert event["decision"] == ("stop" if value is None else "pause")
+            rungs.setdefault(event["rung"], {})[event["trial"]] = value or math.inf
+        if event["event"] == "promoted":
+            peers = rungs[event["rung"]]
+            best = sorted(peers, key=peers.__getitem__)
+            assert event["trial"] in best[: max(1, len(peers) // 2)]
+            earned += 1
+    assert earned >= 3
+    state = opened(folder)
+    assert {trial.status for trial in state.trials.values()} == {
+        Status.COMPLETED, Status.STOPPED, Status.DIVERGED,
+    }  # fmt: skip
+    for trial in state.trials.values():
+        steps = [report["step"] for report in trial.reports]
+        assert steps == list(range(4, 4 * len(steps) + 1, 4)), "no step is trained twice"
 
 
 def test_one_failure_costs_one_trial(tmp_path: Path, write_space: Any, console: Console) -> None:
