@@ -114,34 +114,10 @@ def history_rows(state: SweepState) -> list[Row]:
 def write_tables(state: SweepState, folder: RunFolder) -> None:
     """Write results.parquet and history.parquet, each whole or not at all."""
     labels = [(name, pa.string()) for name in _label_names(state)]
-    config = _columns(TrainConfig)
-    results = pa.schema(
-        [
-            ("trial_id", pa.string()),
-            ("status", pa.string()),
-            *labels,
-            *config,
-            *[column for column in _columns(Report) if column[0] in _REPORTED],
-            ("num_params", pa.int64()),
-            ("wall_seconds", pa.float64()),
-            ("checkpoint", pa.string()),
-            ("error", pa.string()),
-        ]
-    )
-    history = pa.schema([("trial_id", pa.string()), *labels, *_columns(Report)])
-    _write(result_rows(state, folder), results, folder.results)
-    _write(history_rows(state), history, folder.history)
-
-
-_REPORTED = (
-    "val_loss",
-    "val_perplexity",
-    "val_bits_per_byte",
-    "train_loss",
-    "step",
-    "tokens",
-    "tokens_per_second",
-)
+    results = [*_NAMED, *labels, *_columns(TrainConfig), *_MEASURED]
+    history = [*_NAMED[:1], *labels, *_columns(Report)]
+    _write(result_rows(state, folder), pa.schema(results), folder.results)
+    _write(history_rows(state), pa.schema(history), folder.history)
 
 
 def _label_names(state: SweepState) -> list[str]:
@@ -162,6 +138,27 @@ def _columns(owner: type) -> list[tuple[str, pa.DataType]]:
 def _plain_type(hint: Any) -> type:
     options = [option for option in get_args(hint) or (hint,) if option is not type(None)]
     return type(options[0]) if getattr(hint, "__origin__", None) is Literal else options[0]
+
+
+_REPORTED = (
+    "val_loss",
+    "val_perplexity",
+    "val_bits_per_byte",
+    "train_loss",
+    "step",
+    "tokens",
+    "tokens_per_second",
+)
+_NAMED = [("trial_id", pa.string()), ("status", pa.string())]
+_MEASURED = [
+    *[column for column in _columns(Report) if column[0] in _REPORTED],
+    ("num_params", pa.int64()),
+    ("wall_seconds", pa.float64()),
+    ("checkpoint", pa.string()),
+    ("error", pa.string()),
+]
+# Of either table, beside the training settings: what no bundle may be called.
+COLUMNS = frozenset(name for name, _ in [*_NAMED, *_columns(Report), *_MEASURED])
 
 
 def _write(rows: Iterable[Row], schema: pa.Schema, path: Path) -> None:

@@ -2,6 +2,8 @@
 
 import json
 import os
+import re
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,7 +14,7 @@ from filelock import FileLock, Timeout
 from ruamel.yaml import YAML
 
 from sweeper.errors import RunFolderError
-from sweeper.spec import SweepSpec
+from sweeper.spec import NAME_PATTERN, SweepSpec
 from trainable.atomic_file import write_atomically
 from trainable.config import nearest
 
@@ -114,6 +116,24 @@ class RunFolder:
             return False
 
 
+def require_free_name(runs: Path, name: str) -> None:
+    """Refuse a name early, before anything is started.
+
+    Raises:
+        RunFolderError: it is no name, or taken.
+    """
+    if not re.match(NAME_PATTERN, name):
+        raise RunFolderError(
+            f"--name: must be letters, digits, `.`, `_` and `-`, and begin with a letter or a "
+            f"digit, got {name!r}"
+        )
+    if (runs / name).exists():
+        raise RunFolderError(
+            f"{runs / name}: the name is in use; choose another --name, or go on with it: "
+            f"python -m sweeper resume {name}"
+        )
+
+
 def create_run_folder(
     runs: Path, spec: SweepSpec, name: str | None, resolved_from: str
 ) -> RunFolder:
@@ -133,13 +153,9 @@ def create_run_folder(
             return RunFolder(runs / candidate)
         except OSError:
             continue
-    for file in (staging / "sweep.yaml", staging / "trials"):
-        file.rmdir() if file.is_dir() else file.unlink()
-    staging.rmdir()
-    raise RunFolderError(
-        f"{runs / str(name)}: the name is in use; choose another --name, or go on with it: "
-        f"python -m sweeper resume {name}"
-    )
+    shutil.rmtree(staging)
+    require_free_name(runs, str(name))
+    raise AssertionError(f"{runs / str(name)} could not be made and is not there")
 
 
 def _numbered(name: str) -> Iterator[str]:

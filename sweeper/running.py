@@ -10,7 +10,12 @@ from rich.console import Console
 from sweeper.corpus import prepare_default
 from sweeper.plan import Plan, make_plan
 from sweeper.results import best_trial
-from sweeper.run_folder import RunFolder, create_run_folder, find_run_folder
+from sweeper.run_folder import (
+    RunFolder,
+    create_run_folder,
+    find_run_folder,
+    require_free_name,
+)
 from sweeper.screen import Screen, print_summary
 from sweeper.spec_file import load_spec
 from sweeper.status import ExitCode
@@ -40,6 +45,8 @@ def run_sweep(file: Path, console: Console, options: Options, name: str | None =
             and no run folder made.
     """
     spec, source = load_spec(file)
+    if name is not None:
+        require_free_name(options.runs, name)
     if options.wandb != "off":
         require_login(options.wandb)
     if spec.data is None:

@@ -161,6 +161,12 @@ def print_summary(console: Console, state: SweepState, folder: RunFolder) -> Non
     best = best_trial(state)
     if best is None:
         console.print("\nNo trial has completed yet, so there is no winner.")
+        for trial in state.with_status(Status.FAILED)[:1]:
+            console.print(
+                f"Trial {trial.trial_id} failed: {str(trial.error).splitlines()[-1]}\n"
+                f"  all of it: {folder.trial_error(trial.trial_id)}",
+                markup=False,
+            )
         return
     last = best.last_report or {}
     console.print(f"\n[bold green]Best: {settings(best)}[/]  (trial {best.trial_id})")

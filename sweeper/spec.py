@@ -7,6 +7,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from sweeper.search import Suggestion, grid_suggestions, random_suggestions
 from sweeper.space import AnyDomain, Settings, WholeNumber
 
+NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
+
 
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
@@ -53,7 +55,7 @@ class Resources(_Section):
 class SweepSpec(_Section):
     """A whole search-space file."""
 
-    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=64)
+    name: str = Field(pattern=NAME_PATTERN, max_length=64)
     description: str = ""
     data: str | None = None
     train: Settings = Field(default_factory=dict)

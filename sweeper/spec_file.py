@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import fields
 from pathlib import Path
 from typing import Any, get_type_hints
 
@@ -10,27 +9,16 @@ from pydantic import TypeAdapter, ValidationError
 
 from sweeper.errors import SpecError
 from sweeper.plan import OWNED, check_configs
+from sweeper.results import COLUMNS
 from sweeper.schema_problems import schema_problems
 from sweeper.space import AnyDomain, Choice, Grid, LogUniform, RandInt, Uniform
 from sweeper.spec import Search, SweepSpec
 from sweeper.yaml_source import KeyPath, Problem, YamlSource, read_yaml
 from trainable.config import TrainConfig, nearest, typed
 from trainable.errors import ConfigError
-from trainable.report import Report
 
 MAX_TRIALS = 100_000
 SETTINGS: dict[str, Any] = get_type_hints(TrainConfig)
-
-# Columns of the results table, beside the training settings; a bundle's name becomes one too.
-RESULT_COLUMNS = {
-    *(field.name for field in fields(Report)),
-    "trial_id",
-    "status",
-    "num_params",
-    "wall_seconds",
-    "checkpoint",
-    "error",
-}
 
 
 def load_spec(path: Path) -> tuple[SweepSpec, YamlSource]:
@@ -136,7 +124,7 @@ def _space_problems(train: Mapping[str, Any], space: Mapping[str, AnyDomain]) ->
         found = []
         if isinstance(domain, Uniform | LogUniform) and not _takes_real_numbers(key):
             found.append("is no real number; sweep it with `randint:`, or list its values")
-        if domain.is_bundled and (key in SETTINGS or key in RESULT_COLUMNS):
+        if domain.is_bundled and (key in SETTINGS or key in COLUMNS):
             found.append("names bundles, and is a column of the results; choose another name")
         elif domain.is_bundled and not (key and key.isprintable()):
             found.append("names bundles, and must be printable text")

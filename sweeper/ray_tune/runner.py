@@ -59,9 +59,10 @@ class Cluster:
             ("gpu", resources.gpu, self.gpus),
         ):
             if wanted > there:
+                remedy = f"ask for at most {there:g}" if there else "remove it"
                 raise ResourceError(
-                    f"resources.{name}: a trial asks for {wanted:g}, but there are {there:g}; "
-                    f"ask for at most {there:g}"
+                    f"resources.{name}: a trial asks for {wanted:g}, "
+                    f"but there are {there:g}; {remedy}"
                 )
         by_gpu = int(self.gpus / resources.gpu) if resources.gpu else None
         by_cpu = int(self.cpus / resources.cpu)

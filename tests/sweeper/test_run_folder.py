@@ -14,6 +14,7 @@ from sweeper.run_folder import (
     create_run_folder,
     find_run_folder,
     list_run_folders,
+    require_free_name,
     write_json,
 )
 from sweeper.spec_file import load_spec
@@ -75,3 +76,9 @@ def test_json_is_whole_or_absent(tmp_path: Path) -> None:
     assert not path.exists()
     write_json(path, {"a": 1})
     assert [file.name for file in path.parent.iterdir()] == ["value.json"]
+
+
+@pytest.mark.parametrize("name", ["../escape", "", "-v", "a b", "/tmp/x"])
+def test_what_is_no_name_is_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(RunFolderError, match="--name: must be letters"):
+        require_free_name(tmp_path, name)
