@@ -113,7 +113,7 @@ def _train(
                 saved = folder.checkpoint(trainer.step)
                 trainer.save(saved)
                 if options.keep_checkpoints is not None:
-                    folder.prune_checkpoints(options.keep_checkpoints)
+                    folder.prune_checkpoints(options.keep_checkpoints, step=trainer.step)
             if stop.requested:
                 console.say(f"interrupted; go on with: {resume_command(options, saved)}")
                 return 130

@@ -1,5 +1,6 @@
 """How much memory a run needs, from its config alone (no torch): to refuse what cannot fit."""
 
+import os
 from pathlib import Path
 
 from trainable.config import TrainConfig
@@ -30,7 +31,10 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 def available_memory() -> int:
     """Bytes of main memory that a new process may use: the machine's and its cgroup's limits."""
-    fields = dict(line.split(":") for line in Path("/proc/meminfo").read_text().splitlines())
+    meminfo = Path("/proc/meminfo")
+    if not meminfo.exists():  # not Linux: what is installed is all that can be asked for simply
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    fields = dict(line.split(":") for line in meminfo.read_text().splitlines())
     available = int(fields["MemAvailable"].split()[0]) * 1024
     limit = Path("/sys/fs/cgroup/memory.max")
     used = Path("/sys/fs/cgroup/memory.current")

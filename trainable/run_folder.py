@@ -56,9 +56,13 @@ class RunFolder:
         lines = self.metrics_file.read_text().splitlines(keepends=True)
         return [json.loads(line) for line in lines if line.endswith("\n")]
 
-    def prune_checkpoints(self, keep: int) -> list[Path]:
-        """Delete all but the newest `keep` checkpoints and the best; the paths deleted."""
-        steps = self.checkpoint_steps()
+    def prune_checkpoints(self, keep: int, *, step: int) -> list[Path]:
+        """Delete all but the newest `keep` checkpoints and the best; the paths deleted.
+
+        What lies beyond `step` is of an earlier run in this folder, and is neither counted nor
+        deleted.
+        """
+        steps = [other for other in self.checkpoint_steps() if other <= step]
         kept = {*steps[:keep], best_step(steps, self.read_metrics())}
         deleted = [self.checkpoint(step) for step in steps if step not in kept]
         for path in deleted:

@@ -70,7 +70,7 @@ class Trainer:
         self._blocks = CompiledBlocks(blocks) if config.compile else blocks
         self._open_data()
         if resume_from is not None:
-            self._resume(resume_from)
+            self._resume(resume_from, micro_batch_size)
         elif config.init_from is not None:
             self.model.load_state_dict(read_weights(Path(config.init_from), config))
 
@@ -249,7 +249,7 @@ class Trainer:
         }
         write_checkpoint(path, parts)
 
-    def _resume(self, path: Path) -> None:
+    def _resume(self, path: Path, micro_batch_size: int | None) -> None:
         parts = read_checkpoint(path)
         require_same_model(self.config, checkpoint_config(parts, path), path)
         self.model.load_state_dict(parts["model"])
@@ -258,4 +258,5 @@ class Trainer:
         self.statistics.load_state_dict(parts["statistics"])
         self.step = parts["step"]
         self.train_seconds = parts["train_seconds"]
-        self.micro_batch_size = min(parts["micro_batch_size"], self.config.batch_size)
+        # What had to be split before would have to be again; and the sums stay bitwise the same.
+        self.micro_batch_size = micro_batch_size or parts["micro_batch_size"]
