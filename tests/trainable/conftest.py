@@ -71,6 +71,7 @@ def tiny(data_dir: Path) -> MakeConfig:
 
 
 @pytest.fixture(autouse=True)
-def two_threads() -> None:
-    """The machine's number of cores must not decide what a test shows."""
-    torch.set_num_threads(2)
+def one_thread() -> None:
+    """The machine's number of cores must not decide what a test shows, nor a neighbour's load how
+    long it takes: threads wait for one another in every small product."""
+    torch.set_num_threads(1)

@@ -70,6 +70,19 @@ def test_resuming_is_bitwise_exact(
     assert resumed.train_seconds > 0
 
 
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_resuming_is_exact_on_two_threads_too(tiny: MakeConfig, tmp_path: Path, dtype: str) -> None:
+    config = tiny(dtype=dtype, d_model=64, d_ff=128, batch_size=16, context_length=64, max_steps=6)
+    straight = Trainer(config, num_threads=2)
+    expected = run(straight)
+    resumed = Trainer(config, num_threads=2)
+    reports = run(resumed, 3)
+    resumed.save(tmp_path / "checkpoint.pt")
+    resumed = Trainer(config, resume_from=tmp_path / "checkpoint.pt", num_threads=2)
+    assert measured(reports + run(resumed)) == measured(expected)
+    assert_same_weights(resumed, straight)
+
+
 def test_going_on_in_the_same_process_is_exact_too(tiny: MakeConfig, tmp_path: Path) -> None:
     straight, paused = Trainer(tiny()), Trainer(tiny())
     expected = run(straight)
