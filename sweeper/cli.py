@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from sweeper import corpus
+from sweeper.errors import StorageError
 from sweeper.format import number
 from sweeper.results import best_trial, objective
 from sweeper.run_folder import RunFolder, find_run_folder, list_run_folders
@@ -39,7 +40,10 @@ def main() -> None:
         app()
     except UserError as error:
         print(error, file=sys.stderr)
-        sys.exit(ExitCode.USER_ERROR)
+        not_theirs = isinstance(error, StorageError)
+        sys.exit(ExitCode.FAILED if not_theirs else ExitCode.USER_ERROR)
+    except KeyboardInterrupt:  # before the sweep has begun
+        sys.exit(ExitCode.INTERRUPTED)
 
 
 @app.command()

@@ -17,6 +17,10 @@ class RunFolderError(UserError):
     """A run folder that is missing, in use, damaged, or of another kind."""
 
 
+class StorageError(UserError):
+    """The journal cannot be written (a full disk): the sweep stops, and can be resumed."""
+
+
 class ResourceError(UserError):
     """More CPUs or GPUs asked for than there are."""
 

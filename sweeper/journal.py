@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sweeper.errors import RunFolderError
+from sweeper.errors import RunFolderError, StorageError
 
 Event = dict[str, Any]
 
@@ -19,14 +19,29 @@ class Journal:
         """Opens the file, made if missing; a torn last line (a kill while writing) is cut off."""
         self.path = path
         self.torn = _cut_torn_line(path)
-        self._file = path.open("a", encoding="utf-8")
+        self.failure: StorageError | None = None
+        self._file = path.open("ab", buffering=0)
 
     def append(self, event: str, **fields: Any) -> Event:
-        """Write one event; on disk when this returns."""
+        """Write one event; on disk when this returns.
+
+        Raises:
+            StorageError: it could not be written; nor can anything after it.
+        """
         record = {"event": event, "time": datetime.now(UTC).isoformat(), **fields}
-        self._file.write(json.dumps(record, allow_nan=False) + "\n")
-        self._file.flush()
-        os.fsync(self._file.fileno())
+        line = json.dumps(record, allow_nan=False).encode() + b"\n"
+        if self.failure is not None:
+            raise self.failure
+        try:
+            while line:
+                line = line[self._file.write(line) :]
+            os.fsync(self._file.fileno())
+        except OSError as error:
+            self.failure = StorageError(
+                f"{self.path}: cannot be written ({error.strerror}), so the sweep has stopped; "
+                f"make room, then: python -m sweeper resume {self.path.parent.name}"
+            )
+            raise self.failure from error
         return record
 
     def close(self) -> None:

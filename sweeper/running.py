@@ -21,7 +21,7 @@ from sweeper.spec_file import load_spec
 from sweeper.status import ExitCode
 from sweeper.sweep import Sweep, SweepState, replay
 from sweeper.wandb_runs import WandbRuns, require_login
-from sweeper.watchers import MetricsFiles, Tables, Watcher
+from sweeper.watchers import Audience, MetricsFiles, Tables, Watcher
 from trainable.token_files import check_data
 
 WandbMode = Literal["off", "offline", "online"]
@@ -68,6 +68,8 @@ def resume_sweep(name: str, console: Console, options: Options) -> ExitCode:
         UserError: as in `run_sweep`; there is no such sweep, or it is running.
     """
     folder = find_run_folder(options.runs, name)
+    with folder.locked():
+        pass  # told before Ray starts; held while it runs
     spec, source = load_spec(folder.spec)
     assert spec.data is not None, "a resolved spec names its data"
     plan = make_plan(spec, Path(spec.data), source)
@@ -100,16 +102,15 @@ def _drive(
         with folder.locked():
             sweep = Sweep(folder, plan)
             _introduce(console, sweep, slots, cluster.dashboard_url)
-            watchers = _watchers(sweep, console, options)
+            audience = Audience(sweep, _watchers(sweep, console, options))
             outcome = "failed"
             try:
-                finished = run_trials(sweep, cluster, watchers, options.trainer)
+                finished = run_trials(sweep, cluster, audience, options.trainer)
                 outcome = "finished" if finished else "interrupted"
-            except KeyboardInterrupt:
-                outcome = "interrupted"
+            except Exception as error:  # Tune wraps what it meets; a full disk is told as such
+                raise sweep.journal.failure or error from error
             finally:
-                for watcher in watchers:
-                    watcher.close(sweep)
+                audience.close(sweep)
                 sweep.close(outcome)
     print_summary(console, sweep.state, folder)
     console.print(f"\nThe record of this sweep: {folder.path}/")
@@ -120,7 +121,7 @@ def _drive(
 
 
 def _exit_code(state: SweepState) -> ExitCode:
-    return ExitCode.NO_TRIAL_SUCCEEDED if best_trial(state) is None else ExitCode.DONE
+    return ExitCode.FAILED if best_trial(state) is None else ExitCode.DONE
 
 
 def _watchers(sweep: Sweep, console: Console, options: Options) -> list[Watcher]:

@@ -158,6 +158,9 @@ class Screen:
 def print_summary(console: Console, state: SweepState, folder: RunFolder) -> None:
     """The ranked trials, the winner, and what to do with it."""
     console.print(trial_table(console, state), soft_wrap=False)
+    for watcher, error in state.failed_watchers.items():
+        last_line = error.strip().splitlines()[-1]
+        console.print(f"{watcher} failed and was left out: {last_line}", markup=False)
     best = best_trial(state)
     if best is None:
         console.print("\nNo trial has completed yet, so there is no winner.")

@@ -32,6 +32,6 @@ class ExitCode(IntEnum):
     """How `python -m sweeper` ends."""
 
     DONE = 0
-    NO_TRIAL_SUCCEEDED = 1
+    FAILED = 1  # no trial succeeded, or the record could not be written
     USER_ERROR = 2
     INTERRUPTED = 130

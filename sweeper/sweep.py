@@ -67,6 +67,7 @@ class SweepState:
         self.scheduler = make_scheduler(spec.scheduler, spec.objective.mode)
         self.sessions: list[Event] = []
         self.outcome: str | None = None  # how the last session ended
+        self.failed_watchers: dict[str, str] = {}  # name -> traceback, in the last session
 
     def apply(self, event: Event) -> None:
         """Take one event of the journal into account."""
@@ -75,6 +76,7 @@ class SweepState:
             case "session_started":
                 self.sessions.append(event)
                 self.outcome = None
+                self.failed_watchers = {}
                 self.interrupt()
             case "session_ended":
                 self.outcome = event["outcome"]
@@ -102,6 +104,8 @@ class SweepState:
             case "trial_ended" if trial:
                 trial.status = Status(event["status"])
                 trial.error = event["error"]
+            case "watcher_failed":
+                self.failed_watchers[event["watcher"]] = event["error"]
             case unknown:
                 raise RunFolderError(f"an event that this version does not know: {unknown!r}")
 
@@ -258,8 +262,14 @@ class Sweep:
         status = Status.FAILED if error else self.trials[trial_id].outcome()
         self._record("trial_ended", trial=trial_id, status=status.value, error=error)
 
+    def watcher_failed(self, watcher: str, error: str) -> None:
+        """Something that only looks on has failed; the sweep goes on without it."""
+        self._record("watcher_failed", watcher=watcher, error=error)
+
     def close(self, outcome: str) -> None:
-        self._record("session_ended", outcome=outcome)
+        """The session ends; without a word where the journal can take none."""
+        if self.journal.failure is None:
+            self._record("session_ended", outcome=outcome)
         self.journal.close()
 
 

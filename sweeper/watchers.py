@@ -3,6 +3,8 @@
 import json
 import math
 import time
+import traceback
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -28,6 +30,39 @@ class Watcher(Protocol):
 
     def close(self, sweep: Sweep) -> None:
         """The session ends."""
+
+
+class Audience:
+    """Several watchers as one. One that fails is left out from then on, and the journal says so:
+    a full W&B quota or a closed terminal must not end a sweep."""
+
+    def __init__(self, sweep: Sweep, watchers: list[Watcher]) -> None:
+        self.sweep = sweep
+        self.watchers = watchers
+
+    def started(self, trial: Trial) -> None:
+        self._tell(lambda watcher: watcher.started(trial))
+
+    def reported(self, trial: Trial, reports: list[Metrics]) -> None:
+        self._tell(lambda watcher: watcher.reported(trial, reports))
+
+    def ended(self, trial: Trial) -> None:
+        self._tell(lambda watcher: watcher.ended(trial))
+
+    def refresh(self, sweep: Sweep) -> None:
+        self._tell(lambda watcher: watcher.refresh(sweep))
+
+    def close(self, sweep: Sweep) -> None:
+        self._tell(lambda watcher: watcher.close(sweep))
+
+    def _tell(self, what: Callable[[Watcher], None]) -> None:
+        for watcher in list(self.watchers):
+            try:
+                what(watcher)
+            except Exception:  # recorded, with its traceback
+                self.watchers.remove(watcher)
+                if self.sweep.journal.failure is None:  # else all is at an end anyway
+                    self.sweep.watcher_failed(type(watcher).__name__, traceback.format_exc())
 
 
 class MetricsFiles:

@@ -96,10 +96,10 @@ class SweepSearch(SearchAlgorithm):  # type: ignore[misc]
 class SweepScheduler(TrialScheduler):  # type: ignore[misc]
     """Asks the sweep for each decision, and pauses what runs when the user interrupts."""
 
-    def __init__(self, sweep: Sweep, watchers: list[Watcher], interrupt: Interrupt) -> None:
+    def __init__(self, sweep: Sweep, audience: Watcher, interrupt: Interrupt) -> None:
         super().__init__()
         self.sweep = sweep
-        self.watchers = watchers
+        self.audience = audience
         self.interrupt = interrupt
         self._pausing: set[str] = set()
 
@@ -110,8 +110,7 @@ class SweepScheduler(TrialScheduler):  # type: ignore[misc]
             trial.progress = metrics
             if metrics["val_loss"] is not None or metrics["diverged"]:
                 decision = self.sweep.report(trial.trial_id, metrics)
-        for watcher in self.watchers:
-            watcher.reported(trial, result["reports"])
+        self.audience.reported(trial, result["reports"])
         ends = decision is not Decision.CONTINUE or result["finished"]
         return str(TrialScheduler.STOP if ends else TrialScheduler.CONTINUE)
 
@@ -145,16 +144,15 @@ class SweepScheduler(TrialScheduler):  # type: ignore[misc]
 class SweepCallback(Callback):  # type: ignore[misc]
     """Journals what Tune tells only to callbacks, and keeps the watchers up to date."""
 
-    def __init__(self, sweep: Sweep, watchers: list[Watcher]) -> None:
+    def __init__(self, sweep: Sweep, audience: Watcher) -> None:
         self.sweep = sweep
-        self.watchers = watchers
+        self.audience = audience
 
     def on_trial_start(
         self, iteration: int, trials: list[TuneTrial], trial: TuneTrial, **info: Any
     ) -> None:
         self.sweep.start(trial.trial_id)
-        for watcher in self.watchers:
-            watcher.started(self.sweep.trials[trial.trial_id])
+        self.audience.started(self.sweep.trials[trial.trial_id])
 
     def on_checkpoint(
         self,
@@ -177,20 +175,15 @@ class SweepCallback(Callback):  # type: ignore[misc]
         self, iteration: int, trials: list[TuneTrial], trial: TuneTrial, **info: Any
     ) -> None:
         self.sweep.end(trial.trial_id, error=_error_of(trial))
-        self._tell_end(trial)
+        self.audience.ended(self.sweep.trials[trial.trial_id])
 
     def on_trial_complete(
         self, iteration: int, trials: list[TuneTrial], trial: TuneTrial, **info: Any
     ) -> None:
-        self._tell_end(trial)
+        self.audience.ended(self.sweep.trials[trial.trial_id])
 
     def on_step_end(self, iteration: int, trials: list[TuneTrial], **info: Any) -> None:
-        for watcher in self.watchers:
-            watcher.refresh(self.sweep)
-
-    def _tell_end(self, trial: TuneTrial) -> None:
-        for watcher in self.watchers:
-            watcher.ended(self.sweep.trials[trial.trial_id])
+        self.audience.refresh(self.sweep)
 
 
 def _error_of(tune_trial: TuneTrial) -> str:

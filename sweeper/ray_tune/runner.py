@@ -91,7 +91,7 @@ def ray_cluster(*, dashboard: bool = True) -> Iterator[Cluster]:
             ray.shutdown()
 
 
-def run_trials(sweep: Sweep, cluster: Cluster, watchers: list[Watcher], trainer: str) -> bool:
+def run_trials(sweep: Sweep, cluster: Cluster, audience: Watcher, trainer: str) -> bool:
     """Run every trial that is left; True if all have ended, False if interrupted."""
     slots = cluster.slots(sweep.plan.spec.resources)
     os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(slots)
@@ -103,8 +103,8 @@ def run_trials(sweep: Sweep, cluster: Cluster, watchers: list[Watcher], trainer:
             storage_path=str(sweep.folder.path.resolve()),
             name=sweep.folder.trials.name,
             search_alg=SweepSearch(sweep, trainer, interrupt),
-            scheduler=SweepScheduler(sweep, watchers, interrupt),
-            callbacks=[SweepCallback(sweep, watchers)],
+            scheduler=SweepScheduler(sweep, audience, interrupt),
+            callbacks=[SweepCallback(sweep, audience)],
             stop=interrupt,
             reuse_actors=True,
             raise_on_failed_trial=False,

@@ -11,7 +11,8 @@ import pyarrow.parquet as pq
 import pytest
 from rich.console import Console
 
-from sweeper.journal import read_journal
+from sweeper.errors import StorageError
+from sweeper.journal import Journal, read_journal
 from sweeper.results import result_rows
 from sweeper.run_folder import CHECKPOINT_FILE, RunFolder, create_run_folder
 from sweeper.running import Options, resume_sweep, run_sweep
@@ -120,8 +121,12 @@ def test_promotion_resumes_from_the_rung(
         assert steps == list(range(4, 4 * len(steps) + 1, 4)), "no step is trained twice"
 
 
-def test_one_failure_costs_one_trial(tmp_path: Path, write_space: Any, console: Console) -> None:
-    """An exception is retried and then recorded; a trial whose process dies goes on elsewhere."""
+def test_one_failure_costs_one_trial(
+    tmp_path: Path, write_space: Any, console: Console, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An exception is retried and then recorded; a trial whose process dies goes on elsewhere.
+    Who only looks on may fail too: here the screen, at its first line."""
+    monkeypatch.setattr("sweeper.screen.Screen._line", lambda *_: 1 / 0)
     space = write_space(
         space={"learning_rate": {"grid": [1e-3, 1e-2, 0.2]}}, scheduler={"type": "fifo"},
         train={"eval_every_steps": 4}, max_retries=1,
@@ -141,13 +146,45 @@ def test_one_failure_costs_one_trial(tmp_path: Path, write_space: Any, console: 
     errors = {r["trial_id"]: r["error"] for r in pq.read_table(folder.results).to_pylist()}
     assert errors.pop(failed.trial_id) == failed.error
     assert set(errors.values()) == {None}
+    (lost,) = [e for e in read_journal(folder.journal) if e["event"] == "watcher_failed"]
+    assert lost["watcher"] == "Screen"
+    assert "ZeroDivisionError" in lost["error"]
+    assert isinstance(console.file, io.StringIO)
+    assert "Screen failed and was left out: ZeroDivisionError" in console.file.getvalue()
+
+
+def test_a_full_disk_stops_the_sweep_and_it_resumes(
+    tmp_path: Path, write_space: Any, console: Console, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The kernel's own error, in the middle of a sweep: the journal goes on to /dev/full."""
+    append, count = Journal.append, 0
+
+    def until_full(journal: Journal, event: str, **fields: Any) -> Any:
+        nonlocal count
+        count += 1
+        if count == 12:
+            journal._file.close()
+            journal._file = open("/dev/full", "ab", buffering=0)  # noqa: SIM115
+        return append(journal, event, **fields)
+
+    space = write_space(resources=ONE_AT_A_TIME)
+    with monkeypatch.context() as patch:
+        patch.setattr(Journal, "append", until_full)
+        with pytest.raises(StorageError, match=r"No space left .* python -m sweeper resume tiny"):
+            run_sweep(space, console, options(tmp_path))
+    folder = RunFolder(tmp_path / "runs" / "tiny")
+    before = list(read_journal(folder.journal))
+    assert len(before) == 11
+    assert resume_sweep("tiny", console, options(tmp_path)) is ExitCode.DONE
+    assert list(read_journal(folder.journal))[:11] == before
+    assert all(trial.status.ended for trial in opened(folder).trials.values())
 
 
 def test_no_success_at_all_is_exit_code_1(
     tmp_path: Path, write_space: Any, console: Console
 ) -> None:
     space = write_space(space={"learning_rate": {"grid": [0.6, 0.7]}})
-    assert run_sweep(space, console, options(tmp_path)) is ExitCode.NO_TRIAL_SUCCEEDED
+    assert run_sweep(space, console, options(tmp_path)) is ExitCode.FAILED
 
 
 def test_a_damaged_checkpoint_falls_back_to_the_one_before(
