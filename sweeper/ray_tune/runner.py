@@ -129,6 +129,8 @@ def _signals(interrupt: Interrupt, folder: RunFolder) -> Iterator[None]:
             _exit_now(folder)
         interrupt.request()
         overdue.start()
+        message = "Stopping: what runs is being checkpointed. Ctrl-C again ends it at once."
+        print(message, file=sys.stderr, flush=True)
 
     before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
