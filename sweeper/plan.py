@@ -1,21 +1,19 @@
 """What a sweep will do: its spec with every default filled in, and the config of every trial."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
 
 from sweeper.corpus import CorpusFolder
 from sweeper.errors import SpecError
 from sweeper.search import Suggestion
-from sweeper.space import Scalar, Settings
+from sweeper.settings import DEFAULTS, Stated
+from sweeper.space import Settings
 from sweeper.spec import AshaSpec, SweepSpec
 from sweeper.yaml_source import YamlSource
 from trainable.config import TrainConfig
 from trainable.errors import ConfigError
 from trainable.token_files import read_meta
 
-# Training settings that a sweep states another way.
-OWNED = {"train_data": "data", "val_data": "data"}
 MAX_PROBLEMS = 10  # shown; a bad bundle fails in every combination
 
 
@@ -79,11 +77,7 @@ def _require_data(folder: CorpusFolder, spec: SweepSpec, source: YamlSource) -> 
 
 def _resolve(spec: SweepSpec, data: Path | None = None) -> SweepSpec:
     """The spec with every training setting stated but those that the space decides alone."""
-    train: Settings = {
-        field.name: cast(Scalar, field.default)
-        for field in fields(TrainConfig)
-        if field.name not in OWNED
-    }
+    train: dict[str, Stated] = {**DEFAULTS}
     if data is not None and (meta := read_meta(CorpusFolder(data).train)).vocab_size is not None:
         train["vocab_size"] = meta.vocab_size
     if isinstance(spec.scheduler, AshaSpec):
@@ -93,7 +87,8 @@ def _resolve(spec: SweepSpec, data: Path | None = None) -> SweepSpec:
     train["checkpoint_every_steps"] = spec.train.get(
         "checkpoint_every_steps", train["eval_every_steps"]
     )
-    train = {name: value for name, value in train.items() if name not in spec.space}
+    decided = {*spec.space, *([] if spec.seeds is None else ["seed"])}
+    train = {name: value for name, value in train.items() if name not in decided}
     return spec.model_copy(update={"data": None if data is None else str(data), "train": train})
 
 
@@ -105,7 +100,7 @@ def _plan_trials(
     problems: dict[str, Suggestion] = {}  # with the first suggestion that has it
     for index, suggestion in enumerate(resolved.suggestions()):
         try:
-            config = TrainConfig.from_mapping({**files, **resolved.train, **suggestion.settings})
+            config = TrainConfig.from_mapping({**files, **suggestion.settings})
             if files:  # a sweep that only is looked at needs none
                 _require_initial_weights(config)
             if isinstance(resolved.scheduler, AshaSpec):

@@ -5,6 +5,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from sweeper.settings import Derived
 from sweeper.space import DOMAINS
 from sweeper.spec import AshaSpec, FifoSpec, Objective, Resources, Search, SweepSpec
 from sweeper.yaml_source import KeyPath, Problem
@@ -85,6 +86,8 @@ def _locate(location: tuple[str | int, ...], data: Any) -> tuple[KeyPath, Any]:
     tags: set[int] = set()
     if location[0] == "scheduler":
         tags = {1}
+    elif location[0] == "train":
+        tags = {2}
     elif location[0] == "space" and len(location) > 3:  # before, the tag stands for the key
         tags = {2, 4} if location[2] in ("grid", "choice") else {2}
     key_path = tuple(part for index, part in enumerate(location) if index not in tags)
@@ -96,13 +99,22 @@ def _locate(location: tuple[str | int, ...], data: Any) -> tuple[KeyPath, Any]:
 
 def _unknown_key(key_path: KeyPath, data: Any) -> str:
     *section, key = key_path
-    if section == ["scheduler"]:
-        model = SCHEDULERS[data["scheduler"]["type"]]
-    else:
-        model = SECTIONS[section[0]] if section else SweepSpec
-    known = list(model.model_fields)
+    known = list(_model(section, data).model_fields)
     hint = nearest(str(key), known) or f"; there are: {', '.join(known)}"
     return f"no such key{hint}"
+
+
+def _model(section: list[str | int], data: Any) -> type[BaseModel]:
+    """Whose keys stand there."""
+    match section:
+        case []:
+            return SweepSpec
+        case ["scheduler"]:
+            return SCHEDULERS[data["scheduler"]["type"]]
+        case ["train", _]:
+            return Derived
+        case _:
+            return SECTIONS[section[0]]
 
 
 def _no_domain(node: Any) -> str:

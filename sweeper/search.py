@@ -9,23 +9,18 @@ import numpy as np
 
 from sweeper.space import AnyDomain, Choice, Grid, Scalar, Settings
 
+Point = dict[str, Scalar]  # a value for each swept name
+
 
 @dataclass(frozen=True)
 class Suggestion:
-    """One point of the space: `values` by swept name, `settings` in the trainable's names."""
+    """What a trial tries: the values of its swept names, and with them all training settings."""
 
-    values: dict[str, Scalar]
+    values: Point
     settings: Settings
 
 
-def suggestion(space: Mapping[str, AnyDomain], values: dict[str, Scalar]) -> Suggestion:
-    settings: Settings = {}
-    for key, value in values.items():
-        settings |= space[key].settings(key, value)
-    return Suggestion(values, settings)
-
-
-def grid_suggestions(space: Mapping[str, AnyDomain], seed: int) -> list[Suggestion]:
+def grid_points(space: Mapping[str, AnyDomain], seed: int) -> list[Point]:
     """Every combination, in an order shuffled by `seed`.
 
     Shuffled, because ASHA compares a trial with those that came before it: along a sorted grid
@@ -35,16 +30,10 @@ def grid_suggestions(space: Mapping[str, AnyDomain], seed: int) -> list[Suggesti
     assert len(columns) == len(space), "the spec admits only listed values in a grid search"
     points = [dict(zip(space, row, strict=True)) for row in itertools.product(*columns)]
     random.Random(seed).shuffle(points)
-    return [suggestion(space, values) for values in points]
+    return points
 
 
-def random_suggestions(
-    space: Mapping[str, AnyDomain], seed: int, num_trials: int
-) -> list[Suggestion]:
-    """`num_trials` independent draws; the first n are the same for every larger `num_trials`."""
-    suggestions = []
-    for index in range(num_trials):
-        rng = np.random.default_rng([seed, index])
-        values = {key: domain.sample(rng) for key, domain in space.items()}
-        suggestions.append(suggestion(space, values))
-    return suggestions
+def random_point(space: Mapping[str, AnyDomain], seed: int, index: int) -> Point:
+    """Draw number `index`, independent of all others."""
+    rng = np.random.default_rng([seed, index])
+    return {key: domain.sample(rng) for key, domain in space.items()}

@@ -4,7 +4,7 @@ A domain is written as a mapping of one key: `{loguniform: [1e-4, 1e-2]}`. All b
 """
 
 import math
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Self, TypeVar
 
 import numpy as np
 from pydantic import (
@@ -30,6 +30,7 @@ def _whole(value: Any) -> Any:
 
 
 Scalar = Annotated[bool | int | float | str | None, BeforeValidator(_one_value)]
+ScalarT = TypeVar("ScalarT", bound=Scalar)
 Settings = dict[str, Scalar]
 WholeNumber = Annotated[int, BeforeValidator(_whole)]  # 1e3 is one, 1.5 is none
 
@@ -85,7 +86,8 @@ class _Options(Domain):
         return listed[str(value)] if isinstance(listed, dict) else {key: value}
 
 
-def _each_once(values: list[Scalar]) -> list[Scalar]:
+def each_once(values: list[ScalarT]) -> list[ScalarT]:
+    """The list, refused where a value stands twice."""
     seen = set()
     for value in values:
         if (isinstance(value, bool), value) in seen:  # for Python, True is 1
@@ -94,7 +96,7 @@ def _each_once(values: list[Scalar]) -> list[Scalar]:
     return values
 
 
-Values = Annotated[list[Scalar], Field(min_length=1), AfterValidator(_each_once)]
+Values = Annotated[list[Scalar], Field(min_length=1), AfterValidator(each_once)]
 
 
 def _printable_names(bundles: dict[str, Settings]) -> dict[str, Settings]:

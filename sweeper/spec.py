@@ -2,10 +2,11 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from sweeper.search import Suggestion, grid_suggestions, random_suggestions
-from sweeper.space import AnyDomain, Settings, WholeNumber
+from sweeper.search import Point, Suggestion, grid_points, random_point
+from sweeper.settings import DEFAULTS, Stated, derive
+from sweeper.space import AnyDomain, Settings, WholeNumber, each_once
 
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
 
@@ -52,27 +53,45 @@ class Resources(_Section):
     gpu: float = Field(default=0, ge=0)
 
 
+Seed = Annotated[WholeNumber, Field(ge=0)]
+Seeds = Annotated[list[Seed], Field(min_length=1), AfterValidator(each_once)]
+
+
 class SweepSpec(_Section):
     """A whole search-space file."""
 
     name: str = Field(pattern=NAME_PATTERN, max_length=64)
     description: str = ""
     data: str | None = None
-    train: Settings = Field(default_factory=dict)
+    train: dict[str, Stated] = Field(default_factory=dict)
     space: dict[str, AnyDomain] = Field(min_length=1)
+    seeds: Seeds | None = None
     objective: Objective = Objective()
     search: Search = Search()
     scheduler: Annotated[AshaSpec | FifoSpec, Field(discriminator="type")] = FifoSpec()
     resources: Resources = Resources()
     max_retries: WholeNumber = Field(default=2, ge=0)
 
-    def swept_settings(self) -> set[str]:
-        """The training settings that the space decides."""
-        return {name for key, domain in self.space.items() for name in domain.sets(key)}
-
     def suggestions(self) -> list[Suggestion]:
-        """Every point that this sweep tries, in the order in which trials are created."""
+        """All that this sweep tries, in the order in which trials are created: every point, with
+        every seed before the next one."""
+        repeats: list[Point] = [{}] if self.seeds is None else [{"seed": s} for s in self.seeds]
+        points = [point | repeat for point in self._points() for repeat in repeats]
+        return [Suggestion(point, self.settings(point)) for point in points]
+
+    def _points(self) -> list[Point]:
         if self.search.algorithm == "grid":
-            return grid_suggestions(self.space, self.search.seed)
+            return grid_points(self.space, self.search.seed)
         assert self.search.num_trials is not None
-        return random_suggestions(self.space, self.search.seed, self.search.num_trials)
+        return [
+            random_point(self.space, self.search.seed, index)
+            for index in range(self.search.num_trials)
+        ]
+
+    def settings(self, point: Point) -> Settings:
+        """All training settings at a point: defaults, then `train:`, then what is swept."""
+        stated = {**DEFAULTS, **self.train}
+        for key, value in point.items():
+            # a seed of `seeds:` is no key of the space
+            stated |= self.space[key].settings(key, value) if key in self.space else {key: value}
+        return derive(stated)

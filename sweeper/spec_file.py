@@ -3,22 +3,22 @@
 import math
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
 from sweeper.errors import SpecError
-from sweeper.plan import OWNED, check_configs
+from sweeper.plan import check_configs
 from sweeper.results import COLUMNS
 from sweeper.schema_problems import schema_problems
+from sweeper.settings import OWNED, TYPES, Derived, Stated, derivation_cycle, is_number
 from sweeper.space import AnyDomain, Choice, Grid, LogUniform, RandInt, Uniform
-from sweeper.spec import Search, SweepSpec
+from sweeper.spec import Search, Seeds, SweepSpec
 from sweeper.yaml_source import KeyPath, Problem, YamlSource, read_yaml
-from trainable.config import TrainConfig, nearest, typed
+from trainable.config import nearest, typed
 from trainable.errors import ConfigError
 
 MAX_TRIALS = 100_000
-SETTINGS: dict[str, Any] = get_type_hints(TrainConfig)
 
 
 def load_spec(path: Path) -> tuple[SweepSpec, YamlSource]:
@@ -50,18 +50,27 @@ def _no_mapping(data: Any) -> str:
 
 def _section_problems(data: dict[str, Any]) -> list[Problem]:
     """What the schema cannot see, in those parts of the file that fit it."""
-    train = data.get("train")
-    train = train if isinstance(train, dict) else {}
-    stated = data.get("space")
-    stated = stated if isinstance(stated, dict) else {}
-    domains = {key: _fitting(AnyDomain, value) for key, value in stated.items()}
+    train = {
+        name: value if (fitting := _fitting(Stated, value)) is None else fitting
+        for name, value in _mapping(data.get("train")).items()
+    }
+    domains = {
+        key: _fitting(AnyDomain, value) for key, value in _mapping(data.get("space")).items()
+    }
     space = {key: domain for key, domain in domains.items() if domain is not None}
     search = _fitting(Search, data.get("search", {}))
+    seeds = _fitting(Seeds, data.get("seeds"))
     return [
         *_setting_problems(train, space),
+        *_derived_problems(train),
         *_space_problems(train, space),
-        *([] if search is None else _search_problems(search, space)),
+        *([] if seeds is None else _seeds_problems(train, space)),
+        *([] if search is None else _search_problems(search, space, len(seeds or [0]))),
     ]
+
+
+def _mapping(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
 
 
 def _fitting(kind: Any, value: Any) -> Any:
@@ -88,15 +97,34 @@ def _setting_problems(train: Mapping[str, Any], space: Mapping[str, AnyDomain]) 
 def _setting_problem(name: str, value: Any) -> str | None:
     if name in OWNED:
         return f"is not set here but by `{OWNED[name]}:`, a folder with both files"
-    if name not in SETTINGS:
-        return f"no such training setting{nearest(name, SETTINGS)}"
-    if isinstance(value, list | dict):
-        return None  # the schema has refused it
+    if name not in TYPES:
+        return f"no such training setting{nearest(name, TYPES)}"
+    if isinstance(value, list | dict | Derived):
+        return None  # the schema has refused it, or it is looked at as what it is
     try:
-        typed(name, value, SETTINGS[name])
+        typed(name, value, TYPES[name])
     except ConfigError as error:
         return error.problem
     return None
+
+
+def _derived_problems(train: Mapping[str, Any]) -> list[Problem]:
+    """What a value may be derived from: a number, and not itself."""
+    problems: list[Problem] = []
+    for name, formula in train.items():
+        if not isinstance(formula, Derived) or name not in TYPES or name in OWNED:
+            continue
+        if not is_number(name):
+            problems.append((("train", name), "is no number, and cannot be derived from one"))
+        if formula.of not in TYPES:
+            hint = nearest(formula.of, TYPES)
+            problems.append((("train", name, "of"), f"no training setting {formula.of!r}{hint}"))
+        elif not is_number(formula.of):
+            problems.append((("train", name, "of"), f"{formula.of} is no number"))
+        if (cycle := derivation_cycle(train, name)) is not None:
+            way = " -> ".join(cycle)
+            problems.append((("train", name), f"is derived from itself: {way}; state one of them"))
+    return problems
 
 
 def _stated_values(key_path: KeyPath, domain: AnyDomain) -> list[tuple[KeyPath, str, Any]]:
@@ -124,7 +152,7 @@ def _space_problems(train: Mapping[str, Any], space: Mapping[str, AnyDomain]) ->
         found = []
         if isinstance(domain, Uniform | LogUniform) and not _takes_real_numbers(key):
             found.append("is no real number; sweep it with `randint:`, or list its values")
-        if domain.is_bundled and (key in SETTINGS or key in COLUMNS):
+        if domain.is_bundled and (key in TYPES or key in COLUMNS):
             found.append("names bundles, and is a column of the results; choose another name")
         elif domain.is_bundled and not (key and key.isprintable()):
             found.append("names bundles, and must be printable text")
@@ -140,19 +168,27 @@ def _space_problems(train: Mapping[str, Any], space: Mapping[str, AnyDomain]) ->
 
 def _takes_real_numbers(name: str) -> bool:
     try:
-        typed(name, 0.5, SETTINGS.get(name, float))
+        typed(name, 0.5, TYPES.get(name, float))
     except ConfigError:
         return False
     return True
 
 
-def _search_problems(search: Search, space: Mapping[str, AnyDomain]) -> list[Problem]:
+def _seeds_problems(train: Mapping[str, Any], space: Mapping[str, AnyDomain]) -> list[Problem]:
+    places = [f"space.{key}" for key, domain in space.items() if "seed" in domain.sets(key)]
+    places += ["train.seed"] if "seed" in train else []
+    return [(("seeds",), f"{place} sets the seed already; remove one") for place in places]
+
+
+def _search_problems(
+    search: Search, space: Mapping[str, AnyDomain], num_seeds: int
+) -> list[Problem]:
     num_trials = ("search", "num_trials")
     if search.algorithm == "random":
         if search.num_trials is None:
             return [(num_trials, "is required for a random search, as 20")]
-        if search.num_trials > MAX_TRIALS:
-            return [(num_trials, _too_many(search.num_trials))]
+        if search.num_trials * num_seeds > MAX_TRIALS:
+            return [(num_trials, _too_many(search.num_trials * num_seeds))]
         return []
     listed = {key: domain for key, domain in space.items() if isinstance(domain, Grid | Choice)}
     problems: list[Problem] = [
@@ -171,7 +207,7 @@ def _search_problems(search: Search, space: Mapping[str, AnyDomain]) -> list[Pro
                 "a grid search tries every combination; remove it, or set algorithm: random",
             )
         )
-    combinations = math.prod(len(domain.values()) for domain in listed.values())
+    combinations = num_seeds * math.prod(len(domain.values()) for domain in listed.values())
     if combinations > MAX_TRIALS:
         problems.append((("space",), _too_many(combinations)))
     return problems

@@ -58,6 +58,35 @@ def test_the_resolved_spec_leads_to_the_same_trials(tmp_path: Path, tokens_folde
     assert make_plan(spec, tokens_folder, source) == first
 
 
+def test_derived_values_are_in_the_config_and_not_among_the_swept(
+    tmp_path: Path, tokens_folder: Path
+) -> None:
+    text = (
+        "train:\n"
+        "  warmup_steps: {times: 0.02, of: max_steps}\n"
+        "  min_learning_rate: {times: 0.1, of: learning_rate}\n"
+        "space: {learning_rate: {grid: [1e-3, 2e-3]}, max_steps: {grid: [100, 400]}}\n"
+    )
+    first = plan(tmp_path, tokens_folder, text)
+    for trial in first.trials:
+        assert set(trial.suggestion.values) == {"learning_rate", "max_steps"}
+        assert trial.config.warmup_steps == trial.config.max_steps // 50
+        assert trial.config.min_learning_rate == 0.1 * trial.config.learning_rate
+    written = create_run_folder(tmp_path / "runs", first.spec, None, "space.yaml").spec
+    assert make_plan(load_spec(written)[0], tokens_folder, load_spec(written)[1]) == first
+
+
+def test_every_point_is_run_with_every_seed(tmp_path: Path, tokens_folder: Path) -> None:
+    first = plan(tmp_path, tokens_folder, LR + "seeds: [3, 1]\n")
+    assert [trial.config.seed for trial in first.trials] == [3, 1, 3, 1]
+    assert [trial.suggestion.values["seed"] for trial in first.trials] == [3, 1, 3, 1]
+    rates = [trial.config.learning_rate for trial in first.trials]
+    assert rates[0] == rates[1] != rates[2] == rates[3]
+    assert "seed" not in first.spec.train
+    written = create_run_folder(tmp_path / "runs", first.spec, None, "space.yaml").spec
+    assert make_plan(load_spec(written)[0], tokens_folder, load_spec(written)[1]) == first
+
+
 @pytest.mark.parametrize(
     ("more", "evaluate", "checkpoint"),
     [

@@ -41,6 +41,7 @@ def test_the_least_a_file_can_say(tmp_path: Path) -> None:
         "description": "",
         "data": None,
         "train": {},
+        "seeds": None,
         "objective": {"metric": "val_loss", "mode": "min"},
         "search": {"algorithm": "grid", "seed": 0, "num_trials": None},
         "scheduler": {"type": "fifo"},
@@ -65,7 +66,7 @@ TABLE = [
     # unknown keys, at every level, with the nearest right one
     ("spaces: 1\n" + LR, ":1: spaces: no such key; did you mean 'space'?"),
     (LR + "foo: 1\n", ":2: foo: no such key; there are: name, description, data, train, space, "
-     "objective, search, scheduler, resources, max_retries"),
+     "seeds, objective, search, scheduler, resources, max_retries"),
     (LR + "train:\n  learning_rat: 1\n",
      ":3: train.learning_rat: no such training setting; did you mean 'learning_rate'?"),
     ("space: {learning_rte: {grid: [1]}}",
@@ -157,6 +158,33 @@ TABLE = [
      ":1: space.status: names bundles, and is a column of the results; choose another name"),
     (LR + "train: {train_data: x.npy}",
      ":2: train.train_data: is not set here but by `data:`, a folder with both files"),
+    # values derived from others
+    (LR + "train: {warmup_steps: {times: 0.1}}", ":2: train.warmup_steps.of: is required"),
+    (LR + "train: {warmup_steps: {times: 0.1, of: max_steps, from: 1}}",
+     ":2: train.warmup_steps.from: no such key; there are: times, of"),
+    (LR + "train: {warmup_steps: {times: a, of: max_steps}}",
+     ":2: train.warmup_steps.times: must be a number, got 'a'"),
+    (LR + "train: {warmup_steps: {times: 0.1, of: max_step}}", ":2: train.warmup_steps.of: "
+     "no training setting 'max_step'; did you mean 'max_steps'?"),
+    (LR + "train: {warmup_steps: {times: 0.1, of: dtype}}",
+     ":2: train.warmup_steps.of: dtype is no number"),
+    (LR + "train: {compile: {times: 1, of: max_steps}}",
+     ":2: train.compile: is no number, and cannot be derived from one"),
+    (LR + "train: {seed: {times: 1, of: seed}}",
+     ":2: train.seed: is derived from itself: seed -> seed; state one of them"),
+    (LR + "train: {warmup_steps: {times: 1, of: max_steps}}",
+     ":2: train.warmup_steps: must be below max_steps (100000), got 100000"),
+    ("space: {d_ff: {grid: [64]}}\ntrain: {d_ff: {times: 4, of: d_model}}",
+     ":1: space.d_ff: stands in `train:` too; remove one of the two"),
+    # every point once per seed
+    (LR + "seeds: 3", ":2: seeds: must be a list, got 3"),
+    (LR + "seeds: []", ":2: seeds: must not be empty"),
+    (LR + "seeds: [0, 1, 0]", ":2: seeds: 0 stands twice; remove one"),
+    (LR + "seeds: [0, -1]", ":2: seeds.1: must be at least 0, got -1"),
+    (LR + "seeds: [0]\ntrain: {seed: 1}",
+     ":2: seeds: train.seed sets the seed already; remove one"),
+    ("seeds: [0]\nspace: {seed: {grid: [1]}}",
+     ":1: seeds: space.seed sets the seed already; remove one"),
     # a search that fits its space
     (LR + "search: {num_trials: 5}", ":2: search.num_trials: a grid search tries every "
      "combination; remove it, or set algorithm: random"),
@@ -229,6 +257,9 @@ def test_a_sweep_has_a_sane_number_of_trials(tmp_path: Path) -> None:
     assert problems(tmp_path, f"space: {{{space}}}")[0].startswith(
         ":1: space: a sweep has at most 100,000 trials, got 1,000,000"
     )
+    space = "space: {d_ff: {randint: [1, 9]}}\nseeds: [0, 1]\n"
+    many = f"{space}search: {{algorithm: random, num_trials: {MAX_TRIALS // 2 + 1}}}"
+    assert "100,002" in problems(tmp_path, many)[0]
     drawn = f"search: {{algorithm: random, num_trials: {MAX_TRIALS + 1}}}"
     assert "100,001" in problems(tmp_path, f"space: {{d_ff: {{randint: [1, 9]}}}}\n{drawn}")[0]
 
@@ -274,15 +305,35 @@ SPACES = st.fixed_dictionaries(
 
 
 @settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
-@given(SPACES, plain_texts, st.integers(0, 2**62), st.integers(1, 5))
+@given(
+    SPACES,
+    plain_texts,
+    st.integers(0, 2**62),
+    st.integers(1, 5),
+    st.none() | st.lists(st.integers(0, 2**62), min_size=1, max_size=3, unique=True),
+)
 def test_a_spec_written_to_a_run_folder_is_read_back_the_same(
-    tmp_path_factory: pytest.TempPathFactory, space: Any, text: str, seed: int, num_trials: int
+    tmp_path_factory: pytest.TempPathFactory,
+    space: Any,
+    text: str,
+    seed: int,
+    num_trials: int,
+    seeds: list[int] | None,
 ) -> None:
     document = {
         "name": "no",
         "description": text,
         "data": text,
-        "train": {"max_steps": 100, "warmup_steps": 0, "min_learning_rate": 0, "device": text},
+        "train": {
+            "max_steps": 100,
+            "warmup_steps": 0,
+            "device": text,
+            "min_learning_rate": {
+                "times": 0.1,
+                "of": "learning_rate",
+            },
+        },
+        "seeds": seeds,
         "space": space,
         "search": {"algorithm": "random", "num_trials": num_trials, "seed": seed},
     }
