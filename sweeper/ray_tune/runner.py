@@ -3,6 +3,7 @@
 import logging
 import os
 import signal
+import socket
 import sys
 import threading
 from collections.abc import Iterator
@@ -37,6 +38,7 @@ from sweeper.status import ExitCode
 from sweeper.sweep import Sweep
 from sweeper.watchers import Watcher
 
+CONNECT_SECONDS = 10.0
 EXIT_SECONDS = 13.0  # from a signal to the end of the process, whatever hangs
 
 
@@ -71,11 +73,17 @@ class Cluster:
 
 @contextmanager
 def ray_cluster(*, dashboard: bool = True) -> Iterator[Cluster]:
-    """Join the cluster that RAY_ADDRESS names, or start one on this machine for the while."""
-    joins = "RAY_ADDRESS" in os.environ
+    """Join the cluster that RAY_ADDRESS names, or start one on this machine for the while.
+
+    Raises:
+        ResourceError: no cluster answers there.
+    """
+    address = os.environ.get("RAY_ADDRESS")
+    if address:
+        _require_answer(address)
     with _ray_messages_to(None):  # until a run folder has a log for them
         context = ray.init(
-            include_dashboard=None if joins else dashboard,
+            include_dashboard=None if address else dashboard,
             log_to_driver=False,
             configure_logging=False,
         )
@@ -89,6 +97,20 @@ def ray_cluster(*, dashboard: bool = True) -> Iterator[Cluster]:
             )
         finally:
             ray.shutdown()
+
+
+def _require_answer(address: str) -> None:
+    """Told in seconds: `ray.init` tries for minutes."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if not port.isdigit():
+        return  # `auto`, `local`: Ray knows at once
+    try:
+        socket.create_connection((host, int(port)), timeout=CONNECT_SECONDS).close()
+    except OSError as error:
+        raise ResourceError(
+            f"RAY_ADDRESS: no Ray cluster answers at {address} ({error}); "
+            "unset it to use this machine"
+        ) from None
 
 
 def run_trials(sweep: Sweep, cluster: Cluster, audience: Watcher, trainer: str) -> bool:

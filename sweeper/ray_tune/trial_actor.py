@@ -43,7 +43,11 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]  # Ray is untyped
         """Nothing of a trial may reach the next: its model, its memory on the GPU."""
         self.trainer, self.events = None, iter(())
         torch = sys.modules.get("torch")
-        if torch is not None and torch.cuda.is_available():
+        if torch is None:
+            return
+        if self.train_config.compile:
+            torch.compiler.reset()  # after 8 models in one process torch compiles no more
+        if torch.cuda.is_available():
             gc.collect()  # 40 ms: not where memory is plenty
             torch.cuda.empty_cache()
 

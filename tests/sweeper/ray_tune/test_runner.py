@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 from rich.console import Console
 
-from sweeper.errors import StorageError
+from sweeper.errors import ResourceError, StorageError
 from sweeper.journal import Journal, read_journal
 from sweeper.results import result_rows
 from sweeper.run_folder import CHECKPOINT_FILE, RunFolder, create_run_folder
@@ -214,3 +214,12 @@ def test_a_damaged_checkpoint_falls_back_to_the_one_before(
     steps = [row["step"] for row in read_metrics(moved.trial_metrics("0000"))]
     assert steps == [12, 16]  # went on from step 8: the driver without Ray wrote no metrics
     assert not (tmp_path / "elsewhere" / "tiny").exists()
+
+
+def test_a_cluster_that_does_not_answer_is_told_in_seconds(
+    tmp_path: Path, write_space: Any, console: Console, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:1")
+    with pytest.raises(ResourceError, match=r"no Ray cluster answers at 127\.0\.0\.1:1"):
+        run_sweep(write_space(), console, options(tmp_path))
+    assert not (tmp_path / "runs").exists()
