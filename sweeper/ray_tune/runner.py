@@ -79,14 +79,20 @@ def ray_cluster(*, dashboard: bool = True) -> Iterator[Cluster]:
         ResourceError: no cluster answers there.
     """
     address = os.environ.get("RAY_ADDRESS")
-    if address:
-        _require_answer(address)
     with _ray_messages_to(None):  # until a run folder has a log for them
-        context = ray.init(
-            include_dashboard=None if address else dashboard,
-            log_to_driver=False,
-            configure_logging=False,
-        )
+        try:
+            if address:
+                _require_answer(address)
+            context = ray.init(
+                include_dashboard=None if address else dashboard,
+                log_to_driver=False,
+                configure_logging=False,
+            )
+        except ConnectionError as error:
+            raise ResourceError(
+                f"RAY_ADDRESS: no Ray cluster answers at {address} ({error}); "
+                "unset it to use this machine"
+            ) from None
         try:
             there: dict[str, float] = ray.cluster_resources()
             url = context.dashboard_url
@@ -100,17 +106,14 @@ def ray_cluster(*, dashboard: bool = True) -> Iterator[Cluster]:
 
 
 def _require_answer(address: str) -> None:
-    """Told in seconds: `ray.init` tries for minutes."""
+    """Raises ConnectionError in seconds where `ray.init` would try for minutes."""
     host, _, port = address.removeprefix("ray://").rpartition(":")
     if not port.isdigit():
         return  # `auto`, `local`: Ray knows at once
     try:
         socket.create_connection((host, int(port)), timeout=CONNECT_SECONDS).close()
     except OSError as error:
-        raise ResourceError(
-            f"RAY_ADDRESS: no Ray cluster answers at {address} ({error}); "
-            "unset it to use this machine"
-        ) from None
+        raise ConnectionError(error) from error
 
 
 def run_trials(sweep: Sweep, cluster: Cluster, audience: Watcher, trainer: str) -> bool:

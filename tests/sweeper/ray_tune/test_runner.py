@@ -216,10 +216,15 @@ def test_a_damaged_checkpoint_falls_back_to_the_one_before(
     assert not (tmp_path / "elsewhere" / "tiny").exists()
 
 
+@pytest.mark.parametrize("address", ["127.0.0.1:1", "auto"])
 def test_a_cluster_that_does_not_answer_is_told_in_seconds(
-    tmp_path: Path, write_space: Any, console: Console, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
+    write_space: Any,
+    console: Console,
+    monkeypatch: pytest.MonkeyPatch,
+    address: str,
 ) -> None:
-    monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:1")
-    with pytest.raises(ResourceError, match=r"no Ray cluster answers at 127\.0\.0\.1:1"):
+    monkeypatch.setenv("RAY_ADDRESS", address)
+    with pytest.raises(ResourceError, match=f"no Ray cluster answers at {address}"):
         run_sweep(write_space(), console, options(tmp_path))
     assert not (tmp_path / "runs").exists()
