@@ -1,0 +1,337 @@
+"""What a plan will cost, before anything runs: a pure function of the plan and of measured speeds.
+
+What early stopping saves is an expectation. It is taken by running the sweep's own scheduler, in
+simulated time on as many slots as there are, over orders of merit: which trial is best, second, …
+is as likely to be any order, a trial keeps its place at every rung, and none diverges or fails.
+"""
+
+import heapq
+import itertools
+import math
+import random
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from sweeper.plan import Plan, PlannedTrial
+from sweeper.scheduler import Fifo, Scheduler, make_scheduler
+from sweeper.spec import AshaSpec
+from sweeper.status import Decision
+from trainable.config import TrainConfig
+from trainable.memory import estimate_memory
+from trainable.model_size import flops_per_token, num_params
+
+MAX_ORDERS = 720  # of merit; all of them up to 6 trials, else so many at random
+MAX_SIMULATED_TRIALS = 400  # a longer plan is judged by its first ones: their order is shuffled
+
+
+class Shape(NamedTuple):
+    """The settings that decide how large a trial is and how fast it trains."""
+
+    d_model: int
+    num_heads: int
+    d_ff: int
+    num_layers: int
+    vocab_size: int
+    context_length: int
+    batch_size: int
+    eval_windows: int
+    dtype: str
+    compile: bool
+    device: str
+
+
+def shape_of(config: TrainConfig) -> Shape:
+    return Shape(*(getattr(config, name) for name in Shape._fields))
+
+
+def shapes(plan: Plan) -> dict[Shape, TrainConfig]:
+    """Each distinct shape, with the config of the first trial that has it."""
+    found: dict[Shape, TrainConfig] = {}
+    for trial in plan.trials:
+        found.setdefault(shape_of(trial.config), trial.config)
+    return found
+
+
+@dataclass(frozen=True, kw_only=True)
+class Speed:
+    """How fast one trial of a shape is while every slot is busy."""
+
+    tokens_per_second: float  # of training, evaluations left out
+    evaluation_seconds: float  # of one evaluation
+
+
+@dataclass(frozen=True, kw_only=True)
+class Machine:
+    """What the sweep would run on. None: not known."""
+
+    slots: int
+    free_memory: int | None  # bytes
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShapeForecast:
+    name: str  # the swept values that make it, as `size small`
+    num_trials: int
+    num_params: int
+    memory: int  # bytes of a training step, the framework itself left out
+    fits: bool | None  # whether at least one sequence at a time does; None: not known
+    flops_per_token: int
+    speed: Speed | None
+    is_measured: bool  # else its speed is that of the nearest measured one, at the same FLOP/s
+
+
+@dataclass(frozen=True, kw_only=True)
+class RungForecast:
+    step: int
+    expected_trials: float  # that reach it
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cost:
+    tokens: float
+    flops: float
+    wall_seconds: float | None  # evaluations included, Ray's start and checkpoints not
+
+
+@dataclass(frozen=True, kw_only=True)
+class Forecast:
+    """The last rung is the trials' end. Without a scheduler `expected` equals `whole`."""
+
+    name: str
+    scheduler: str
+    num_trials: int
+    slots: int
+    shapes: tuple[ShapeForecast, ...]
+    rungs: tuple[RungForecast, ...]
+    whole: Cost  # every trial to its end
+    expected: Cost
+    saved: float  # share of the FLOPs
+    orders_of_merit: int  # that the expectation is taken over
+    is_exact: bool  # those were all orders
+
+
+def forecast(plan: Plan, machine: Machine, speeds: Mapping[Shape, Speed]) -> Forecast:
+    """What the plan costs on this machine; `speeds` may lack shapes, or be empty."""
+    alike: dict[Shape, list[PlannedTrial]] = {}
+    for trial in plan.trials:
+        alike.setdefault(shape_of(trial.config), []).append(trial)
+    by_shape = {
+        shape: _shape_forecast(plan, trials, machine, speeds) for shape, trials in alike.items()
+    }
+    asha = plan.spec.scheduler if isinstance(plan.spec.scheduler, AshaSpec) else None
+    jobs = [_job(trial, asha, by_shape[shape_of(trial.config)]) for trial in plan.trials]
+    timed = all(shape.speed is not None for shape in by_shape.values())
+    whole = _simulate(jobs, Fifo(), machine.slots, range(len(jobs)))
+    all_whole = _cost(jobs, [whole], 1.0, timed)
+    if asha is None:
+        outcomes, expected, scale = [whole], all_whole, 1.0
+    else:
+        sample = jobs[:MAX_SIMULATED_TRIALS]
+        scale = len(jobs) / len(sample)
+        outcomes = [
+            _simulate(sample, make_scheduler(asha, "min"), machine.slots, merits)
+            for merits in orders_of_merit(len(sample), plan.spec.search.seed)
+        ]
+        expected = _cost(sample, outcomes, scale, timed)
+    reached = Counter[int]()
+    for outcome in outcomes:
+        reached.update(outcome.reached)
+    return Forecast(
+        name=plan.spec.name,
+        scheduler="fifo" if asha is None else f"asha, {asha.mode}",
+        num_trials=len(jobs),
+        slots=machine.slots,
+        shapes=tuple(by_shape.values()),
+        rungs=tuple(
+            RungForecast(step=step, expected_trials=scale * reached[step] / len(outcomes))
+            for step in sorted({step for job in jobs for step in job.stops})
+        ),
+        whole=all_whole,
+        expected=expected,
+        saved=1 - expected.flops / all_whole.flops,
+        orders_of_merit=len(outcomes),
+        is_exact=asha is None or (scale == 1 and math.factorial(len(jobs)) <= MAX_ORDERS),
+    )
+
+
+def orders_of_merit(num_trials: int, seed: int) -> Iterator[Sequence[int]]:
+    """Places of the trials, 0 the best: every order where they are few, else a random sample, the
+    smaller the more trials (the work is the square of their number, the noise falls with it)."""
+    if math.factorial(num_trials) <= MAX_ORDERS:
+        yield from itertools.permutations(range(num_trials))
+        return
+    rng = random.Random(seed)
+    for _ in range(max(5, min(MAX_ORDERS, 500_000 // num_trials**2))):
+        yield rng.sample(range(num_trials), num_trials)
+
+
+def _shape_forecast(
+    plan: Plan,
+    trials: list[PlannedTrial],
+    machine: Machine,
+    speeds: Mapping[Shape, Speed],
+) -> ShapeForecast:
+    config = trials[0].config
+    shape = shape_of(config)
+    free = machine.free_memory
+    return ShapeForecast(
+        name=_name(plan, trials),
+        num_trials=len(trials),
+        num_params=num_params(config),
+        memory=estimate_memory(config),
+        fits=None if free is None else estimate_memory(config, micro_batch_size=1) <= free,
+        flops_per_token=flops_per_token(config),
+        speed=speeds.get(shape) or _speed_of_nearest(config, speeds),
+        is_measured=shape in speeds,
+    )
+
+
+def _name(plan: Plan, trials: list[PlannedTrial]) -> str:
+    names = []
+    for key, domain in plan.spec.space.items():
+        if domain.sets(key) & set(Shape._fields):
+            values = dict.fromkeys(str(t.suggestion.values.get(key)) for t in trials)
+            names.append(f"{key} {'/'.join(values)}")
+    return ", ".join(names) or "all trials"
+
+
+def _speed_of_nearest(config: TrainConfig, speeds: Mapping[Shape, Speed]) -> Speed | None:
+    """A shape that was not measured computes as fast as the measured one of the nearest size."""
+    flops = flops_per_token(config)
+    measured = {shape: flops_per_token(_resized(config, shape)) for shape in speeds}
+    if not measured:
+        return None
+    nearest = min(measured, key=lambda shape: abs(math.log(measured[shape] / flops)))
+    ratio = flops / measured[nearest]
+    evaluated = config.eval_windows * config.context_length
+    evaluated_there = nearest.eval_windows * nearest.context_length
+    return Speed(
+        tokens_per_second=speeds[nearest].tokens_per_second / ratio,
+        evaluation_seconds=speeds[nearest].evaluation_seconds
+        * ratio
+        * (evaluated / evaluated_there),
+    )
+
+
+def _resized(config: TrainConfig, shape: Shape) -> TrainConfig:
+    return TrainConfig(**{**config.to_dict(), **shape._asdict()})
+
+
+@dataclass(frozen=True)
+class _Job:
+    """A trial as the simulation sees it."""
+
+    trial_id: str
+    stops: tuple[int, ...]  # its rungs, then its end, in steps
+    eval_every_steps: int
+    tokens_per_step: int
+    flops_per_token: int
+    seconds_per_step: float
+    evaluation_seconds: float
+
+    @property
+    def max_steps(self) -> int:
+        return self.stops[-1]
+
+    def seconds(self, step: int) -> float:
+        """From the beginning to `step`, the evaluation there included."""
+        evaluations = step // self.eval_every_steps
+        if step == self.max_steps and step % self.eval_every_steps:
+            evaluations += 1  # the last step's
+        return step * self.seconds_per_step + evaluations * self.evaluation_seconds
+
+
+def _job(trial: PlannedTrial, asha: AshaSpec | None, shape: ShapeForecast) -> _Job:
+    config = trial.config
+    tokens = config.batch_size * config.context_length
+    speed = shape.speed
+    return _Job(
+        trial_id=trial.trial_id,
+        stops=(*_rungs(asha, config.max_steps), config.max_steps),
+        eval_every_steps=config.eval_every_steps,
+        tokens_per_step=tokens,
+        flops_per_token=shape.flops_per_token,
+        # Without a speed the arithmetic is the clock: it tells who arrives first.
+        seconds_per_step=tokens / speed.tokens_per_second
+        if speed
+        else float(tokens * shape.flops_per_token),
+        evaluation_seconds=speed.evaluation_seconds if speed else 0.0,
+    )
+
+
+def _rungs(asha: AshaSpec | None, max_steps: int) -> Iterator[int]:
+    rung = max_steps if asha is None else asha.grace_steps
+    while asha is not None and rung < max_steps:
+        yield rung
+        rung *= asha.reduction_factor
+
+
+@dataclass(frozen=True)
+class _Outcome:
+    steps: Sequence[int]  # of each job
+    reached: Counter[int]  # step -> trials that were there
+    seconds: float
+
+
+def _simulate(
+    jobs: Sequence[_Job], scheduler: Scheduler, slots: int, merits: Sequence[int]
+) -> _Outcome:
+    """One sweep in simulated time; a slot that is free takes what `Sweep.next_trial` would give:
+    who has earned a promotion, then the next new trial, at the very end the favourite."""
+    index = {job.trial_id: i for i, job in enumerate(jobs)}
+    steps = [0] * len(jobs)
+    reached = Counter[int]()
+    paused: set[str] = set()
+    running: list[tuple[float, int]] = []  # when at its next stop, which job
+    new = iter(range(len(jobs)))
+    completed, now = False, 0.0
+
+    def go_on(i: int) -> None:
+        stop = next(stop for stop in jobs[i].stops if stop > steps[i])
+        heapq.heappush(running, (now + jobs[i].seconds(stop) - jobs[i].seconds(steps[i]), i))
+        steps[i] = stop
+
+    def next_job() -> int | None:
+        promotion = scheduler.promotion(paused) if paused else None
+        if promotion is None:
+            if (i := next(new, None)) is not None:
+                return i
+            if not paused or running or completed:
+                return None
+            promotion = scheduler.favourite(paused)
+            if promotion is None:
+                return None
+        scheduler.promote(promotion)
+        paused.discard(promotion.trial_id)
+        return index[promotion.trial_id]
+
+    while True:
+        while len(running) < slots and (i := next_job()) is not None:
+            go_on(i)
+        if not running:
+            return _Outcome(steps, reached, now)
+        now, i = heapq.heappop(running)
+        job, step = jobs[i], steps[i]
+        reached[step] += 1
+        if step == job.max_steps:
+            completed = True
+            continue
+        verdict = scheduler.report(job.trial_id, step, float(merits[i]), job.max_steps)
+        if verdict.decision is Decision.CONTINUE:
+            go_on(i)
+        elif verdict.decision is Decision.PAUSE:
+            paused.add(job.trial_id)
+
+
+def _cost(jobs: Sequence[_Job], outcomes: Sequence[_Outcome], scale: float, timed: bool) -> Cost:
+    """The mean over the outcomes."""
+    tokens = flops = 0
+    for outcome in outcomes:
+        for job, step in zip(jobs, outcome.steps, strict=True):
+            tokens += step * job.tokens_per_step
+            flops += step * job.tokens_per_step * job.flops_per_token
+    share = scale / len(outcomes)
+    seconds = sum(outcome.seconds for outcome in outcomes) * share
+    return Cost(tokens=tokens * share, flops=flops * share, wall_seconds=seconds if timed else None)
