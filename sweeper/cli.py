@@ -11,6 +11,7 @@ from rich.table import Table
 from sweeper import corpus
 from sweeper.errors import StorageError
 from sweeper.format import number
+from sweeper.preview import as_json, preview, print_forecast
 from sweeper.results import best_trial, objective
 from sweeper.run_folder import RunFolder, find_run_folder, list_run_folders
 from sweeper.running import Options, WandbMode, resume_sweep, run_sweep
@@ -30,6 +31,12 @@ console = Console(highlight=False, soft_wrap=True)
 
 Runs = Annotated[Path, typer.Option("--runs", help="Folder of the run folders.")]
 Wandb = Annotated[WandbMode, typer.Option("--wandb", help="Log every trial to Weights & Biases.")]
+Overrides = Annotated[
+    list[str],
+    typer.Option(
+        "--set", metavar="KEY=VALUE", help="Instead of the file's, as train.max_steps=1200."
+    ),
+]
 Dashboard = Annotated[bool, typer.Option(help="Start the Ray dashboard.")]
 Name = Annotated[str, typer.Argument(help="A sweep's name, or its run folder.")]
 
@@ -52,13 +59,28 @@ def run(
     name: Annotated[
         str | None, typer.Option(help="Name of the sweep; refused if taken. [from the file]")
     ] = None,
+    overrides: Overrides = [],  # noqa: B006  # typer copies it
     runs: Runs = Path("runs"),
     wandb: Wandb = "off",
     dashboard: Dashboard = True,
 ) -> None:
     """Run a sweep: train every trial, stop the poor ones early, name the best."""
     options = Options(runs=runs, wandb=wandb, dashboard=dashboard)
-    raise typer.Exit(run_sweep(file, console, options, name))
+    raise typer.Exit(run_sweep(file, console, options, name, overrides))
+
+
+@app.command()
+def plan(
+    file: Annotated[Path, typer.Argument(help="A search space, as search_spaces/lr.yaml.")],
+    json: Annotated[bool, typer.Option("--json", help="For scripts.")] = False,
+    probe: Annotated[bool, typer.Option(help="Measure this machine's speed first.")] = True,
+) -> None:
+    """Tell what a sweep would cost: trials, sizes, tokens, FLOPs, time. Starts nothing."""
+    forecast = preview(file, probe=probe)
+    if json:
+        print(as_json(forecast))
+    else:
+        print_forecast(console, forecast)
 
 
 @app.command()

@@ -1,6 +1,6 @@
 """A whole sweep, from its file to its results: check everything, then start, then record."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -37,14 +37,20 @@ class Options:
     trainer: str = "trainable.training:Trainer"  # the class of the training loop
 
 
-def run_sweep(file: Path, console: Console, options: Options, name: str | None = None) -> ExitCode:
+def run_sweep(
+    file: Path,
+    console: Console,
+    options: Options,
+    name: str | None = None,
+    overrides: Sequence[str] = (),
+) -> ExitCode:
     """Run the sweep that a search-space file describes; returns the exit code.
 
     Raises:
         UserError: the file, the data or the machine does not fit. Nothing has been started then,
             and no run folder made.
     """
-    spec, source = load_spec(file)
+    spec, source = load_spec(file, overrides)
     if name is not None:
         require_free_name(options.runs, name)
     if options.wandb != "off":

@@ -1,13 +1,14 @@
 """From a search-space file to a checked `SweepSpec`: every problem at once, each with its line."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
 from sweeper.errors import SpecError
+from sweeper.overrides import override
 from sweeper.plan import check_configs
 from sweeper.results import COLUMNS
 from sweeper.schema_problems import schema_problems
@@ -21,8 +22,11 @@ from trainable.errors import ConfigError
 MAX_TRIALS = 100_000
 
 
-def load_spec(path: Path) -> tuple[SweepSpec, YamlSource]:
+def load_spec(path: Path, overrides: Sequence[str] = ()) -> tuple[SweepSpec, YamlSource]:
     """The sweep in a file, and the file's lines for later messages.
+
+    Args:
+        overrides: `KEY=VALUE` each, as of `--set`.
 
     Raises:
         SpecError: with every problem found. Settings that do not go together are looked for once
@@ -31,6 +35,7 @@ def load_spec(path: Path) -> tuple[SweepSpec, YamlSource]:
     source = read_yaml(path)
     if not isinstance(source.data, dict):
         raise SpecError([source.problem((), _no_mapping(source.data))])
+    source = override(source, overrides)
     problems = _section_problems(source.data)
     try:
         spec = SweepSpec.model_validate({"name": path.stem, **source.data})

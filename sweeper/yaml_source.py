@@ -25,24 +25,33 @@ _MAX_VALUES = 500_000  # a file is far below; aliases of aliases are not
 
 @dataclass(frozen=True)
 class YamlSource:
-    """A document as plain Python values, and the line (from 1) on which each of them stands."""
+    """A document as plain Python values, and the line (from 1) on which each of them stands.
+
+    `overridden` are those that the command line has put in the place of the file's.
+    """
 
     path: Path
     data: Any
     lines: dict[KeyPath, int]
+    overridden: frozenset[KeyPath] = frozenset()
 
     def line(self, key_path: KeyPath) -> int | None:
-        """That of the nearest enclosing value there is."""
-        for end in range(len(key_path), 0, -1):
-            if key_path[:end] in self.lines:
-                return self.lines[key_path[:end]]
-        return None
+        """That of the nearest enclosing value there is; None where it is not of the file."""
+        stated = self._nearest(key_path)
+        return None if stated is None else self.lines.get(stated)
+
+    def _nearest(self, key_path: KeyPath) -> KeyPath | None:
+        enclosing = (key_path[:end] for end in range(len(key_path), 0, -1))
+        return next((k for k in enclosing if k in self.lines or k in self.overridden), None)
 
     def problem(self, key_path: KeyPath, message: str) -> str:
-        """`FILE:LINE: a.b.c: message`."""
+        """`FILE:LINE: a.b.c: message`, or `--set a.b.c: message`."""
+        name = ".".join(map(str, key_path))
+        if self._nearest(key_path) in self.overridden:
+            return f"--set {name}: {message}"
         line = self.line(key_path)
         where = f"{self.path}:{line}" if line else f"{self.path}"
-        return ": ".join([where, *([".".join(map(str, key_path))] if key_path else []), message])
+        return ": ".join([where, *([name] if key_path else []), message])
 
     def problems(self, found: Iterable[Problem]) -> list[str]:
         """All of them, each once, from the top of the file to its end."""
@@ -57,10 +66,8 @@ def read_yaml(path: Path) -> YamlSource:
         SpecError: the file is missing or unreadable, is not YAML, or holds something else; keys
             that stand twice.
     """
-    yaml = YAML(typ="safe", pure=True)
-    yaml.composer.warn_double_anchors = False  # the later one holds, as YAML says
     try:
-        root = yaml.compose(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise SpecError([f"{path}: no such file"]) from None
     except IsADirectoryError:
@@ -69,27 +76,41 @@ def read_yaml(path: Path) -> YamlSource:
         raise SpecError([f"{path}: is not text: byte {error.start} is not UTF-8"]) from None
     except OSError as error:
         raise SpecError([f"{path}: cannot be read: {error.strerror}"]) from None
+    data, lines = parse_yaml(text, str(path))
+    return YamlSource(path, data, lines)
+
+
+def parse_yaml(text: str, name: str) -> tuple[Any, dict[KeyPath, int]]:
+    """The one document in `text`, and its lines; `name` is what messages call it.
+
+    Raises:
+        SpecError: it is not YAML, or holds something else than `read_yaml` says.
+    """
+    yaml = YAML(typ="safe", pure=True)
+    yaml.composer.warn_double_anchors = False  # the later one holds, as YAML says
+    try:
+        root = yaml.compose(text)
     except MarkedYAMLError as error:
         line = f":{error.problem_mark.line + 1}" if error.problem_mark else ""
         context = f"{error.context}, " if error.context else ""
-        raise SpecError([f"{path}{line}: not valid YAML: {context}{error.problem}"]) from None
+        raise SpecError([f"{name}{line}: not valid YAML: {context}{error.problem}"]) from None
     except RecursionError:
-        raise SpecError([f"{path}: not readable: nested too deeply"]) from None
+        raise SpecError([f"{name}: not readable: nested too deeply"]) from None
     except (YAMLError, ValueError) as error:
         reason = str(error).splitlines()[0]
-        raise SpecError([f"{path}: not valid YAML: {reason}"]) from None
-    reader = _Reader(path, yaml)
+        raise SpecError([f"{name}: not valid YAML: {reason}"]) from None
+    reader = _Reader(name, yaml)
     data = None if root is None else reader.value(root, ())
     if reader.problems:
         raise SpecError(reader.problems)
-    return YamlSource(path, data, reader.lines)
+    return data, reader.lines
 
 
 class _Reader:
     """Turns ruamel's nodes into plain values; notes their lines, and what cannot be."""
 
-    def __init__(self, path: Path, yaml: YAML) -> None:
-        self.path = path
+    def __init__(self, name: str, yaml: YAML) -> None:
+        self.name = name
         self.yaml = yaml
         self.lines: dict[KeyPath, int] = {}
         self.problems: list[str] = []
@@ -174,7 +195,7 @@ class _Reader:
         return values
 
     def refuse(self, node: Node, problem: str) -> None:
-        self.problems.append(f"{self.path}:{node.start_mark.line + 1}: {problem}")
+        self.problems.append(f"{self.name}:{node.start_mark.line + 1}: {problem}")
 
 
 def is_plain(text: str) -> bool:

@@ -110,6 +110,12 @@ def test_every_mistake_is_told_at_once(project: Path) -> None:
     assert sorted(line.split(":")[1] for line in lines) == ["2", "5", "6"]
 
 
+def test_on_the_command_line(project: Path) -> None:
+    told = refused(project, "run", "space.yaml", "--set", "train.max_stps=8", "--set", "seeds=[]")
+    assert "--set train.max_stps: no such training setting; did you mean 'max_steps'?" in told
+    assert "--set seeds: must not be empty" in told
+
+
 def not_tokens(array: np.ndarray) -> Callable[[Path], None]:
     return lambda path: np.save(path, array)
 
