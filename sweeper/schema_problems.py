@@ -63,6 +63,8 @@ def schema_problems(error: ValidationError, data: Any) -> list[Problem]:
                 message = _no_domain(node)
             case "too_short" if not node:
                 message = "must not be empty"
+            case "too_short" | "too_long" if key_path[-1] == "normal":
+                message = f"must be a mean and a standard deviation, [mean, sd], got {shown(node)}"
             case "list_type" if key_path[-1] in ("grid", "choice"):
                 message = "must be a list of values, or a mapping of named bundles"
                 message += f", got {shown(node)}"
@@ -89,7 +91,7 @@ def _locate(location: tuple[str | int, ...], data: Any) -> tuple[KeyPath, Any]:
     elif location[0] == "train":
         tags = {2}
     elif location[0] == "space" and len(location) > 3:  # before, the tag stands for the key
-        tags = {2, 4} if location[2] in ("grid", "choice") else {2}
+        tags = {2, 4} if location[3] in ("grid", "choice") else {2}
     key_path = tuple(part for index, part in enumerate(location) if index not in tags)
     for part in key_path:
         children = dict(enumerate(data)) if isinstance(data, list) else data
@@ -113,6 +115,8 @@ def _model(section: list[str | int], data: Any) -> type[BaseModel]:
             return SCHEDULERS[data["scheduler"]["type"]]
         case ["train", _]:
             return Derived
+        case ["space", name]:
+            return next(DOMAINS[kind] for kind in data["space"][name] if kind in DOMAINS)
         case _:
             return SECTIONS[section[0]]
 
@@ -122,6 +126,6 @@ def _no_domain(node: Any) -> str:
     if not isinstance(node, dict):
         return f"must say how it is swept, as {{grid: [1, 2]}} ({kinds}), got {shown(node)}"
     wrong = [key for key in node if key not in DOMAINS]
-    if not wrong:
+    if not wrong or len(wrong) < len(node):
         return f"must have one key out of {kinds}, got {', '.join(node) or 'none'}"
     return f"'{wrong[0]}' is none of {kinds}{nearest(wrong[0], list(DOMAINS))}"

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sweeper.space import AnyDomain, Choice, Grid, Scalar, Settings
+from sweeper.settings import is_legal
+from sweeper.space import AnyDomain, Choice, Grid, Normal, Scalar, Settings
 
 Point = dict[str, Scalar]  # a value for each swept name
 
@@ -36,4 +37,13 @@ def grid_points(space: Mapping[str, AnyDomain], seed: int) -> list[Point]:
 def random_point(space: Mapping[str, AnyDomain], seed: int, index: int) -> Point:
     """Draw number `index`, independent of all others."""
     rng = np.random.default_rng([seed, index])
-    return {key: domain.sample(rng) for key, domain in space.items()}
+    return {key: _draw(key, domain, rng) for key, domain in space.items()}
+
+
+def _draw(key: str, domain: AnyDomain, rng: np.random.Generator) -> Scalar:
+    if isinstance(domain, Normal):
+        assert is_legal(key, domain.mean), "or it might be drawn again for ever"
+        while not is_legal(key, value := domain.sample(rng)):
+            pass
+        return value
+    return domain.sample(rng)

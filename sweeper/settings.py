@@ -24,6 +24,13 @@ def is_number(name: str) -> bool:
     return bool({int, float} & set(get_args(TYPES[name]) or (TYPES[name],)))
 
 
+def is_legal(name: str, value: float) -> bool:
+    """Whether a training setting may have this value, others aside."""
+    bounds = TrainConfig.__dataclass_fields__[name].metadata
+    at_least, above = bounds["at_least"], bounds["above"]
+    return (at_least is None or value >= at_least) and (above is None or value > above)
+
+
 class Derived(BaseModel):
     """So many times another setting: `{times: 0.1, of: learning_rate}`."""
 

@@ -1,9 +1,11 @@
 """What is swept: domains of values, and how a grid or a random search draws from them.
 
-A domain is written as a mapping of one key: `{loguniform: [1e-4, 1e-2]}`. All bounds are inclusive.
+A domain is written as a mapping whose key is its kind: `{loguniform: [1e-4, 1e-2]}`. All bounds are
+inclusive.
 """
 
 import math
+from decimal import Decimal
 from typing import Annotated, Any, Self, TypeVar
 
 import numpy as np
@@ -14,7 +16,9 @@ from pydantic import (
     ConfigDict,
     Discriminator,
     Field,
+    SerializerFunctionWrapHandler,
     Tag,
+    model_serializer,
     model_validator,
 )
 
@@ -39,6 +43,10 @@ class Domain(BaseModel):
     """The values that one swept name can take."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    @model_serializer(mode="wrap")
+    def _as_stated(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return {key: value for key, value in handler(self).items() if value is not None}
 
     @property
     def is_bundled(self) -> bool:
@@ -141,8 +149,13 @@ Bounds = Annotated[list[float], Field(min_length=2, max_length=2)]
 WholeBounds = Annotated[list[WholeNumber], Field(min_length=2, max_length=2)]
 
 
+MAX_STEPS = 2**53
+
+
 class _Range(Domain):
-    """Everything from low to high."""
+    """Everything from low to high, or of it low, low + step, low + 2 steps, …"""
+
+    step: Annotated[float, Field(gt=0)] | None = None
 
     def bounds(self) -> tuple[float, float]:
         raise NotImplementedError
@@ -150,11 +163,43 @@ class _Range(Domain):
     @model_validator(mode="after")
     def _in_order(self) -> Self:
         low, high = self.bounds()
-        if not math.isfinite(high - low):
+        if not math.isfinite(high - low + (self.step or 0)):
             raise ValueError(f"bounds and their distance must be finite, got [{low}, {high}]")
         if low >= high:
             raise ValueError(f"low must be below high, got [{low}, {high}]")
+        if self.step is not None:
+            if (high - low) / self.step > MAX_STEPS:
+                raise ValueError(f"step is too small for [{low}, {high}], got {self.step}")
+            if self.num_steps(self.step) < 1:
+                raise ValueError(f"step must be at most high - low, got {self.step}")
         return self
+
+    def num_steps(self, step: float) -> int:
+        """How many steps fit between the bounds."""
+        low, high = (_as_written(bound) for bound in self.bounds())
+        return int((high - low) // _as_written(step))
+
+    def at(self, index: int, step: float) -> Decimal:
+        """low + index × step."""
+        return _as_written(self.bounds()[0]) + index * _as_written(step)
+
+    def draw_step(self, rng: np.random.Generator, step: float) -> Decimal:
+        """low or so many steps above it, each as likely."""
+        return self.at(int(rng.integers(self.num_steps(step), endpoint=True)), step)
+
+    def draw_log_step(self, rng: np.random.Generator, step: float) -> Decimal:
+        """low or so many steps above it, each as likely as its step is long on the log scale: that
+        from v to v + step."""
+        low, _ = self.bounds()
+        last = self.num_steps(step)
+        end = low + (last + 1) * step
+        drawn = math.exp(rng.uniform(math.log(low), math.log(end)))
+        return self.at(min(last, max(0, int((drawn - low) / step))), step)
+
+
+def _as_written(value: float) -> Decimal:
+    """In decimals, as in the file: in binary, 0.3 is not three steps of 0.1 above 0."""
+    return Decimal(repr(value))
 
 
 class Uniform(_Range):
@@ -166,11 +211,22 @@ class Uniform(_Range):
         return self.uniform[0], self.uniform[1]
 
     def sample(self, rng: np.random.Generator) -> Scalar:
+        if self.step is not None:
+            return float(self.draw_step(rng, self.step))
         low, high = self.bounds()
         return min(high, max(low, float(rng.uniform(low, high))))
 
 
-class LogUniform(_Range):
+class _LogRange(_Range):
+    @model_validator(mode="after")
+    def _positive(self) -> Self:
+        low, _ = self.bounds()
+        if low <= 0:
+            raise ValueError(f"low must be above 0 on a log scale, got {low}")
+        return self
+
+
+class LogUniform(_LogRange):
     """A real number from low to high whose logarithm is uniform."""
 
     loguniform: Bounds
@@ -178,28 +234,66 @@ class LogUniform(_Range):
     def bounds(self) -> tuple[float, float]:
         return self.loguniform[0], self.loguniform[1]
 
-    @model_validator(mode="after")
-    def _positive(self) -> Self:
-        if self.loguniform[0] <= 0:
-            raise ValueError(f"low must be above 0 on a log scale, got {self.loguniform[0]}")
-        return self
-
     def sample(self, rng: np.random.Generator) -> Scalar:
+        if self.step is not None:
+            return float(self.draw_log_step(rng, self.step))
         low, high = self.bounds()
         # exp(log(high)) may round past high
         return min(high, max(low, math.exp(rng.uniform(math.log(low), math.log(high)))))
+
+
+WholeStep = Annotated[WholeNumber, Field(ge=1)]
 
 
 class RandInt(_Range):
     """A whole number from low to high, both included."""
 
     randint: WholeBounds
+    step: WholeStep | None = None
 
     def bounds(self) -> tuple[float, float]:
         return self.randint[0], self.randint[1]
 
     def sample(self, rng: np.random.Generator) -> Scalar:
+        if self.step is not None:
+            return int(self.draw_step(rng, self.step))
         return int(rng.integers(self.randint[0], self.randint[1], endpoint=True))
+
+
+class LogRandInt(_LogRange):
+    """A whole number from low to high, both included, its logarithm about uniform."""
+
+    lograndint: WholeBounds
+    step: WholeStep | None = None
+
+    def bounds(self) -> tuple[float, float]:
+        return self.lograndint[0], self.lograndint[1]
+
+    def sample(self, rng: np.random.Generator) -> Scalar:
+        return int(self.draw_log_step(rng, self.step or 1))
+
+
+class Normal(Domain):
+    """A real number about a mean. What a setting cannot be is drawn again."""
+
+    normal: Bounds
+
+    @property
+    def mean(self) -> float:
+        return self.normal[0]
+
+    @model_validator(mode="after")
+    def _is_one(self) -> Self:
+        mean, deviation = self.normal
+        if not (math.isfinite(mean) and math.isfinite(deviation)):
+            raise ValueError(f"mean and sd must be finite, got [{mean}, {deviation}]")
+        if deviation <= 0:
+            raise ValueError(f"sd must be above 0, got {deviation}")
+        return self
+
+    def sample(self, rng: np.random.Generator) -> float:
+        mean, deviation = self.normal
+        return float(rng.normal(mean, deviation))
 
 
 DOMAINS: dict[str, type[Domain]] = {
@@ -208,16 +302,16 @@ DOMAINS: dict[str, type[Domain]] = {
     "uniform": Uniform,
     "loguniform": LogUniform,
     "randint": RandInt,
+    "lograndint": LogRandInt,
+    "normal": Normal,
 }
 
 
 def _kind(value: Any) -> str | None:
     if isinstance(value, Domain):
         return next(kind for kind, model in DOMAINS.items() if isinstance(value, model))
-    if isinstance(value, dict) and len(value) == 1:
-        kind = next(iter(value))
-        return kind if kind in DOMAINS else None
-    return None
+    kinds = [key for key in value if key in DOMAINS] if isinstance(value, dict) else []
+    return kinds[0] if len(kinds) == 1 else None
 
 
 AnyDomain = Annotated[
@@ -225,10 +319,12 @@ AnyDomain = Annotated[
     | Annotated[Choice, Tag("choice")]
     | Annotated[Uniform, Tag("uniform")]
     | Annotated[LogUniform, Tag("loguniform")]
-    | Annotated[RandInt, Tag("randint")],
+    | Annotated[RandInt, Tag("randint")]
+    | Annotated[LogRandInt, Tag("lograndint")]
+    | Annotated[Normal, Tag("normal")],
     Discriminator(
         _kind,
         custom_error_type="domain",
-        custom_error_message="must be a mapping of one key out of " + ", ".join(DOMAINS),
+        custom_error_message="must be a mapping with one key out of " + ", ".join(DOMAINS),
     ),
 ]

@@ -12,8 +12,8 @@ from sweeper.overrides import override
 from sweeper.plan import check_configs
 from sweeper.results import COLUMNS
 from sweeper.schema_problems import schema_problems
-from sweeper.settings import OWNED, TYPES, Derived, Stated, derivation_cycle, is_number
-from sweeper.space import AnyDomain, Choice, Grid, LogUniform, RandInt, Uniform
+from sweeper.settings import OWNED, TYPES, Derived, Stated, derivation_cycle, is_legal, is_number
+from sweeper.space import AnyDomain, Choice, Grid, LogUniform, Normal, Uniform
 from sweeper.spec import Search, Seeds, SweepSpec
 from sweeper.yaml_source import KeyPath, Problem, YamlSource, read_yaml
 from trainable.config import nearest, typed
@@ -145,7 +145,9 @@ def _stated_values(key_path: KeyPath, domain: AnyDomain) -> list[tuple[KeyPath, 
                     for name, value in bundle.items()
                 ]
             return [((*key_path, kind, i), key, value) for i, value in enumerate(listed)]
-        case Uniform() | LogUniform() | RandInt():
+        case Normal(mean=mean):
+            return [(key_path, key, mean)]
+        case _:
             return [(key_path, key, bound) for bound in domain.bounds()]
 
 
@@ -155,8 +157,10 @@ def _space_problems(train: Mapping[str, Any], space: Mapping[str, AnyDomain]) ->
     owners: dict[str, str] = {}
     for key, domain in space.items():
         found = []
-        if isinstance(domain, Uniform | LogUniform) and not _takes_real_numbers(key):
+        if isinstance(domain, Uniform | LogUniform | Normal) and not _takes_real_numbers(key):
             found.append("is no real number; sweep it with `randint:`, or list its values")
+        elif isinstance(domain, Normal) and key in TYPES and not is_legal(key, domain.mean):
+            found.append(f"the mean must be a value that {key} may have, got {domain.mean:g}")
         if domain.is_bundled and (key in TYPES or key in COLUMNS):
             found.append("names bundles, and is a column of the results; choose another name")
         elif domain.is_bundled and not (key and key.isprintable()):

@@ -31,6 +31,12 @@ def draws(stated: Any, number: int = 2000) -> list[Any]:
         {"uniform": [0, 1]},
         {"loguniform": [1e-4, 1e-2]},
         {"randint": [0, 10]},
+        {"lograndint": [1, 10]},
+        {"normal": [0, 1]},
+        {"uniform": [0, 0.5], "step": 0.05},
+        {"loguniform": [1e-4, 1e-2], "step": 1e-4},
+        {"randint": [0, 100], "step": 10},
+        {"lograndint": [64, 1024], "step": 64},
     ],
 )
 def test_a_domain_is_stated_by_one_key_and_written_back_as_it_was(stated: Any) -> None:
@@ -64,6 +70,65 @@ def test_uniform_is_even_and_loguniform_even_in_the_logarithm() -> None:
         tenths = np.histogram(shares, bins=10, range=(0, 1))[0]
         assert tenths.sum() == 2000
         assert all(abs(count - 200) < 60 for count in tenths)  # 4 sigma
+
+
+def test_steps_are_reached_from_low_to_high_and_as_they_are_written() -> None:
+    tenths = {0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7}  # none is 0.30000000000000004
+    assert set(draws({"uniform": [0, 0.7], "step": 0.1})) == tenths
+    assert set(draws({"uniform": [0, 0.79], "step": 0.1})) == tenths
+    assert set(draws({"randint": [5, 35], "step": 10})) == {5, 15, 25, 35}
+    assert set(draws({"loguniform": [0.1, 0.3], "step": 0.1})) == {0.1, 0.2, 0.3}
+    assert set(draws({"lograndint": [1, 4]})) == {1, 2, 3, 4}
+    drawn = draws({"lograndint": [64, 256], "step": 64})
+    assert set(drawn) == {64, 128, 192, 256}
+    assert all(type(value) is int for value in drawn)
+
+
+@pytest.mark.parametrize("kind", ["randint", "lograndint"])
+def test_steps_are_as_likely_as_they_are_long(kind: str) -> None:
+    drawn = draws({kind: [10, 30], "step": 10}, 4000)
+    shares = [math.log(20 / 10), math.log(30 / 20), math.log(40 / 30)]
+    expected = [1 / 3] * 3 if kind == "randint" else [share / math.log(4) for share in shares]
+    for value, share in zip((10, 20, 30), expected, strict=True):
+        assert abs(drawn.count(value) - 4000 * share) < 125  # 4 sigma
+
+
+@given(
+    st.sampled_from(["uniform", "loguniform"]),
+    st.floats(1e-6, 1e6),
+    st.floats(1e-6, 1e6),
+    st.floats(1e-6, 1e3),
+    st.integers(0, 2**32),
+)
+def test_a_step_stays_within_the_bounds(
+    kind: str, low: float, width: float, step: float, seed: int
+) -> None:
+    try:
+        swept = domain({kind: [low, low + width], "step": step})
+    except ValidationError:
+        assert step > width * (1 - 1e-6) or low == low + width
+        return
+    rng = np.random.default_rng(seed)
+    for _ in range(5):
+        value = float(str(swept.sample(rng)))
+        assert low <= value <= low + width
+        assert (value - low) / step == pytest.approx(
+            round((value - low) / step), rel=1e-6, abs=1e-2
+        )
+
+
+@given(st.integers(1, 2**62), st.integers(1, 2**62), st.integers(0, 2**32))
+def test_lograndint_takes_any_positive_bounds(a: int, b: int, seed: int) -> None:
+    low, high = sorted((a, b))
+    if low < high:
+        value = domain({"lograndint": [low, high]}).sample(np.random.default_rng(seed))
+        assert low <= int(str(value)) <= high
+
+
+def test_normal_is_about_its_mean() -> None:
+    drawn = np.array(draws({"normal": [3, 2]}))
+    assert abs(drawn.mean() - 3) < 4 * 2 / math.sqrt(2000)
+    assert abs(drawn.std() - 2) < 0.15
 
 
 positive = st.floats(1e-300, 1e300)
@@ -116,7 +181,12 @@ def test_a_bundle_stands_for_its_settings_and_a_value_for_itself() -> None:
         ({"choice": ["a", "a"]}, "'a' stands twice; remove one"),
         ({"grid": [[1]]}, "must be one value, got [1]"),
         ({"grid": [1], "choice": [2]}, "one key out of grid, choice"),
-        ({"lograndint": [1, 2]}, "one key out of grid, choice"),
+        ({"qrandint": [1, 2]}, "one key out of grid, choice"),
+        ({"normal": [0, -1]}, "sd must be above 0, got -1.0"),
+        ({"normal": [math.nan, 1]}, "mean and sd must be finite, got [nan, 1.0]"),
+        ({"uniform": [0, 1e300], "step": 1e-300}, "step is too small for [0.0, 1e+300]"),
+        ({"randint": [0, 5], "step": 6}, "step must be at most high - low, got 6"),
+        ({"lograndint": [0, 5]}, "low must be above 0 on a log scale, got 0"),
     ],
 )
 def test_no_domain_is_made_of_what_cannot_be_drawn_from(stated: Any, problem: str) -> None:

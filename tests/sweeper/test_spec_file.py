@@ -72,7 +72,7 @@ TABLE = [
     ("space: {learning_rte: {grid: [1]}}",
      ":1: space.learning_rte.grid.0: no such training setting; did you mean 'learning_rate'?"),
     ("space: {learning_rate: {gird: [1]}}", ":1: space.learning_rate: 'gird' is none of grid, "
-     "choice, uniform, loguniform, randint; did you mean 'grid'?"),
+     "choice, uniform, loguniform, randint, lograndint, normal; did you mean 'grid'?"),
     ("space: {size: {grid: {s: {dmodel: 64}}}}",
      ":1: space.size.grid.s.dmodel: no such training setting; did you mean 'd_model'?"),
     (LR + "objective: {metrics: val_loss}",
@@ -108,9 +108,26 @@ TABLE = [
      ":2: train.dtype: must be one of auto, float32, bfloat16, float16, got 'fp8'"),
     ("space: [a]", ":1: space: must be a mapping, got [\"a\"]"),
     ("space: {d_ff: 5}", ":1: space.d_ff: must say how it is swept, as {grid: [1, 2]} "
-     "(grid, choice, uniform, loguniform, randint), got 5"),
+     "(grid, choice, uniform, loguniform, randint, lograndint, normal), got 5"),
     ("space: {d_ff: {}}", ":1: space.d_ff: must have one key out of grid, choice, uniform, "
-     "loguniform, randint, got none"),
+     "loguniform, randint, lograndint, normal, got none"),
+    ("space: {d_ff: {randint: [1, 9], grid: [1]}}", ":1: space.d_ff: must have one key out of "
+     "grid, choice, uniform, loguniform, randint, lograndint, normal, got randint, grid"),
+    ("space: {d_ff: {grid: [64], step: 8}}",
+     ":1: space.d_ff.step: no such key; there are: grid"),
+    ("space: {d_ff: {randint: [64, 128], stp: 8}}",
+     ":1: space.d_ff.stp: no such key; did you mean 'step'?"),
+    ("space: {d_ff: {randint: [64, 128], step: 0.5}}",
+     ":1: space.d_ff.step: must be a whole number, got 0.5"),
+    ("space: {beta1: {uniform: [0, 0.5], step: 0}}",
+     ":1: space.beta1.step: must be above 0, got 0"),
+    ("space: {beta1: {uniform: [0, 0.5], step: 0.6}}",
+     ":1: space.beta1.uniform: step must be at most high - low, got 0.6"),
+    ("space: {d_ff: {lograndint: [0, 9]}}",
+     ":1: space.d_ff.lograndint: low must be above 0 on a log scale, got 0"),
+    ("space: {beta1: {normal: [0.9]}}", ":1: space.beta1.normal: must be a mean and a standard "
+     "deviation, [mean, sd], got [0.9]"),
+    ("space: {beta1: {normal: [0.9, 0]}}", ":1: space.beta1.normal: sd must be above 0, got 0.0"),
     ("space: {d_ff: {grid: 5}}",
      ":1: space.d_ff.grid: must be a list of values, or a mapping of named bundles, got 5"),
     ("space: {d_ff: {grid: [a]}}", ":1: space.d_ff.grid.0: must be a whole number, got 'a'"),
@@ -242,7 +259,18 @@ def test_a_file_that_is_no_mapping(tmp_path: Path, text: str, found: str) -> Non
         load(tmp_path, text)
 
 
-@pytest.mark.parametrize("kind", ["uniform", "loguniform"])
+def test_the_mean_of_a_normal_must_be_a_value_that_its_setting_may_have(tmp_path: Path) -> None:
+    search = "search: {algorithm: random, num_trials: 50}\n"
+    assert problems(tmp_path, f"{search}space: {{learning_rate: {{normal: [0, 1]}}}}") == [
+        ":2: space.learning_rate: the mean must be a value that learning_rate may have, got 0"
+    ]
+    spec = load(tmp_path, f"{search}space: {{weight_decay: {{normal: [0, 1]}}}}")
+    drawn = [float(str(s.values["weight_decay"])) for s in spec.suggestions()]
+    assert min(drawn) >= 0
+    assert max(drawn) > 1
+
+
+@pytest.mark.parametrize("kind", ["uniform", "loguniform", "normal"])
 def test_no_real_number_is_drawn_for_a_whole_setting(tmp_path: Path, kind: str) -> None:
     text = f"space: {{d_ff: {{{kind}: [1, 9]}}}}\nsearch: {{algorithm: random, num_trials: 1}}\n"
     assert problems(tmp_path, text) == [
@@ -287,6 +315,10 @@ SPACES = st.fixed_dictionaries(
         st.lists(numbers, min_size=1, max_size=4, unique=True).map(lambda v: {"grid": v}),
         st.tuples(st.floats(1e-6, 1e-4), st.floats(1e-3, 1)).map(lambda b: {"loguniform": list(b)}),
         st.tuples(st.floats(1e-6, 1e-4), st.floats(1e-3, 1)).map(lambda b: {"uniform": list(b)}),
+        st.tuples(st.floats(1e-6, 1e-4), st.floats(1e-3, 1)).map(
+            lambda b: {"loguniform": list(b), "step": b[0]}
+        ),
+        st.tuples(st.floats(1e-6, 1e-4), st.floats(1e-6, 1e-4)).map(lambda b: {"normal": list(b)}),
     )},
     optional={
         "warmup_steps": st.tuples(st.integers(0, 50), st.integers(51, 90)).map(
@@ -294,10 +326,11 @@ SPACES = st.fixed_dictionaries(
         ),
         "size": st.dictionaries(
             st.text(min_size=1, max_size=12).filter(str.isprintable),
-            st.fixed_dictionaries({"d_ff": st.integers(1, 999)}),
+            st.fixed_dictionaries({"num_layers": st.integers(1, 999)}),
             min_size=1,
             max_size=3,
         ).map(lambda bundles: {"choice": bundles}),
+        "d_ff": st.integers(1, 9).map(lambda step: {"lograndint": [8, 99], "step": step}),
         "dtype": st.just({"grid": ["auto", "float32"]}),
         "grad_clip": st.just({"choice": [None, 1.0]}),
     },
