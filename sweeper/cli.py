@@ -72,11 +72,12 @@ def run(
 @app.command()
 def plan(
     file: Annotated[Path, typer.Argument(help="A search space, as search_spaces/lr.yaml.")],
+    overrides: Overrides = [],  # noqa: B006  # typer copies it
     json: Annotated[bool, typer.Option("--json", help="For scripts.")] = False,
     probe: Annotated[bool, typer.Option(help="Measure this machine's speed first.")] = True,
 ) -> None:
     """Tell what a sweep would cost: trials, sizes, tokens, FLOPs, time. Starts nothing."""
-    forecast = preview(file, probe=probe)
+    forecast = preview(file, overrides, probe=probe)
     if json:
         print(as_json(forecast))
     else:

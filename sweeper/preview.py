@@ -1,6 +1,7 @@
 """`python -m sweeper plan FILE`: what a sweep would do and cost. Starts and writes nothing."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -18,13 +19,13 @@ from trainable.token_files import check_data
 SHOWN_SHAPES = 20
 
 
-def preview(file: Path, *, probe: bool = True) -> Forecast:
+def preview(file: Path, overrides: Sequence[str] = (), *, probe: bool = True) -> Forecast:
     """What the sweep in a file would cost on this machine; with `probe`, in time too.
 
     Raises:
         UserError: the sweep could not be run.
     """
-    spec, source = load_spec(file)
+    spec, source = load_spec(file, overrides)
     with data_to_look_at(spec) as data:
         plan = make_plan(spec, data, source)
         distinct = shapes(plan)

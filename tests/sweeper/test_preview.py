@@ -35,11 +35,11 @@ def printed(plan: Any, machine: Machine, speed: Speed | None) -> str:
 def test_a_plan_is_told_and_nothing_written(tmp_path: Path, write_space: Any) -> None:
     space = write_space(space=SIZES)
     before = sorted(tmp_path.rglob("*"))
-    result = sweeper_plan(tmp_path, space, "--json")
+    result = sweeper_plan(tmp_path, space, "--json", "--set", "train.max_steps=12")
     assert (result.returncode, result.stderr) == (0, "")
     told = json.loads(result.stdout)
     assert told["num_trials"] == 4
-    assert [rung["step"] for rung in told["rungs"]] == [4, 8, 16]
+    assert [rung["step"] for rung in told["rungs"]] == [4, 8, 12]
     assert {shape["name"] for shape in told["shapes"]} == {"size small", "size large"}
     assert all(shape["is_measured"] for shape in told["shapes"])
     assert 0 < told["expected"]["wall_seconds"] < told["whole"]["wall_seconds"]
