@@ -95,10 +95,11 @@ def test_promotion_spends_less_and_completes_one(tiny_plan: Any) -> None:
     assert promote.expected.flops < stop.expected.flops < stop.whole.flops
 
 
-def test_the_favourite_completes_where_none_has_earned_it(tiny_plan: Any) -> None:
+@pytest.mark.parametrize("slots", [1, 2])
+def test_the_favourite_completes_where_none_has_earned_it(tiny_plan: Any, slots: int) -> None:
     scheduler = {"type": "asha", "mode": "promote", "grace_steps": 4, "reduction_factor": 4}
     plan = tiny_plan(space=learning_rates(2), scheduler=scheduler)
-    found = forecast(plan, ONE_SLOT, {})
+    found = forecast(plan, Machine(slots=slots, free_memory=None), {})
     assert [(r.step, r.expected_trials) for r in found.rungs] == [(4, 2.0), (16, 1.0)]
 
 
