@@ -5,7 +5,7 @@ from pathlib import Path
 
 from sweeper.corpus import CorpusFolder
 from sweeper.errors import SpecError
-from sweeper.search import Suggestion
+from sweeper.search import NoPointError, Suggestion
 from sweeper.settings import DEFAULTS, Stated
 from sweeper.space import Settings
 from sweeper.spec import AshaSpec, SweepSpec
@@ -32,6 +32,7 @@ class Plan:
 
     spec: SweepSpec
     trials: tuple[PlannedTrial, ...]
+    dropped: int = 0  # points of the grid, or draws, that the constraints ruled out
 
 
 def check_configs(spec: SweepSpec, source: YamlSource) -> None:
@@ -40,7 +41,7 @@ def check_configs(spec: SweepSpec, source: YamlSource) -> None:
     Raises:
         SpecError: a combination that no run can have.
     """
-    _plan_trials(_resolve(spec), {}, spec, source)
+    _plan(_resolve(spec), {}, spec, source)
 
 
 def make_plan(spec: SweepSpec, data: Path, source: YamlSource) -> Plan:
@@ -59,7 +60,7 @@ def make_plan(spec: SweepSpec, data: Path, source: YamlSource) -> Plan:
     _require_data(folder, spec, source)
     resolved = _resolve(spec, data)
     files: Settings = {"train_data": str(folder.train), "val_data": str(folder.val)}
-    return Plan(resolved, _plan_trials(resolved, files, spec, source))
+    return _plan(resolved, files, spec, source)
 
 
 def _require_data(folder: CorpusFolder, spec: SweepSpec, source: YamlSource) -> None:
@@ -92,13 +93,15 @@ def _resolve(spec: SweepSpec, data: Path | None = None) -> SweepSpec:
     return spec.model_copy(update={"data": None if data is None else str(data), "train": train})
 
 
-def _plan_trials(
-    resolved: SweepSpec, files: Settings, spec: SweepSpec, source: YamlSource
-) -> tuple[PlannedTrial, ...]:
+def _plan(resolved: SweepSpec, files: Settings, spec: SweepSpec, source: YamlSource) -> Plan:
     """Every trial; `spec` is what `resolved` was before, the way that the user knows it."""
+    try:
+        suggestions = resolved.draw()
+    except NoPointError as error:
+        raise SpecError([source.problem(("constraints",), str(error))]) from None
     trials = []
     problems: dict[str, Suggestion] = {}  # with the first suggestion that has it
-    for index, suggestion in enumerate(resolved.suggestions()):
+    for index, suggestion in enumerate(suggestions.tried):
         try:
             config = TrainConfig.from_mapping({**files, **suggestion.settings})
             if files:  # a sweep that only is looked at needs none
@@ -115,7 +118,7 @@ def _plan_trials(
         raise SpecError(shown[:MAX_PROBLEMS] + ([f"… and {more} more"] if more > 0 else []))
     if isinstance(resolved.scheduler, AshaSpec):
         _require_rungs(trials, resolved.scheduler, source)
-    return tuple(trials)
+    return Plan(resolved, tuple(trials), suggestions.dropped)
 
 
 def _require_rungs(trials: list[PlannedTrial], asha: AshaSpec, source: YamlSource) -> None:

@@ -147,6 +147,8 @@ def _introduce(console: Console, sweep: Sweep, slots: int, dashboard_url: str | 
     done = f", {ended} of them ended already" if ended else ""
     console.print(f"[bold]{sweep.folder.name}[/]: {sweep.plan.spec.description}".rstrip(": "))
     console.print(f"{trials} trials{done}, {min(slots, trials)} at a time; in {sweep.folder.path}/")
+    if sweep.plan.dropped:
+        console.print(f"{sweep.plan.dropped} combinations were dropped by `constraints:`")
     if dashboard_url:
         console.print(
             f"Ray dashboard: {dashboard_url} (it asks for a token: "

@@ -5,6 +5,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from sweeper.constraints import Constraint
 from sweeper.settings import Derived
 from sweeper.space import DOMAINS
 from sweeper.spec import AshaSpec, FifoSpec, Objective, Resources, Search, SweepSpec
@@ -63,6 +64,8 @@ def schema_problems(error: ValidationError, data: Any) -> list[Problem]:
                 message = _no_domain(node)
             case "too_short" if not node:
                 message = "must not be empty"
+            case "too_short" | "too_long" if key_path[0] == "constraints":
+                message = f"must be two settings or numbers, [a, b], got {shown(node)}"
             case "too_short" | "too_long" if key_path[-1] == "normal":
                 message = f"must be a mean and a standard deviation, [mean, sd], got {shown(node)}"
             case "list_type" if key_path[-1] in ("grid", "choice"):
@@ -113,6 +116,8 @@ def _model(section: list[str | int], data: Any) -> type[BaseModel]:
             return SweepSpec
         case ["scheduler"]:
             return SCHEDULERS[data["scheduler"]["type"]]
+        case ["constraints", _]:
+            return Constraint
         case ["train", _]:
             return Derived
         case ["space", name]:

@@ -2,7 +2,7 @@
 
 import itertools
 import random
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,6 +21,18 @@ class Suggestion:
     settings: Settings
 
 
+@dataclass(frozen=True)
+class Suggestions:
+    """All that a sweep tries, in the order in which trials are created."""
+
+    tried: list[Suggestion]
+    dropped: int  # points of the grid, or draws, that the constraints ruled out
+
+
+class NoPointError(Exception):
+    """The constraints admit no point, or next to none."""
+
+
 def grid_points(space: Mapping[str, AnyDomain], seed: int) -> list[Point]:
     """Every combination, in an order shuffled by `seed`.
 
@@ -34,10 +46,11 @@ def grid_points(space: Mapping[str, AnyDomain], seed: int) -> list[Point]:
     return points
 
 
-def random_point(space: Mapping[str, AnyDomain], seed: int, index: int) -> Point:
-    """Draw number `index`, independent of all others."""
+def random_points(space: Mapping[str, AnyDomain], seed: int, index: int) -> Iterator[Point]:
+    """Draw number `index`, independent of all others, and those that may take its place."""
     rng = np.random.default_rng([seed, index])
-    return {key: _draw(key, domain, rng) for key, domain in space.items()}
+    while True:
+        yield {key: _draw(key, domain, rng) for key, domain in space.items()}
 
 
 def _draw(key: str, domain: AnyDomain, rng: np.random.Generator) -> Scalar:

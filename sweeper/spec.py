@@ -1,13 +1,23 @@
 """A sweep as the user states it: the typed form of a search-space file."""
 
+from itertools import islice
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from sweeper.search import Point, Suggestion, grid_points, random_point
+from sweeper.constraints import Constraint
+from sweeper.search import (
+    NoPointError,
+    Point,
+    Suggestion,
+    Suggestions,
+    grid_points,
+    random_points,
+)
 from sweeper.settings import DEFAULTS, Stated, derive
 from sweeper.space import AnyDomain, Settings, WholeNumber, each_once
 
+MAX_DRAWS = 1000  # for one random trial
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
 
 
@@ -65,6 +75,7 @@ class SweepSpec(_Section):
     data: str | None = None
     train: dict[str, Stated] = Field(default_factory=dict)
     space: dict[str, AnyDomain] = Field(min_length=1)
+    constraints: list[Constraint] = Field(default_factory=list)
     seeds: Seeds | None = None
     objective: Objective = Objective()
     search: Search = Search()
@@ -73,20 +84,45 @@ class SweepSpec(_Section):
     max_retries: WholeNumber = Field(default=2, ge=0)
 
     def suggestions(self) -> list[Suggestion]:
-        """All that this sweep tries, in the order in which trials are created: every point, with
-        every seed before the next one."""
-        repeats: list[Point] = [{}] if self.seeds is None else [{"seed": s} for s in self.seeds]
-        points = [point | repeat for point in self._points() for repeat in repeats]
-        return [Suggestion(point, self.settings(point)) for point in points]
+        """All that this sweep tries: every point, with every seed before the next one."""
+        return self.draw().tried
 
-    def _points(self) -> list[Point]:
+    def draw(self) -> Suggestions:
+        """The same, and how much the constraints have ruled out.
+
+        Raises:
+            NoPointError: they rule out all, or too much.
+        """
+        points, dropped = self._points()
+        repeats: list[Point] = [{}] if self.seeds is None else [{"seed": s} for s in self.seeds]
+        repeated = [point | repeat for point in points for repeat in repeats]
+        return Suggestions([Suggestion(point, self.settings(point)) for point in repeated], dropped)
+
+    def _points(self) -> tuple[list[Point], int]:
         if self.search.algorithm == "grid":
-            return grid_points(self.space, self.search.seed)
+            every = grid_points(self.space, self.search.seed)
+            points = [point for point in every if self.admits(point)]
+            if not points:
+                raise NoPointError(f"none of {len(every):,} combinations satisfies them all")
+            return points, len(every) - len(points)
         assert self.search.num_trials is not None
-        return [
-            random_point(self.space, self.search.seed, index)
-            for index in range(self.search.num_trials)
-        ]
+        drawn = [self._drawn(index) for index in range(self.search.num_trials)]
+        return [point for point, _ in drawn], sum(dropped for _, dropped in drawn)
+
+    def _drawn(self, index: int) -> tuple[Point, int]:
+        """Random point number `index`, and how many were drawn before one that is admitted."""
+        draws = islice(random_points(self.space, self.search.seed, index), MAX_DRAWS)
+        for dropped, point in enumerate(draws):
+            if self.admits(point):
+                return point, dropped
+        raise NoPointError(f"none of {MAX_DRAWS:,} random draws in a row satisfies them all")
+
+    def admits(self, point: Point) -> bool:
+        """Whether a point satisfies every constraint."""
+        if not self.constraints:
+            return True
+        settings = self.settings(point)
+        return all(constraint.holds(settings) for constraint in self.constraints)
 
     def settings(self, point: Point) -> Settings:
         """All training settings at a point: defaults, then `train:`, then what is swept."""

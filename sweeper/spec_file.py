@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
+from sweeper.constraints import Constraint
 from sweeper.errors import SpecError
 from sweeper.overrides import override
 from sweeper.plan import check_configs
@@ -69,6 +70,7 @@ def _section_problems(data: dict[str, Any]) -> list[Problem]:
         *_setting_problems(train, space),
         *_derived_problems(train),
         *_space_problems(train, space),
+        *_constraint_problems(data.get("constraints")),
         *([] if seeds is None else _seeds_problems(train, space)),
         *([] if search is None else _search_problems(search, space, len(seeds or [0]))),
     ]
@@ -181,6 +183,23 @@ def _takes_real_numbers(name: str) -> bool:
     except ConfigError:
         return False
     return True
+
+
+def _constraint_problems(stated: Any) -> list[Problem]:
+    """What an operand may name: a training setting that is a number."""
+    problems: list[Problem] = []
+    for index, constraint in enumerate(stated if isinstance(stated, list) else []):
+        if (fitting := _fitting(Constraint, constraint)) is None:
+            continue
+        for relation, place, name in fitting.operands():
+            key_path = ("constraints", index, relation, place)
+            if not isinstance(name, str):
+                continue
+            if name not in TYPES:
+                problems.append((key_path, f"no training setting {name!r}{nearest(name, TYPES)}"))
+            elif not is_number(name) or name == "seed":
+                problems.append((key_path, f"{name} cannot be constrained, only other numbers"))
+    return problems
 
 
 def _seeds_problems(train: Mapping[str, Any], space: Mapping[str, AnyDomain]) -> list[Problem]:

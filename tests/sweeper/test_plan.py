@@ -76,6 +76,19 @@ def test_derived_values_are_in_the_config_and_not_among_the_swept(
     assert make_plan(load_spec(written)[0], tokens_folder, load_spec(written)[1]) == first
 
 
+def test_the_plan_knows_how_much_the_constraints_ruled_out(
+    tmp_path: Path, tokens_folder: Path
+) -> None:
+    text = (
+        "space: {warmup_steps: {grid: [10, 50]}, max_steps: {grid: [40, 60]}}\n"
+        "constraints: [{less: [warmup_steps, max_steps]}]\n"
+    )
+    first = plan(tmp_path, tokens_folder, text)
+    assert (len(first.trials), first.dropped) == (3, 1)
+    written = create_run_folder(tmp_path / "runs", first.spec, None, "space.yaml").spec
+    assert make_plan(load_spec(written)[0], tokens_folder, load_spec(written)[1]) == first
+
+
 def test_every_point_is_run_with_every_seed(tmp_path: Path, tokens_folder: Path) -> None:
     first = plan(tmp_path, tokens_folder, LR + "seeds: [3, 1]\n")
     assert [trial.config.seed for trial in first.trials] == [3, 1, 3, 1]

@@ -41,6 +41,7 @@ def test_the_least_a_file_can_say(tmp_path: Path) -> None:
         "description": "",
         "data": None,
         "train": {},
+        "constraints": [],
         "seeds": None,
         "objective": {"metric": "val_loss", "mode": "min"},
         "search": {"algorithm": "grid", "seed": 0, "num_trials": None},
@@ -66,7 +67,7 @@ TABLE = [
     # unknown keys, at every level, with the nearest right one
     ("spaces: 1\n" + LR, ":1: spaces: no such key; did you mean 'space'?"),
     (LR + "foo: 1\n", ":2: foo: no such key; there are: name, description, data, train, space, "
-     "seeds, objective, search, scheduler, resources, max_retries"),
+     "constraints, seeds, objective, search, scheduler, resources, max_retries"),
     (LR + "train:\n  learning_rat: 1\n",
      ":3: train.learning_rat: no such training setting; did you mean 'learning_rate'?"),
     ("space: {learning_rte: {grid: [1]}}",
@@ -193,6 +194,26 @@ TABLE = [
      ":2: train.warmup_steps: must be below max_steps (100000), got 100000"),
     ("space: {d_ff: {grid: [64]}}\ntrain: {d_ff: {times: 4, of: d_model}}",
      ":1: space.d_ff: stands in `train:` too; remove one of the two"),
+    # constraints
+    (LR + "constraints: {less: [1, 2]}", ":2: constraints: must be a list, got {\"less\": [1, 2]}"),
+    (LR + "constraints: [less]", ":2: constraints.0: must be a mapping, got 'less'"),
+    (LR + "constraints:\n- les: [d_ff, d_model]",
+     ":3: constraints.0.les: no such key; did you mean 'less'?"),
+    (LR + "constraints: [{less: [d_ff]}]",
+     ":2: constraints.0.less: must be two settings or numbers, [a, b], got [\"d_ff\"]"),
+    (LR + "constraints: [{less: [d_ff, true]}]",
+     ":2: constraints.0.less.1: must be the name of a setting or a number, got True"),
+    (LR + "constraints: [{less: [d_ff, d_modl]}]",
+     ":2: constraints.0.less.1: no training setting 'd_modl'; did you mean 'd_model'?"),
+    (LR + "constraints: [{less: [dtype, 1]}]",
+     ":2: constraints.0.less.0: dtype cannot be constrained, only other numbers"),
+    (LR + "constraints: [{less: [1, 2], at_most: [1, 2]}]",
+     ":2: constraints.0: must have one key out of less, at_most, divides"),
+    (LR + "constraints: [{less: [1, learning_rate]}]",
+     ":2: constraints: none of 2 combinations satisfies them all"),
+    ("space: {beta1: {uniform: [0, 0.5]}}\nsearch: {algorithm: random, num_trials: 3}\n"
+     "constraints: [{less: [0.9, beta1]}]",
+     ":3: constraints: none of 1,000 random draws in a row satisfies them all"),
     # every point once per seed
     (LR + "seeds: 3", ":2: seeds: must be a list, got 3"),
     (LR + "seeds: []", ":2: seeds: must not be empty"),
@@ -367,6 +388,7 @@ def test_a_spec_written_to_a_run_folder_is_read_back_the_same(
             },
         },
         "seeds": seeds,
+        "constraints": [{"at_most": ["warmup_steps", 80]}, {"less": [0, "learning_rate"]}],
         "space": space,
         "search": {"algorithm": "random", "num_trials": num_trials, "seed": seed},
     }
