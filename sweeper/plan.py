@@ -77,7 +77,7 @@ def _require_data(folder: CorpusFolder, spec: SweepSpec, source: YamlSource) -> 
 
 
 def _resolve(spec: SweepSpec, data: Path | None = None) -> SweepSpec:
-    """The spec with every training setting stated but those that the space decides alone."""
+    """The spec with every training setting stated but those that each trial has a value of."""
     train: dict[str, Stated] = {**DEFAULTS}
     if data is not None and (meta := read_meta(CorpusFolder(data).train)).vocab_size is not None:
         train["vocab_size"] = meta.vocab_size
@@ -88,7 +88,8 @@ def _resolve(spec: SweepSpec, data: Path | None = None) -> SweepSpec:
     train["checkpoint_every_steps"] = spec.train.get(
         "checkpoint_every_steps", train["eval_every_steps"]
     )
-    decided = {*spec.space, *([] if spec.seeds is None else ["seed"])}
+    conditional = {key for key, domain in spec.space.items() if domain.when is not None}
+    decided = set(spec.swept_names()) - conditional
     train = {name: value for name, value in train.items() if name not in decided}
     return spec.model_copy(update={"data": None if data is None else str(data), "train": train})
 
@@ -156,6 +157,8 @@ def _problem(
     """Point at where the setting is stated: swept, fixed, or left to its default."""
     name = error.key
     for key, domain in spec.space.items():
+        if key not in suggestion.values:
+            continue  # not swept there
         if name in domain.settings(key, suggestion.values[key]):
             within = "" if name == key else f"{name}: "
             return source.problem(("space", key), f"{within}{error.problem}")

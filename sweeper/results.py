@@ -126,7 +126,10 @@ def _label_names(state: SweepState) -> list[str]:
 
 
 def _labels(state: SweepState, trial: Trial) -> Row:
-    return {key: str(trial.values[key]) for key in _label_names(state)}
+    """None where a name is not swept."""
+    return {
+        key: str(trial.values[key]) if key in trial.values else None for key in _label_names(state)
+    }
 
 
 def _columns(owner: type) -> list[tuple[str, pa.DataType]]:

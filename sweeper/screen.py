@@ -53,7 +53,10 @@ def _cells(state: SweepState, trial: Trial) -> dict[str, str]:
     running = trial.status is Status.RUNNING
     return {
         "trial": trial.trial_id,
-        **{key: swept(value) for key, value in trial.values.items()},
+        **{
+            key: swept(trial.values[key]) if key in trial.values else ""
+            for key in state.spec.swept_names()
+        },
         "step": f"{newest.get('step', 0)}/{trial.config.max_steps}",
         state.spec.objective.metric.removeprefix("val_"): number(objective(state, trial)),
         "perplexity": number((trial.last_report or {}).get("val_perplexity"), 2),

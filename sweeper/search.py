@@ -10,7 +10,7 @@ import numpy as np
 from sweeper.settings import is_legal
 from sweeper.space import AnyDomain, Choice, Grid, Normal, Scalar, Settings
 
-Point = dict[str, Scalar]  # a value for each swept name
+Point = dict[str, Scalar]  # a value for each name that is swept there
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,9 @@ def grid_points(space: Mapping[str, AnyDomain], seed: int) -> list[Point]:
     """
     columns = [d.values() for d in space.values() if isinstance(d, Grid | Choice)]
     assert len(columns) == len(space), "the spec admits only listed values in a grid search"
-    points = [dict(zip(space, row, strict=True)) for row in itertools.product(*columns)]
+    rows = (dict(zip(space, row, strict=True)) for row in itertools.product(*columns))
+    # Points that differ only in what is not swept there are one; True is not 1.
+    points = list({repr(point): point for point in (_swept(space, row) for row in rows)}.values())
     random.Random(seed).shuffle(points)
     return points
 
@@ -50,7 +52,18 @@ def random_points(space: Mapping[str, AnyDomain], seed: int, index: int) -> Iter
     """Draw number `index`, independent of all others, and those that may take its place."""
     rng = np.random.default_rng([seed, index])
     while True:
-        yield {key: _draw(key, domain, rng) for key, domain in space.items()}
+        yield _swept(space, {key: _draw(key, domain, rng) for key, domain in space.items()})
+
+
+def _swept(space: Mapping[str, AnyDomain], point: Point) -> Point:
+    """What is swept at a point: names without a condition, and those whose condition holds. A name
+    that is not swept there satisfies none."""
+
+    def is_swept(key: str) -> bool:
+        conditions = (space[key].when or {}).items()
+        return all(is_swept(name) and point[name] in options for name, options in conditions)
+
+    return {key: value for key, value in point.items() if is_swept(key)}
 
 
 def _draw(key: str, domain: AnyDomain, rng: np.random.Generator) -> Scalar:

@@ -39,10 +39,31 @@ Settings = dict[str, Scalar]
 WholeNumber = Annotated[int, BeforeValidator(_whole)]  # 1e3 is one, 1.5 is none
 
 
+def each_once(values: list[ScalarT]) -> list[ScalarT]:
+    """The list, refused where a value stands twice."""
+    seen = set()
+    for value in values:
+        if (isinstance(value, bool), value) in seen:  # for Python, True is 1
+            raise ValueError(f"{value!r} stands twice; remove one")
+        seen.add((isinstance(value, bool), value))
+    return values
+
+
+def _listed(value: Any) -> Any:
+    return value if isinstance(value, list | dict) else [value]
+
+
+Options = Annotated[
+    list[Scalar], BeforeValidator(_listed), Field(min_length=1), AfterValidator(each_once)
+]
+
+
 class Domain(BaseModel):
-    """The values that one swept name can take."""
+    """The values that one swept name can take; `when` says where, by those of other names."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    when: Annotated[dict[str, Options], Field(min_length=1)] | None = None
 
     @model_serializer(mode="wrap")
     def _as_stated(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
@@ -92,16 +113,6 @@ class _Options(Domain):
     def settings(self, key: str, value: Scalar) -> Settings:
         listed = self._listed()
         return listed[str(value)] if isinstance(listed, dict) else {key: value}
-
-
-def each_once(values: list[ScalarT]) -> list[ScalarT]:
-    """The list, refused where a value stands twice."""
-    seen = set()
-    for value in values:
-        if (isinstance(value, bool), value) in seen:  # for Python, True is 1
-            raise ValueError(f"{value!r} stands twice; remove one")
-        seen.add((isinstance(value, bool), value))
-    return values
 
 
 Values = Annotated[list[Scalar], Field(min_length=1), AfterValidator(each_once)]

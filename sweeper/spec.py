@@ -83,6 +83,10 @@ class SweepSpec(_Section):
     resources: Resources = Resources()
     max_retries: WholeNumber = Field(default=2, ge=0)
 
+    def swept_names(self) -> list[str]:
+        """Every name that may be among a trial's values, in the order of the file."""
+        return [*self.space, *([] if self.seeds is None else ["seed"])]
+
     def suggestions(self) -> list[Suggestion]:
         """All that this sweep tries: every point, with every seed before the next one."""
         return self.draw().tried

@@ -70,6 +70,7 @@ def _section_problems(data: dict[str, Any]) -> list[Problem]:
         *_setting_problems(train, space),
         *_derived_problems(train),
         *_space_problems(train, space),
+        *_condition_problems(space, set(domains)),
         *_constraint_problems(data.get("constraints")),
         *([] if seeds is None else _seeds_problems(train, space)),
         *([] if search is None else _search_problems(search, space, len(seeds or [0]))),
@@ -167,7 +168,7 @@ def _space_problems(train: Mapping[str, Any], space: Mapping[str, AnyDomain]) ->
             found.append("names bundles, and is a column of the results; choose another name")
         elif domain.is_bundled and not (key and key.isprintable()):
             found.append("names bundles, and must be printable text")
-        elif key in train:
+        elif key in train and domain.when is None:
             found.append("stands in `train:` too; remove one of the two")
         for name in sorted(domain.sets(key)):
             if name in owners:
@@ -183,6 +184,37 @@ def _takes_real_numbers(name: str) -> bool:
     except ConfigError:
         return False
     return True
+
+
+def _condition_problems(space: Mapping[str, AnyDomain], stated: set[str]) -> list[Problem]:
+    """A condition names values that another swept name can take, and never its own."""
+    problems: list[Problem] = []
+    for key, domain in space.items():
+        for name, options in (domain.when or {}).items():
+            key_path = ("space", key, "when", name)
+            if name not in stated:
+                hint = nearest(name, sorted(stated - {key}))
+                problems.append((key_path, f"no such name is swept{hint}"))
+            elif isinstance(other := space.get(name), Grid | Choice):
+                unknown = [option for option in options if option not in other.values()]
+                problems += [(key_path, f"{name} is never {option!r}") for option in unknown]
+            elif other is not None:
+                problems.append((key_path, "must have listed values (`grid:` or `choice:`)"))
+        if key in _conditions(space, key):
+            problems.append((("space", key, "when"), "depends on itself; remove a condition"))
+    return problems
+
+
+def _conditions(space: Mapping[str, AnyDomain], key: str) -> set[str]:
+    """The names on whose values it depends whether `key` is swept, near and far."""
+    found: set[str] = set()
+    waiting = [key]
+    while waiting:
+        domain = space.get(waiting.pop())
+        near = set() if domain is None else set(domain.when or {})
+        waiting += near - found
+        found |= near
+    return found
 
 
 def _constraint_problems(stated: Any) -> list[Problem]:

@@ -76,6 +76,25 @@ def test_derived_values_are_in_the_config_and_not_among_the_swept(
     assert make_plan(load_spec(written)[0], tokens_folder, load_spec(written)[1]) == first
 
 
+def test_where_a_name_is_not_swept_the_fixed_setting_counts(
+    tmp_path: Path, tokens_folder: Path
+) -> None:
+    text = (
+        "train: {warmup_steps: 5}\n"
+        "space:\n"
+        "  size: {grid: {small: {d_ff: 8}, large: {d_ff: 16}}}\n"
+        "  warmup_steps: {grid: [10, 20], when: {size: large}}\n"
+        "  num_layers: {grid: [1, 2], when: {size: small}}\n"
+    )
+    first = plan(tmp_path, tokens_folder, text)
+    assert {(t.config.d_ff, t.config.warmup_steps, t.config.num_layers) for t in first.trials} == {
+        (8, 5, 1), (8, 5, 2), (16, 10, 6), (16, 20, 6),
+    }  # fmt: skip
+    assert len(first.trials) == 4
+    written = create_run_folder(tmp_path / "runs", first.spec, None, "space.yaml").spec
+    assert make_plan(load_spec(written)[0], tokens_folder, load_spec(written)[1]) == first
+
+
 def test_the_plan_knows_how_much_the_constraints_ruled_out(
     tmp_path: Path, tokens_folder: Path
 ) -> None:

@@ -99,6 +99,18 @@ def test_the_tables_have_a_typed_column_for_everything(tmp_path: Path, tiny_plan
     assert pq.read_table(folder.history).num_rows == 1
 
 
+def test_a_name_that_is_not_swept_in_a_trial_is_null_there(tmp_path: Path, tiny_plan: Any) -> None:
+    kinds = {"grid": {"a": {"beta1": 0.8}, "b": {"beta1": 0.9}}, "when": {"size": "large"}}
+    plan = tiny_plan(space=BUNDLES | {"kind": kinds})
+    folder = create_run_folder(tmp_path, plan.spec, None, "space.yaml")
+    write_tables(state_with(plan, *[(Status.COMPLETED, [(16, 1.5)])] * 6), folder)
+    rows = pq.read_table(folder.results).to_pylist()
+    assert sorted((row["size"], str(row["kind"])) for row in rows) == [
+        ("large", "a"), ("large", "a"), ("large", "b"), ("large", "b"),
+        ("small", "None"), ("small", "None"),
+    ]  # fmt: skip
+
+
 def test_tables_of_a_sweep_without_trials_have_the_same_columns(tmp_path: Path, plan: Plan) -> None:
     folder = RunFolder(tmp_path)
     write_tables(SweepState(plan.spec), folder)

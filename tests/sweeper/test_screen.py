@@ -117,3 +117,19 @@ def next_of(sweep: Sweep) -> Any:
 def test_reports_have_what_the_screen_shows() -> None:
     shown = {"step", "val_loss", "val_perplexity", "val_bits_per_byte", "tokens_per_second"}
     assert shown | {"train_seconds", "diverged"} <= set(Report.__dataclass_fields__)
+
+
+def test_a_name_that_is_not_swept_in_a_trial_has_an_empty_cell(
+    tmp_path: Path, tiny_plan: Any
+) -> None:
+    sizes = {"small": {"num_layers": 1}, "large": {"num_layers": 2}}
+    warmup = {"grid": [1, 3], "when": {"size": "large"}}
+    plan = tiny_plan(space={"warmup_steps": warmup, "size": {"grid": sizes}}, train={})
+    folder = create_run_folder(tmp_path, plan.spec, None, "space.yaml")
+    screen = console()
+    print_summary(screen, drive(folder, plan).state, folder)
+    lines = text(screen).splitlines()
+    assert lines[0].split()[:4] == ["trial", "warmup_steps", "size", "step"]
+    (small,) = [line for line in lines if " small " in line and "/16" in line]
+    assert small.split()[1:3] == ["small", "16/16"]
+    assert sum(" large " in line and "/16" in line for line in lines) == 2

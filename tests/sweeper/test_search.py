@@ -46,6 +46,38 @@ def test_the_order_of_a_grid_is_a_function_of_its_seed(values: Any, seed: int) -
     assert grid_points(space, seed) == grid_points(space, seed)
 
 
+CONDITIONAL: dict[str, Any] = {
+    "beta1": {"grid": [0.8, 0.9], "when": {"warmup_steps": [10, 20]}},
+    "warmup_steps": {"grid": [0, 10, 20], "when": {"size": "large"}},
+    "size": {"grid": {"small": {"d_ff": 8}, "large": {"d_ff": 16}}},
+}
+
+
+def test_a_name_is_swept_only_where_its_condition_holds_and_each_point_stands_once() -> None:
+    points = grid_points(space_of(CONDITIONAL), 0)
+    assert sorted(points, key=repr) == sorted(
+        [
+            {"size": "small"},
+            {"warmup_steps": 0, "size": "large"},
+            *(
+                {"beta1": beta1, "warmup_steps": warmup, "size": "large"}
+                for beta1 in (0.8, 0.9)
+                for warmup in (10, 20)
+            ),
+        ],
+        key=repr,
+    )
+
+
+@given(seeds)
+def test_random_points_have_a_name_only_where_its_condition_holds(seed: int) -> None:
+    stated = CONDITIONAL | {"beta2": {"uniform": [0, 0.5], "when": {"size": ["small"]}}}
+    for point in first_points(space_of(stated), seed, 10):
+        assert ("warmup_steps" in point) == (point["size"] == "large")
+        assert ("beta2" in point) == (point["size"] == "small")
+        assert ("beta1" in point) == (point.get("warmup_steps", 0) != 0)
+
+
 def test_a_grid_is_shuffled_by_its_seed() -> None:
     space = space_of({"d_model": {"grid": list(range(20))}})
     orders = {tuple(point["d_model"] for point in grid_points(space, seed)) for seed in (0, 1)}

@@ -34,6 +34,8 @@ def draws(stated: Any, number: int = 2000) -> list[Any]:
         {"lograndint": [1, 10]},
         {"normal": [0, 1]},
         {"uniform": [0, 0.5], "step": 0.05},
+        {"uniform": [0, 0.5], "when": {"size": ["small", "large"], "d_ff": [64]}},
+        {"grid": {"a": {"d_model": 64}}, "when": {"size": ["large"]}},
         {"loguniform": [1e-4, 1e-2], "step": 1e-4},
         {"randint": [0, 100], "step": 10},
         {"lograndint": [64, 1024], "step": 64},

@@ -115,7 +115,7 @@ TABLE = [
     ("space: {d_ff: {randint: [1, 9], grid: [1]}}", ":1: space.d_ff: must have one key out of "
      "grid, choice, uniform, loguniform, randint, lograndint, normal, got randint, grid"),
     ("space: {d_ff: {grid: [64], step: 8}}",
-     ":1: space.d_ff.step: no such key; there are: grid"),
+     ":1: space.d_ff.step: no such key; there are: when, grid"),
     ("space: {d_ff: {randint: [64, 128], stp: 8}}",
      ":1: space.d_ff.stp: no such key; did you mean 'step'?"),
     ("space: {d_ff: {randint: [64, 128], step: 0.5}}",
@@ -194,6 +194,20 @@ TABLE = [
      ":2: train.warmup_steps: must be below max_steps (100000), got 100000"),
     ("space: {d_ff: {grid: [64]}}\ntrain: {d_ff: {times: 4, of: d_model}}",
      ":1: space.d_ff: stands in `train:` too; remove one of the two"),
+    # conditions
+    ("space: {d_ff: {grid: [8], when: {siz: s}}, size: {grid: {s: {num_layers: 1}}}}",
+     ":1: space.d_ff.when.siz: no such name is swept; did you mean 'size'?"),
+    ("space: {d_ff: {grid: [8], when: {size: t}}, size: {grid: {s: {num_layers: 1}}}}",
+     ":1: space.d_ff.when.size: size is never 't'"),
+    ("space: {d_ff: {grid: [8], when: {size: {s: 1}}}, size: {grid: {s: {num_layers: 1}}}}",
+     ":1: space.d_ff.when.size: must be a list, got {\"s\": 1}"),
+    ("space: {d_ff: {grid: [8], when: 5}}", ":1: space.d_ff.when: must be a mapping, got 5"),
+    ("space: {d_ff: {grid: [8], when: {}}}", ":1: space.d_ff.when: must not be empty"),
+    ("space: {d_ff: {grid: [8], when: {d_ff: 8}}}",
+     ":1: space.d_ff.when: depends on itself; remove a condition"),
+    ("space: {d_ff: {grid: [8], when: {beta1: 0.5}}, beta1: {uniform: [0, 0.9]}}\n"
+     "search: {algorithm: random, num_trials: 1}",
+     ":1: space.d_ff.when.beta1: must have listed values (`grid:` or `choice:`)"),
     # constraints
     (LR + "constraints: {less: [1, 2]}", ":2: constraints: must be a list, got {\"less\": [1, 2]}"),
     (LR + "constraints: [less]", ":2: constraints.0: must be a mapping, got 'less'"),
@@ -353,6 +367,7 @@ SPACES = st.fixed_dictionaries(
         ).map(lambda bundles: {"choice": bundles}),
         "d_ff": st.integers(1, 9).map(lambda step: {"lograndint": [8, 99], "step": step}),
         "dtype": st.just({"grid": ["auto", "float32"]}),
+        "kind": st.just({"choice": {"a": {"beta2": 0.9}, "b": {"beta2": 0.99}}}),
         "grad_clip": st.just({"choice": [None, 1.0]}),
     },
 )  # fmt: skip
@@ -392,6 +407,9 @@ def test_a_spec_written_to_a_run_folder_is_read_back_the_same(
         "space": space,
         "search": {"algorithm": "random", "num_trials": num_trials, "seed": seed},
     }
+    if "kind" in space:
+        space["beta1"] = {"uniform": [0.5, 0.9], "when": {"kind": ["b"]}}
+        document["train"]["beta1"] = 0.3  # type: ignore[index]
     if "warmup_steps" in space:
         del document["train"]["warmup_steps"]  # type: ignore[attr-defined]
     spec = SweepSpec.model_validate(document)
