@@ -5,24 +5,20 @@ simulated time on as many slots as there are, over orders of merit: which trial 
 is as likely to be any order, a trial keeps its place at every rung, and none diverges or fails.
 """
 
-import heapq
-import itertools
 import math
-import random
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from sweeper.plan import Plan, PlannedTrial
-from sweeper.scheduler import Fifo, Scheduler, make_scheduler
+from sweeper.scheduler import Fifo, make_scheduler
+from sweeper.simulation import MAX_ORDERS, Job, Outcome, orders_of_merit, simulate
 from sweeper.spec import AshaSpec
-from sweeper.status import Decision
 from trainable.config import TrainConfig
 from trainable.memory import estimate_memory
 from trainable.model_size import flops_per_token, num_params
 
-MAX_ORDERS = 720  # of merit; all of them up to 6 trials, else so many at random
 MAX_SIMULATED_TRIALS = 400  # a longer plan is judged by its first ones: their order is shuffled
 
 
@@ -102,6 +98,7 @@ class Forecast:
     name: str
     scheduler: str
     num_trials: int
+    dropped: int  # points that the constraints ruled out
     slots: int
     shapes: tuple[ShapeForecast, ...]
     rungs: tuple[RungForecast, ...]
@@ -123,7 +120,7 @@ def forecast(plan: Plan, machine: Machine, speeds: Mapping[Shape, Speed]) -> For
     asha = plan.spec.scheduler if isinstance(plan.spec.scheduler, AshaSpec) else None
     jobs = [_job(trial, asha, by_shape[shape_of(trial.config)]) for trial in plan.trials]
     timed = all(shape.speed is not None for shape in by_shape.values())
-    whole = _simulate(jobs, Fifo(), machine.slots, range(len(jobs)))
+    whole = simulate(jobs, Fifo(), machine.slots, range(len(jobs)))
     all_whole = _cost(jobs, [whole], 1.0, timed)
     if asha is None:
         outcomes, expected, scale = [whole], all_whole, 1.0
@@ -131,7 +128,7 @@ def forecast(plan: Plan, machine: Machine, speeds: Mapping[Shape, Speed]) -> For
         sample = jobs[:MAX_SIMULATED_TRIALS]
         scale = len(jobs) / len(sample)
         outcomes = [
-            _simulate(sample, make_scheduler(asha, "min"), machine.slots, merits)
+            simulate(sample, make_scheduler(asha, "min"), machine.slots, merits)
             for merits in orders_of_merit(len(sample), plan.spec.search.seed)
         ]
         expected = _cost(sample, outcomes, scale, timed)
@@ -142,6 +139,7 @@ def forecast(plan: Plan, machine: Machine, speeds: Mapping[Shape, Speed]) -> For
         name=plan.spec.name,
         scheduler="fifo" if asha is None else f"asha, {asha.mode}",
         num_trials=len(jobs),
+        dropped=plan.dropped,
         slots=machine.slots,
         shapes=tuple(by_shape.values()),
         rungs=tuple(
@@ -154,17 +152,6 @@ def forecast(plan: Plan, machine: Machine, speeds: Mapping[Shape, Speed]) -> For
         orders_of_merit=len(outcomes),
         is_exact=asha is None or (scale == 1 and math.factorial(len(jobs)) <= MAX_ORDERS),
     )
-
-
-def orders_of_merit(num_trials: int, seed: int) -> Iterator[Sequence[int]]:
-    """Places of the trials, 0 the best: every order where they are few, else a random sample, the
-    smaller the more trials (the work is the square of their number, the noise falls with it)."""
-    if math.factorial(num_trials) <= MAX_ORDERS:
-        yield from itertools.permutations(range(num_trials))
-        return
-    rng = random.Random(seed)
-    for _ in range(max(5, min(MAX_ORDERS, 500_000 // num_trials**2))):
-        yield rng.sample(range(num_trials), num_trials)
 
 
 def _shape_forecast(
@@ -192,8 +179,8 @@ def _name(plan: Plan, trials: list[PlannedTrial]) -> str:
     names = []
     for key, domain in plan.spec.space.items():
         if domain.sets(key) & set(Shape._fields):
-            values = dict.fromkeys(str(t.suggestion.values.get(key)) for t in trials)
-            names.append(f"{key} {'/'.join(values)}")
+            at = [t.suggestion.values[key] for t in trials if key in t.suggestion.values]
+            names += [f"{key} {'/'.join(dict.fromkeys(map(str, at)))}"] if at else []
     return ", ".join(names) or "all trials"
 
 
@@ -219,35 +206,11 @@ def _resized(config: TrainConfig, shape: Shape) -> TrainConfig:
     return TrainConfig(**{**config.to_dict(), **shape._asdict()})
 
 
-@dataclass(frozen=True)
-class _Job:
-    """A trial as the simulation sees it."""
-
-    trial_id: str
-    stops: tuple[int, ...]  # its rungs, then its end, in steps
-    eval_every_steps: int
-    tokens_per_step: int
-    flops_per_token: int
-    seconds_per_step: float
-    evaluation_seconds: float
-
-    @property
-    def max_steps(self) -> int:
-        return self.stops[-1]
-
-    def seconds(self, step: int) -> float:
-        """From the beginning to `step`, the evaluation there included."""
-        evaluations = step // self.eval_every_steps
-        if step == self.max_steps and step % self.eval_every_steps:
-            evaluations += 1  # the last step's
-        return step * self.seconds_per_step + evaluations * self.evaluation_seconds
-
-
-def _job(trial: PlannedTrial, asha: AshaSpec | None, shape: ShapeForecast) -> _Job:
+def _job(trial: PlannedTrial, asha: AshaSpec | None, shape: ShapeForecast) -> Job:
     config = trial.config
     tokens = config.batch_size * config.context_length
     speed = shape.speed
-    return _Job(
+    return Job(
         trial_id=trial.trial_id,
         stops=(*_rungs(asha, config.max_steps), config.max_steps),
         eval_every_steps=config.eval_every_steps,
@@ -268,64 +231,7 @@ def _rungs(asha: AshaSpec | None, max_steps: int) -> Iterator[int]:
         rung *= asha.reduction_factor
 
 
-@dataclass(frozen=True)
-class _Outcome:
-    steps: Sequence[int]  # of each job
-    reached: Counter[int]  # step -> trials that were there
-    seconds: float
-
-
-def _simulate(
-    jobs: Sequence[_Job], scheduler: Scheduler, slots: int, merits: Sequence[int]
-) -> _Outcome:
-    """One sweep in simulated time; a slot that is free takes what `Sweep.next_trial` would give:
-    who has earned a promotion, then the next new trial, at the very end the favourite."""
-    index = {job.trial_id: i for i, job in enumerate(jobs)}
-    steps = [0] * len(jobs)
-    reached = Counter[int]()
-    paused: set[str] = set()
-    running: list[tuple[float, int]] = []  # when at its next stop, which job
-    new = iter(range(len(jobs)))
-    completed, now = False, 0.0
-
-    def go_on(i: int) -> None:
-        stop = next(stop for stop in jobs[i].stops if stop > steps[i])
-        heapq.heappush(running, (now + jobs[i].seconds(stop) - jobs[i].seconds(steps[i]), i))
-        steps[i] = stop
-
-    def next_job() -> int | None:
-        promotion = scheduler.promotion(paused) if paused else None
-        if promotion is None:
-            if (i := next(new, None)) is not None:
-                return i
-            if not paused or running or completed:
-                return None
-            promotion = scheduler.favourite(paused)
-            if promotion is None:
-                return None
-        scheduler.promote(promotion)
-        paused.discard(promotion.trial_id)
-        return index[promotion.trial_id]
-
-    while True:
-        while len(running) < slots and (i := next_job()) is not None:
-            go_on(i)
-        if not running:
-            return _Outcome(steps, reached, now)
-        now, i = heapq.heappop(running)
-        job, step = jobs[i], steps[i]
-        reached[step] += 1
-        if step == job.max_steps:
-            completed = True
-            continue
-        verdict = scheduler.report(job.trial_id, step, float(merits[i]), job.max_steps)
-        if verdict.decision is Decision.CONTINUE:
-            go_on(i)
-        elif verdict.decision is Decision.PAUSE:
-            paused.add(job.trial_id)
-
-
-def _cost(jobs: Sequence[_Job], outcomes: Sequence[_Outcome], scale: float, timed: bool) -> Cost:
+def _cost(jobs: Sequence[Job], outcomes: Sequence[Outcome], scale: float, timed: bool) -> Cost:
     """The mean over the outcomes."""
     tokens = flops = 0
     for outcome in outcomes:

@@ -112,6 +112,8 @@ def _flops(number: float) -> str:
 
 def _notes(forecast: Forecast) -> list[str]:
     notes = []
+    if forecast.dropped:
+        notes.append(f"The constraints ruled out {forecast.dropped} points.")
     if len(forecast.rungs) > 1:
         orders = f"all {forecast.orders_of_merit}" if forecast.is_exact else "random"
         notes.append(

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from sweeper import forecast as module
-from sweeper.forecast import Machine, Shape, Speed, forecast, orders_of_merit, shape_of, shapes
+from sweeper.forecast import Machine, Shape, Speed, forecast, shape_of, shapes
 from sweeper.plan import Plan
+from sweeper.simulation import orders_of_merit
 from trainable.memory import estimate_memory
 from trainable.model_size import flops_per_token
 

@@ -4,6 +4,7 @@ import io
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +68,12 @@ def test_what_is_printed(tiny_plan: Any) -> None:
     assert next(row for row in rows if row[:1] == ["every"])[-1] == "44s"
     assert "too large" not in text
     assert max(map(len, text.splitlines())) <= 80
+
+
+def test_what_the_constraints_ruled_out_is_told(tiny_plan: Any) -> None:
+    machine = Machine(slots=1, free_memory=None)
+    assert "ruled out" not in printed(tiny_plan(), machine, None)
+    assert "ruled out 3 points" in printed(replace(tiny_plan(), dropped=3), machine, None)
 
 
 def test_what_is_not_known_is_not_made_up(tiny_plan: Any) -> None:

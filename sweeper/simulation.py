@@ -1,0 +1,106 @@
+"""A sweep in simulated time: its real scheduler, its slots, its trials reduced to numbers."""
+
+import heapq
+import itertools
+import math
+import random
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from sweeper.scheduler import Scheduler
+from sweeper.status import Decision
+
+MAX_ORDERS = 720  # of merit; all of them up to 6 trials, else so many at random
+
+
+def orders_of_merit(num_trials: int, seed: int) -> Iterator[Sequence[int]]:
+    """Places of the trials, 0 the best: every order where they are few, else a random sample, the
+    smaller the more trials (the work is the square of their number, the noise falls with it)."""
+    if math.factorial(num_trials) <= MAX_ORDERS:
+        yield from itertools.permutations(range(num_trials))
+        return
+    rng = random.Random(seed)
+    for _ in range(max(5, min(MAX_ORDERS, 500_000 // num_trials**2))):
+        yield rng.sample(range(num_trials), num_trials)
+
+
+@dataclass(frozen=True)
+class Job:
+    """A trial as the simulation sees it."""
+
+    trial_id: str
+    stops: tuple[int, ...]  # its rungs, then its end, in steps
+    eval_every_steps: int
+    tokens_per_step: int
+    flops_per_token: int
+    seconds_per_step: float
+    evaluation_seconds: float
+
+    @property
+    def max_steps(self) -> int:
+        return self.stops[-1]
+
+    def seconds(self, step: int) -> float:
+        """From the beginning to `step`, the evaluation there included."""
+        evaluations = step // self.eval_every_steps
+        if step == self.max_steps and step % self.eval_every_steps:
+            evaluations += 1  # the last step's
+        return step * self.seconds_per_step + evaluations * self.evaluation_seconds
+
+
+@dataclass(frozen=True)
+class Outcome:
+    steps: Sequence[int]  # of each job
+    reached: Counter[int]  # step -> trials that were there
+    seconds: float
+
+
+def simulate(
+    jobs: Sequence[Job], scheduler: Scheduler, slots: int, merits: Sequence[int]
+) -> Outcome:
+    """One sweep in simulated time; a slot that is free takes what `Sweep.next_trial` would give:
+    who has earned a promotion, then the next new trial, at the very end the favourite."""
+    index = {job.trial_id: i for i, job in enumerate(jobs)}
+    steps = [0] * len(jobs)
+    reached = Counter[int]()
+    paused: set[str] = set()
+    running: list[tuple[float, int]] = []  # when at its next stop, which job
+    new = iter(range(len(jobs)))
+    completed, now = False, 0.0
+
+    def go_on(i: int) -> None:
+        stop = next(stop for stop in jobs[i].stops if stop > steps[i])
+        heapq.heappush(running, (now + jobs[i].seconds(stop) - jobs[i].seconds(steps[i]), i))
+        steps[i] = stop
+
+    def next_job() -> int | None:
+        promotion = scheduler.promotion(paused) if paused else None
+        if promotion is None:
+            if (i := next(new, None)) is not None:
+                return i
+            if not paused or running or completed:
+                return None
+            promotion = scheduler.favourite(paused)
+            if promotion is None:
+                return None
+        scheduler.promote(promotion)
+        paused.discard(promotion.trial_id)
+        return index[promotion.trial_id]
+
+    while True:
+        while len(running) < slots and (i := next_job()) is not None:
+            go_on(i)
+        if not running:
+            return Outcome(steps, reached, now)
+        now, i = heapq.heappop(running)
+        job, step = jobs[i], steps[i]
+        reached[step] += 1
+        if step == job.max_steps:
+            completed = True
+            continue
+        verdict = scheduler.report(job.trial_id, step, float(merits[i]), job.max_steps)
+        if verdict.decision is Decision.CONTINUE:
+            go_on(i)
+        elif verdict.decision is Decision.PAUSE:
+            paused.add(job.trial_id)
