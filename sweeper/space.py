@@ -29,14 +29,17 @@ def _one_value(value: Any) -> Any:
     return value
 
 
-def _whole(value: Any) -> Any:
+def whole(value: Any) -> Any:
+    """600.0 as 600."""
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 Scalar = Annotated[bool | int | float | str | None, BeforeValidator(_one_value)]
 ScalarT = TypeVar("ScalarT", bound=Scalar)
 Settings = dict[str, Scalar]
-WholeNumber = Annotated[int, BeforeValidator(_whole)]  # 1e3 is one, 1.5 is none
+WholeNumber = Annotated[int, BeforeValidator(whole)]  # 1e3 is one, 1.5 is none
+# The bound stands inside: beside a union with None, pydantic leaves it out of the JSON Schema.
+PositiveWhole = Annotated[int, Field(ge=1), BeforeValidator(whole)]
 
 
 def each_once(values: list[ScalarT]) -> list[ScalarT]:
@@ -54,7 +57,10 @@ def _listed(value: Any) -> Any:
 
 
 Options = Annotated[
-    list[Scalar], BeforeValidator(_listed), Field(min_length=1), AfterValidator(each_once)
+    list[Scalar],
+    BeforeValidator(_listed, json_schema_input_type=Scalar | list[Scalar]),
+    Field(min_length=1),
+    AfterValidator(each_once),
 ]
 
 
@@ -253,14 +259,11 @@ class LogUniform(_LogRange):
         return min(high, max(low, math.exp(rng.uniform(math.log(low), math.log(high)))))
 
 
-WholeStep = Annotated[WholeNumber, Field(ge=1)]
-
-
 class RandInt(_Range):
     """A whole number from low to high, both included."""
 
     randint: WholeBounds
-    step: WholeStep | None = None
+    step: PositiveWhole | None = None
 
     def bounds(self) -> tuple[float, float]:
         return self.randint[0], self.randint[1]
@@ -275,7 +278,7 @@ class LogRandInt(_LogRange):
     """A whole number from low to high, both included, its logarithm about uniform."""
 
     lograndint: WholeBounds
-    step: WholeStep | None = None
+    step: PositiveWhole | None = None
 
     def bounds(self) -> tuple[float, float]:
         return self.lograndint[0], self.lograndint[1]

@@ -3,7 +3,7 @@
 from itertools import islice
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from sweeper.constraints import Constraint
 from sweeper.search import (
@@ -15,7 +15,7 @@ from sweeper.search import (
     random_points,
 )
 from sweeper.settings import DEFAULTS, Stated, derive
-from sweeper.space import AnyDomain, Settings, WholeNumber, each_once
+from sweeper.space import AnyDomain, PositiveWhole, Settings, WholeNumber, each_once, whole
 
 MAX_DRAWS = 1000  # for one random trial
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
@@ -37,7 +37,7 @@ class Search(_Section):
 
     algorithm: Literal["grid", "random"] = "grid"
     seed: WholeNumber = Field(default=0, ge=0)
-    num_trials: WholeNumber | None = Field(default=None, ge=1)
+    num_trials: PositiveWhole | None = None
 
 
 class AshaSpec(_Section):
@@ -63,7 +63,7 @@ class Resources(_Section):
     gpu: float = Field(default=0, ge=0)
 
 
-Seed = Annotated[WholeNumber, Field(ge=0)]
+Seed = Annotated[int, Field(ge=0), BeforeValidator(whole)]
 Seeds = Annotated[list[Seed], Field(min_length=1), AfterValidator(each_once)]
 
 
