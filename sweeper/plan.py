@@ -6,7 +6,7 @@ from pathlib import Path
 from sweeper.corpus import CorpusFolder
 from sweeper.errors import SpecError
 from sweeper.search import NoPointError, Suggestion
-from sweeper.settings import DEFAULTS, Stated
+from sweeper.settings import DEFAULTS, Derived, Stated
 from sweeper.space import Settings
 from sweeper.spec import AshaSpec, SweepSpec
 from sweeper.yaml_source import YamlSource
@@ -84,6 +84,8 @@ def _resolve(spec: SweepSpec, data: Path | None = None) -> SweepSpec:
     if isinstance(spec.scheduler, AshaSpec):
         train["eval_every_steps"] = spec.scheduler.grace_steps
     train |= spec.train
+    if "warmup_steps" not in spec.train and _is_short(train["max_steps"]):
+        train["warmup_steps"] = Derived(times=0.1, of="max_steps")
     # What the newest checkpoint lacks is what a kill costs: at most the steps since an evaluation.
     train["checkpoint_every_steps"] = spec.train.get(
         "checkpoint_every_steps", train["eval_every_steps"]
@@ -92,6 +94,12 @@ def _resolve(spec: SweepSpec, data: Path | None = None) -> SweepSpec:
     decided = set(spec.swept_names()) - conditional
     train = {name: value for name, value in train.items() if name not in decided}
     return spec.model_copy(update={"data": None if data is None else str(data), "train": train})
+
+
+def _is_short(max_steps: Stated) -> bool:
+    """Whether the default warmup would never end; the trainable warms up for a tenth then."""
+    longest = DEFAULTS["warmup_steps"]
+    return isinstance(max_steps, int) and isinstance(longest, int) and max_steps <= longest
 
 
 def _plan(resolved: SweepSpec, files: Settings, spec: SweepSpec, source: YamlSource) -> Plan:

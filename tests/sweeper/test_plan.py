@@ -207,3 +207,15 @@ def test_a_paused_trial_must_have_a_checkpoint_at_its_rung(
         load_spec(write_space(scheduler=asha, train=train))
     spec, source = load_spec(write_space(scheduler={**asha, "mode": "stop"}, train=train))
     assert len(make_plan(spec, tokens_folder, source).trials) == 4
+
+
+def test_a_short_sweep_needs_no_word_on_warmup(tmp_path: Path, tokens_folder: Path) -> None:
+    path = tmp_path / "space.yaml"
+    path.write_text(
+        "train: {d_model: 128, num_layers: 4, max_steps: 600}\n"
+        "space: {learning_rate: {grid: [3e-4, 3.8e-2]}}\n"
+        "scheduler: {type: asha, grace_steps: 75, reduction_factor: 2}\n"
+    )
+    spec, source = load_spec(path)
+    plan = make_plan(spec, tokens_folder, source)
+    assert {trial.config.warmup_steps for trial in plan.trials} == {60}

@@ -253,8 +253,8 @@ TABLE = [
      "must divide d_model (64), got 5"),
     ("space: {learning_rate: {grid: [1e-3, -1]}}", ":1: space.learning_rate: must be above 0, "
      "got -1.0 (in the trial of {learning_rate: -1})"),
-    (LR + "train: {max_steps: 50}", ":2: train.warmup_steps: must be below max_steps (50), "
-     "got 1000 (the default); set it in `train:`"),
+    (LR + "train: {max_steps: 50, warmup_steps: 50}", ":2: train.warmup_steps: must be below "
+     "max_steps (50), got 50"),
     (LR + "train: {eval_every_steps: 30}\nscheduler: {type: asha, grace_steps: 100}",
      ":2: train.eval_every_steps: must divide scheduler.grace_steps (100)"),
     (LR + "train: {max_steps: 50, warmup_steps: 0}\nscheduler:\n  type: asha\n  grace_steps: 50",
