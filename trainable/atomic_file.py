@@ -21,12 +21,12 @@ def write_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> None:
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
-    _flush_folder(path.parent)
+    flush(path.parent)  # the new name must survive a power cut too, and it lives in the folder
 
 
-def _flush_folder(folder: Path) -> None:
-    """The new name itself must survive a power cut too, and it lives in the folder."""
-    descriptor = os.open(folder, os.O_RDONLY)
+def flush(path: Path) -> None:
+    """Bring a file's content, or a folder's entries, to the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:

@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from uuid import uuid4
 
+from trainable.atomic_file import flush
 from trainable.errors import DataError
 
 
@@ -50,14 +51,14 @@ def appearing(out: Path) -> Iterator[tuple[Path, Path]]:
             each.mkdir(parents=True)
         yield folder, scratch
         for written in (*folder.iterdir(), folder):
-            _sync(written)
+            flush(written)
         try:
             folder.rename(out)
         except OSError as error:
             if out.exists():
                 raise OutputExistsError(out) from error
             raise
-        _sync(out.parent)
+        flush(out.parent)
     except BaseException:  # Ctrl-C too
         shutil.rmtree(work, ignore_errors=True)
         for parent in new_parents:  # the innermost first; one that is in use by now stays
@@ -80,12 +81,3 @@ def _remove_abandoned(out: Path) -> None:
             shutil.rmtree(work, ignore_errors=True)
         except PermissionError:
             pass  # it is, as another user
-
-
-def _sync(path: Path) -> None:
-    """Bring a file's content, or a folder's entries, to the disk."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
