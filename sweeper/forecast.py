@@ -11,9 +11,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from sweeper.clock import Clock, clock_per_step
 from sweeper.plan import Plan, PlannedTrial
 from sweeper.scheduler import Fifo, make_scheduler
-from sweeper.simulation import MAX_ORDERS, Job, Outcome, orders_of_merit, simulate
+from sweeper.simulation import MAX_ORDERS, Job, Outcome, Stop, orders_of_merit, simulate
 from sweeper.spec import AshaSpec
 from trainable.config import TrainConfig
 from trainable.memory import estimate_memory
@@ -80,7 +81,7 @@ class ShapeForecast:
 
 @dataclass(frozen=True, kw_only=True)
 class RungForecast:
-    step: int
+    at: int  # on the forecast's clock
     expected_trials: float  # that reach it
 
 
@@ -96,6 +97,7 @@ class Forecast:
     """The last rung is the trials' end. Without a scheduler `expected` equals `whole`."""
 
     name: str
+    clock: Clock  # of the rungs
     scheduler: str
     num_trials: int
     dropped: int  # points that the constraints ruled out
@@ -137,14 +139,15 @@ def forecast(plan: Plan, machine: Machine, speeds: Mapping[Shape, Speed]) -> For
         reached.update(outcome.reached)
     return Forecast(
         name=plan.spec.name,
+        clock=plan.spec.scheduler.clock,
         scheduler="fifo" if asha is None else f"asha, {asha.mode}",
         num_trials=len(jobs),
         dropped=plan.dropped,
         slots=machine.slots,
         shapes=tuple(by_shape.values()),
         rungs=tuple(
-            RungForecast(step=step, expected_trials=scale * reached[step] / len(outcomes))
-            for step in sorted({step for job in jobs for step in job.stops})
+            RungForecast(at=at, expected_trials=scale * reached[at] / len(outcomes))
+            for at in sorted({stop.clock for job in jobs for stop in job.stops})
         ),
         whole=all_whole,
         expected=expected,
@@ -212,7 +215,8 @@ def _job(trial: PlannedTrial, asha: AshaSpec | None, shape: ShapeForecast) -> Jo
     speed = shape.speed
     return Job(
         trial_id=trial.trial_id,
-        stops=(*_rungs(asha, config.max_steps), config.max_steps),
+        stops=tuple(_stops(config, asha)),
+        clock_per_step=clock_per_step(config, "step" if asha is None else asha.clock),
         eval_every_steps=config.eval_every_steps,
         tokens_per_step=tokens,
         flops_per_token=shape.flops_per_token,
@@ -224,11 +228,19 @@ def _job(trial: PlannedTrial, asha: AshaSpec | None, shape: ShapeForecast) -> Jo
     )
 
 
-def _rungs(asha: AshaSpec | None, max_steps: int) -> Iterator[int]:
-    rung = max_steps if asha is None else asha.grace_steps
-    while asha is not None and rung < max_steps:
-        yield rung
+def _stops(config: TrainConfig, asha: AshaSpec | None) -> Iterator[Stop]:
+    """The first evaluation at or beyond each rung, and the end."""
+    if asha is None:
+        yield Stop(config.max_steps, config.max_steps)
+        return
+    per_step, every = clock_per_step(config, asha.clock), config.eval_every_steps
+    rung, end = asha.grace, config.max_steps * per_step
+    while rung < end:
+        evaluations = -(-rung // (every * per_step))
+        if evaluations * every < config.max_steps:
+            yield Stop(evaluations * every, rung)
         rung *= asha.reduction_factor
+    yield Stop(config.max_steps, end)
 
 
 def _cost(jobs: Sequence[Job], outcomes: Sequence[Outcome], scale: float, timed: bool) -> Cost:

@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from sweeper.settings import OWNED, TYPES, is_number
-from sweeper.spec import SweepSpec
+from sweeper.spec import GRACE_KEYS, AshaSpec, SweepSpec
 from trainable.config import TrainConfig
 
 Schema = dict[str, Any]
@@ -24,6 +24,15 @@ def json_schema() -> Schema:
     definitions = schema["$defs"]
     for scheduler in ("AshaSpec", "FifoSpec"):
         definitions[scheduler]["required"] = ["type", *definitions[scheduler].get("required", [])]
+    definitions["AshaSpec"]["oneOf"] = [
+        {
+            "properties": {"clock": {"const": clock}},
+            "required": [key]
+            if clock == AshaSpec.model_fields["clock"].default
+            else [key, "clock"],
+        }
+        for clock, key in GRACE_KEYS.items()
+    ]
     settings = _settings()
     definitions["Settings"] = _mapping(settings)
     for domain in ("Grid", "Choice"):

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from sweeper.clock import clock_per_step
 from sweeper.corpus import CorpusFolder
 from sweeper.errors import SpecError
 from sweeper.search import NoPointError, Suggestion
@@ -82,13 +83,13 @@ def _resolve(spec: SweepSpec, data: Path | None = None) -> SweepSpec:
     if data is not None and (meta := read_meta(CorpusFolder(data).train)).vocab_size is not None:
         train["vocab_size"] = meta.vocab_size
     if isinstance(spec.scheduler, AshaSpec):
-        train["eval_every_steps"] = spec.scheduler.grace_steps
+        del train["eval_every_steps"]  # for each trial the one that its rungs ask for
     train |= spec.train
     if "warmup_steps" not in spec.train and _is_short(train["max_steps"]):
         train["warmup_steps"] = Derived(times=0.1, of="max_steps")
     # What the newest checkpoint lacks is what a kill costs: at most the steps since an evaluation.
     train["checkpoint_every_steps"] = spec.train.get(
-        "checkpoint_every_steps", train["eval_every_steps"]
+        "checkpoint_every_steps", Derived(times=1, of="eval_every_steps")
     )
     conditional = {key for key, domain in spec.space.items() if domain.when is not None}
     decided = set(spec.swept_names()) - conditional
@@ -131,13 +132,18 @@ def _plan(resolved: SweepSpec, files: Settings, spec: SweepSpec, source: YamlSou
 
 
 def _require_rungs(trials: list[PlannedTrial], asha: AshaSpec, source: YamlSource) -> None:
-    longest = max(trial.config.max_steps for trial in trials)
-    if asha.grace_steps >= longest:
+    ends = (t.config.max_steps * clock_per_step(t.config, asha.clock) for t in trials)
+    longest = max(ends)
+    name = "max_steps" if asha.clock == "step" else f"the {asha.clock} of the longest trial"
+    if asha.grace >= longest:
         problem = (
-            f"must be below max_steps ({longest}), got {asha.grace_steps}: nothing would be "
+            f"must be below {name} ({longest}), got {asha.grace}: nothing would be "
             "stopped early (to run every trial to its end: {type: fifo})"
         )
-        raise SpecError([source.problem(("scheduler", "grace_steps"), problem)])
+        raise SpecError([source.problem(("scheduler", asha.grace_key), problem)])
+    if asha.grace * asha.reduction_factor ** (asha.brackets - 1) >= longest:
+        problem = f"the last bracket's first rung must be below {name} ({longest}); use fewer"
+        raise SpecError([source.problem(("scheduler", "brackets"), problem)])
 
 
 def _require_initial_weights(config: TrainConfig) -> None:
@@ -147,15 +153,24 @@ def _require_initial_weights(config: TrainConfig) -> None:
 
 def _require_stops_at_rungs(config: TrainConfig, asha: AshaSpec) -> None:
     """An evaluation at every rung; where trials are paused there, a checkpoint too."""
+    first_rung = asha.first_rung_step(config)
+    multiple, name = first_rung, "scheduler.grace_steps"
+    if asha.clock != "step":
+        multiple, name = config.eval_every_steps, "eval_every_steps"
+        if config.eval_every_steps > first_rung:
+            raise ConfigError(
+                "eval_every_steps",
+                f"must be at most {first_rung}, the step of the first rung (scheduler."
+                f"{asha.grace_key}: {asha.grace}), got {config.eval_every_steps}",
+            )
     purposes = {"eval_every_steps": "trials are compared at the same step"}
     if asha.mode == "promote":
         purposes["checkpoint_every_steps"] = "a promoted trial goes on where it paused"
     for key, purpose in purposes.items():
-        if asha.grace_steps % getattr(config, key):
+        if multiple % getattr(config, key):
             raise ConfigError(
                 key,
-                f"must divide scheduler.grace_steps ({asha.grace_steps}), so that {purpose}, "
-                f"got {getattr(config, key)}",
+                f"must divide {name} ({multiple}), so that {purpose}, got {getattr(config, key)}",
             )
 
 

@@ -83,9 +83,10 @@ def _tokens_per_second(shape: ShapeForecast) -> str:
 
 
 def _rung_table(forecast: Forecast) -> Table:
-    table = _table("step", "trials")
+    table = _table({"step": "step", "tokens": "tokens", "flops": "FLOPs"}[forecast.clock], "trials")
     for rung in forecast.rungs:
-        table.add_row(str(rung.step), f"{rung.expected_trials:.1f}")
+        at = str(rung.at) if forecast.clock == "step" else _flops(rung.at)
+        table.add_row(at, f"{rung.expected_trials:.1f}")
     return table
 
 

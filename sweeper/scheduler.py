@@ -4,7 +4,7 @@ A scheduler's state is a fold over the reports it was given, so the journal rest
 """
 
 import math
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -14,7 +14,8 @@ from sweeper.status import Decision
 
 @dataclass(frozen=True)
 class Verdict:
-    """A decision and what it rests on: at `rung` (a step), `rank` (from 1) among `of` trials."""
+    """A decision and what it rests on: at `rung` (on the sweep's clock: a step, so many tokens or
+    FLOPs), `rank` (from 1) among `of` trials."""
 
     decision: Decision
     rung: int | None = None
@@ -31,8 +32,9 @@ class Promotion:
 
 
 class Scheduler(Protocol):
-    def report(self, trial_id: str, step: int, value: float | None, max_steps: int) -> Verdict:
-        """The verdict on a trial that has reached `step` with this value of the metric."""
+    def report(self, trial_id: str, time: int, value: float | None, end: int) -> Verdict:
+        """The verdict on a trial that has reached `time` of `end` (both on the sweep's clock) with
+        this value of the metric."""
 
     def promotion(self, paused: Collection[str]) -> Promotion | None:
         """Which of the paused trials should go on next, if any has earned it."""
@@ -47,7 +49,7 @@ class Scheduler(Protocol):
 class Fifo:
     """Every trial runs to its end."""
 
-    def report(self, trial_id: str, step: int, value: float | None, max_steps: int) -> Verdict:
+    def report(self, trial_id: str, time: int, value: float | None, end: int) -> Verdict:
         return Verdict(Decision.CONTINUE)
 
     def promotion(self, paused: Collection[str]) -> Promotion | None:
@@ -59,12 +61,47 @@ class Fifo:
         return None
 
 
+class Bracket:
+    """Rungs at grace × reduction_factor^k, and who has reached them."""
+
+    def __init__(self, grace: int, reduction_factor: int) -> None:
+        self.grace = grace
+        self.reduction_factor = reduction_factor
+        self.rungs: dict[int, dict[str, float]] = {}  # rung -> trial -> score, less is better
+        self.promoted: dict[int, set[str]] = {}
+
+    def highest_rung(self, time: int) -> int | None:
+        """The highest rung at or below `time`."""
+        if time < self.grace:
+            return None
+        rung = self.grace
+        while rung * self.reduction_factor <= time:
+            rung *= self.reduction_factor
+        return rung
+
+    def arrive(self, trial_id: str, rung: int, score: float) -> int:
+        """The trial's rank among those that have reached the rung; a tie ranks behind them."""
+        peers = self.rungs.setdefault(rung, {})
+        rank = 1 + sum(other <= score for other in peers.values())
+        peers[trial_id] = score
+        return rank
+
+    def candidates(self, rung: int, paused: Collection[str], *, earned: bool) -> Iterator[str]:
+        """Those paused there, best first; if `earned`, only those among its best share."""
+        peers = self.rungs.get(rung, {})
+        ranked = sorted(peers, key=peers.__getitem__)  # stable: a tie ranks behind those before it
+        if earned:
+            ranked = ranked[: len(peers) // self.reduction_factor]
+        gone = self.promoted.get(rung, ())
+        return (trial_id for trial_id in ranked if trial_id in paused and trial_id not in gone)
+
+
 class Asha:
     """Asynchronous successive halving (Li et al., arXiv 1810.05934), in both of its forms.
 
-    Rungs are at grace_steps × reduction_factor^k, in whole steps, below a trial's max_steps.
-    A tie ranks behind those that reached the rung before. A value that is missing or not finite
-    ranks last and always stops.
+    Rungs are at grace × reduction_factor^k on the sweep's clock, in whole numbers, below a trial's
+    end. A tie ranks behind those that reached the rung before. A value that is missing or not
+    finite ranks last and always stops.
 
     - `stop` compares a trial that reaches a rung with those that reached it before, itself
       included: it goes on if it ranks among the best ceil(n / reduction_factor) of n.
@@ -73,88 +110,97 @@ class Asha:
       (Algorithm 2); so a trial is never dropped that could still be promoted.
 
     A report that jumps over several rungs is recorded at the highest of them only: its value says
-    nothing about the lower ones. Rungs at or below a trial's last reported step are never filled
-    in later, so a resumed trial cannot distort them.
+    nothing about the lower ones. Rungs at or below a trial's last report are never filled in later,
+    so a resumed trial cannot distort them.
+
+    With several brackets (asynchronous Hyperband), bracket s has its first rung
+    at grace × reduction_factor^s, and trials are compared within their bracket only. A trial joins
+    at its first report the bracket that has then been given the least budget: a trial of bracket s
+    of B counts for reduction_factor^s × (B - s), which is what its rungs cost in Hyperband.
     """
 
     def __init__(
         self,
-        grace_steps: int,
+        grace: int,
         reduction_factor: int,
         *,
         form: Literal["stop", "promote"] = "stop",
         objective: Literal["min", "max"] = "min",
+        brackets: int = 1,
     ) -> None:
-        if grace_steps < 1 or reduction_factor < 2:
+        if grace < 1 or reduction_factor < 2 or brackets < 1:
             raise ValueError(
-                f"needs grace_steps >= 1 and reduction_factor >= 2, "
-                f"got {grace_steps} and {reduction_factor}"
+                f"needs grace >= 1, reduction_factor >= 2 and brackets >= 1, "
+                f"got {grace}, {reduction_factor} and {brackets}"
             )
-        self.grace_steps = grace_steps
         self.reduction_factor = reduction_factor
         self.form = form
         self.sign = 1.0 if objective == "min" else -1.0
-        self.rungs: dict[int, dict[str, float]] = {}  # step -> trial -> value, smaller is better
-        self.promoted: dict[int, set[str]] = {}
-        self.last_step: dict[str, int] = {}
+        self.brackets = [
+            Bracket(grace * reduction_factor**s, reduction_factor) for s in range(brackets)
+        ]
+        self.members = [0] * brackets
+        self.bracket_of: dict[str, Bracket] = {}
+        self.last_time: dict[str, int] = {}
 
-    def report(self, trial_id: str, step: int, value: float | None, max_steps: int) -> Verdict:
-        previous, self.last_step[trial_id] = self.last_step.get(trial_id, 0), step
-        rung = self.highest_rung(min(step, max_steps - 1))
+    def report(self, trial_id: str, time: int, value: float | None, end: int) -> Verdict:
+        previous, self.last_time[trial_id] = self.last_time.get(trial_id, 0), time
+        bracket = self._bracket(trial_id)
+        rung = bracket.highest_rung(min(time, end - 1))
         if rung is None or rung <= previous:
             return Verdict(Decision.CONTINUE)
         finite = value is not None and math.isfinite(value)
         score = self.sign * value if value is not None and finite else math.inf
-        peers = self.rungs.setdefault(rung, {})
-        rank = 1 + sum(other <= score for other in peers.values())
-        peers[trial_id] = score
+        rank = bracket.arrive(trial_id, rung, score)
+        of = len(bracket.rungs[rung])
         if not finite:
             decision = Decision.STOP
         elif self.form == "promote":
             decision = Decision.PAUSE
         else:
-            goes_on = rank <= math.ceil(len(peers) / self.reduction_factor)
+            goes_on = rank <= math.ceil(of / self.reduction_factor)
             decision = Decision.CONTINUE if goes_on else Decision.STOP
-        return Verdict(decision, rung=rung, rank=rank, of=len(peers))
+        return Verdict(decision, rung=rung, rank=rank, of=of)
+
+    def _bracket(self, trial_id: str) -> Bracket:
+        if trial_id not in self.bracket_of:
+            number = len(self.brackets)
+
+            def budget_with_one_more(s: int) -> int:
+                return (self.members[s] + 1) * self.brackets[s].grace * (number - s)
+
+            least = min(range(number), key=budget_with_one_more)
+            self.members[least] += 1
+            self.bracket_of[trial_id] = self.brackets[least]
+        return self.bracket_of[trial_id]
 
     def promotion(self, paused: Collection[str]) -> Promotion | None:
-        for rung in sorted(self.rungs, reverse=True):
-            earned = self._ranked(rung)[: len(self.rungs[rung]) // self.reduction_factor]
-            for trial_id in earned:
-                if trial_id in paused and trial_id not in self.promoted.get(rung, ()):
-                    return Promotion(trial_id, rung)
-        return None
+        return next(self._candidates(paused, earned=True), None)
 
     def promote(self, promotion: Promotion) -> None:
-        self.promoted.setdefault(promotion.rung, set()).add(promotion.trial_id)
+        promoted = self.bracket_of[promotion.trial_id].promoted
+        promoted.setdefault(promotion.rung, set()).add(promotion.trial_id)
 
     def favourite(self, paused: Collection[str]) -> Promotion | None:
-        for rung in sorted(self.rungs, reverse=True):
-            for trial_id in self._ranked(rung):
-                if trial_id in paused and trial_id not in self.promoted.get(rung, ()):
-                    return Promotion(trial_id, rung)
-        return None
+        return next(self._candidates(paused, earned=False), None)
 
-    def _ranked(self, rung: int) -> list[str]:
-        """Best first; sorting is stable, so a tie ranks behind those before it."""
-        peers = self.rungs[rung]
-        return sorted(peers, key=peers.__getitem__)
-
-    def highest_rung(self, step: int) -> int | None:
-        """The highest rung at or below `step`."""
-        if step < self.grace_steps:
-            return None
-        rung = self.grace_steps
-        while rung * self.reduction_factor <= step:
-            rung *= self.reduction_factor
-        return rung
+    def _candidates(self, paused: Collection[str], *, earned: bool) -> Iterator[Promotion]:
+        """From the highest rung down; at one rung, the brackets that begin higher come later."""
+        for rung in sorted({rung for b in self.brackets for rung in b.rungs}, reverse=True):
+            for bracket in self.brackets:
+                for trial_id in bracket.candidates(rung, paused, earned=earned):
+                    yield Promotion(trial_id, rung)
 
 
 def make_scheduler(spec: AshaSpec | FifoSpec, objective: Literal["min", "max"]) -> Scheduler:
     match spec:
         case AshaSpec():
             return Asha(
-                spec.grace_steps, spec.reduction_factor, form=spec.mode, objective=objective
+                spec.grace,
+                spec.reduction_factor,
+                form=spec.mode,
+                objective=objective,
+                brackets=spec.brackets,
             )
         case FifoSpec():
             return Fifo()

@@ -7,6 +7,7 @@ import random
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from sweeper.scheduler import Scheduler
 from sweeper.status import Decision
@@ -25,12 +26,20 @@ def orders_of_merit(num_trials: int, seed: int) -> Iterator[Sequence[int]]:
         yield rng.sample(range(num_trials), num_trials)
 
 
+class Stop(NamedTuple):
+    """Where a trial is looked at: the step, and the rung, or its end, on the scheduler's clock."""
+
+    step: int
+    clock: int
+
+
 @dataclass(frozen=True)
 class Job:
     """A trial as the simulation sees it."""
 
     trial_id: str
-    stops: tuple[int, ...]  # its rungs, then its end, in steps
+    stops: tuple[Stop, ...]  # its rungs, then its end
+    clock_per_step: int  # of the scheduler's clock
     eval_every_steps: int
     tokens_per_step: int
     flops_per_token: int
@@ -39,7 +48,7 @@ class Job:
 
     @property
     def max_steps(self) -> int:
-        return self.stops[-1]
+        return self.stops[-1].step
 
     def seconds(self, step: int) -> float:
         """From the beginning to `step`, the evaluation there included."""
@@ -52,7 +61,7 @@ class Job:
 @dataclass(frozen=True)
 class Outcome:
     steps: Sequence[int]  # of each job
-    reached: Counter[int]  # step -> trials that were there
+    reached: Counter[int]  # rung or end, on the clock -> trials that were there
     seconds: float
 
 
@@ -62,17 +71,20 @@ def simulate(
     """One sweep in simulated time; a slot that is free takes what `Sweep.next_trial` would give:
     who has earned a promotion, then the next new trial, at the very end the favourite."""
     index = {job.trial_id: i for i, job in enumerate(jobs)}
-    steps = [0] * len(jobs)
+    place = [-1] * len(jobs)  # among its stops, that which a job has reached or is on its way to
     reached = Counter[int]()
     paused: set[str] = set()
     running: list[tuple[float, int]] = []  # when at its next stop, which job
     new = iter(range(len(jobs)))
     completed, now = False, 0.0
 
+    def step_of(i: int) -> int:
+        return jobs[i].stops[place[i]].step if place[i] >= 0 else 0
+
     def go_on(i: int) -> None:
-        stop = next(stop for stop in jobs[i].stops if stop > steps[i])
-        heapq.heappush(running, (now + jobs[i].seconds(stop) - jobs[i].seconds(steps[i]), i))
-        steps[i] = stop
+        seconds_before = jobs[i].seconds(step_of(i))
+        place[i] += 1
+        heapq.heappush(running, (now + jobs[i].seconds(step_of(i)) - seconds_before, i))
 
     def next_job() -> int | None:
         promotion = scheduler.promotion(paused) if paused else None
@@ -92,14 +104,16 @@ def simulate(
         while len(running) < slots and (i := next_job()) is not None:
             go_on(i)
         if not running:
-            return Outcome(steps, reached, now)
+            return Outcome([step_of(i) for i in range(len(jobs))], reached, now)
         now, i = heapq.heappop(running)
-        job, step = jobs[i], steps[i]
-        reached[step] += 1
-        if step == job.max_steps:
+        job, stop = jobs[i], jobs[i].stops[place[i]]
+        reached[stop.clock] += 1
+        if stop.step == job.max_steps:
             completed = True
             continue
-        verdict = scheduler.report(job.trial_id, step, float(merits[i]), job.max_steps)
+        verdict = scheduler.report(
+            job.trial_id, stop.step * job.clock_per_step, float(merits[i]), job.stops[-1].clock
+        )
         if verdict.decision is Decision.CONTINUE:
             go_on(i)
         elif verdict.decision is Decision.PAUSE:

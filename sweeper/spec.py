@@ -1,10 +1,11 @@
 """A sweep as the user states it: the typed form of a search-space file."""
 
 from itertools import islice
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
+from sweeper.clock import Clock, clock_per_step
 from sweeper.constraints import Constraint
 from sweeper.search import (
     NoPointError,
@@ -16,8 +17,15 @@ from sweeper.search import (
 )
 from sweeper.settings import DEFAULTS, Stated, derive
 from sweeper.space import AnyDomain, PositiveWhole, Settings, WholeNumber, each_once, whole
+from trainable.config import TrainConfig
+from trainable.errors import ConfigError
 
 MAX_DRAWS = 1000  # for one random trial
+GRACE_KEYS: dict[Clock, str] = {
+    "step": "grace_steps",
+    "tokens": "grace_tokens",
+    "flops": "grace_flops",
+}
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
 
 
@@ -41,19 +49,39 @@ class Search(_Section):
 
 
 class AshaSpec(_Section):
-    """Asynchronous successive halving: at grace_steps × reduction_factor^k, the best
+    """Asynchronous successive halving: at grace × reduction_factor^k on the clock, the best
     1 / reduction_factor go on. `stop` decides on arrival, `promote` pauses until it is earned."""
 
     type: Literal["asha"] = "asha"
     mode: Literal["stop", "promote"] = "stop"
-    grace_steps: WholeNumber = Field(ge=1)
+    clock: Clock = "step"
+    grace_steps: PositiveWhole | None = None
+    grace_tokens: PositiveWhole | None = None
+    grace_flops: PositiveWhole | None = None
     reduction_factor: WholeNumber = Field(default=2, ge=2)
+    brackets: PositiveWhole = 1
+
+    @property
+    def grace_key(self) -> str:
+        return GRACE_KEYS[self.clock]
+
+    @property
+    def grace(self) -> int:
+        """The first rung, in units of the clock."""
+        grace: int | None = getattr(self, self.grace_key)
+        assert grace is not None, "the file is refused without it"
+        return grace
+
+    def first_rung_step(self, config: TrainConfig) -> int:
+        """The first step of a trial at or beyond the first rung."""
+        return -(-self.grace // clock_per_step(config, self.clock))
 
 
 class FifoSpec(_Section):
     """Every trial runs to its end."""
 
     type: Literal["fifo"] = "fifo"
+    clock: ClassVar[Clock] = "step"
 
 
 class Resources(_Section):
@@ -130,8 +158,16 @@ class SweepSpec(_Section):
 
     def settings(self, point: Point) -> Settings:
         """All training settings at a point: defaults, then `train:`, then what is swept."""
-        stated = {**DEFAULTS, **self.train}
+        stated = {**self.train}
         for key, value in point.items():
             # a seed of `seeds:` is no key of the space
             stated |= self.space[key].settings(key, value) if key in self.space else {key: value}
-        return derive(stated)
+        settings = derive(DEFAULTS | stated)
+        if "eval_every_steps" in stated or not isinstance(self.scheduler, AshaSpec):
+            return settings
+        try:
+            config = TrainConfig.from_mapping(settings)
+        except ConfigError:
+            return settings  # refused where the trial is planned
+        first_rung = self.scheduler.first_rung_step(config)
+        return derive(DEFAULTS | stated | {"eval_every_steps": first_rung})

@@ -15,7 +15,7 @@ from sweeper.results import COLUMNS
 from sweeper.schema_problems import schema_problems
 from sweeper.settings import OWNED, TYPES, Derived, Stated, derivation_cycle, is_legal, is_number
 from sweeper.space import AnyDomain, Choice, Grid, LogUniform, Normal, Uniform
-from sweeper.spec import Search, Seeds, SweepSpec
+from sweeper.spec import GRACE_KEYS, AshaSpec, Search, Seeds, SweepSpec
 from sweeper.yaml_source import KeyPath, Problem, YamlSource, read_yaml
 from trainable.config import nearest, typed
 from trainable.errors import ConfigError
@@ -74,6 +74,7 @@ def _section_problems(data: dict[str, Any]) -> list[Problem]:
         *_constraint_problems(data.get("constraints")),
         *([] if seeds is None else _seeds_problems(train, space)),
         *([] if search is None else _search_problems(search, space, len(seeds or [0]))),
+        *_grace_problems(_fitting(AshaSpec, data.get("scheduler"))),
     ]
 
 
@@ -270,6 +271,22 @@ def _search_problems(
     combinations = num_seeds * math.prod(len(domain.values()) for domain in listed.values())
     if combinations > MAX_TRIALS:
         problems.append((("space",), _too_many(combinations)))
+    return problems
+
+
+def _grace_problems(asha: AshaSpec | None) -> list[Problem]:
+    """The first rung is stated in the units of the clock."""
+    if asha is None:
+        return []
+    problems: list[Problem] = []
+    for clock, key in GRACE_KEYS.items():
+        stated = getattr(asha, key) is not None
+        if clock == asha.clock and not stated:
+            because = "" if clock == "step" else f" with clock: {clock}"
+            problems.append((("scheduler", key), f"is required{because}"))
+        elif clock != asha.clock and stated:
+            remedy = f"set clock: {clock}, or state {asha.grace_key}"
+            problems.append((("scheduler", key), f"the clock is {asha.clock}; {remedy}"))
     return problems
 
 

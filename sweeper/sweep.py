@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from importlib.metadata import version
 from typing import Any
 
+from sweeper.clock import clock_per_step
 from sweeper.errors import RunFolderError
 from sweeper.journal import Event, Journal, read_journal
 from sweeper.plan import Plan, PlannedTrial
@@ -35,7 +36,7 @@ class Trial:
     status: Status = Status.PENDING
     reports: list[Metrics] = field(default_factory=list)
     decision: Decision = Decision.CONTINUE
-    rung: int | None = None  # the highest reached, a step
+    rung: int | None = None  # the highest reached, on the scheduler's clock
     checkpoint: str | None = None  # folder name of the newest one
     error: str | None = None
     attempts: int = 0
@@ -122,7 +123,8 @@ class SweepState:
         """Give an evaluation to the scheduler, once; the verdict as fields of its event."""
         value = metrics.get(self.spec.objective.metric)
         step, max_steps = metrics["step"], trial.config.max_steps
-        verdict = self.scheduler.report(trial.trial_id, step, value, max_steps)
+        pace = clock_per_step(trial.config, self.spec.scheduler.clock)
+        verdict = self.scheduler.report(trial.trial_id, step * pace, value, max_steps * pace)
         ended = metrics["diverged"] or step >= max_steps
         decision = Decision.STOP if ended else verdict.decision
         return {

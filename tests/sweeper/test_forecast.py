@@ -56,7 +56,7 @@ def test_few_trials_are_expected_exactly(tiny_plan: Any, num_trials: int, factor
 
     found = forecast(plan, ONE_SLOT, {})
 
-    assert {r.step: r.expected_trials for r in found.rungs} == pytest.approx(
+    assert {r.at: r.expected_trials for r in found.rungs} == pytest.approx(
         {step: total[step] / orders for step in [*rungs, 16]}
     )
     assert (found.orders_of_merit, found.is_exact) == (orders, True)
@@ -74,7 +74,7 @@ def test_many_trials_follow_the_closed_form(tiny_plan: Any, slots: int) -> None:
     found = forecast(plan, Machine(slots=slots, free_memory=None), {})
     exact = sum(math.ceil(n / 2) / n for n in range(1, num_trials + 1))
     assert not found.is_exact
-    assert [r.step for r in found.rungs] == [8, 16]
+    assert [r.at for r in found.rungs] == [8, 16]
     assert found.rungs[0].expected_trials == num_trials
     assert found.rungs[1].expected_trials == pytest.approx(exact, abs=0.35)  # 4 standard errors
 
@@ -89,7 +89,7 @@ def test_promotion_spends_less_and_completes_one(tiny_plan: Any) -> None:
     )
     # Of four trials at least the best two are promoted, and of those one; more where an early one
     # was, before a better one arrived.
-    reached = {r.step: r.expected_trials for r in promote.rungs}
+    reached = {r.at: r.expected_trials for r in promote.rungs}
     assert reached[4] == 4
     assert 2 <= reached[8] < 4
     assert 1 <= reached[16] <= reached[8] / 2
@@ -101,7 +101,7 @@ def test_the_favourite_completes_where_none_has_earned_it(tiny_plan: Any, slots:
     scheduler = {"type": "asha", "mode": "promote", "grace_steps": 4, "reduction_factor": 4}
     plan = tiny_plan(space=learning_rates(2), scheduler=scheduler)
     found = forecast(plan, Machine(slots=slots, free_memory=None), {})
-    assert [(r.step, r.expected_trials) for r in found.rungs] == [(4, 2.0), (16, 1.0)]
+    assert [(r.at, r.expected_trials) for r in found.rungs] == [(4, 2.0), (16, 1.0)]
 
 
 def test_without_early_stopping_all_is_arithmetic(tiny_plan: Any) -> None:

@@ -40,7 +40,7 @@ def test_a_plan_is_told_and_nothing_written(tmp_path: Path, write_space: Any) ->
     assert (result.returncode, result.stderr) == (0, "")
     told = json.loads(result.stdout)
     assert told["num_trials"] == 4
-    assert [rung["step"] for rung in told["rungs"]] == [4, 8, 12]
+    assert [rung["at"] for rung in told["rungs"]] == [4, 8, 12]
     assert {shape["name"] for shape in told["shapes"]} == {"size small", "size large"}
     assert all(shape["is_measured"] for shape in told["shapes"])
     assert 0 < told["expected"]["wall_seconds"] < told["whole"]["wall_seconds"]

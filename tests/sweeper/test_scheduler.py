@@ -2,7 +2,6 @@
 
 import math
 from fractions import Fraction
-from typing import Any
 
 import pytest
 from hypothesis import given
@@ -84,57 +83,6 @@ def test_maximising_is_minimising_the_negative(reports: Reports) -> None:
         assert low.report(t, s, v, 40) == high.report(t, s, negative, 40)
 
 
-def reference_job(
-    rungs: dict[int, list[tuple[float, str]]], promoted: set[tuple[int, str]], factor: int
-) -> tuple[str, int] | None:
-    """get_job of Algorithm 2 in Li et al., without its last line (a new configuration)."""
-    for rung in sorted(rungs, reverse=True):
-        in_order_of_arrival = rungs[rung]
-        best_first = sorted(in_order_of_arrival, key=lambda pair: pair[0])
-        candidates = best_first[: len(in_order_of_arrival) // factor]
-        promotable = [t for _, t in candidates if (rung, t) not in promoted]
-        if promotable:
-            return promotable[0], rung
-    return None
-
-
-@given(st.randoms(use_true_random=False), st.integers(1, 3), st.integers(2, 4), st.integers(1, 5))
-def test_promotes_as_the_paper_does(random: Any, grace: int, factor: int, workers: int) -> None:
-    """Any number of workers finish in any order; each asks for its next job as it becomes free."""
-    asha = Asha(grace, factor, form="promote")
-    rungs: dict[int, list[tuple[float, str]]] = {}
-    promoted: set[tuple[int, str]] = set()
-    running: dict[str, int] = {}  # trial -> the rung it trains towards
-    paused: set[str] = set()
-    max_steps = grace * factor**3
-    for number in range(40):
-        while len(running) < workers:
-            expected = reference_job(rungs, promoted, factor)
-            promotion = asha.promotion(paused)
-            assert (promotion and (promotion.trial_id, promotion.rung)) == expected
-            if promotion is None:
-                running[f"new{number}.{len(running)}"] = grace
-                continue
-            asha.promote(promotion)
-            promoted.add((promotion.rung, promotion.trial_id))
-            paused.remove(promotion.trial_id)
-            running[promotion.trial_id] = promotion.rung * factor
-        trial_id = random.choice(sorted(running))
-        rung = running.pop(trial_id)
-        value = random.choice([0.0, 1.0, random.random(), math.nan])
-        verdict = asha.report(trial_id, rung, value, max_steps)
-        if rung == max_steps:
-            assert verdict.decision is Decision.CONTINUE
-            continue
-        rungs.setdefault(rung, []).append((math.inf if math.isnan(value) else value, trial_id))
-        if math.isnan(value):
-            assert verdict.decision is Decision.STOP
-            promoted.add((rung, trial_id))  # stopped: it can never go on
-        else:
-            assert verdict.decision is Decision.PAUSE
-            paused.add(trial_id)
-
-
 def test_where_none_has_earned_it_the_best_of_the_highest_rung_is_the_favourite() -> None:
     asha = Asha(2, 4, form="promote")
     for trial_id, value in (("a", 2.0), ("b", 1.0)):
@@ -147,14 +95,14 @@ def test_where_none_has_earned_it_the_best_of_the_highest_rung_is_the_favourite(
 def test_rungs_are_exact_integers() -> None:
     # In floating point 3 ** (log(243) / log(3)) falls short of 243, and Tune loses that rung.
     asha = Asha(1, 3)
-    assert [asha.highest_rung(s) for s in (0, 1, 2, 3, 80, 81, 242, 243)] == [
+    assert [asha.brackets[0].highest_rung(s) for s in (0, 1, 2, 3, 80, 81, 242, 243)] == [
         None, 1, 1, 3, 27, 81, 81, 243,
     ]  # fmt: skip
 
 
 def test_the_end_of_training_is_no_rung() -> None:
     asha = Asha(4, 2)
-    assert asha.report("a", 8, 1.0, max_steps=8).rung == 4
+    assert asha.report("a", 8, 1.0, end=8).rung == 4
 
 
 def test_the_best_of_two_goes_on() -> None:
@@ -185,8 +133,49 @@ def test_a_lower_rung_is_never_filled_in_later() -> None:
     asha = Asha(1, 3)
     assert asha.report("resumed", 13, 0.1, 100).rung == 9
     assert asha.report("resumed", 14, 0.05, 100).rung is None
-    assert asha.rungs.keys() == {9}
+    assert asha.brackets[0].rungs.keys() == {9}
     assert asha.report("fresh", 1, 5.0, 100).decision is Decision.CONTINUE
+
+
+@given(report_sequences(), st.integers(1, 4), st.integers(2, 3), st.integers(1, 3))
+def test_each_bracket_is_an_asha_of_its_own(
+    reports: Reports, grace: int, factor: int, number: int
+) -> None:
+    together = Asha(grace, factor, brackets=number)
+    alone = [Asha(grace * factor**s, factor) for s in range(number)]
+    costs = [factor**s * (number - s) for s in range(number)]
+    given_to = [0] * number  # budget
+    bracket_of: dict[str, int] = {}
+    for t, s, v in reports:
+        if t not in bracket_of:
+            bracket_of[t] = min(range(number), key=lambda b: given_to[b] + costs[b])
+            given_to[bracket_of[t]] += costs[bracket_of[t]]
+        assert together.report(t, s, v, 60) == alone[bracket_of[t]].report(t, s, v, 60)
+
+
+def test_brackets_share_the_budget_evenly() -> None:
+    asha = Asha(1, 3, brackets=3)
+    for number in range(1000):
+        asha.report(str(number), 1, 1.0, 100)
+    budgets = [3 * 1 * asha.members[0], 2 * 3 * asha.members[1], 1 * 9 * asha.members[2]]
+    assert sum(asha.members) == 1000
+    assert max(budgets) - min(budgets) <= 9
+
+
+def test_promotes_in_every_bracket_from_the_highest_rung_down() -> None:
+    asha = Asha(2, 2, form="promote", brackets=2)  # members: a, b in bracket 0 and 1, by turns
+    for trial_id, value in (("a", 1.0), ("b", 3.0), ("c", 2.0), ("d", 4.0)):
+        for step in (2, 4):
+            if asha.report(trial_id, step, value, 100).decision is Decision.PAUSE:
+                break
+    assert [b.rungs for b in asha.brackets] == [
+        {2: {"a": 1.0, "c": 2.0}},
+        {4: {"b": 3.0, "d": 4.0}},
+    ]
+    first = asha.promotion({"a", "b", "c", "d"})
+    assert first == Promotion("b", 4)
+    asha.promote(first)
+    assert asha.promotion({"a", "c", "d"}) == Promotion("a", 2)
 
 
 def test_fifo_lets_all_run() -> None:
@@ -195,5 +184,5 @@ def test_fifo_lets_all_run() -> None:
 
 @pytest.mark.parametrize(("grace", "factor"), [(0, 2), (4, 1)])
 def test_refuses_settings_that_make_no_rungs(grace: int, factor: int) -> None:
-    with pytest.raises(ValueError, match=f"got {grace} and {factor}"):
+    with pytest.raises(ValueError, match=f"got {grace}, {factor} and 1"):
         Asha(grace, factor)

@@ -23,11 +23,17 @@ def plan(tiny_plan: Any) -> Plan:
     return tiny_plan(space=GRID)
 
 
-@pytest.fixture(params=["stop", "promote"])
+FORMS = {
+    "stop": {"mode": "stop", "grace_steps": 4},
+    "promote": {"mode": "promote", "grace_steps": 4},
+    "tokens": {"mode": "promote", "clock": "tokens", "grace_tokens": 4 * 64, "brackets": 2},
+}
+
+
+@pytest.fixture(params=FORMS)
 def either_plan(request: pytest.FixtureRequest, tiny_plan: Any) -> Plan:
     """A sweep under each form of ASHA."""
-    scheduler = {"type": "asha", "mode": request.param, "grace_steps": 4}
-    return tiny_plan(space=GRID, scheduler=scheduler)
+    return tiny_plan(space=GRID, scheduler={"type": "asha", **FORMS[request.param]})
 
 
 def new_folder(tmp_path: Path, plan: Plan) -> RunFolder:
