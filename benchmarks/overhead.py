@@ -1,6 +1,7 @@
 """What the engine costs: trivial trials through sweeper and through plain Ray Tune, interleaved.
 
     python benchmarks/overhead.py [--trials 200] [--pairs 3]
+    python benchmarks/overhead.py --trials 2000 --pairs 0       whether time per trial stays flat
 
 Both run the same closed-form trials of 5 reports as class trainables on reused actors, without
 loggers, two at a time, each sweep in a fresh process and a fresh Ray. Ours also journals every
@@ -9,13 +10,16 @@ Time is from the first trial's start to the last one's end, Ray's start-up aside
 """
 
 import argparse
+import itertools
 import json
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 REPORTS = 5
 
@@ -29,6 +33,9 @@ def main() -> None:
     if arguments.only:
         run = {"sweeper": run_sweeper, "tune": run_tune}[arguments.only]
         print(json.dumps(run(arguments.trials)))
+        return
+    if not arguments.pairs:
+        print_flatness(run_sweeper(arguments.trials), arguments.trials)
         return
     seconds: dict[str, list[float]] = {"sweeper": [], "tune": []}
     memory: dict[str, list[float]] = {"sweeper": [], "tune": []}
@@ -51,6 +58,12 @@ def main() -> None:
         print(f"{which}: {per_trial:.1f} ms a trial, driver's peak memory {mib:.0f} MiB")
 
 
+def print_flatness(measured: dict[str, Any], trials: int) -> None:
+    print(f"{trials} trials of {REPORTS} reports: {measured['seconds']:.1f} s")
+    print("ms a trial, by tenth:", *(f"{ms:.1f}" for ms in measured["ms_by_tenth"]))
+    print(f"driver's peak memory {measured['driver_mib']:.0f} MiB")
+
+
 def driver_mib() -> float:
     import resource
 
@@ -61,7 +74,7 @@ def learning_rates(trials: int) -> list[float]:
     return [10 ** (-4 + 3 * (i * 0.618034 % 1)) for i in range(trials)]
 
 
-def run_sweeper(trials: int) -> dict[str, float]:
+def run_sweeper(trials: int) -> dict[str, Any]:
     import numpy as np
     from rich.console import Console
     from ruamel.yaml import YAML
@@ -90,18 +103,21 @@ def run_sweeper(trials: int) -> dict[str, float]:
         options = Options(runs=folder / "runs", dashboard=False, trainer=trainer)
         run_sweep(folder / "space.yaml", Console(quiet=True), options)
         events = list(read_journal(folder / "runs" / "overhead" / "journal.jsonl"))
-        seconds = span(e["time"] for e in events if e["event"] in ("trial_started", "trial_ended"))
-    return {"seconds": seconds, "driver_mib": driver_mib()}
+    started = [moment(e) for e in events if e["event"] == "trial_started"]
+    ended = [started[0], *(moment(e) for e in events if e["event"] == "trial_ended")]
+    tenths = [ended[round(i * (len(ended) - 1) / 10)] for i in range(11)]
+    return {
+        "seconds": ended[-1] - started[0],
+        "ms_by_tenth": [1e4 * (b - a) / trials for a, b in itertools.pairwise(tenths)],
+        "driver_mib": driver_mib(),
+    }
 
 
-def span(times) -> float:
-    from datetime import datetime
-
-    moments = [datetime.fromisoformat(time) for time in times]
-    return (max(moments) - min(moments)).total_seconds()
+def moment(event: dict[str, Any]) -> float:
+    return datetime.fromisoformat(event["time"]).timestamp()
 
 
-def run_tune(trials: int) -> dict[str, float]:
+def run_tune(trials: int) -> dict[str, Any]:
     import math
     import os
 
