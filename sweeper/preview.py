@@ -1,6 +1,7 @@
 """`python -m sweeper plan FILE`: what a sweep would do and cost. Starts and writes nothing."""
 
 import json
+import os
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -9,18 +10,31 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from sweeper.forecast import Cost, Forecast, ShapeForecast, forecast, shapes
+from sweeper.forecast import (
+    Cost,
+    Forecast,
+    Machine,
+    Shape,
+    ShapeForecast,
+    Speed,
+    forecast,
+    shape_of,
+    shapes,
+)
 from sweeper.format import count, duration
-from sweeper.plan import make_plan
+from sweeper.placement import Node, Placement, Share, num_at_once, place
+from sweeper.plan import Plan, make_plan
 from sweeper.probe import data_to_look_at, measure_speeds, this_machine
 from sweeper.spec_file import load_spec
+from trainable.config import TrainConfig
 from trainable.token_files import check_data
 
 SHOWN_SHAPES = 20
 
 
 def preview(file: Path, overrides: Sequence[str] = (), *, probe: bool = True) -> Forecast:
-    """What the sweep in a file would cost on this machine; with `probe`, in time too.
+    """What the sweep in a file would cost on this machine, or on the cluster that RAY_ADDRESS
+    names; with `probe`, in time too, at the speed of this machine.
 
     Raises:
         UserError: the sweep could not be run.
@@ -28,15 +42,36 @@ def preview(file: Path, overrides: Sequence[str] = (), *, probe: bool = True) ->
     spec, source = load_spec(file, overrides)
     with data_to_look_at(spec) as data:
         plan = make_plan(spec, data, source)
-        distinct = shapes(plan)
-        demands = {(s.vocab_size, s.context_length): config for s, config in distinct.items()}
+        demands = {(s.vocab_size, s.context_length): config for s, config in shapes(plan).items()}
         for config in demands.values():
             check_data(config)
-        machine = this_machine(spec.resources)
-        speeds = {}
-        if probe:
-            speeds = measure_speeds(distinct, machine, spec.resources, num_trials=len(plan.trials))
+        here, free_memory = this_machine()
+        nodes = _cluster_nodes() if "RAY_ADDRESS" in os.environ else (here,)
+        placement = place(plan, nodes, source)
+        speeds = _speeds(plan, placement, here, free_memory) if probe else {}
+    machine = Machine(slots=placement.slots, free_memory=free_memory)
     return forecast(plan, machine, speeds)
+
+
+def _cluster_nodes() -> tuple[Node, ...]:
+    from sweeper.ray_tune.runner import ray_cluster
+
+    with ray_cluster() as cluster:
+        return cluster.nodes
+
+
+def _speeds(plan: Plan, placement: Placement, here: Node, free_memory: int) -> dict[Shape, Speed]:
+    """Of each shape on this machine, as many at once as it has room for with such a share."""
+    alike: dict[Share, dict[Shape, TrainConfig]] = {}
+    for trial in plan.trials:
+        shapes_of_share = alike.setdefault(placement.share(trial.suggestion.values), {})
+        shapes_of_share.setdefault(shape_of(trial.config), trial.config)
+    speeds: dict[Shape, Speed] = {}
+    for share, distinct in alike.items():
+        if slots := num_at_once([share] * placement.slots, [here], placement.slots):
+            machine = Machine(slots=slots, free_memory=free_memory)
+            speeds |= measure_speeds(distinct, machine, share, num_trials=len(plan.trials))
+    return speeds
 
 
 def as_json(forecast: Forecast) -> str:

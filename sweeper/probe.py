@@ -21,9 +21,9 @@ import numpy as np
 
 from sweeper.corpus import CorpusFolder, prepare_default
 from sweeper.corpus.builtin import DEFAULT_CORPUS
-from sweeper.errors import ResourceError
 from sweeper.forecast import Machine, Shape, Speed
-from sweeper.spec import Resources, SweepSpec
+from sweeper.placement import Node, Share
+from sweeper.spec import SweepSpec
 from trainable.config import TrainConfig
 from trainable.errors import UserError
 from trainable.memory import available_memory, estimate_memory
@@ -38,6 +38,7 @@ WAIT_SECONDS = 60.0  # for one shape, the start of the workers included
 STAND_IN_TOKENS = 1_000_000
 STAND_IN_VOCAB_SIZE = 256  # of the built-in corpus, whose tokens are bytes
 NEVER = 10**9  # steps
+GPU_DEVICES = ("/dev/nvidiactl", "/dev/kfd", "/dev/dxg")  # NVIDIA, AMD, Windows' Linux
 
 
 @contextmanager
@@ -60,24 +61,14 @@ def data_to_look_at(spec: SweepSpec) -> Iterator[Path]:
             yield stand_in.path
 
 
-def this_machine(resources: Resources) -> Machine:
-    """Slots and memory, without Ray; torch is asked, in another process, only about GPUs.
-
-    Raises:
-        ResourceError: not even one trial fits.
-    """
-    cpus, gpus, free = os.cpu_count() or 1, 0, available_memory()
-    if resources.gpu:
-        gpus, free = _gpus()
-    for name, wanted, there in (("cpu", resources.cpu, cpus), ("gpu", resources.gpu, gpus)):
-        if wanted > there:
-            raise ResourceError(
-                f"resources.{name}: a trial asks for {wanted:g}, but this machine has {there:g}"
-            )
-    slots = int(cpus / resources.cpu)
-    if resources.gpu:
-        slots = min(slots, int(gpus / resources.gpu))
-    return Machine(slots=slots, free_memory=free)
+def this_machine() -> tuple[Node, int]:
+    """What it has, and the bytes of memory free for training, without Ray; torch is asked about
+    GPUs in another process, where there may be any."""
+    cpus, free = os.cpu_count() or 1, available_memory()
+    if not any(map(os.path.exists, GPU_DEVICES)):
+        return Node(cpus, 0), free
+    gpus, free_on_gpu = _gpus()
+    return Node(cpus, gpus), free_on_gpu if gpus else free
 
 
 def _gpus() -> tuple[int, int]:
@@ -94,7 +85,7 @@ def _gpus() -> tuple[int, int]:
 def measure_speeds(
     shapes: Mapping[Shape, TrainConfig],
     machine: Machine,
-    resources: Resources,
+    share: Share,
     *,
     num_trials: int,
     train_seconds: float = TRAIN_SECONDS,
@@ -110,7 +101,7 @@ def measure_speeds(
     speeds: dict[Shape, Speed] = {}
     number = min(machine.slots, num_trials)
     with (
-        _workers(number, resources, train_seconds) as workers,
+        _workers(number, share, train_seconds) as workers,
         ThreadPoolExecutor(number) as pool,
     ):
         for shape in chosen:
@@ -143,9 +134,8 @@ Worker = subprocess.Popen[str]
 
 
 @contextmanager
-def _workers(number: int, resources: Resources, train_seconds: float) -> Iterator[list[Worker]]:
-    num_threads = max(1, int(resources.cpu))
-    command = [sys.executable, "-m", "sweeper.probe", str(num_threads), str(train_seconds)]
+def _workers(number: int, share: Share, train_seconds: float) -> Iterator[list[Worker]]:
+    command = [sys.executable, "-m", "sweeper.probe", str(share.num_threads), str(train_seconds)]
     workers = [
         subprocess.Popen(
             command,
@@ -153,7 +143,7 @@ def _workers(number: int, resources: Resources, train_seconds: float) -> Iterato
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             text=True,
-            env=os.environ | _as_in_a_slot(slot, resources),
+            env=os.environ | _as_in_a_slot(slot, share),
         )
         for slot in range(number)
     ]
@@ -165,13 +155,17 @@ def _workers(number: int, resources: Resources, train_seconds: float) -> Iterato
             worker.communicate()
 
 
-def _as_in_a_slot(slot: int, resources: Resources) -> dict[str, str]:
+def _as_in_a_slot(slot: int, share: Share) -> dict[str, str]:
     """What Ray tells the process of a trial: its GPUs, and its threads."""
-    first = int(slot * resources.gpu)
-    mine = range(first, first + max(1, int(resources.gpu))) if resources.gpu else range(0)
+    number = int(share.gpu)
+    if 0 < share.gpu < 1:
+        first, number = int(slot // (1 // share.gpu)), 1
+    else:
+        first = slot * number
+    mine = range(first, first + number)
     return {
         "CUDA_VISIBLE_DEVICES": ",".join(map(str, mine)),
-        "OMP_NUM_THREADS": str(max(1, int(resources.cpu))),
+        "OMP_NUM_THREADS": str(share.num_threads),
     }
 
 

@@ -8,6 +8,7 @@ from typing import Literal
 from rich.console import Console
 
 from sweeper.corpus import prepare_default
+from sweeper.placement import place
 from sweeper.plan import Plan, make_plan
 from sweeper.results import best_trial
 from sweeper.run_folder import (
@@ -22,6 +23,7 @@ from sweeper.status import ExitCode
 from sweeper.sweep import Sweep, SweepState, replay
 from sweeper.wandb_runs import WandbRuns, require_login
 from sweeper.watchers import Audience, MetricsFiles, Tables, Watcher
+from sweeper.yaml_source import YamlSource
 from trainable.token_files import check_data
 
 WandbMode = Literal["off", "offline", "online"]
@@ -62,9 +64,11 @@ def run_sweep(
         data = Path(spec.data)
     plan = make_plan(spec, data.resolve(), source)
     _check_tokens(plan)
-    return _drive(
-        plan, lambda: create_run_folder(options.runs, plan.spec, name, str(file)), console, options
-    )
+
+    def new_folder() -> RunFolder:
+        return create_run_folder(options.runs, plan.spec, name, str(file))
+
+    return _drive(plan, source, new_folder, console, options)
 
 
 def resume_sweep(name: str, console: Console, options: Options) -> ExitCode:
@@ -86,7 +90,7 @@ def resume_sweep(name: str, console: Console, options: Options) -> ExitCode:
     if options.wandb != "off":
         require_login(options.wandb)
     _check_tokens(plan)
-    return _drive(plan, lambda: folder, console, options)
+    return _drive(plan, source, lambda: folder, console, options)
 
 
 def _check_tokens(plan: Plan) -> None:
@@ -97,21 +101,25 @@ def _check_tokens(plan: Plan) -> None:
 
 
 def _drive(
-    plan: Plan, open_folder: Callable[[], RunFolder], console: Console, options: Options
+    plan: Plan,
+    source: YamlSource,
+    open_folder: Callable[[], RunFolder],
+    console: Console,
+    options: Options,
 ) -> ExitCode:
     # Ray takes seconds to import: a mistake in the file is told before.
     from sweeper.ray_tune.runner import ray_cluster, run_trials
 
     with ray_cluster(dashboard=options.dashboard) as cluster:
-        slots = cluster.slots(plan.spec.resources)
+        placement = place(plan, cluster.nodes, source)
         folder = open_folder()
         with folder.locked():
-            sweep = Sweep(folder, plan)
-            _introduce(console, sweep, slots, cluster.dashboard_url)
+            sweep = Sweep(folder, plan, placement)
+            _introduce(console, sweep, placement.slots, cluster.dashboard_url)
             audience = Audience(sweep, _watchers(sweep, console, options))
             outcome = "failed"
             try:
-                finished = run_trials(sweep, cluster, audience, options.trainer)
+                finished = run_trials(sweep, placement, audience, options.trainer)
                 outcome = "finished" if finished else "interrupted"
             except Exception as error:  # Tune wraps what it meets; a full disk is told as such
                 raise sweep.journal.failure or error from error
@@ -146,7 +154,7 @@ def _introduce(console: Console, sweep: Sweep, slots: int, dashboard_url: str | 
     ended = sum(trial.status.ended for trial in sweep.trials.values())
     done = f", {ended} of them ended already" if ended else ""
     console.print(f"[bold]{sweep.folder.name}[/]: {sweep.plan.spec.description}".rstrip(": "))
-    console.print(f"{trials} trials{done}, {min(slots, trials)} at a time; in {sweep.folder.path}/")
+    console.print(f"{trials} trials{done}, {slots} at a time; in {sweep.folder.path}/")
     if sweep.plan.dropped:
         console.print(f"{sweep.plan.dropped} combinations were dropped by `constraints:`")
     if dashboard_url:

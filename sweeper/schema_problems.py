@@ -8,7 +8,15 @@ from pydantic import BaseModel, ValidationError
 from sweeper.constraints import Constraint
 from sweeper.settings import Derived
 from sweeper.space import DOMAINS
-from sweeper.spec import AshaSpec, FifoSpec, Objective, Resources, Search, SweepSpec
+from sweeper.spec import (
+    AshaSpec,
+    FifoSpec,
+    Objective,
+    ResourceCase,
+    Resources,
+    Search,
+    SweepSpec,
+)
 from sweeper.yaml_source import KeyPath, Problem
 from trainable.config import nearest
 
@@ -60,6 +68,8 @@ def schema_problems(error: ValidationError, data: Any) -> list[Problem]:
                 key_path, kind = (*key_path, "type"), str(node["type"])
                 message = f"must be {' or '.join(SCHEDULERS)}, got {shown(node['type'])}"
                 message += nearest(kind, list(SCHEDULERS))
+            case "literal_error" if key_path == ("resources",):
+                message = f"must be auto, or a mapping as {{cpu: 1, gpu: 0}}, got {shown(node)}"
             case "domain":
                 message = _no_domain(node)
             case "too_short" if not node:
@@ -89,7 +99,7 @@ def _locate(location: tuple[str | int, ...], data: Any) -> tuple[KeyPath, Any]:
     pydantic's location has the tags of unions between the keys of the file.
     """
     tags: set[int] = set()
-    if location[0] == "scheduler":
+    if location[0] in ("scheduler", "resources"):
         tags = {1}
     elif location[0] == "train":
         tags = {2}
@@ -118,6 +128,8 @@ def _model(section: list[str | int], data: Any) -> type[BaseModel]:
             return SCHEDULERS[data["scheduler"]["type"]]
         case ["constraints", _]:
             return Constraint
+        case ["resources", "cases", _]:
+            return ResourceCase
         case ["train", _]:
             return Derived
         case ["space", name]:

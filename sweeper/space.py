@@ -62,6 +62,7 @@ Options = Annotated[
     Field(min_length=1),
     AfterValidator(each_once),
 ]
+Conditions = Annotated[dict[str, Options], Field(min_length=1)]  # swept name -> its values
 
 
 class Domain(BaseModel):
@@ -69,7 +70,7 @@ class Domain(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
-    when: Annotated[dict[str, Options], Field(min_length=1)] | None = None
+    when: Conditions | None = None
 
     @model_serializer(mode="wrap")
     def _as_stated(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:

@@ -1,9 +1,17 @@
 """A sweep as the user states it: the typed form of a search-space file."""
 
 from itertools import islice
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+)
 
 from sweeper.clock import Clock, clock_per_step
 from sweeper.constraints import Constraint
@@ -16,7 +24,15 @@ from sweeper.search import (
     random_points,
 )
 from sweeper.settings import DEFAULTS, Stated, derive
-from sweeper.space import AnyDomain, PositiveWhole, Settings, WholeNumber, each_once, whole
+from sweeper.space import (
+    AnyDomain,
+    Conditions,
+    PositiveWhole,
+    Settings,
+    WholeNumber,
+    each_once,
+    whole,
+)
 from trainable.config import TrainConfig
 from trainable.errors import ConfigError
 
@@ -84,11 +100,43 @@ class FifoSpec(_Section):
     clock: ClassVar[Clock] = "step"
 
 
-class Resources(_Section):
-    """What one trial gets."""
+def _whole_above_one(gpu: float) -> float:
+    if gpu > 1 and not gpu.is_integer():
+        raise ValueError(f"must be whole above 1 (below, trials share a GPU), got {gpu:g}")
+    return gpu
 
-    cpu: float = Field(default=1, gt=0)
-    gpu: float = Field(default=0, ge=0)
+
+Cpus = Annotated[float, Field(gt=0)]
+Gpus = Annotated[float, Field(ge=0), AfterValidator(_whole_above_one)]
+
+
+class ResourceCase(_Section):
+    """What the trials get whose values are these; what is not stated here is as for all."""
+
+    when: Conditions
+    cpu: Cpus | None = None
+    gpu: Gpus | None = None
+
+    def holds(self, values: Point) -> bool:
+        return all(name in values and values[name] in self.when[name] for name in self.when)
+
+
+class Resources(_Section):
+    """What one trial gets: that of the first case that holds for it, else what is for all."""
+
+    cpu: Cpus = 1
+    gpu: Gpus = 0
+    cases: list[ResourceCase] = Field(default_factory=list)
+
+
+def _auto_or_stated(value: Any) -> str:
+    return "auto" if isinstance(value, str) else "stated"
+
+
+AnyResources = Annotated[
+    Annotated[Literal["auto"], Tag("auto")] | Annotated[Resources, Tag("stated")],
+    Discriminator(_auto_or_stated),
+]
 
 
 Seed = Annotated[int, Field(ge=0), BeforeValidator(whole)]
@@ -108,7 +156,8 @@ class SweepSpec(_Section):
     objective: Objective = Objective()
     search: Search = Search()
     scheduler: Annotated[AshaSpec | FifoSpec, Field(discriminator="type")] = FifoSpec()
-    resources: Resources = Resources()
+    resources: AnyResources = "auto"
+    max_concurrent: PositiveWhole | None = None
     max_retries: WholeNumber = Field(default=2, ge=0)
 
     def swept_names(self) -> list[str]:

@@ -14,8 +14,8 @@ from sweeper.plan import check_configs
 from sweeper.results import COLUMNS
 from sweeper.schema_problems import schema_problems
 from sweeper.settings import OWNED, TYPES, Derived, Stated, derivation_cycle, is_legal, is_number
-from sweeper.space import AnyDomain, Choice, Grid, LogUniform, Normal, Uniform
-from sweeper.spec import GRACE_KEYS, AshaSpec, Search, Seeds, SweepSpec
+from sweeper.space import AnyDomain, Choice, Grid, LogUniform, Normal, Scalar, Uniform
+from sweeper.spec import GRACE_KEYS, AshaSpec, Resources, Search, Seeds, SweepSpec
 from sweeper.yaml_source import KeyPath, Problem, YamlSource, read_yaml
 from trainable.config import nearest, typed
 from trainable.errors import ConfigError
@@ -66,11 +66,13 @@ def _section_problems(data: dict[str, Any]) -> list[Problem]:
     space = {key: domain for key, domain in domains.items() if domain is not None}
     search = _fitting(Search, data.get("search", {}))
     seeds = _fitting(Seeds, data.get("seeds"))
+    resources = _fitting(Resources, data.get("resources", {}))
     return [
         *_setting_problems(train, space),
         *_derived_problems(train),
         *_space_problems(train, space),
         *_condition_problems(space, set(domains)),
+        *([] if resources is None else _case_problems(resources, space, set(domains))),
         *_constraint_problems(data.get("constraints")),
         *([] if seeds is None else _seeds_problems(train, space)),
         *([] if search is None else _search_problems(search, space, len(seeds or [0]))),
@@ -191,18 +193,43 @@ def _condition_problems(space: Mapping[str, AnyDomain], stated: set[str]) -> lis
     """A condition names values that another swept name can take, and never its own."""
     problems: list[Problem] = []
     for key, domain in space.items():
-        for name, options in (domain.when or {}).items():
-            key_path = ("space", key, "when", name)
-            if name not in stated:
-                hint = nearest(name, sorted(stated - {key}))
-                problems.append((key_path, f"no such name is swept{hint}"))
-            elif isinstance(other := space.get(name), Grid | Choice):
-                unknown = [option for option in options if option not in other.values()]
-                problems += [(key_path, f"{name} is never {option!r}") for option in unknown]
-            elif other is not None:
-                problems.append((key_path, "must have listed values (`grid:` or `choice:`)"))
+        when = ("space", key, "when")
+        problems += _option_problems(when, domain.when or {}, space, stated)
         if key in _conditions(space, key):
-            problems.append((("space", key, "when"), "depends on itself; remove a condition"))
+            problems.append((when, "depends on itself; remove a condition"))
+    return problems
+
+
+def _option_problems(
+    when: KeyPath,
+    conditions: Mapping[str, list[Scalar]],
+    space: Mapping[str, AnyDomain],
+    stated: set[str],
+) -> list[Problem]:
+    problems: list[Problem] = []
+    for name, options in conditions.items():
+        key_path = (*when, name)
+        if name not in stated:
+            hint = nearest(name, sorted(stated))
+            problems.append((key_path, f"no such name is swept{hint}"))
+        elif isinstance(other := space.get(name), Grid | Choice):
+            unknown = [option for option in options if option not in other.values()]
+            problems += [(key_path, f"{name} is never {option!r}") for option in unknown]
+        elif other is not None:
+            problems.append((key_path, "must have listed values (`grid:` or `choice:`)"))
+    return problems
+
+
+def _case_problems(
+    resources: Resources, space: Mapping[str, AnyDomain], stated: set[str]
+) -> list[Problem]:
+    """A case names values that swept names can take, and says what is other there."""
+    problems: list[Problem] = []
+    for index, case in enumerate(resources.cases):
+        at = ("resources", "cases", index)
+        problems += _option_problems((*at, "when"), case.when, space, stated)
+        if case.cpu is None and case.gpu is None:
+            problems.append((at, "must say what is other there, as {gpu: 1}"))
     return problems
 
 

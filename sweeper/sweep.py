@@ -15,6 +15,7 @@ from typing import Any
 from sweeper.clock import clock_per_step
 from sweeper.errors import RunFolderError
 from sweeper.journal import Event, Journal, read_journal
+from sweeper.placement import Placement
 from sweeper.plan import Plan, PlannedTrial
 from sweeper.run_folder import RunFolder, write_json
 from sweeper.scheduler import Promotion, make_scheduler
@@ -159,14 +160,19 @@ def replay(spec: SweepSpec, folder: RunFolder) -> SweepState:
 class Sweep:
     """A sweep at work: its state, and the journal that each change goes through first."""
 
-    def __init__(self, folder: RunFolder, plan: Plan) -> None:
-        """Open the folder's journal and fold over what is in it. The caller holds its lock."""
+    def __init__(self, folder: RunFolder, plan: Plan, placement: Placement | None = None) -> None:
+        """Open the folder's journal and fold over what is in it. The caller holds its lock.
+
+        Args:
+            placement: What trials get in this session; only recorded.
+        """
         self.folder = folder
         self.plan = plan
         is_new = not folder.journal.exists()
         self.state = SweepState(plan.spec) if is_new else replay(plan.spec, folder)
         self.journal = Journal(folder.journal)
-        self._record("session_started", **_environment())
+        place = {} if placement is None else {"placement": placement.to_dict()}
+        self._record("session_started", **_environment(), **place)
         for trial in self.state.with_status(Status.PENDING, Status.INTERRUPTED):
             # The kill may have come between a decision and its effect. A completed trial is not
             # ended here: its final checkpoint may be missing.

@@ -10,6 +10,7 @@ from ray.tune.experiment import Trial as TuneTrial
 from ray.tune.schedulers import TrialScheduler
 from ray.tune.search import SearchAlgorithm
 
+from sweeper.placement import Placement
 from sweeper.status import Decision
 from sweeper.sweep import Sweep, Trial
 from sweeper.watchers import Watcher
@@ -44,14 +45,14 @@ class Interrupt(Stopper):  # type: ignore[misc]  # Ray is untyped
 class SweepSearch(SearchAlgorithm):  # type: ignore[misc]
     """Hands the sweep's trials to Tune, with our ids, each from its newest checkpoint."""
 
-    def __init__(self, sweep: Sweep, trainer: str, interrupt: Interrupt) -> None:
+    def __init__(
+        self, sweep: Sweep, placement: Placement, trainer: str, interrupt: Interrupt
+    ) -> None:
         self.sweep = sweep
+        self.placement = placement
         self.trainer = trainer
         self.interrupt = interrupt
-        resources = sweep.plan.spec.resources
-        self.num_threads = max(1, int(resources.cpu))
-        bundle = {"CPU": resources.cpu} | ({"GPU": resources.gpu} if resources.gpu else {})
-        self.bundles = PlacementGroupFactory([bundle])
+        self.live: set[str] = set()  # handed out, and not done for Tune
 
     @property
     def total_samples(self) -> int:
@@ -64,24 +65,35 @@ class SweepSearch(SearchAlgorithm):  # type: ignore[misc]
         return self._finished or self.sweep.is_over
 
     def next_trial(self) -> TuneTrial | None:
-        if self.interrupt.requested:
+        most = self.sweep.plan.spec.max_concurrent
+        if self.interrupt.requested or (most is not None and len(self.live) >= most):
             return None
         trial = self.sweep.next_trial()
-        return None if trial is None else self._tune_trial(trial)
+        if trial is None:
+            return None
+        self.live.add(trial.trial_id)
+        return self._tune_trial(trial)
+
+    def on_trial_complete(
+        self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
+    ) -> None:
+        self.live.discard(trial_id)
 
     def _tune_trial(self, trial: Trial) -> TuneTrial:
+        share = self.placement.share(trial.values)
+        bundle = {"CPU": share.cpu} | ({"GPU": share.gpu} if share.gpu else {})
         checkpoints = self.sweep.folder.checkpoint_folders(trial.trial_id)
         tune_trial = TuneTrial(
             self.experiment.run_identifier,
             trial_id=trial.trial_id,
             config={
                 "train": trial.config.to_dict(),
-                "num_threads": self.num_threads,
+                "num_threads": share.num_threads,
                 "trainer": self.trainer,
             },
             storage=self.experiment.storage,
             evaluated_params=trial.values,
-            placement_group_factory=self.bundles,
+            placement_group_factory=PlacementGroupFactory([bundle]),
             checkpoint_config=CheckpointConfig(),
             restore_path=str(checkpoints[0]) if checkpoints else None,
             trial_name_creator=lambda tune_trial: tune_trial.trial_id,

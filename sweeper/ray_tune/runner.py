@@ -30,10 +30,10 @@ import ray
 from ray import tune
 
 from sweeper.errors import ResourceError
+from sweeper.placement import Node, Placement
 from sweeper.ray_tune.adapters import Interrupt, SweepCallback, SweepScheduler, SweepSearch
 from sweeper.ray_tune.trial_actor import TrialActor
 from sweeper.run_folder import RunFolder
-from sweeper.spec import Resources
 from sweeper.status import ExitCode
 from sweeper.sweep import Sweep
 from sweeper.watchers import Watcher
@@ -46,29 +46,8 @@ EXIT_SECONDS = 13.0  # from a signal to the end of the process, whatever hangs
 class Cluster:
     """What a sweep needs to know of the Ray cluster it runs on."""
 
-    cpus: float
-    gpus: float
+    nodes: tuple[Node, ...]
     dashboard_url: str | None
-
-    def slots(self, resources: Resources) -> int:
-        """How many trials fit at once.
-
-        Raises:
-            ResourceError: not even one.
-        """
-        for name, wanted, there in (
-            ("cpu", resources.cpu, self.cpus),
-            ("gpu", resources.gpu, self.gpus),
-        ):
-            if wanted > there:
-                remedy = f"ask for at most {there:g}" if there else "remove it"
-                raise ResourceError(
-                    f"resources.{name}: a trial asks for {wanted:g}, "
-                    f"but there are {there:g}; {remedy}"
-                )
-        by_gpu = int(self.gpus / resources.gpu) if resources.gpu else None
-        by_cpu = int(self.cpus / resources.cpu)
-        return by_cpu if by_gpu is None else min(by_cpu, by_gpu)
 
 
 @contextmanager
@@ -94,11 +73,10 @@ def ray_cluster(*, dashboard: bool = True) -> Iterator[Cluster]:
                 "unset it to use this machine"
             ) from None
         try:
-            there: dict[str, float] = ray.cluster_resources()
+            there = [node["Resources"] for node in ray.nodes() if node["Alive"]]
             url = context.dashboard_url
             yield Cluster(
-                cpus=there.get("CPU", 0.0),
-                gpus=there.get("GPU", 0.0),
+                nodes=tuple(Node(each.get("CPU", 0.0), each.get("GPU", 0.0)) for each in there),
                 dashboard_url=f"http://{url}" if url else None,
             )
         finally:
@@ -116,10 +94,9 @@ def _require_answer(address: str) -> None:
         raise ConnectionError(error) from error
 
 
-def run_trials(sweep: Sweep, cluster: Cluster, audience: Watcher, trainer: str) -> bool:
+def run_trials(sweep: Sweep, placement: Placement, audience: Watcher, trainer: str) -> bool:
     """Run every trial that is left; True if all have ended, False if interrupted."""
-    slots = cluster.slots(sweep.plan.spec.resources)
-    os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(slots)
+    os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(placement.slots)
     interrupt = Interrupt()
     with _signals(interrupt, sweep.folder), _ray_messages_to(logging.FileHandler(sweep.folder.log)):
         # `tune.run` rather than a Tuner: a Tuner pickles itself into the run folder.
@@ -127,7 +104,7 @@ def run_trials(sweep: Sweep, cluster: Cluster, audience: Watcher, trainer: str) 
             TrialActor,
             storage_path=str(sweep.folder.path.resolve()),
             name=sweep.folder.trials.name,
-            search_alg=SweepSearch(sweep, trainer, interrupt),
+            search_alg=SweepSearch(sweep, placement, trainer, interrupt),
             scheduler=SweepScheduler(sweep, audience, interrupt),
             callbacks=[SweepCallback(sweep, audience)],
             stop=interrupt,

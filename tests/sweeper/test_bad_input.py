@@ -171,4 +171,4 @@ def test_more_than_the_machine_has(project: Path) -> None:
     """The one mistake that only Ray can tell, so it starts first."""
     (project / "space.yaml").write_text(SPACE + "resources: {cpu: 0.5, gpu: 1000}\n")
     told = refused(project, "run", "space.yaml", "--no-dashboard")
-    assert "resources.gpu: a trial asks for 1000, but there are " in told
+    assert "resources.gpu: a trial asks for 1000, but this machine has " in told

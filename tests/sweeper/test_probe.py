@@ -11,11 +11,10 @@ import pytest
 
 from sweeper import probe
 from sweeper.corpus import CorpusFolder
-from sweeper.errors import ResourceError
 from sweeper.forecast import Machine, shape_of, shapes
+from sweeper.placement import Node, Share
 from sweeper.plan import make_plan
 from sweeper.probe import data_to_look_at, measure, measure_speeds, only_training, this_machine
-from sweeper.spec import Resources
 from sweeper.spec_file import load_spec
 from trainable.errors import UserError
 from trainable.memory import estimate_memory
@@ -29,21 +28,21 @@ def test_all_shapes_are_measured_but_those_that_fit_no_memory(tiny_plan: Any) ->
     plan = tiny_plan(space=WIDTHS, scheduler={"type": "fifo"})
     both = shapes(plan)
     small, large = sorted(both, key=lambda shape: shape.d_model)
-    speeds = measure_speeds(both, TWO_SLOTS, Resources(), num_trials=2, train_seconds=0)
+    speeds = measure_speeds(both, TWO_SLOTS, Share(cpu=1, gpu=0), num_trials=2, train_seconds=0)
     assert speeds.keys() == both.keys()
     for speed in speeds.values():
         assert speed.tokens_per_second > 0
         assert speed.evaluation_seconds > 0
 
     tight = Machine(slots=1, free_memory=estimate_memory(both[large], micro_batch_size=1) - 1)
-    speeds = measure_speeds(both, tight, Resources(), num_trials=2, train_seconds=0)
+    speeds = measure_speeds(both, tight, Share(cpu=1, gpu=0), num_trials=2, train_seconds=0)
     assert speeds.keys() == {small}
 
 
 def test_what_the_training_loop_refuses_is_told(tiny_plan: Any) -> None:
     plan = tiny_plan(train={"device": "cuda:7"})
     with pytest.raises(UserError, match="device: cuda:7 is not on this machine"):
-        measure_speeds(shapes(plan), TWO_SLOTS, Resources(), num_trials=1, train_seconds=0)
+        measure_speeds(shapes(plan), TWO_SLOTS, Share(cpu=1, gpu=0), num_trials=1, train_seconds=0)
 
 
 def test_no_one_waits_for_a_step_that_takes_too_long(
@@ -51,7 +50,7 @@ def test_no_one_waits_for_a_step_that_takes_too_long(
 ) -> None:
     monkeypatch.setattr(probe, "WAIT_SECONDS", 0.0)
     plan = tiny_plan()
-    assert measure_speeds(shapes(plan), TWO_SLOTS, Resources(), num_trials=4) == {}
+    assert measure_speeds(shapes(plan), TWO_SLOTS, Share(cpu=1, gpu=0), num_trials=4) == {}
 
 
 def test_a_worker_that_dies_gives_no_answer(tiny_plan: Any) -> None:
@@ -89,30 +88,28 @@ def test_the_built_in_corpus_is_not_made_for_a_look(
     assert sorted(tmp_path.rglob("*")) == before
 
 
-def test_slots_are_what_fits_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_gpus_are_asked_for_only_where_there_may_be_any(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(probe.os, "cpu_count", lambda: 8)
     monkeypatch.setattr(probe, "_gpus", lambda: (2, 5_000))
-    assert this_machine(Resources(cpu=3)).slots == 2
-    assert this_machine(Resources(cpu=1, gpu=0.5)) == Machine(slots=4, free_memory=5_000)
-    assert this_machine(Resources(cpu=4, gpu=0.5)).slots == 2
-    with pytest.raises(ResourceError, match=r"resources\.cpu: a trial asks for 9, .* has 8"):
-        this_machine(Resources(cpu=9))
-    with pytest.raises(ResourceError, match=r"resources\.gpu: a trial asks for 3, .* has 2"):
-        this_machine(Resources(gpu=3))
+    monkeypatch.setattr(probe, "GPU_DEVICES", ("/dev/null",))
+    assert this_machine() == (Node(cpus=8, gpus=2), 5_000)
+    monkeypatch.setattr(probe, "GPU_DEVICES", ("/dev/no-such-device",))
+    node, free = this_machine()
+    assert node == Node(cpus=8, gpus=0)
+    assert free > 10_000
 
 
 @pytest.mark.parametrize(
-    ("gpu", "cpu", "devices", "threads"),
+    ("share", "devices", "threads"),
     [
-        (0, 2, ["", ""], "2"),
-        (1, 1, ["0", "1"], "1"),
-        (0.5, 0.5, ["0", "0", "1"], "1"),
-        (2, 1, ["0,1", "2,3"], "1"),
+        (Share(cpu=2, gpu=0), ["", ""], "2"),
+        (Share(cpu=1, gpu=1), ["0", "1"], "1"),
+        (Share(cpu=0.5, gpu=0.5), ["0", "0", "1"], "1"),
+        (Share(cpu=1, gpu=0.4), ["0", "0", "1"], "1"),
+        (Share(cpu=1, gpu=2), ["0,1", "2,3"], "1"),
     ],
 )
-def test_a_worker_sees_what_its_slot_has(
-    gpu: float, cpu: float, devices: list[str], threads: str
-) -> None:
-    seen = [probe._as_in_a_slot(i, Resources(cpu=cpu, gpu=gpu)) for i in range(len(devices))]
+def test_a_worker_sees_what_its_slot_has(share: Share, devices: list[str], threads: str) -> None:
+    seen = [probe._as_in_a_slot(slot, share) for slot in range(len(devices))]
     assert [one["CUDA_VISIBLE_DEVICES"] for one in seen] == devices
     assert {one["OMP_NUM_THREADS"] for one in seen} == {threads}

@@ -46,7 +46,8 @@ def test_the_least_a_file_can_say(tmp_path: Path) -> None:
         "objective": {"metric": "val_loss", "mode": "min"},
         "search": {"algorithm": "grid", "seed": 0, "num_trials": None},
         "scheduler": {"type": "fifo"},
-        "resources": {"cpu": 1, "gpu": 0},
+        "resources": "auto",
+        "max_concurrent": None,
         "max_retries": 2,
     }
 
@@ -67,7 +68,7 @@ TABLE = [
     # unknown keys, at every level, with the nearest right one
     ("spaces: 1\n" + LR, ":1: spaces: no such key; did you mean 'space'?"),
     (LR + "foo: 1\n", ":2: foo: no such key; there are: name, description, data, train, space, "
-     "constraints, seeds, objective, search, scheduler, resources, max_retries"),
+     "constraints, seeds, objective, search, scheduler, resources, max_concurrent, max_retries"),
     (LR + "train:\n  learning_rat: 1\n",
      ":3: train.learning_rat: no such training setting; did you mean 'learning_rate'?"),
     ("space: {learning_rte: {grid: [1]}}",
@@ -140,6 +141,22 @@ TABLE = [
     (LR + "objective: null", ":2: objective: must be a mapping, got null"),
     # values that cannot be
     (LR + "resources: {cpu: 0}", ":2: resources.cpu: must be above 0, got 0"),
+    (LR + "resources: {gpu: 1.5}",
+     ":2: resources.gpu: must be whole above 1 (below, trials share a GPU), got 1.5"),
+    (LR + "resources: atuo",
+     ":2: resources: must be auto, or a mapping as {cpu: 1, gpu: 0}, got 'atuo'"),
+    (LR + "resources: 2", ":2: resources: must be a mapping, got 2"),
+    (LR + "max_concurrent: 0", ":2: max_concurrent: must be at least 1, got 0"),
+    (LR + "resources: {cases: [{when: {learning_rat: 1e-3}, cpu: 2}]}",
+     ":2: resources.cases.0.when.learning_rat: no such name is swept; "
+     "did you mean 'learning_rate'?"),
+    (LR + "resources: {cases: [{when: {learning_rate: 7}, cpu: 2}]}",
+     ":2: resources.cases.0.when.learning_rate: learning_rate is never 7"),
+    (LR + "resources: {cases: [{when: {learning_rate: 1e-3}}]}",
+     ":2: resources.cases.0: must say what is other there, as {gpu: 1}"),
+    (LR + "resources: {cases: [{cpu: 2}]}", ":2: resources.cases.0.when: is required"),
+    (LR + "resources: {cases: [{when: {learning_rate: 1e-3}, gpus: 2}]}",
+     ":2: resources.cases.0.gpus: no such key; did you mean 'gpu'?"),
     (LR + "resources: {gpu: -1}", ":2: resources.gpu: must be at least 0, got -1"),
     (LR + "max_retries: -1", ":2: max_retries: must be at least 0, got -1"),
     (LR + "scheduler: {type: asha, grace_steps: 5, reduction_factor: 1}",
