@@ -19,6 +19,7 @@ from sweeper.screen import print_summary, settings, trial_table
 from sweeper.spec_file import load_spec
 from sweeper.status import ExitCode
 from sweeper.sweep import SweepState, replay
+from sweeper.wandb_runs import wandb_sync
 from trainable.errors import UserError
 
 app = typer.Typer(
@@ -168,6 +169,12 @@ def prepare(
         text_field=text_field,
         console=console,
     )
+
+
+@app.command("wandb-sync")
+def wandb_sync_(name: Name, runs: Runs = Path("runs")) -> None:
+    """Upload a sweep to Weights & Biases: what it does not have yet, logged offline or not."""
+    wandb_sync(find_run_folder(runs, name), console)
 
 
 def _open(folder: RunFolder) -> tuple[SweepState, int]:

@@ -54,21 +54,47 @@ def read_journal(path: Path) -> Iterator[Event]:
     Raises:
         RunFolderError: any other line that is no event; the message names it.
     """
-    try:
-        lines = path.read_bytes().split(b"\n")
-    except FileNotFoundError:
-        raise RunFolderError(f"{path}: no such file; is this a sweep's run folder?") from None
-    for number, line in enumerate(lines[:-1], start=1):  # what follows the last newline is torn
+    yield from JournalReader(path).new_events()
+
+
+class JournalReader:
+    """Reads a journal as it grows."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.lines = 0  # read so far
+        self._position = 0
+
+    def new_events(self) -> Iterator[Event]:
+        """The events since the last call, in order; a last line that is torn waits for the next.
+
+        Raises:
+            RunFolderError: as `read_journal`.
+        """
         try:
-            event = json.loads(line)
-            if not isinstance(event, dict) or "event" not in event:
-                raise ValueError("not an event")
-        except ValueError as error:
-            raise RunFolderError(
-                f"{path}:{number}: damaged journal line ({error}); "
-                f"restore the file from a copy, or start a new sweep"
-            ) from None
-        yield event
+            with self.path.open("rb") as file:
+                file.seek(self._position)
+                lines = file.read().split(b"\n")
+        except FileNotFoundError:
+            problem = "no such file; is this a sweep's run folder?"
+            raise RunFolderError(f"{self.path}: {problem}") from None
+        for line in lines[:-1]:  # what follows the last newline is torn
+            self.lines += 1
+            self._position += len(line) + 1
+            yield _event(line, f"{self.path}:{self.lines}")
+
+
+def _event(line: bytes, where: str) -> Event:
+    try:
+        event = json.loads(line)
+        if not isinstance(event, dict) or "event" not in event:
+            raise ValueError("not an event")
+    except ValueError as error:
+        raise RunFolderError(
+            f"{where}: damaged journal line ({error}); "
+            f"restore the file from a copy, or start a new sweep"
+        ) from None
+    return event
 
 
 def _cut_torn_line(path: Path) -> bool:

@@ -60,6 +60,20 @@ class RunFolder:
         return self.path / "wandb"
 
     @property
+    def wandb_logged(self) -> Path:
+        """How much of each trial is in W&B."""
+        return self.wandb / "logged.json"
+
+    @property
+    def wandb_log(self) -> Path:
+        """What the process that logs to W&B says."""
+        return self.wandb / "mirror.log"
+
+    @property
+    def wandb_lock(self) -> Path:
+        return self.wandb / ".lock"
+
+    @property
     def trials(self) -> Path:
         return self.path / "trials"
 

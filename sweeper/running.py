@@ -21,7 +21,7 @@ from sweeper.screen import Screen, print_summary
 from sweeper.spec_file import load_spec
 from sweeper.status import ExitCode
 from sweeper.sweep import Sweep, SweepState, replay
-from sweeper.wandb_runs import WandbRuns, require_login
+from sweeper.wandb_runs import WandbProcess, require_login
 from sweeper.watchers import Audience, MetricsFiles, Tables, Watcher
 from sweeper.yaml_source import YamlSource
 from trainable.token_files import check_data
@@ -55,8 +55,8 @@ def run_sweep(
     spec, source = load_spec(file, overrides)
     if name is not None:
         require_free_name(options.runs, name)
-    if options.wandb != "off":
-        require_login(options.wandb)
+    if options.wandb == "online":
+        require_login("--wandb online")
     if spec.data is None:
         console.print("No `data:` in the file: training on Python's own standard library.")
         data = prepare_default(console=console)
@@ -87,8 +87,8 @@ def resume_sweep(name: str, console: Console, options: Options) -> ExitCode:
         console.print(f"{folder.path}/ has finished: there is nothing to go on with.")
         print_summary(console, state, folder)
         return _exit_code(state)
-    if options.wandb != "off":
-        require_login(options.wandb)
+    if options.wandb == "online":
+        require_login("--wandb online")
     _check_tokens(plan)
     return _drive(plan, source, lambda: folder, console, options)
 
@@ -145,7 +145,7 @@ def _watchers(sweep: Sweep, console: Console, options: Options) -> list[Watcher]
         Screen(console, len(sweep.plan.trials)),
     ]
     if options.wandb != "off":
-        watchers.append(WandbRuns(sweep, options.wandb))
+        watchers.append(WandbProcess(sweep.folder, options.wandb))
     return watchers
 
 

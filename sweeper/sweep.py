@@ -144,17 +144,26 @@ def replay(spec: SweepSpec, folder: RunFolder) -> SweepState:
     """
     state = SweepState(spec)
     for number, event in enumerate(read_journal(folder.journal), start=1):
-        if event["event"] == "report":
-            metrics = event["metrics"]
-            decision = state.judge(state.trials[event["trial"]], metrics)["decision"]
-            if decision != event["decision"]:
-                raise RunFolderError(
-                    f"{folder.journal}:{number}: trial {event['trial']} at step "
-                    f"{metrics['step']} got {event['decision']!r}, but {folder.spec.name} leads "
-                    f"to {decision!r}; was it edited? Put the old one back."
-                )
-        state.apply(event)
+        replay_event(state, event, folder, number)
     return state
+
+
+def replay_event(state: SweepState, event: Event, folder: RunFolder, number: int) -> None:
+    """Apply a recorded event: line `number` of the folder's journal.
+
+    Raises:
+        RunFolderError: its decision is not that of the spec.
+    """
+    if event["event"] == "report":
+        metrics = event["metrics"]
+        decision = state.judge(state.trials[event["trial"]], metrics)["decision"]
+        if decision != event["decision"]:
+            raise RunFolderError(
+                f"{folder.journal}:{number}: trial {event['trial']} at step "
+                f"{metrics['step']} got {event['decision']!r}, but {folder.spec.name} leads "
+                f"to {decision!r}; was it edited? Put the old one back."
+            )
+    state.apply(event)
 
 
 class Sweep:

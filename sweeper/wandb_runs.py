@@ -1,90 +1,115 @@
-"""Weights & Biases: one run a trial, the sweep as their group, all from the driver's process.
+"""Weights & Biases beside a sweep, and after it. Nothing of wandb runs in the driver's process."""
 
-Tune's own callback starts two processes a trial and doubles what a resumed trial repeats.
-"""
-
+import os
+import signal
+import subprocess
+import sys
+from contextlib import suppress
 from importlib import import_module
 from typing import Any, Literal
 
+from rich.console import Console
+
 from sweeper.errors import WandbError
 from sweeper.run_folder import RunFolder
-from sweeper.screen import settings
-from sweeper.status import Status
-from sweeper.sweep import Metrics, Sweep, SweepState, Trial
-from sweeper.watchers import read_metrics
+from sweeper.sweep import Metrics, Sweep, Trial
+from sweeper.wandb_mirror import FINISH_SECONDS, WandbMirror, is_synced, offline_parts
 
-PROJECT = "sweeper"
+PATHS_AT_ONCE = 500  # of a command line
 
 
-def require_login(mode: Literal["offline", "online"]) -> None:
-    """Refuse `online` without a key before anything starts; never asks for one.
+def require_login(what: str) -> None:
+    """Refuse to upload without a key before anything starts; never asks for one.
+
+    Args:
+        what: The option or command that uploads, for the message.
 
     Raises:
-        WandbError: there is no key.
+        WandbError: there is no key, or no server that takes it.
     """
     wandb: Any = import_module("wandb")  # a second to import, and seldom wanted
-    if mode == "online" and not wandb.login(prompt=False):
-        raise WandbError(
-            "--wandb online: no API key; run `wandb login`, set WANDB_API_KEY, "
-            "or log to files with --wandb offline"
-        )
+    instead = "log to files with --wandb offline (`python -m sweeper wandb-sync NAME` uploads them)"
+    os.environ.setdefault("WANDB_SILENT", "true")
+    try:
+        logged_in = wandb.login(prompt=False)
+    except wandb.errors.Error as error:
+        problem = str(error).splitlines()[0]
+        raise WandbError(f"{what}: {problem}; try later, or {instead}") from None
+    if not logged_in:
+        raise WandbError(f"{what}: no API key; run `wandb login`, set WANDB_API_KEY, or {instead}")
 
 
-class WandbRuns:
-    """Logs a running sweep (a `Watcher`). Run ids are stable, so a resumed trial goes on in its
-    run; what it repeats is left out."""
+class WandbProcess:
+    """Has a running sweep logged (a `Watcher`) by a process that follows the run folder."""
 
-    def __init__(self, sweep: Sweep, mode: Literal["offline", "online"]) -> None:
-        self.wandb: Any = import_module("wandb")
-        self.folder = sweep.folder
-        self.mode = mode
-        self.state = sweep.state
-        self._runs: dict[str, Any] = {}
-        self._last_step: dict[str, int] = {}
+    def __init__(self, folder: RunFolder, mode: Literal["offline", "online"]) -> None:
+        self.folder = folder
+        folder.wandb.mkdir(exist_ok=True)
+        with folder.wandb_log.open("wb") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "sweeper.wandb_mirror", str(folder.path), mode],
+                stdin=subprocess.PIPE,  # its end is the sign to finish: also when we are killed
+                stdout=log,
+                stderr=log,
+                start_new_session=True,  # Ctrl-C is not for it
+            )
 
-    def started(self, trial: Trial) -> None:
-        if trial.trial_id in self._runs:
-            return  # a retry
-        rows = read_metrics(self.folder.trial_metrics(trial.trial_id))
-        self._last_step[trial.trial_id] = rows[-1]["step"] if rows else 0
-        self._runs[trial.trial_id] = self.wandb.init(
-            project=PROJECT,
-            group=self.folder.name,
-            name=f"{trial.trial_id} {settings(trial)}",
-            id=_run_id(self.state, self.folder, trial),
-            resume="allow",
-            reinit="create_new",
-            mode=self.mode,
-            dir=self.folder.path,
-            config={**trial.config.to_dict(), "trial_id": trial.trial_id},
-            settings=self.wandb.Settings(silent=True, console="off", disable_git=True),
-        )
+    def started(self, trial: Trial) -> None: ...
 
-    def reported(self, trial: Trial, reports: list[Metrics]) -> None:
-        run = self._runs[trial.trial_id]
-        for report in reports:
-            if report["step"] > self._last_step[trial.trial_id]:
-                run.log({k: v for k, v in report.items() if v is not None}, step=report["step"])
-                self._last_step[trial.trial_id] = report["step"]
+    def reported(self, trial: Trial, reports: list[Metrics]) -> None: ...
 
-    def ended(self, trial: Trial) -> None:
-        self._finish(trial)
+    def ended(self, trial: Trial) -> None: ...
 
-    def refresh(self, sweep: Sweep) -> None: ...
+    def refresh(self, sweep: Sweep) -> None:
+        if self._process.poll() is not None:
+            self._require_success()
 
     def close(self, sweep: Sweep) -> None:
-        for trial_id in list(self._runs):
-            self._finish(sweep.trials[trial_id])
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(FINISH_SECONDS + 1)
+        with suppress(ProcessLookupError):  # and whatever it has started
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+        self._require_success()
 
-    def _finish(self, trial: Trial) -> None:
-        run = self._runs.pop(trial.trial_id, None)
-        if run is not None:
-            run.summary["status"] = trial.status.value
-            run.finish(exit_code=1 if trial.status is Status.FAILED else 0)
+    def _require_success(self) -> None:
+        if self._process.returncode == 0:
+            return
+        said = self.folder.wandb_log.read_text(errors="replace").strip().splitlines()
+        raise WandbError(
+            f"{said[-1] if said else 'ended early'}; "
+            f"the rest can be uploaded later: python -m sweeper wandb-sync {self.folder.name}"
+        )
 
 
-def _run_id(state: SweepState, folder: RunFolder, trial: Trial) -> str:
-    """Unique to this sweep (by the second of its start), the same in every session of it."""
-    started = state.sessions[0]["time"]
-    stamp = "".join(c for c in started.split(".")[0] if c.isdigit())
-    return f"{folder.name}-{stamp}-{trial.trial_id}"
+def wandb_sync(folder: RunFolder, console: Console) -> None:
+    """Upload what Weights & Biases does not have of a sweep yet, logged to files or not.
+
+    Raises:
+        WandbError: there is no key, or the server does not take it all.
+        RunFolderError: the sweep is running.
+    """
+    with folder.locked():
+        require_login("wandb-sync")
+        parts = [str(part.parent) for part in offline_parts(folder) if not is_synced(part)]
+        for start in range(0, len(parts), PATHS_AT_ONCE):
+            _upload(parts[start : start + PATHS_AT_ONCE])
+        mirror = WandbMirror(folder, "online")
+        mirror.sweep.catch_up()
+        mirror.sweep.state.interrupt()
+        missing = mirror.incomplete()
+        if missing:
+            mirror.close()
+    if mirror.incomplete():
+        raise WandbError(f"wandb-sync: {mirror.problem}; run it again: it goes on where it was")
+    news = "now" if parts or missing else "already: there was nothing to upload"
+    console.print(f"{folder.path}/: all of it is on Weights & Biases {news}.")
+
+
+def _upload(parts: list[str]) -> None:
+    command = [sys.executable, "-m", "wandb", "sync", *parts]
+    result = subprocess.run(command, capture_output=True, text=True)
+    if result.returncode != 0:
+        raise WandbError(f"wandb-sync: `wandb sync` failed:\n{result.stderr.strip()}")

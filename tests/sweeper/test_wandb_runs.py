@@ -1,33 +1,60 @@
-"""What reaches Weights & Biases, read back from its offline files."""
+"""What reaches Weights & Biases: read back from its offline files, and from a server that answers
+its own client."""
 
+import io
+import os
+import signal
+import socket
 import struct
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from sweeper.errors import WandbError
+from sweeper.plan import Plan
 from sweeper.run_folder import RunFolder, create_run_folder
-from sweeper.sweep import Metrics, Trial
-from sweeper.wandb_runs import WandbRuns, require_login
+from sweeper.status import Status
+from sweeper.sweep import Sweep
+from sweeper.wandb_mirror import WandbMirror, offline_parts
+from sweeper.wandb_runs import WandbProcess, require_login, wandb_sync
 from sweeper.watchers import MetricsFiles
-from tests.sweeper.closed_form import ClosedFormTrainer
-from tests.sweeper.in_process import opened
+from tests.sweeper.fake_wandb import FakeWandb, fake_wandb
+from tests.sweeper.in_process import drive, opened, run_trial
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # W&B's own
 
-
-def reports(trial: Trial) -> list[Metrics]:
-    return [r.to_dict() for r in ClosedFormTrainer(trial.config, num_threads=1).train() if r]
+KEY = "0123456789abcdef0123456789abcdef01234567"
 
 
-def offline_records(folder: RunFolder) -> list[Any]:
-    """The records of every offline run file under a run folder, in order of time."""
+@pytest.fixture(autouse=True)
+def nobody_is_logged_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    monkeypatch.delenv("WANDB_API_KEY", raising=False)
+    yield
+    import wandb
+
+    wandb.teardown()  # its service remembers the login of this test
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeWandb]:
+    with fake_wandb() as server:
+        monkeypatch.setenv("WANDB_BASE_URL", server.url)
+        monkeypatch.setenv("WANDB_API_KEY", KEY)
+        yield server
+
+
+def offline_records(folder: RunFolder, run_id: str = "*") -> list[Any]:
+    """The records of a run's offline files, or of all, in order of time."""
     from wandb.proto import wandb_internal_pb2
 
     records = []
-    for path in sorted(folder.wandb.glob("offline-run-*/*.wandb")):
+    for path in offline_parts(folder, run_id):
         for data in log_entries(path.read_bytes()):
             record = wandb_internal_pb2.Record()
             record.ParseFromString(data)
@@ -61,46 +88,200 @@ def history(records: list[Any], key: str) -> list[str]:
     ]
 
 
-def test_one_run_a_trial_and_no_step_twice_after_a_resume(tmp_path: Path, tiny_plan: Any) -> None:
-    plan = tiny_plan()
-    folder = create_run_folder(tmp_path, plan.spec, None, "space.yaml")
-    for session, rows in (("first", slice(0, 2)), ("resumed", slice(1, 4))):
-        with opened(folder, plan) as sweep:
-            trial = sweep.next_trial()
-            assert trial is not None
-            files, runs = MetricsFiles(folder), WandbRuns(sweep, "offline")
-            sweep.start(trial.trial_id)
-            for watcher in (files, runs):
-                watcher.started(trial)
-            for report in reports(trial)[rows]:
-                sweep.report(trial.trial_id, report)
-                for watcher in (files, runs):
-                    watcher.reported(trial, [report])
-            if session == "resumed":
-                sweep.end(trial.trial_id)
-                runs.ended(trial)
-            runs.close(sweep)
-    records = offline_records(folder)
+def runs(records: list[Any]) -> set[str]:
+    return {r.run.run_id for r in records if r.WhichOneof("record_type") == "run"}
+
+
+def summary(records: list[Any], key: str) -> list[str]:
+    """Every value that a summary's key was given, in order."""
+    of_runs = [r.summary for r in records if r.WhichOneof("record_type") == "summary"]
+    return [i.value_json for s in of_runs for i in s.update if i.key == key]
+
+
+def new_folder(tmp_path: Path, plan: Plan) -> RunFolder:
+    folder = create_run_folder(tmp_path / "runs", plan.spec, None, "space.yaml")
+    folder.wandb.mkdir()
+    return folder
+
+
+class Interrupted(Exception):
+    pass
+
+
+def run_until(sweep: Sweep, last_step: int) -> None:
+    """Run the next trial, and stop in its middle, right after it has reported that step."""
+    report, files = sweep.report, MetricsFiles(sweep.folder)
+
+    def reported(trial_id: str, metrics: Any) -> Any:
+        decision = report(trial_id, metrics)
+        files.reported(sweep.trials[trial_id], [metrics])
+        if metrics["step"] == last_step:
+            raise Interrupted
+        return decision
+
+    sweep.report = reported  # type: ignore[method-assign]
+    trial = sweep.next_trial()
+    assert trial is not None
+    with pytest.raises(Interrupted):
+        run_trial(sweep, trial)
+    sweep.report = report  # type: ignore[method-assign]
+
+
+def steps(rows: list[dict[str, Any]]) -> list[int]:
+    return [row["step"] for row in rows]
+
+
+@pytest.mark.parametrize("killed", [False, True])
+def test_one_run_a_trial_and_no_step_twice_after_a_resume(
+    tmp_path: Path, tiny_plan: Any, killed: bool
+) -> None:
+    """Also where the process that logs was killed: its open runs are made anew."""
+    plan = tiny_plan(train={"eval_every_steps": 4}, scheduler={"type": "fifo"})
+    folder = new_folder(tmp_path, plan)
+    with opened(folder, plan) as sweep:
+        process = WandbProcess(folder, "offline")
+        run_until(sweep, 8)  # the checkpoint is of step 4
+        if killed:
+            while history(offline_records(folder), "step") != ["4", "8"]:
+                time.sleep(0.05)
+            os.killpg(process._process.pid, signal.SIGKILL)
+        else:
+            process.close(sweep)
+    trial = drive(folder, plan).trials["0000"]
+    second = WandbMirror(folder, "offline")
+    second.update()
+    second.close()
+    assert len(runs(offline_records(folder))) == 4
+    records = offline_records(folder, "*-0000")
+    assert len(runs(records)) == 1
     started = [r.run for r in records if r.WhichOneof("record_type") == "run"]
-    assert len({run.run_id for run in started}) == 1
     assert {run.run_group for run in started} == {"tiny"}
     assert started[0].display_name.startswith("0000 learning_rate ")
     config = {item.key: item.value_json for item in started[0].config.update}
     assert config["d_model"] == "16"
     assert [int(step) for step in history(records, "step")] == [4, 8, 12, 16]
     losses = [float(value) for value in history(records, "val_loss")]
-    assert losses == [report["val_loss"] for report in reports(trial)]
-    summaries = [r.summary for r in records if r.WhichOneof("record_type") == "summary"]
-    status = [i.value_json for s in summaries for i in s.update if i.key == "status"]
-    assert status[-1] == f'"{trial.status.value}"'
+    assert losses == [report["val_loss"] for report in trial.reports]
+    assert summary(records, "status")[-1] == '"completed"'
+    assert float(summary(records, "best_val_loss")[-1]) == min(losses)
 
 
-def test_online_without_a_key_is_refused_before_anything_starts(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_trial_promoted_goes_on_in_its_run_and_one_dropped_at_the_end_is_told_stopped(
+    tmp_path: Path, tiny_plan: Any, server: FakeWandb
 ) -> None:
-    monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
-    monkeypatch.delenv("WANDB_API_KEY", raising=False)
-    with pytest.raises(WandbError, match="--wandb online: no API key"):
-        require_login("online")
-    require_login("offline")
+    """The mirror sees every state: it is brought up to date after each trial's turn."""
+    plan = tiny_plan(scheduler={"type": "asha", "mode": "promote", "grace_steps": 4})
+    folder = new_folder(tmp_path, plan)
+    mirror = None
+    with opened(folder, plan) as sweep:
+        while (trial := sweep.next_trial()) is not None:
+            run_trial(sweep, trial)
+            mirror = mirror or WandbMirror(folder, "online")
+            mirror.update()
+        sweep.close("finished")
+    assert mirror is not None
+    mirror.close()
+    promoted = [trial for trial in sweep.trials.values() if trial.attempts > 1]
+    assert promoted
+    assert {t.status for t in sweep.trials.values()} == {Status.COMPLETED, Status.STOPPED}
+    _is_on(server, sweep)
+
+
+def _is_on(server: FakeWandb, sweep: Sweep) -> None:
+    runs = {name.split("-")[-1]: run for name, run in server.runs.items()}
+    assert set(runs) == set(sweep.trials)
+    for trial_id, trial in sweep.trials.items():
+        run = runs[trial_id]
+        assert steps(run.rows) == steps(trial.reports)
+        assert [row["val_loss"] for row in run.rows] == [r["val_loss"] for r in trial.reports]
+        assert run.summary["status"] == trial.status.value
+        assert run.summary["val_loss"] == trial.reports[-1]["val_loss"]
+        assert run.group == sweep.folder.name
+        assert run.config["learning_rate"]["value"] == trial.config.learning_rate
+        assert run.exit_code == 0
+
+
+@pytest.mark.parametrize("logged", ["offline", "never", "half"])
+def test_wandb_sync_uploads_what_is_missing_once(
+    tmp_path: Path, tiny_plan: Any, server: FakeWandb, logged: str
+) -> None:
+    plan = tiny_plan()
+    folder = new_folder(tmp_path, plan)
+    if logged == "half":
+        with opened(folder, plan) as sweep:
+            run_until(sweep, 4)
+            WandbMirror(folder, "offline").close()
+    sweep = drive(folder, plan)
+    if logged == "offline":
+        WandbMirror(folder, "offline").close()
+    told = []
+    for _ in range(2):
+        console = Console(file=io.StringIO(), width=200)
+        wandb_sync(folder, console)
+        told.append(console.file.getvalue().strip())
+        _is_on(server, sweep)
+    assert told[0].endswith("all of it is on Weights & Biases now.")
+    assert told[1].endswith("already: there was nothing to upload.")
+
+
+def test_the_key_is_in_no_file(
+    tmp_path: Path, tiny_plan: Any, server: FakeWandb, capfd: pytest.CaptureFixture[str]
+) -> None:
+    plan = tiny_plan()
+    folder = new_folder(tmp_path, plan)
+    require_login("--wandb online")
+    process = WandbProcess(folder, "online")
+    sweep = drive(folder, plan)
+    process.close(sweep)
+    _is_on(server, sweep)
+    assert any(key and key.startswith("Basic ") for key in server.keys)  # it was used
+    files = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert [path for path in files if KEY.encode() in path.read_bytes()] == []
+    out, err = capfd.readouterr()
+    assert KEY not in out + err
+
+
+def test_a_server_that_does_not_answer_costs_a_few_seconds_and_nothing_is_lost(
+    tmp_path: Path, tiny_plan: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = tiny_plan()
+    folder = new_folder(tmp_path, plan)
+    monkeypatch.setenv("WANDB_API_KEY", KEY)
+    with socket.create_server(("127.0.0.1", 0)) as black_hole:  # takes calls, and is silent
+        monkeypatch.setenv("WANDB_BASE_URL", f"http://127.0.0.1:{black_hole.getsockname()[1]}")
+        process = WandbProcess(folder, "online")
+        sweep = drive(folder, plan)
+        while not list(folder.wandb.glob("run-*")) and process._process.poll() is None:
+            time.sleep(0.05)
+        started = time.monotonic()
+        with pytest.raises(WandbError, match="python -m sweeper wandb-sync tiny"):
+            process.close(sweep)
+        assert time.monotonic() - started < 20
+    with fake_wandb() as server:
+        monkeypatch.setenv("WANDB_BASE_URL", server.url)
+        wandb_sync(folder, Console(quiet=True))
+        _is_on(server, sweep)
+
+
+def test_a_process_that_ends_early_is_told(tmp_path: Path, tiny_plan: Any) -> None:
+    plan = tiny_plan()
+    folder = new_folder(tmp_path, plan)
+    with opened(folder, plan) as sweep:
+        folder.wandb_logged.write_text("{")
+        process = WandbProcess(folder, "offline")
+        process._process.wait()
+        with pytest.raises(WandbError, match=r"JSONDecodeError: .*; the rest can be uploaded"):
+            process.refresh(sweep)
+
+
+@pytest.mark.parametrize("command", ["--wandb online", "wandb-sync"])
+def test_without_a_key_uploading_is_refused_before_anything_starts(command: str) -> None:
+    with pytest.raises(WandbError, match=f"{command}: no API key; run `wandb login`"):
+        require_login(command)
+
+
+def test_a_dead_server_is_told_before_anything_starts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WANDB_API_KEY", KEY)
+    monkeypatch.setenv("WANDB_BASE_URL", "http://127.0.0.1:1")
+    with pytest.raises(WandbError, match=r"--wandb online: .*127\.0\.0\.1:1.*--wandb offline"):
+        require_login("--wandb online")
