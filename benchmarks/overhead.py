@@ -1,6 +1,9 @@
 """What the engine costs: trivial trials through sweeper and through plain Ray Tune, interleaved.
 
+Or, with `--wandb offline`, through sweeper with Weights & Biases and without.
+
     python benchmarks/overhead.py [--trials 200] [--pairs 3]
+    python benchmarks/overhead.py --wandb offline
     python benchmarks/overhead.py --trials 2000 --pairs 0       whether time per trial stays flat
 
 Both run the same closed-form trials of 5 reports as class trainables on reused actors, without
@@ -19,7 +22,7 @@ import tempfile
 import time
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 REPORTS = 5
 
@@ -28,34 +31,46 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--trials", type=int, default=200)
     parser.add_argument("--pairs", type=int, default=3)
-    parser.add_argument("--only", choices=["sweeper", "tune"], help=argparse.SUPPRESS)
+    parser.add_argument("--wandb", choices=["offline"], help="Compare with W&B, not with Tune.")
+    parser.add_argument("--only", choices=["sweeper", "tune", "wandb"], help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.only:
-        run = {"sweeper": run_sweeper, "tune": run_tune}[arguments.only]
+        run = {
+            "sweeper": run_sweeper,
+            "tune": run_tune,
+            "wandb": lambda trials: run_sweeper(trials, wandb="offline"),
+        }[arguments.only]
         print(json.dumps(run(arguments.trials)))
         return
     if not arguments.pairs:
         print_flatness(run_sweeper(arguments.trials), arguments.trials)
         return
-    seconds: dict[str, list[float]] = {"sweeper": [], "tune": []}
-    memory: dict[str, list[float]] = {"sweeper": [], "tune": []}
+    other = "wandb" if arguments.wandb else "tune"
+    seconds: dict[str, list[float]] = {"sweeper": [], other: []}
+    memory: dict[str, list[float]] = {"sweeper": [], other: []}
+    closing: dict[str, list[float]] = {"sweeper": [], other: []}
     print(f"{arguments.trials} trials of {REPORTS} reports, two at a time")
-    print(f"{'pair':>4} {'sweeper s':>10} {'tune s':>10} {'ratio':>6}")
+    print(f"{'pair':>4} {'sweeper s':>10} {other + ' s':>10} {'ratio':>6}")
     for pair in range(arguments.pairs):
-        for which in ("sweeper", "tune") if pair % 2 else ("tune", "sweeper"):
+        for which in ("sweeper", other) if pair % 2 else (other, "sweeper"):
             command = [sys.executable, __file__, "--only", which, "--trials", str(arguments.trials)]
             output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
             measured = json.loads(output.splitlines()[-1])
             seconds[which].append(measured["seconds"])
             memory[which].append(measured["driver_mib"])
-        ours, theirs = seconds["sweeper"][-1], seconds["tune"][-1]
+            closing[which].append(measured["seconds_to_close"])
+        ours, theirs = seconds["sweeper"][-1], seconds[other][-1]
         print(f"{pair + 1:>4} {ours:>10.2f} {theirs:>10.2f} {ours / theirs:>6.2f}", flush=True)
-    ratios = [a / b for a, b in zip(seconds["sweeper"], seconds["tune"], strict=True)]
+    ratios = [a / b for a, b in zip(seconds["sweeper"], seconds[other], strict=True)]
     print(f"median ratio {statistics.median(ratios):.2f}")
-    for which in ("sweeper", "tune"):
+    for which in ("sweeper", other):
         per_trial = 1000 * statistics.median(seconds[which]) / arguments.trials
         mib = statistics.median(memory[which])
-        print(f"{which}: {per_trial:.1f} ms a trial, driver's peak memory {mib:.0f} MiB")
+        end = statistics.median(closing[which])
+        print(
+            f"{which}: {per_trial:.1f} ms a trial, {end:.2f} s from the last one's end to the "
+            f"session's, driver's peak memory {mib:.0f} MiB"
+        )
 
 
 def print_flatness(measured: dict[str, Any], trials: int) -> None:
@@ -74,12 +89,13 @@ def learning_rates(trials: int) -> list[float]:
     return [10 ** (-4 + 3 * (i * 0.618034 % 1)) for i in range(trials)]
 
 
-def run_sweeper(trials: int) -> dict[str, Any]:
+def run_sweeper(trials: int, wandb: Literal["off", "offline"] = "off") -> dict[str, Any]:
     import numpy as np
     from rich.console import Console
     from ruamel.yaml import YAML
 
     from sweeper.journal import read_journal
+    from sweeper.run_folder import RunFolder
     from sweeper.running import Options, run_sweep
 
     with tempfile.TemporaryDirectory() as temporary:
@@ -100,14 +116,19 @@ def run_sweeper(trials: int) -> dict[str, Any]:
         with (folder / "space.yaml").open("w") as file:
             YAML().dump(space, file)
         trainer = "tests.sweeper.closed_form:ClosedFormTrainer"
-        options = Options(runs=folder / "runs", dashboard=False, trainer=trainer)
+        options = Options(runs=folder / "runs", dashboard=False, trainer=trainer, wandb=wandb)
         run_sweep(folder / "space.yaml", Console(quiet=True), options)
-        events = list(read_journal(folder / "runs" / "overhead" / "journal.jsonl"))
+        run_folder = RunFolder(folder / "runs" / "overhead")
+        events = list(read_journal(run_folder.journal))
+        if wandb != "off":  # that all of it was logged
+            assert len(list(run_folder.wandb.glob("offline-run-*"))) == trials
+            assert not [e for e in events if e["event"] == "watcher_failed"]
     started = [moment(e) for e in events if e["event"] == "trial_started"]
     ended = [started[0], *(moment(e) for e in events if e["event"] == "trial_ended")]
     tenths = [ended[round(i * (len(ended) - 1) / 10)] for i in range(11)]
     return {
         "seconds": ended[-1] - started[0],
+        "seconds_to_close": moment(events[-1]) - ended[-1],
         "ms_by_tenth": [1e4 * (b - a) / trials for a, b in itertools.pairwise(tenths)],
         "driver_mib": driver_mib(),
     }
@@ -170,8 +191,13 @@ def run_tune(trials: int) -> dict[str, Any]:
             ),
         )
         tuner.fit()
+    closed = time.monotonic()
     ray.shutdown()
-    return {"seconds": max(moments) - min(moments), "driver_mib": driver_mib()}
+    return {
+        "seconds": max(moments) - min(moments),
+        "seconds_to_close": closed - max(moments),
+        "driver_mib": driver_mib(),
+    }
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ import os
 import shutil
 import sys
 import threading
+from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from importlib import import_module
@@ -25,11 +26,14 @@ from sweeper.status import Status
 from sweeper.sweep import Trial
 from trainable.model_size import num_params
 
+Mode = Literal["offline", "online"]
+
 PROJECT = "sweeper"  # where WANDB_PROJECT names no other
 EVERY_SECONDS = 1.0
-FINISH_SECONDS = 4.0  # for what is left when the sweep ends
+FINISH_SECONDS = {"offline": 30.0, "online": 5.0}  # at most, for what is left at the sweep's end
 INIT_SECONDS = 20.0  # for a server to answer
-AT_ONCE = 8  # runs that are uploaded together
+AT_ONCE = 8  # runs that are opened, or finished, together
+BATCH = 64  # runs between two notes of what is logged
 
 
 @dataclass
@@ -47,29 +51,32 @@ class WandbMirror:
     from `logged.json`; online, from the server.
     """
 
-    def __init__(self, folder: RunFolder, mode: Literal["offline", "online"]) -> None:
+    def __init__(self, folder: RunFolder, mode: Mode) -> None:
         self.wandb: Any = import_module("wandb")
         self.folder = folder
         self.mode = mode
         self.sweep = Follower(folder)
         self.logged = _read_logged(folder)
+        self.opened = 0  # runs
         self.problem: str | None = None  # why the newest run could not be opened
         self._runs: dict[str, Any] = {}
-        self._saving = threading.Lock()
+        self._offline_before: dict[str, list[Path]] = defaultdict(list)  # by run id
+        for part in offline_parts(folder):
+            self._offline_before[part.stem.removeprefix("run-")].append(part)
+        self._changed = False
 
-    def update(self) -> None:
-        """Log what is new."""
+    def update(self, *, last: bool = False) -> None:
+        """Log what is new; the last time, what still runs counts as interrupted."""
         self.sweep.catch_up()
-        for trial in self.incomplete():
-            self._log(trial)
-
-    def close(self) -> None:
-        """Log all there is, and finish every run."""
-        self.sweep.catch_up()
-        self.sweep.state.interrupt()
+        if last:
+            self.sweep.state.interrupt()
+        trials = self.incomplete()
         with ThreadPoolExecutor(AT_ONCE) as pool:
-            for _ in pool.map(self._log, self.incomplete()):
-                pass  # raises what was raised
+            for start in range(0, len(trials), BATCH):
+                opened = list(pool.map(self._opened, trials[start : start + BATCH]))
+                self._save()  # a kill from here on makes these runs anew
+                list(pool.map(self._log, [trial for trial in opened if trial is not None]))
+                self._save()
 
     def incomplete(self) -> list[Trial]:
         """The trials that have begun and are not yet in W&B as they are."""
@@ -85,11 +92,18 @@ class WandbMirror:
             and logged.step >= trial.step
         )
 
+    def _opened(self, trial: Trial) -> Trial | None:
+        """None where the server does not answer: it is tried again."""
+        if trial.trial_id not in self._runs:
+            try:
+                self._open(trial)
+            except self.wandb.errors.Error as error:
+                self.problem = str(error).splitlines()[0]
+                return None
+        return trial
+
     def _log(self, trial: Trial) -> None:
-        run = self._runs.get(trial.trial_id)
-        if run is None and (run := self._open(trial)) is None:
-            return
-        logged = self.logged[trial.trial_id]
+        run, logged = self._runs[trial.trial_id], self.logged[trial.trial_id]
         for row in self.sweep.rows(trial, logged.step):
             measured = {key: value for key, value in row.items() if value is not None}
             run.log(measured, step=row["step"], commit=True)  # else it waits for the next
@@ -97,8 +111,7 @@ class WandbMirror:
         if trial.status is not Status.RUNNING:
             self._finish(trial)
 
-    def _open(self, trial: Trial) -> Any:
-        """The trial's run; None where the server does not answer: it is tried again."""
+    def _open(self, trial: Trial) -> None:
         run_id = self._run_id(trial)
         after = self._logged_offline(trial.trial_id, run_id) if self.mode == "offline" else 0
         quiet = {
@@ -109,29 +122,25 @@ class WandbMirror:
             "x_transaction_log_flush_interval": EVERY_SECONDS,
         }  # fmt: skip
         told = {"trial_id": trial.trial_id, "num_params": num_params(trial.config)}
-        try:
-            run = self.wandb.init(
-                project=os.environ.get("WANDB_PROJECT", PROJECT),
-                group=self.folder.name,
-                name=f"{trial.trial_id} {settings(trial)}",
-                notes=self.sweep.state.spec.description,
-                id=run_id,
-                resume="allow",
-                reinit="create_new",
-                mode=self.mode,
-                dir=self.folder.path,
-                config={**trial.values, **trial.config.to_dict(), **told},
-                settings=self.wandb.Settings(**quiet),
-            )
-        except self.wandb.errors.Error as error:
-            self.problem = str(error).splitlines()[0]
-            return None
+        run = self.wandb.init(
+            project=os.environ.get("WANDB_PROJECT", PROJECT),
+            group=self.folder.name,
+            name=f"{trial.trial_id} {settings(trial)}",
+            notes=self.sweep.state.spec.description,
+            id=run_id,
+            resume="allow",
+            reinit="create_new",
+            mode=self.mode,
+            dir=self.folder.path,
+            config={**trial.values, **trial.config.to_dict(), **told},
+            settings=self.wandb.Settings(**quiet),
+        )
         if run.resumed:
             after = run.starting_step - 1
+        self.opened += 1
         self._runs[trial.trial_id] = run
         self.logged[trial.trial_id] = Logged(step=after)
-        self._save()
-        return run
+        self._changed = True
 
     def _logged_offline(self, trial_id: str, run_id: str) -> int:
         """The step up to which the trial's offline files hold it.
@@ -139,7 +148,7 @@ class WandbMirror:
         A killed process leaves that open: they are then made anew, unless they are on a server.
         """
         logged = self.logged.get(trial_id, Logged())
-        parts = offline_parts(self.folder, run_id)
+        parts = self._offline_before[run_id]
         if logged.status == Status.RUNNING and not any(is_synced(part) for part in parts):
             for part in parts:
                 shutil.rmtree(part.parent)
@@ -151,10 +160,10 @@ class WandbMirror:
         run.summary.update(_summary(trial))
         run.finish(exit_code=1 if trial.status is Status.FAILED else 0)
         if self.mode == "online":  # what was logged offline before is there now
-            for part in offline_parts(self.folder, self._run_id(trial)):
+            for part in self._offline_before[self._run_id(trial)]:
                 _synced_marker(part).touch()
         self.logged[trial.trial_id].status = trial.status.value
-        self._save()
+        self._changed = True
 
     def _run_id(self, trial: Trial) -> str:
         """Unique to this sweep (by the second of its start), the same in every session of it."""
@@ -163,9 +172,10 @@ class WandbMirror:
         return f"{self.folder.name}-{stamp}-{trial.trial_id}"
 
     def _save(self) -> None:
-        with self._saving:
-            logged = {trial_id: asdict(entry) for trial_id, entry in list(self.logged.items())}
+        if self._changed:
+            logged = {trial_id: asdict(entry) for trial_id, entry in self.logged.items()}
             write_json(self.folder.wandb_logged, logged)
+            self._changed = False
 
 
 def _summary(trial: Trial) -> dict[str, Any]:
@@ -203,23 +213,25 @@ def _synced_marker(part: Path) -> Path:
 
 
 def main() -> None:
-    """Mirror a folder until standard input ends, then finish within `FINISH_SECONDS`."""
+    """Mirror a folder until standard input ends, then finish, within seconds."""
     folder = RunFolder(Path(sys.argv[1]))
+    mode: Mode = "online" if sys.argv[2] == "online" else "offline"
     ending = threading.Event()
 
     def wait_for_the_end() -> None:
         os.read(0, 1)  # unbuffered: Python could not exit while a thread holds the buffer
         ending.set()
-        threading.Event().wait(FINISH_SECONDS)
-        print(f"not all was uploaded within {FINISH_SECONDS:.0f} s", file=sys.stderr, flush=True)
+        threading.Event().wait(FINISH_SECONDS[mode])
+        print(f"not done after {FINISH_SECONDS[mode]:.0f} s", file=sys.stderr, flush=True)
         os._exit(1)
 
     threading.Thread(target=wait_for_the_end, daemon=True).start()
     with FileLock(folder.wandb_lock):  # that of a driver killed just now may be at its end
-        mirror = WandbMirror(folder, "online" if sys.argv[2] == "online" else "offline")
+        mirror = WandbMirror(folder, mode)
         while not ending.wait(EVERY_SECONDS):
             mirror.update()
-        mirror.close()
+        mirror.update(last=True)
+        mirror.wandb.teardown()  # until then, not all need be in the files
     if mirror.incomplete():
         raise WandbError(mirror.problem or "the sweep went on meanwhile")
 

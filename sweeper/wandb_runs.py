@@ -6,15 +6,16 @@ import subprocess
 import sys
 from contextlib import suppress
 from importlib import import_module
-from typing import Any, Literal
+from typing import Any
 
 from rich.console import Console
 
 from sweeper.errors import WandbError
 from sweeper.run_folder import RunFolder
 from sweeper.sweep import Metrics, Sweep, Trial
-from sweeper.wandb_mirror import FINISH_SECONDS, WandbMirror, is_synced, offline_parts
+from sweeper.wandb_mirror import FINISH_SECONDS, Mode, WandbMirror, is_synced, offline_parts
 
+START_SECONDS = 5.0  # that the process may need on a busy machine
 PATHS_AT_ONCE = 500  # of a command line
 
 
@@ -42,8 +43,9 @@ def require_login(what: str) -> None:
 class WandbProcess:
     """Has a running sweep logged (a `Watcher`) by a process that follows the run folder."""
 
-    def __init__(self, folder: RunFolder, mode: Literal["offline", "online"]) -> None:
+    def __init__(self, folder: RunFolder, mode: Mode) -> None:
         self.folder = folder
+        self._patience = FINISH_SECONDS[mode] + START_SECONDS
         folder.wandb.mkdir(exist_ok=True)
         with folder.wandb_log.open("wb") as log:
             self._process = subprocess.Popen(
@@ -68,7 +70,7 @@ class WandbProcess:
         assert self._process.stdin is not None
         self._process.stdin.close()
         with suppress(subprocess.TimeoutExpired):
-            self._process.wait(FINISH_SECONDS + 1)
+            self._process.wait(self._patience)
         with suppress(ProcessLookupError):  # and whatever it has started
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
@@ -97,14 +99,10 @@ def wandb_sync(folder: RunFolder, console: Console) -> None:
         for start in range(0, len(parts), PATHS_AT_ONCE):
             _upload(parts[start : start + PATHS_AT_ONCE])
         mirror = WandbMirror(folder, "online")
-        mirror.sweep.catch_up()
-        mirror.sweep.state.interrupt()
-        missing = mirror.incomplete()
-        if missing:
-            mirror.close()
+        mirror.update(last=True)
     if mirror.incomplete():
         raise WandbError(f"wandb-sync: {mirror.problem}; run it again: it goes on where it was")
-    news = "now" if parts or missing else "already: there was nothing to upload"
+    news = "now" if parts or mirror.opened else "already: there was nothing to upload"
     console.print(f"{folder.path}/: all of it is on Weights & Biases {news}.")
 
 

@@ -147,10 +147,10 @@ def test_one_run_a_trial_and_no_step_twice_after_a_resume(
             os.killpg(process._process.pid, signal.SIGKILL)
         else:
             process.close(sweep)
-    trial = drive(folder, plan).trials["0000"]
-    second = WandbMirror(folder, "offline")
-    second.update()
-    second.close()
+    process = WandbProcess(folder, "offline")
+    sweep = drive(folder, plan)
+    process.close(sweep)
+    trial = sweep.trials["0000"]
     assert len(runs(offline_records(folder))) == 4
     records = offline_records(folder, "*-0000")
     assert len(runs(records)) == 1
@@ -180,7 +180,7 @@ def test_a_trial_promoted_goes_on_in_its_run_and_one_dropped_at_the_end_is_told_
             mirror.update()
         sweep.close("finished")
     assert mirror is not None
-    mirror.close()
+    mirror.update(last=True)
     promoted = [trial for trial in sweep.trials.values() if trial.attempts > 1]
     assert promoted
     assert {t.status for t in sweep.trials.values()} == {Status.COMPLETED, Status.STOPPED}
@@ -209,11 +209,12 @@ def test_wandb_sync_uploads_what_is_missing_once(
     folder = new_folder(tmp_path, plan)
     if logged == "half":
         with opened(folder, plan) as sweep:
+            process = WandbProcess(folder, "offline")
             run_until(sweep, 4)
-            WandbMirror(folder, "offline").close()
+            process.close(sweep)
     sweep = drive(folder, plan)
     if logged == "offline":
-        WandbMirror(folder, "offline").close()
+        WandbProcess(folder, "offline").close(sweep)
     told = []
     for _ in range(2):
         console = Console(file=io.StringIO(), width=200)
