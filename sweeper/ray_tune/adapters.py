@@ -1,5 +1,6 @@
 """Tune's interfaces in terms of a `Sweep`: its trials, its decisions, its events."""
 
+import itertools
 import shutil
 import time
 from pathlib import Path
@@ -11,7 +12,7 @@ from ray.tune.schedulers import TrialScheduler
 from ray.tune.search import SearchAlgorithm
 
 from sweeper.placement import Placement
-from sweeper.status import Decision
+from sweeper.status import Decision, Status
 from sweeper.sweep import Sweep, Trial
 from sweeper.watchers import Watcher
 
@@ -65,14 +66,23 @@ class SweepSearch(SearchAlgorithm):  # type: ignore[misc]
         return self._finished or self.sweep.is_over
 
     def next_trial(self) -> TuneTrial | None:
-        most = self.sweep.plan.spec.max_concurrent
-        if self.interrupt.requested or (most is not None and len(self.live) >= most):
+        if self.interrupt.requested or not self._has_room():
             return None
         trial = self.sweep.next_trial()
         if trial is None:
             return None
         self.live.add(trial.trial_id)
         return self._tune_trial(trial)
+
+    def _has_room(self) -> bool:
+        """Nothing is handed out ahead of time: what comes next is decided on all that is known.
+        Where trials get different shares, whether one fits shows when it waits."""
+        most = self.sweep.plan.spec.max_concurrent or self.total_samples
+        if len(self.live) < self.placement.slots:
+            return True
+        if not self.placement.resources.cases or len(self.live) >= most:
+            return False
+        return all(self.sweep.trials[name].status is not Status.PENDING for name in self.live)
 
     def on_trial_complete(
         self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
@@ -114,6 +124,8 @@ class SweepScheduler(TrialScheduler):  # type: ignore[misc]
         self.audience = audience
         self.interrupt = interrupt
         self._pausing: set[str] = set()
+        self._arrivals = itertools.count()
+        self._arrived: dict[str, int] = {}
 
     def on_trial_result(self, controller: Any, tune_trial: TuneTrial, result: Any) -> str:
         trial = self.sweep.trials[tune_trial.trial_id]
@@ -134,7 +146,8 @@ class SweepScheduler(TrialScheduler):  # type: ignore[misc]
     def choose_trial_to_run(self, controller: Any) -> TuneTrial | None:
         live = controller.get_live_trials()
         if not self.interrupt.requested:
-            return next((t for t in live if t.status == TuneTrial.PENDING), None)
+            pending = (t for t in live if t.status == TuneTrial.PENDING)
+            return min(pending, key=lambda t: self._arrived[t.trial_id], default=None)
         running = [t for t in live if t.status == TuneTrial.RUNNING]
         self.interrupt.quiet = not running
         for tune_trial in running:
@@ -143,7 +156,8 @@ class SweepScheduler(TrialScheduler):  # type: ignore[misc]
                 controller.pause_trial(tune_trial)
         return None
 
-    def on_trial_add(self, controller: Any, trial: TuneTrial) -> None: ...
+    def on_trial_add(self, controller: Any, trial: TuneTrial) -> None:
+        self._arrived[trial.trial_id] = next(self._arrivals)
 
     def on_trial_remove(self, controller: Any, trial: TuneTrial) -> None: ...
 

@@ -11,6 +11,7 @@ from typing import Any
 from ray import tune
 from ray.tune.result import SHOULD_CHECKPOINT
 
+from sweeper.process_state import ProcessState
 from sweeper.run_folder import CHECKPOINT_FILE
 from trainable.config import TrainConfig
 from trainable.errors import CheckpointError
@@ -27,12 +28,16 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]  # Ray is untyped
     class of the loop as `module:name`.
     """
 
+    process_state: ProcessState | None = None  # as it was before the first trial
+
     def setup(self, config: dict[str, Any]) -> None:
         self.train_config = TrainConfig.from_mapping(config["train"])
         self.num_threads: int = config["num_threads"]
         self.trainer_class = _load(config["trainer"])
         self.trainer: Any = None
         self.events: Iterator[Any] = iter(())
+        self.process_state = self.process_state or ProcessState()
+        self.process_state.restore(self.train_config.seed)
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
         self.cleanup()
