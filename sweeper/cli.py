@@ -9,14 +9,15 @@ from rich.console import Console
 from rich.table import Table
 
 from sweeper import corpus
+from sweeper.effective_spec import effective_spec
 from sweeper.errors import StorageError
 from sweeper.format import number
 from sweeper.preview import as_json, preview, print_forecast
 from sweeper.results import best_trial, objective
+from sweeper.resuming import Changes
 from sweeper.run_folder import RunFolder, find_run_folder, list_run_folders
 from sweeper.running import Options, WandbMode, resume_sweep, run_sweep
 from sweeper.screen import print_summary, settings, trial_table
-from sweeper.spec_file import load_spec
 from sweeper.status import ExitCode
 from sweeper.sweep import SweepState, replay
 from sweeper.wandb_runs import wandb_sync
@@ -85,16 +86,46 @@ def plan(
         print_forecast(console, forecast)
 
 
-@app.command()
+@app.command(
+    epilog="Examples: `resume lr` · `resume lr --num-trials 40` · `resume lr --retry-failed "
+    "--set max_retries=5` · `resume lr --set resources.cpu=2 --set max_concurrent=4`. "
+    "More in docs/resume.md."
+)
 def resume(
     name: Name,
+    num_trials: Annotated[
+        int | None,
+        typer.Option(min=1, help="Of a random search, in all, as 40; those there are stay."),
+    ] = None,
+    overrides: Annotated[
+        list[str],
+        typer.Option(
+            "--set", metavar="KEY=VALUE", help="From now on, as resources.cpu=2 or max_retries=5."
+        ),
+    ] = [],  # noqa: B006  # typer copies it
+    retry_failed: Annotated[
+        bool, typer.Option("--retry-failed", help="Try failed trials again.")
+    ] = False,
+    accept_changes: Annotated[
+        bool,
+        typer.Option(
+            "--accept-changes",
+            help="Go on though the search space, the training code or the data have changed.",
+        ),
+    ] = False,
     runs: Runs = Path("runs"),
     wandb: Wandb = "off",
     dashboard: Dashboard = True,
 ) -> None:
     """Go on with an interrupted sweep, each trial from its newest good checkpoint."""
     options = Options(runs=runs, wandb=wandb, dashboard=dashboard)
-    raise typer.Exit(resume_sweep(name, console, options))
+    changes = Changes(
+        overrides=overrides,
+        num_trials=num_trials,
+        retry_failed=retry_failed,
+        accept=accept_changes,
+    )
+    raise typer.Exit(resume_sweep(name, console, options, changes))
 
 
 @app.command("list")
@@ -179,7 +210,7 @@ def wandb_sync_(name: Name, runs: Runs = Path("runs")) -> None:
 
 def _open(folder: RunFolder) -> tuple[SweepState, int]:
     """A sweep's state as its journal has it, and how many trials it has in all."""
-    spec, _ = load_spec(folder.spec)
+    spec, _ = effective_spec(folder)
     state = replay(spec, folder)
     if not folder.is_locked:
         state.interrupt()

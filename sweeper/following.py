@@ -4,9 +4,9 @@ What shows a sweep elsewhere (W&B, TensorBoard) is such a follower: the training
 and it can be made again from the folder at any time.
 """
 
+from sweeper.effective_spec import effective_spec
 from sweeper.journal import JournalReader
 from sweeper.run_folder import RunFolder
-from sweeper.spec_file import load_spec
 from sweeper.status import Status
 from sweeper.sweep import Metrics, SweepState, Trial, replay_event
 from sweeper.watchers import read_metrics
@@ -16,7 +16,7 @@ class Follower:
     """The state of a sweep, as far as its files tell."""
 
     def __init__(self, folder: RunFolder) -> None:
-        spec, _ = load_spec(folder.spec)
+        spec, _ = effective_spec(folder)
         self.folder = folder
         self.state = SweepState(spec)
         self._journal = JournalReader(folder.journal)

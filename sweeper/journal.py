@@ -90,11 +90,16 @@ def _event(line: bytes, where: str) -> Event:
         if not isinstance(event, dict) or "event" not in event:
             raise ValueError("not an event")
     except ValueError as error:
-        raise RunFolderError(
-            f"{where}: damaged journal line ({error}); "
-            f"restore the file from a copy, or start a new sweep"
-        ) from None
+        raise damaged_line(where, str(error)) from None
     return event
+
+
+def damaged_line(where: str, problem: str) -> RunFolderError:
+    """The error for a line (`FILE:LINE`) that no sweep has written."""
+    return RunFolderError(
+        f"{where}: damaged journal line ({problem}); "
+        f"restore the file from a copy, or start a new sweep"
+    )
 
 
 def _cut_torn_line(path: Path) -> bool:

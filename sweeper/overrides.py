@@ -23,7 +23,7 @@ def override(source: YamlSource, overrides: Sequence[str]) -> YamlSource:
     data, lines, overridden = copy.deepcopy(source.data), dict(source.lines), set[KeyPath]()
     for text in overrides:
         try:
-            key_path, value = _parse(text)
+            key_path, value = parse_override(text)
             key_path = _put(data, key_path, value)
         except SpecError as error:
             problems += error.problems
@@ -35,7 +35,12 @@ def override(source: YamlSource, overrides: Sequence[str]) -> YamlSource:
     return replace(source, data=data, lines=lines, overridden=frozenset(overridden))
 
 
-def _parse(text: str) -> tuple[KeyPath, Any]:
+def parse_override(text: str) -> tuple[KeyPath, Any]:
+    """The key of `KEY=VALUE`, and its value.
+
+    Raises:
+        SpecError: it is of another form, or its value is no YAML.
+    """
     key, equals, value = text.partition("=")
     key_path = tuple(key.split("."))
     if not (equals and all(key_path)):
@@ -50,8 +55,11 @@ def _put(data: Any, key_path: KeyPath, value: Any) -> KeyPath:
     for depth, part in enumerate(outer):
         if part not in data and changed is key_path:
             changed = key_path[: depth + 1]
-        data = data.setdefault(part, {})
-        if not isinstance(data, dict):
+        if not isinstance(data.setdefault(part, {}), dict | list):
+            data[part] = {}  # `auto`, say, gives way to what is stated within
+            changed = min(changed, key_path[: depth + 1], key=len)
+        data = data[part]
+        if isinstance(data, list):
             name, whole = ".".join(map(str, key_path)), ".".join(map(str, outer[: depth + 1]))
             raise SpecError([f"--set {name}: {whole} is no mapping; set it whole: {whole}=…"])
     data[key] = value

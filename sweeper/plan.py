@@ -60,8 +60,13 @@ def make_plan(spec: SweepSpec, data: Path, source: YamlSource) -> Plan:
     folder = CorpusFolder(data)
     _require_data(folder, spec, source)
     resolved = _resolve(spec, data)
-    files: Settings = {"train_data": str(folder.train), "val_data": str(folder.val)}
-    return _plan(resolved, files, spec, source)
+    return _plan(resolved, data_files(data), spec, source)
+
+
+def data_files(data: Path) -> Settings:
+    """What a trial is told of the prepared folder that its sweep trains on."""
+    folder = CorpusFolder(data)
+    return {"train_data": str(folder.train), "val_data": str(folder.val)}
 
 
 def _require_data(folder: CorpusFolder, spec: SweepSpec, source: YamlSource) -> None:

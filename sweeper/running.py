@@ -1,16 +1,19 @@
 """A whole sweep, from its file to its results: check everything, then start, then record."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
 from rich.console import Console
 
 from sweeper.corpus import prepare_default
+from sweeper.fingerprint import take_fingerprint
 from sweeper.placement import place
 from sweeper.plan import Plan, make_plan
 from sweeper.results import best_trial
+from sweeper.resuming import NO_CHANGES, Changes, prepare_resumption
 from sweeper.run_folder import (
     RunFolder,
     create_run_folder,
@@ -18,9 +21,10 @@ from sweeper.run_folder import (
     require_free_name,
 )
 from sweeper.screen import Screen, print_summary
+from sweeper.session import Session
 from sweeper.spec_file import load_spec
 from sweeper.status import ExitCode
-from sweeper.sweep import Sweep, SweepState, replay
+from sweeper.sweep import Sweep, SweepState
 from sweeper.wandb_runs import WandbProcess, require_login
 from sweeper.watchers import Audience, MetricsFiles, Tables, Watcher
 from sweeper.yaml_source import YamlSource
@@ -65,32 +69,42 @@ def run_sweep(
     plan = make_plan(spec, data.resolve(), source)
     _check_tokens(plan)
 
-    def new_folder() -> RunFolder:
-        return create_run_folder(options.runs, plan.spec, name, str(file))
+    session = Session(fingerprint=take_fingerprint(plan.spec, options.trainer))
 
-    return _drive(plan, source, new_folder, console, options)
+    @contextmanager
+    def new_folder() -> Iterator[RunFolder]:
+        folder = create_run_folder(options.runs, plan.spec, name, str(file))
+        with folder.locked():
+            yield folder
+
+    return _drive(plan, source, new_folder, session, console, options)
 
 
-def resume_sweep(name: str, console: Console, options: Options) -> ExitCode:
-    """Go on with an interrupted sweep; returns the exit code.
+def resume_sweep(
+    name: str, console: Console, options: Options, changes: Changes = NO_CHANGES
+) -> ExitCode:
+    """Go on with an interrupted sweep, or with a finished one that has got more to do; returns
+    the exit code.
 
     Raises:
-        UserError: as in `run_sweep`; there is no such sweep, or it is running.
+        UserError: as in `run_sweep`; there is no such sweep, or it is running; it may not change
+            so, or has changed without a word.
     """
     folder = find_run_folder(options.runs, name)
-    with folder.locked():
-        pass  # told before Ray starts; held while it runs
-    spec, source = load_spec(folder.spec)
-    assert spec.data is not None, "a resolved spec names its data"
-    plan = make_plan(spec, Path(spec.data), source)
-    if (state := replay(plan.spec, folder)).outcome == "finished":
-        console.print(f"{folder.path}/ has finished: there is nothing to go on with.")
-        print_summary(console, state, folder)
-        return _exit_code(state)
-    if options.wandb == "online":
-        require_login("--wandb online")
-    _check_tokens(plan)
-    return _drive(plan, source, lambda: folder, console, options)
+    with folder.locked():  # before anything is read: what has been checked stays so
+        resumption = prepare_resumption(folder, changes, options.trainer)
+        plan, session = resumption.plan, resumption.session
+        if session is None:
+            console.print(f"{folder.path}/ has finished: there is nothing to go on with.")
+            print_summary(console, resumption.state, folder)
+            return _exit_code(resumption.state)
+        if options.wandb == "online":
+            require_login("--wandb online")
+        _check_tokens(plan)
+        for line in resumption.notes:
+            console.print(line, markup=False)
+        opened = nullcontext(folder)
+        return _drive(plan, resumption.source, lambda: opened, session, console, options)
 
 
 def _check_tokens(plan: Plan) -> None:
@@ -103,7 +117,8 @@ def _check_tokens(plan: Plan) -> None:
 def _drive(
     plan: Plan,
     source: YamlSource,
-    open_folder: Callable[[], RunFolder],
+    open_folder: Callable[[], AbstractContextManager[RunFolder]],
+    session: Session,
     console: Console,
     options: Options,
 ) -> ExitCode:
@@ -112,9 +127,8 @@ def _drive(
 
     with ray_cluster(dashboard=options.dashboard) as cluster:
         placement = place(plan, cluster.nodes, source)
-        folder = open_folder()
-        with folder.locked():
-            sweep = Sweep(folder, plan, placement)
+        with open_folder() as folder:  # and hold its lock
+            sweep = Sweep(folder, plan, replace(session, placement=placement))
             _introduce(console, sweep, placement.slots, cluster.dashboard_url)
             audience = Audience(sweep, _watchers(sweep, console, options))
             outcome = "failed"
@@ -155,6 +169,8 @@ def _introduce(console: Console, sweep: Sweep, slots: int, dashboard_url: str | 
     done = f", {ended} of them ended already" if ended else ""
     console.print(f"[bold]{sweep.folder.name}[/]: {sweep.plan.spec.description}".rstrip(": "))
     console.print(f"{trials} trials{done}, {slots} at a time; in {sweep.folder.path}/")
+    if sweep.journal.torn:
+        console.print("The last line of its journal, torn by a kill, was dropped.")
     if sweep.plan.dropped:
         console.print(f"{sweep.plan.dropped} combinations were dropped by `constraints:`")
     if dashboard_url:

@@ -43,6 +43,18 @@ GRACE_KEYS: dict[Clock, str] = {
     "flops": "grace_flops",
 }
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
+# What may be other when a sweep is resumed: how its trials are run, and how many there are, but
+# not what they are or how they are compared. A key stands for all that is within it.
+CHANGEABLE = (
+    "description",
+    "data",  # where it is; what is in it stays the same
+    "search.num_trials",
+    "resources",
+    "max_concurrent",
+    "max_retries",
+    "trial_timeout_s",
+    "checkpoints",
+)
 
 
 class _Section(BaseModel):

@@ -4,25 +4,23 @@ Every change is an event: it is on disk before it takes effect, and applying the
 the same order gives the same state. Nothing here knows of Ray, so a simulator can drive it.
 """
 
-import os
-import platform
-import socket
-import sys
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 from sweeper.clock import clock_per_step
 from sweeper.errors import RunFolderError
-from sweeper.journal import Event, Journal, read_journal
-from sweeper.placement import Placement
-from sweeper.plan import Plan, PlannedTrial
+from sweeper.journal import Event, Journal, damaged_line, read_journal
+from sweeper.plan import Plan, PlannedTrial, data_files
 from sweeper.run_folder import RunFolder, write_json
 from sweeper.scheduler import Promotion, make_scheduler
+from sweeper.session import Session
 from sweeper.space import Scalar
 from sweeper.spec import SweepSpec
 from sweeper.status import Decision, Status
 from trainable.config import TrainConfig
+from trainable.errors import ConfigError
 
 Metrics = dict[str, Any]  # `trainable.report.Report.to_dict()`
 
@@ -84,7 +82,8 @@ class SweepState:
                 self.outcome = event["outcome"]
                 self.interrupt()
             case "trial_created":
-                config = TrainConfig.from_mapping(event["config"])
+                data = data_files(Path(self.spec.data)) if self.spec.data else {}  # it may move
+                config = TrainConfig.from_mapping({**event["config"], **data})
                 name = event["id"]
                 self.trials[name] = Trial(name, event["values"], config)
             case "trial_started" if trial:
@@ -103,13 +102,15 @@ class SweepState:
                 self.scheduler.promote(Promotion(trial.trial_id, event["rung"]))
             case "attempt_failed" if trial:
                 trial.status, trial.error = Status.PENDING, event["error"]
+            case "retried" if trial:
+                trial.status, trial.error = Status.PENDING, None
             case "trial_ended" if trial:
                 trial.status = Status(event["status"])
                 trial.error = event["error"]
             case "watcher_failed":
                 self.failed_watchers[event["watcher"]] = event["error"]
             case unknown:
-                raise RunFolderError(f"an event that this version does not know: {unknown!r}")
+                raise ValueError(f"an event that this version does not know: {unknown!r}")
 
     def interrupt(self) -> None:
         """Without a driver nothing runs."""
@@ -145,6 +146,8 @@ def replay(spec: SweepSpec, folder: RunFolder) -> SweepState:
     state = SweepState(spec)
     for number, event in enumerate(read_journal(folder.journal), start=1):
         replay_event(state, event, folder, number)
+    if not state.sessions and folder.trials.is_dir() and any(folder.trials.iterdir()):
+        raise damaged_line(f"{folder.journal}:1", "it is missing, but trials have been run")
     return state
 
 
@@ -152,36 +155,44 @@ def replay_event(state: SweepState, event: Event, folder: RunFolder, number: int
     """Apply a recorded event: line `number` of the folder's journal.
 
     Raises:
-        RunFolderError: its decision is not that of the spec.
+        RunFolderError: its decision is not that of the spec, or no sweep has written it there.
     """
-    if event["event"] == "report":
-        metrics = event["metrics"]
-        decision = state.judge(state.trials[event["trial"]], metrics)["decision"]
-        if decision != event["decision"]:
-            raise RunFolderError(
-                f"{folder.journal}:{number}: trial {event['trial']} at step "
-                f"{metrics['step']} got {event['decision']!r}, but {folder.spec.name} leads "
-                f"to {decision!r}; was it edited? Put the old one back."
-            )
-    state.apply(event)
+    where = f"{folder.journal}:{number}"
+    try:
+        if event["event"] == "report":
+            verdict = state.judge(state.trials[event["trial"]], event["metrics"])
+            recorded = {key: event[key] for key in verdict}
+            if verdict != recorded:
+                raise RunFolderError(
+                    f"{where}: trial {event['trial']} at step {event['metrics']['step']} got "
+                    f"{_told(recorded)}, but {folder.spec.name} leads to {_told(verdict)}; "
+                    "was it edited? Put the old one back."
+                )
+        state.apply(event)
+        if not state.sessions:
+            raise ValueError("the first event must be session_started")
+    except (LookupError, TypeError, ValueError, AttributeError, ConfigError) as error:
+        raise damaged_line(where, f"{type(error).__name__}: {error}") from None
+
+
+def _told(verdict: Mapping[str, Any]) -> str:
+    return ", ".join(f"{key} {value}" for key, value in verdict.items())
 
 
 class Sweep:
     """A sweep at work: its state, and the journal that each change goes through first."""
 
-    def __init__(self, folder: RunFolder, plan: Plan, placement: Placement | None = None) -> None:
-        """Open the folder's journal and fold over what is in it. The caller holds its lock.
-
-        Args:
-            placement: What trials get in this session; only recorded.
-        """
+    def __init__(self, folder: RunFolder, plan: Plan, session: Session | None = None) -> None:
+        """Open the folder's journal and fold over what is in it. The caller holds its lock."""
         self.folder = folder
         self.plan = plan
         is_new = not folder.journal.exists()
         self.state = SweepState(plan.spec) if is_new else replay(plan.spec, folder)
         self.journal = Journal(folder.journal)
-        place = {} if placement is None else {"placement": placement.to_dict()}
-        self._record("session_started", **_environment(), **place)
+        session = session or Session()
+        self._record("session_started", torn=self.journal.torn, **session.to_dict())
+        for trial in self.state.with_status(Status.FAILED) if session.retry_failed else ():
+            self._record("retried", trial=trial.trial_id)
         for trial in self.state.with_status(Status.PENDING, Status.INTERRUPTED):
             # The kill may have come between a decision and its effect. A completed trial is not
             # ended here: its final checkpoint may be missing.
@@ -201,7 +212,7 @@ class Sweep:
         """Nothing is left to hand out, now or later."""
         return (
             not self._waiting
-            and len(self.trials) == len(self.plan.trials)
+            and len(self.trials) >= len(self.plan.trials)
             and not self.state.with_status(Status.PAUSED)
         )
 
@@ -288,13 +299,3 @@ class Sweep:
         if self.journal.failure is None:
             self._record("session_ended", outcome=outcome)
         self.journal.close()
-
-
-def _environment() -> dict[str, Any]:
-    return {
-        "pid": os.getpid(),
-        "host": socket.gethostname(),
-        "command": sys.argv,
-        "python": platform.python_version(),
-        "versions": {name: version(name) for name in ("sweeper", "torch", "ray", "numpy")},
-    }

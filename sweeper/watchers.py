@@ -90,8 +90,11 @@ class MetricsFiles:
         self._last_step[trial.trial_id] = reports[-1]["step"]
 
     def ended(self, trial: Trial) -> None:
+        path = self.folder.trial_error(trial.trial_id)
         if trial.error:
-            self.folder.trial_error(trial.trial_id).write_text(trial.error)
+            path.write_text(trial.error)
+        else:
+            path.unlink(missing_ok=True)  # of a failure before it was tried again
 
     def refresh(self, sweep: Sweep) -> None: ...
 
