@@ -1,6 +1,7 @@
 """Before a sweep goes on: what is to be other is allowed, and all else is as it was."""
 
 import json
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -17,6 +18,7 @@ from sweeper.spec import CHANGEABLE, SweepSpec
 from sweeper.status import Status
 from sweeper.sweep import SweepState, replay
 from sweeper.yaml_source import YamlSource
+from trainable.config import nearest
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,11 +100,7 @@ def allowed_overrides(changes: Changes, folder: RunFolder) -> list[str]:
             continue
         key = ".".join(map(str, key_path))
         if not is_changeable(key):
-            problems.append(
-                f"--set {key}: is fixed since the sweep began, or its trials could not be compared "
-                f"(free are {', '.join(CHANGEABLE)}); start a new sweep: "
-                f"python -m sweeper run {folder.spec} --set {text!r}"
-            )
+            problems.append(_refusal(key, text, folder))
         elif key == "data" and isinstance(value, str):  # the next session may start elsewhere
             allowed.append(f"data={json.dumps(str(Path(value).resolve()))}")
         else:
@@ -112,6 +110,17 @@ def allowed_overrides(changes: Changes, folder: RunFolder) -> list[str]:
     if changes.num_trials is not None:
         allowed.append(f"search.num_trials={changes.num_trials}")
     return allowed
+
+
+def _refusal(key: str, text: str, folder: RunFolder) -> str:
+    section = key.partition(".")[0]
+    if section not in SweepSpec.model_fields:
+        return f"--set {section}: no such key{nearest(section, SweepSpec.model_fields)}"
+    return (
+        f"--set {key}: is fixed since the sweep began, or its trials could not be compared "
+        f"(free are {', '.join(CHANGEABLE)}); start a new sweep: "
+        f"python -m sweeper run {shlex.quote(str(folder.spec))} --set {shlex.quote(text)}"
+    )
 
 
 def _require_draws(folder: RunFolder) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 from sweeper.journal import Journal
 from sweeper.plan import Plan
 from sweeper.run_folder import CHECKPOINT_FILE, RunFolder
+from sweeper.session import Session
 from sweeper.status import Decision
 from sweeper.sweep import Sweep, Trial
 from tests.sweeper.closed_form import ClosedFormTrainer
@@ -37,9 +38,9 @@ class Mortal:
         monkeypatch.setattr(Journal, "append", counted)
 
 
-def drive(folder: RunFolder, plan: Plan) -> Sweep:
+def drive(folder: RunFolder, plan: Plan, session: Session | None = None) -> Sweep:
     """Run all that is left, one trial at a time."""
-    with opened(folder, plan) as sweep:
+    with opened(folder, plan, session) as sweep:
         while (trial := sweep.next_trial()) is not None:
             run_trial(sweep, trial)
         assert sweep.is_over
@@ -48,22 +49,25 @@ def drive(folder: RunFolder, plan: Plan) -> Sweep:
 
 
 @contextmanager
-def opened(folder: RunFolder, plan: Plan) -> Iterator[Sweep]:
+def opened(folder: RunFolder, plan: Plan, session: Session | None = None) -> Iterator[Sweep]:
     """A sweep whose session just ends where the block does, as after a kill."""
-    sweep = Sweep(folder, plan)
+    sweep = Sweep(folder, plan, session)
     try:
         yield sweep
     finally:
         sweep.journal.close()
 
 
-def run_trial(sweep: Sweep, trial: Trial) -> None:
+def run_trial(sweep: Sweep, trial: Trial, fail_at: int | None = None) -> None:
     folders = sweep.folder.checkpoint_folders(trial.trial_id)
     resume_from = folders[0] / CHECKPOINT_FILE if folders else None
     trainer = ClosedFormTrainer(trial.config, resume_from=resume_from, num_threads=None)
     sweep.start(trial.trial_id)
     number = len(folders)
     for report in trainer.train():
+        if trainer.step == fail_at:
+            sweep.end(trial.trial_id, error="out of luck")
+            return
         decision = Decision.CONTINUE
         if report is not None:
             decision = sweep.report(trial.trial_id, report.to_dict())
