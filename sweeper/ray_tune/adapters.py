@@ -110,6 +110,9 @@ class SweepSearch(SearchAlgorithm):  # type: ignore[misc]
             trial_dirname_creator=lambda tune_trial: tune_trial.trial_id,
             max_failures=self.sweep.plan.spec.max_retries,
         )
+        # A trial is handed out several times in a session. Tune would think that its folder is
+        # another one's, and make a new one.
+        tune_trial.relative_logdir = tune_trial.storage.trial_dir_name = trial.trial_id
         if checkpoints:  # Tune would begin at 0 again, and write over what is there
             tune_trial.storage.current_checkpoint_index = int(checkpoints[0].name.split("_")[1])
         return tune_trial

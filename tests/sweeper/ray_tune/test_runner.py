@@ -118,7 +118,15 @@ def test_promotion_resumes_from_the_rung(
     }  # fmt: skip
     for trial in state.trials.values():
         steps = [report["step"] for report in trial.reports]
-        assert steps == list(range(4, 4 * len(steps) + 1, 4)), "no step is trained twice"
+        assert steps == list(range(4, 4 * len(steps) + 1, 4)), "each step is reported once"
+    numbers: dict[str, list[int]] = {}
+    for event in journal:
+        if event["event"] == "checkpoint":
+            numbers.setdefault(event["trial"], []).append(int(event["checkpoint"].split("_")[1]))
+    assert all(of == list(range(len(of))) for of in numbers.values()), "no step is trained twice"
+    assert {path.name for path in folder.trials.iterdir()} == set(state.trials)
+    for row in pq.read_table(folder.results).to_pylist():
+        assert (folder.path / row["checkpoint"] / CHECKPOINT_FILE).is_file()
 
 
 def test_one_failure_costs_one_trial(
