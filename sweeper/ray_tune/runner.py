@@ -63,6 +63,8 @@ def ray_cluster(*, dashboard: bool = True) -> Iterator[Cluster]:
             if address:
                 _require_answer(address)
             context = ray.init(
+                # By itself Ray would join whatever cluster was last started on this machine.
+                address=None if address else "local",
                 include_dashboard=None if address else dashboard,
                 log_to_driver=False,
                 configure_logging=False,
