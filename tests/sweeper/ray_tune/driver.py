@@ -2,6 +2,8 @@
 
 import os
 import sys
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from rich.console import Console
@@ -9,9 +11,10 @@ from rich.console import Console
 from sweeper.running import Options, resume_sweep, run_sweep
 from tests.sweeper.closed_form import ClosedFormTrainer
 from trainable.config import TrainConfig
+from trainable.report import Report
 
-TRAINER = "tests.sweeper.ray_tune.driver:NotingTrainer"
 STARTS = "SWEEPER_TEST_STARTS"  # names the file in which trials note where they begin
+GATE = "SWEEPER_TEST_GATE"  # names a file without which trials hang
 
 
 class NotingTrainer(ClosedFormTrainer):
@@ -23,9 +26,20 @@ class NotingTrainer(ClosedFormTrainer):
             file.write(f"{config.learning_rate} {self.step}\n")
 
 
+class HangingTrainer(ClosedFormTrainer):
+    """Hangs at step 6, between its checkpoints, and cannot be paused there."""
+
+    def train(self) -> Iterator[Report | None]:
+        for report in super().train():
+            while self.step == 6 and not Path(os.environ[GATE]).exists():
+                time.sleep(0.05)
+            yield report
+
+
 def main() -> None:
-    what, argument, runs = sys.argv[1:]
-    options = Options(runs=Path(runs), dashboard=False, trainer=TRAINER)
+    what, argument, runs, trainer = sys.argv[1:]
+    trainer = f"tests.sweeper.ray_tune.driver:{trainer}"
+    options = Options(runs=Path(runs), dashboard=False, trainer=trainer)
     console = Console(quiet=True)
     if what == "run":
         sys.exit(run_sweep(Path(argument), console, options))

@@ -8,7 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pytest
 from ray.cluster_utils import Cluster
@@ -46,8 +46,16 @@ def starts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 def session(*arguments: object) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "tests.sweeper.ray_tune.driver", *map(str, arguments)]
-    return subprocess.Popen(command, cwd=ROOT, start_new_session=True)
+    return session_of("NotingTrainer", *arguments)
+
+
+def session_of(
+    trainer: str, *arguments: object, stderr: IO[str] | None = None
+) -> subprocess.Popen[bytes]:
+    """`run FILE RUNS` or `resume NAME RUNS` in a process of its own, the head of its group."""
+    driver = [sys.executable, "-m", "tests.sweeper.ray_tune.driver"]
+    command = [*driver, *map(str, arguments), trainer]
+    return subprocess.Popen(command, cwd=ROOT, start_new_session=True, stderr=stderr)
 
 
 def events(folder: RunFolder) -> list[dict[str, Any]]:
