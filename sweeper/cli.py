@@ -1,5 +1,6 @@
 """The command line: what a person types, and what they are told when it cannot be done."""
 
+import signal
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -45,6 +46,8 @@ Name = Annotated[str, typer.Argument(help="A sweep's name, or its run folder.")]
 
 def main() -> None:
     """Run the command line; a mistake of the user's ends in one message and exit code 2."""
+    # SIGTERM ends a command as Ctrl-C does, with exit code 130; what has begun is put away.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         app()
     except UserError as error:

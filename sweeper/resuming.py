@@ -137,7 +137,7 @@ def _data_of(spec: SweepSpec, folder: RunFolder) -> Path:
     if not Path(spec.data).is_dir():
         raise RunFolderError(
             f"{folder.path}: no folder {spec.data}, which it trains on; if that has moved: "
-            f"python -m sweeper resume {folder.name} --set data=FOLDER"
+            f"python -m sweeper resume {folder.called} --set data=FOLDER"
         )
     return Path(spec.data)
 
@@ -176,6 +176,6 @@ def _accepted(
         raise RunFolderError(
             f"{folder.path}: its trials so far ran with something else:\n  {listed}\n"
             "Put back what was there. Or let the trials to come differ from those before: "
-            f"python -m sweeper resume {folder.name} --accept-changes"
+            f"python -m sweeper resume {folder.called} --accept-changes"
         )
     return tuple(found)

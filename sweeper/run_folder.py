@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shlex
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -18,6 +19,7 @@ from sweeper.spec import NAME_PATTERN, SweepSpec
 from trainable.atomic_file import write_atomically
 from trainable.config import nearest
 
+RUNS = Path("runs")  # where sweeps are looked for by name
 CHECKPOINT_FILE = "checkpoint.pt"
 
 
@@ -29,7 +31,12 @@ class RunFolder:
 
     @property
     def name(self) -> str:
-        return self.path.name
+        return os.path.basename(os.path.abspath(self.path))  # of `.`, too
+
+    @property
+    def called(self) -> str:
+        """What the command line calls it: its name within `runs/`, else its path."""
+        return self.name if self.path.parent == RUNS else shlex.quote(str(self.path))
 
     @property
     def spec(self) -> Path:
@@ -112,7 +119,7 @@ class RunFolder:
         except Timeout:
             raise RunFolderError(
                 f"{self.path}: another sweeper is at work in it; "
-                f"watch it with: python -m sweeper status {self.name}"
+                f"watch it with: python -m sweeper status {self.called}"
             ) from None
         try:
             yield
@@ -144,7 +151,7 @@ def require_free_name(runs: Path, name: str) -> None:
     if (runs / name).exists():
         raise RunFolderError(
             f"{runs / name}: the name is in use; choose another --name, or go on with it: "
-            f"python -m sweeper resume {name}"
+            f"python -m sweeper resume {RunFolder(runs / name).called}"
         )
 
 

@@ -15,6 +15,7 @@ from sweeper.plan import Plan, make_plan
 from sweeper.results import best_trial
 from sweeper.resuming import NO_CHANGES, Changes, prepare_resumption
 from sweeper.run_folder import (
+    RUNS,
     RunFolder,
     create_run_folder,
     find_run_folder,
@@ -37,7 +38,7 @@ WandbMode = Literal["off", "offline", "online"]
 class Options:
     """How a session runs, as against what the sweep is."""
 
-    runs: Path = Path("runs")
+    runs: Path = RUNS
     wandb: WandbMode = "off"
     dashboard: bool = True
     trainer: str = "trainable.training:Trainer"  # the class of the training loop
@@ -143,7 +144,7 @@ def _drive(
     print_summary(console, sweep.state, folder)
     console.print(f"\nThe record of this sweep: {folder.path}/")
     if outcome == "interrupted":
-        console.print(f"Interrupted. Go on with:  python -m sweeper resume {folder.name}")
+        console.print(f"Interrupted. Go on with:  python -m sweeper resume {folder.called}")
         return ExitCode.INTERRUPTED
     return _exit_code(sweep.state)
 

@@ -150,7 +150,7 @@ def _exit_now(folder: RunFolder) -> None:
 
     Ray itself may be what does not answer: a supervisor's SIGTERM reaches its processes too.
     """
-    message = f"\nEnded at once. Go on with:  python -m sweeper resume {folder.name}"
+    message = f"\nEnded at once. Go on with:  python -m sweeper resume {folder.called}"
     print(message, file=sys.stderr, flush=True)
     os._exit(ExitCode.INTERRUPTED)
 

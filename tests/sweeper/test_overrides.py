@@ -48,6 +48,15 @@ def test_sections_that_are_not_in_the_file_are_made(file: Path) -> None:
     assert spec.scheduler.model_dump()["grace_steps"] == 20
 
 
+def test_a_word_or_a_number_gives_way_to_what_is_stated_within(file: Path) -> None:
+    file.write_text(SPACE + "resources: auto\n")
+    assert load(file, "resources.cpu=2").model_dump()["resources"]["cpu"] == 2
+    derived = load(file, "train.warmup_steps.times=0.1", "train.warmup_steps.of=max_steps")
+    assert derived.model_dump()["train"]["warmup_steps"] == {"times": 0.1, "of": "max_steps"}
+    with pytest.raises(SpecError, match=r"^--set resources\.cpus: no such key"):
+        load(file, "resources.cpus=2")
+
+
 def test_without_overrides_the_source_is_the_files(file: Path) -> None:
     assert load_spec(file)[1] == read_yaml(file)
 

@@ -244,7 +244,7 @@ def test_an_edited_search_space_is_refused_and_told_key_by_key(started: Any) -> 
         "  train.max_steps was 16, is 20",
         "  search.seed was 0, is 1",
         "Put back what was there. Or let the trials to come differ from those before: "
-        "python -m sweeper resume tiny --accept-changes",
+        f"python -m sweeper resume {folder.path} --accept-changes",
     ]
 
 
@@ -343,7 +343,9 @@ def test_data_that_have_moved_are_followed(
     folder = started()
     unfinished(folder)
     data.rename(tmp_path / "my: data")
-    with pytest.raises(RunFolderError, match=rf"no folder {data}, .* resume tiny --set data=FOLD"):
+    with pytest.raises(
+        RunFolderError, match=rf"no folder {data}, .* resume {folder.path} --set data=F"
+    ):
         prepared(folder)
     monkeypatch.chdir(tmp_path)
     sweep = go_on(folder, overrides=['data="my: data"'])

@@ -34,7 +34,7 @@ def test_a_name_in_use_gets_a_number(tmp_path: Path, plan: Plan) -> None:
 
 def test_a_name_asked_for_and_in_use_is_refused(tmp_path: Path, plan: Plan) -> None:
     create_run_folder(tmp_path, plan.spec, "mine", "space.yaml")
-    with pytest.raises(RunFolderError, match=r"in use; .*python -m sweeper resume mine"):
+    with pytest.raises(RunFolderError, match=r"in use; .*python -m sweeper resume \S+mine"):
         create_run_folder(tmp_path, plan.spec, "mine", "space.yaml")
     assert [path.name for path in tmp_path.iterdir() if path.is_dir()] == ["mine"]
 
@@ -67,6 +67,15 @@ def test_found_by_name_or_by_path(tmp_path: Path, plan: Plan) -> None:
     with pytest.raises(RunFolderError, match="no sweep there; did you mean 'tiny'"):
         find_run_folder(tmp_path, "tinny")
     assert [found.path for found in list_run_folders(tmp_path)] == [folder.path]
+
+
+def test_what_the_command_line_calls_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert RunFolder(Path("runs/lr")).called == "lr"
+    assert RunFolder(Path("elsewhere/lr")).called == "elsewhere/lr"
+    assert RunFolder(Path("/my runs/lr")).called == "'/my runs/lr'"
+    monkeypatch.chdir(tmp_path)
+    assert RunFolder(Path()).called == "."
+    assert RunFolder(Path()).name == tmp_path.name
 
 
 def test_json_is_whole_or_absent(tmp_path: Path) -> None:

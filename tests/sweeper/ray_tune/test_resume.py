@@ -126,7 +126,8 @@ def test_ended_in_the_middle_of_a_trial_that_hangs_it_resumes(
         os.killpg(process.pid, number)
         wait_until(process, lambda: "Stopping: what runs is being" in said.read_text())
     assert process.wait() == ExitCode.INTERRUPTED
-    assert "Ended at once. Go on with:  python -m sweeper resume tiny" in said.read_text()
+    command = f"python -m sweeper resume {folder.path}"
+    assert f"Ended at once. Go on with:  {command}\n" in said.read_text()
     assert events(folder)[-1]["event"] != "session_ended"
 
     gate.touch()
