@@ -98,13 +98,11 @@ def resume(
     name: Name,
     num_trials: Annotated[
         int | None,
-        typer.Option(min=1, help="Of a random search, in all, as 40; those there are stay."),
+        typer.Option(min=1, help="More trials of a random search: so many in all, as 40."),
     ] = None,
     overrides: Annotated[
         list[str],
-        typer.Option(
-            "--set", metavar="KEY=VALUE", help="From now on, as resources.cpu=2 or max_retries=5."
-        ),
+        typer.Option("--set", metavar="KEY=VALUE", help="Change from now on, as resources.cpu=2."),
     ] = [],  # noqa: B006  # typer copies it
     retry_failed: Annotated[
         bool, typer.Option("--retry-failed", help="Try failed trials again.")

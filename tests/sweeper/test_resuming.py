@@ -2,6 +2,7 @@
 
 import re
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from sweeper.results import result_rows
 from sweeper.resuming import NO_CHANGES, Changes, Resumption, prepare_resumption
 from sweeper.run_folder import RunFolder, create_run_folder
 from sweeper.session import Session
+from sweeper.spec import CHANGEABLE
 from sweeper.spec_file import load_spec
 from sweeper.status import Status
 from sweeper.sweep import Sweep
@@ -375,3 +377,34 @@ def test_a_sweep_killed_before_its_first_event_begins(tmp_path: Path, tiny_plan:
         assert sweep.journal.torn
     (event,) = read_journal(folder.journal)
     assert event["torn"] is True
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        (["--set", "train.max_steps=9", "--set", "max_retries=3"], "--set train.max_steps: is fix"),
+        (["--retry-failed", "--num-trials", "1"], "--num-trials: must be at least 4"),
+        ([], "its trials so far ran with something else:\n  data/meta.json has changed\n"),
+        (["--accept-changes", "--set", "data=nowhere"], "no folder "),
+    ],
+)
+def test_as_typed_on_the_command_line(
+    started: Any, data: Path, arguments: list[str], problem: str
+) -> None:
+    """Told before Ray starts, with exit code 2, and nothing is written."""
+    folder = started(**RANDOM, trainer="trainable.training:Trainer")
+    unfinished(folder, keep=0.9)
+    edit(data / "meta.json", "1.0", "2.0")
+    record = folder.journal.read_bytes()
+    command = [sys.executable, "-m", "sweeper", "resume", str(folder.path), *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert problem in done.stderr
+    assert "Traceback" not in done.stderr
+    assert folder.journal.read_bytes() == record
+
+
+def test_the_documentation_names_what_may_change() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "resume.md").read_text()
+    for key in CHANGEABLE:
+        assert f"`{key}`" in text or key == "search.num_trials", f"{key} is not in docs/resume.md"
