@@ -45,6 +45,9 @@ class Scheduler(Protocol):
     def favourite(self, paused: Collection[str]) -> Promotion | None:
         """The paused trial to go on with where none has earned it, but one must."""
 
+    def standing(self, paused: Collection[str]) -> list[str]:
+        """The paused trials, the most likely to be promoted first."""
+
 
 class Fifo:
     """Every trial runs to its end."""
@@ -59,6 +62,9 @@ class Fifo:
 
     def favourite(self, paused: Collection[str]) -> Promotion | None:
         return None
+
+    def standing(self, paused: Collection[str]) -> list[str]:
+        return sorted(paused)
 
 
 class Bracket:
@@ -183,6 +189,18 @@ class Asha:
 
     def favourite(self, paused: Collection[str]) -> Promotion | None:
         return next(self._candidates(paused, earned=False), None)
+
+    def standing(self, paused: Collection[str]) -> list[str]:
+        """By the share of their rung that is ahead of them: once it is 1 / reduction_factor they
+        go on. Of equals, those on a higher rung first: more would have to be trained again."""
+        places = [
+            (place / len(peers), -rung, trial_id)
+            for bracket in self.brackets
+            for rung, peers in bracket.rungs.items()
+            for place, trial_id in enumerate(sorted(peers, key=peers.__getitem__))
+            if trial_id in paused and trial_id not in bracket.promoted.get(rung, ())
+        ]
+        return [trial_id for _, _, trial_id in sorted(places)]
 
     def _candidates(self, paused: Collection[str], *, earned: bool) -> Iterator[Promotion]:
         """From the highest rung down; at one rung, the brackets that begin higher come later."""

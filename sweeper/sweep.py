@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from importlib.metadata import version
 from typing import Any
 
+from sweeper.checkpoint_keeper import CheckpointKeeper
+from sweeper.checkpoints import CheckpointAccount, Stored, unneeded
 from sweeper.clock import clock_per_step
 from sweeper.errors import RunFolderError
 from sweeper.journal import Event, Journal, read_journal
@@ -23,6 +25,7 @@ from sweeper.space import Scalar
 from sweeper.spec import SweepSpec
 from sweeper.status import Decision, Status
 from trainable.config import TrainConfig
+from trainable.model_size import num_params
 
 Metrics = dict[str, Any]  # `trainable.report.Report.to_dict()`
 
@@ -67,6 +70,7 @@ class SweepState:
         self.spec = spec
         self.trials: dict[str, Trial] = {}
         self.scheduler = make_scheduler(spec.scheduler, spec.objective.mode)
+        self.checkpoints = CheckpointAccount()
         self.sessions: list[Event] = []
         self.outcome: str | None = None  # how the last session ended
         self.failed_watchers: dict[str, str] = {}  # name -> traceback, in the last session
@@ -95,7 +99,11 @@ class SweepState:
                 trial.decision = Decision(event["decision"])
                 trial.rung = event["rung"] or trial.rung
             case "checkpoint" if trial:
-                trial.checkpoint = event["checkpoint"]
+                stored = Stored(trial.trial_id, event["checkpoint"], event.get("bytes", 0))
+                found = event.get("found", False)
+                self.checkpoints.add(stored, num_params(trial.config), found=found)
+            case "checkpoint_removed" if trial:
+                self.checkpoints.remove(trial.trial_id, event["checkpoint"])
             case "trial_paused" if trial:
                 trial.status = Status.PAUSED
             case "promoted" if trial:
@@ -110,6 +118,16 @@ class SweepState:
                 self.failed_watchers[event["watcher"]] = event["error"]
             case unknown:
                 raise RunFolderError(f"an event that this version does not know: {unknown!r}")
+        if trial:
+            self._drop_checkpoints(trial)
+
+    def _drop_checkpoints(self, trial: Trial) -> None:
+        """Those that the trial needs no more: that it has landed, or ended, is told already."""
+        keep = self.spec.checkpoints.keep
+        for stored in unneeded(self.checkpoints, trial.trial_id, trial.status, keep):
+            self.checkpoints.remove(trial.trial_id, stored.name)
+        newest = self.checkpoints.newest(trial.trial_id)
+        trial.checkpoint = newest.name if newest else None
 
     def interrupt(self) -> None:
         """Without a driver nothing runs."""
@@ -182,6 +200,8 @@ class Sweep:
         self.journal = Journal(folder.journal)
         place = {} if placement is None else {"placement": placement.to_dict()}
         self._record("session_started", **_environment(), **place)
+        self.checkpoints = CheckpointKeeper(self.state, folder, self._record)
+        self.checkpoints.compare_with_storage()
         for trial in self.state.with_status(Status.PENDING, Status.INTERRUPTED):
             # The kill may have come between a decision and its effect. A completed trial is not
             # ended here: its final checkpoint may be missing.
@@ -243,6 +263,7 @@ class Sweep:
 
     def start(self, trial_id: str) -> None:
         self._record("trial_started", trial=trial_id)
+        self.checkpoints.make_room()
 
     def report(self, trial_id: str, metrics: Metrics) -> Decision:
         """Record an evaluation and decide.
@@ -260,7 +281,7 @@ class Sweep:
         return trial.decision
 
     def checkpointed(self, trial_id: str, checkpoint: str) -> None:
-        self._record("checkpoint", trial=trial_id, checkpoint=checkpoint)
+        self.checkpoints.landed(trial_id, checkpoint)
 
     def attempt_failed(self, trial_id: str, error: str) -> None:
         """An attempt ended in an error; the trial is tried again."""
@@ -271,6 +292,7 @@ class Sweep:
         or at its end."""
         if self.trials[trial_id].decision is Decision.PAUSE:
             self._record("trial_paused", trial=trial_id)
+            self.checkpoints.tidy(trial_id)
         else:
             self.end(trial_id)
 
@@ -278,6 +300,7 @@ class Sweep:
         """A trial's end: failed where there is an error, else what its last report says."""
         status = Status.FAILED if error else self.trials[trial_id].outcome()
         self._record("trial_ended", trial=trial_id, status=status.value, error=error)
+        self.checkpoints.tidy(trial_id)
 
     def watcher_failed(self, watcher: str, error: str) -> None:
         """Something that only looks on has failed; the sweep goes on without it."""
