@@ -1,6 +1,8 @@
 """Storage as the account of checkpoints says: what is removed there goes, once that is on disk."""
 
+import contextlib
 import shutil
+import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -25,6 +27,12 @@ class CheckpointKeeper:
         self.folder = folder
         self.record = record
         self.rules = state.spec.checkpoints
+        self._running: set[str] = set()  # of thousands of trials, those to look at
+
+    def started(self, trial_id: str) -> None:
+        """The trial runs, and will write checkpoints."""
+        self._running.add(trial_id)
+        self.make_room()
 
     def landed(self, trial_id: str, name: str) -> None:
         """The trial has this checkpoint on storage."""
@@ -34,6 +42,7 @@ class CheckpointKeeper:
     def compare_with_storage(self) -> None:
         """Mend what a kill has parted: a checkpoint and its event, a removal and its effect."""
         account = self.state.checkpoints
+        shutil.rmtree(self.folder.removed, ignore_errors=True)
         for trial_id in self.state.trials:
             on_disk = self._on_disk(trial_id)
             for stored in list(account.of_trial.get(trial_id, ())):
@@ -54,9 +63,10 @@ class CheckpointKeeper:
         if self.rules.budget is None:
             return
         account, trials = self.state.checkpoints, self.state.trials
+        self._running = {t for t in self._running if trials[t].status is Status.RUNNING}
         coming = sum(
             account.next_size(trial.trial_id, num_params(trial.config))
-            for trial in self.state.with_status(Status.RUNNING)
+            for trial in map(trials.__getitem__, self._running)
             if trial.decision is Decision.CONTINUE and trial.step < trial.config.max_steps
         )
         statuses = {trial_id: trials[trial_id].status for trial_id in account.of_trial}
@@ -75,4 +85,17 @@ class CheckpointKeeper:
     def _delete_removed(self, trial_id: str) -> None:
         """Bring storage in line with the account. What lands at this moment is left alone."""
         for name in self.state.checkpoints.strange(trial_id, self._on_disk(trial_id))[1]:
-            shutil.rmtree(self.folder.checkpoint(trial_id, name), ignore_errors=True)
+            self._delete(trial_id, name)
+
+    def _delete(self, trial_id: str, name: str) -> None:
+        """At once out of the trial's folder, so that nobody meets half of it, and then from the
+        disk: gigabytes take seconds, in which the driver has better to do."""
+        doomed = self.folder.removed / f"{trial_id}-{name}"
+        self.folder.removed.mkdir(exist_ok=True)
+        with contextlib.suppress(OSError):  # another session will try again
+            self.folder.checkpoint(trial_id, name).rename(doomed)
+        threading.Thread(target=shutil.rmtree, args=(doomed, True)).start()
+
+    def close(self) -> None:
+        """The session ends; what is to be deleted is."""
+        shutil.rmtree(self.folder.removed, ignore_errors=True)

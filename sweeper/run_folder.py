@@ -92,6 +92,11 @@ class RunFolder:
     def checkpoint(self, trial_id: str, name: str) -> Path:
         return self.trial(trial_id) / name
 
+    @property
+    def removed(self) -> Path:
+        """Checkpoints that are being deleted."""
+        return self.path / ".removed"
+
     def checkpoint_bytes(self, trial_id: str, name: str) -> int:
         files = self.checkpoint(trial_id, name).rglob("*")
         return sum(file.stat().st_size for file in files if file.is_file())

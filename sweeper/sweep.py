@@ -263,7 +263,7 @@ class Sweep:
 
     def start(self, trial_id: str) -> None:
         self._record("trial_started", trial=trial_id)
-        self.checkpoints.make_room()
+        self.checkpoints.started(trial_id)
 
     def report(self, trial_id: str, metrics: Metrics) -> Decision:
         """Record an evaluation and decide.
@@ -310,6 +310,7 @@ class Sweep:
         """The session ends; without a word where the journal can take none."""
         if self.journal.failure is None:
             self._record("session_ended", outcome=outcome)
+        self.checkpoints.close()
         self.journal.close()
 
 

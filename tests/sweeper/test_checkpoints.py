@@ -203,6 +203,7 @@ def test_without_a_budget_the_ends_have_what_they_need(tmp_path: Path, make_plan
         assert len(has) == (1 if row["status"] == "completed" else 0)
         assert row["checkpoint_bytes"] == (len('{"step": 16}') if has else None)
     assert number_of("checkpoint_removed", folder) == 0
+    assert not folder.removed.exists()
 
 
 @pytest.mark.parametrize(("room", "some_begin_again"), [(3, True), (5, False)])
@@ -261,6 +262,7 @@ def test_killed_at_any_event_under_a_budget(
                 drive(folder, plan)
         resumed = drive(folder, plan)
         require_storage_as_told(folder, resumed)
+        assert not folder.removed.exists()
         assert decisions(folder) == decisions(whole), f"killed at event {at}"
         assert resumed.state.checkpoints.high_water <= 4 * (SIZE + 1)  # one landed unseen
 
