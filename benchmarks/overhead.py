@@ -84,7 +84,8 @@ def print_flatness(measured: dict[str, Any], trials: int) -> None:
     bounds = [round(part * (len(starts) - 1) / 4) for part in range(5)]
     for first, last in itertools.pairwise(bounds):
         ms = 1000 * (starts[last] - starts[first]) / (last - first)
-        print(f"runs {first}-{last}: {ms:.1f} ms each")
+        cpu = 1000 * (measured["cpu"][last] - measured["cpu"][first]) / (last - first)
+        print(f"runs {first}-{last}: {ms:.1f} ms each, {cpu:.1f} ms of the driver's CPU")
     print(f"driver's peak memory {measured['driver_mib']:.0f} MiB")
     print(f"checkpoints: {measured['high_water']} bytes at most")
 
@@ -113,6 +114,7 @@ def run_sweeper(
     from sweeper.journal import read_journal
     from sweeper.run_folder import RunFolder
     from sweeper.running import Options, run_sweep
+    from sweeper.sweep import Sweep
 
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
@@ -134,6 +136,13 @@ def run_sweeper(
             YAML().dump(space, file)
         trainer = "tests.sweeper.closed_form:ClosedFormTrainer"
         options = Options(runs=folder / "runs", dashboard=False, trainer=trainer, wandb=wandb)
+        cpu, start = [], Sweep.start  # whatever else the machine does, this is ours
+
+        def timed_start(sweep: Sweep, trial_id: str) -> None:
+            cpu.append(time.process_time())
+            start(sweep, trial_id)
+
+        Sweep.start = timed_start
         run_sweep(folder / "space.yaml", Console(quiet=True), options)
         run_folder = RunFolder(folder / "runs" / "overhead")
         events = list(read_journal(run_folder.journal))
@@ -147,6 +156,7 @@ def run_sweeper(
         "seconds": ended[-1] - started[0],
         "seconds_to_close": moment(events[-1]) - ended[-1],
         "starts": started,
+        "cpu": cpu,
         "high_water": int(metadata[b"checkpoint_high_water_bytes"]),
         "driver_mib": driver_mib(),
     }
