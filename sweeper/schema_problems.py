@@ -10,6 +10,7 @@ from sweeper.settings import Derived
 from sweeper.space import DOMAINS
 from sweeper.spec import (
     AshaSpec,
+    CheckpointsSpec,
     FifoSpec,
     Objective,
     ResourceCase,
@@ -24,6 +25,7 @@ SECTIONS: dict[str | int, type[BaseModel]] = {
     "objective": Objective,
     "search": Search,
     "resources": Resources,
+    "checkpoints": CheckpointsSpec,
 }
 SCHEDULERS: dict[str, type[BaseModel]] = {"asha": AshaSpec, "fifo": FifoSpec}
 

@@ -9,7 +9,7 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
-from sweeper.format import count, duration, number, swept
+from sweeper.format import count, duration, number, size, swept
 from sweeper.results import best_trial, objective, ranked, runner_up
 from sweeper.run_folder import CHECKPOINT_FILE, RunFolder
 from sweeper.status import Status
@@ -102,6 +102,7 @@ class Screen:
         self.console = console
         self.total = total
         self._started = self._refreshed = time.monotonic()
+        self._told_of_budget = False
         self._live: Live | None = None
         if console.is_terminal:
             self._live = Live(console=console, auto_refresh=False, transient=True)
@@ -135,11 +136,24 @@ class Screen:
         self.console.print(f"{trial.trial_id}  {settings(trial)}  {what}")
 
     def refresh(self, sweep: Sweep) -> None:
+        self._tell_of_budget(sweep.state)
         now = time.monotonic()
         if self._live is None or now - self._refreshed < REFRESH_SECONDS:
             return
         self._refreshed = now
         self._live.update(self._view(sweep), refresh=True)
+
+    def _tell_of_budget(self, state: SweepState) -> None:
+        """Once, where nothing more could be removed."""
+        total, budget = state.checkpoints.total, state.spec.checkpoints.budget
+        if budget is None or total <= budget or self._told_of_budget:
+            return
+        self._told_of_budget = True
+        self.console.print(
+            f"Checkpoints have {size(total)}, over their budget of {size(budget)}: running trials "
+            "need their newest, completed ones their last. The sweep goes on; to need less, "
+            "set max_concurrent."
+        )
 
     def _view(self, sweep: Sweep) -> RenderableType:
         statuses = [trial.status for trial in sweep.trials.values()]
@@ -164,6 +178,10 @@ def print_summary(console: Console, state: SweepState, folder: RunFolder) -> Non
     for watcher, error in state.failed_watchers.items():
         last_line = error.strip().splitlines()[-1]
         console.print(f"{watcher} failed and was left out: {last_line}", markup=False)
+    if state.checkpoints.high_water:
+        budget = state.spec.checkpoints.budget
+        of = f" (budget {size(budget)})" if budget is not None else ""
+        console.print(f"\nCheckpoints had {size(state.checkpoints.high_water)} at most{of}.")
     best = best_trial(state)
     if best is None:
         console.print("\nNo trial has completed yet, so there is no winner.")

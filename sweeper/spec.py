@@ -11,10 +11,12 @@ from pydantic import (
     Discriminator,
     Field,
     Tag,
+    WithJsonSchema,
 )
 
 from sweeper.clock import Clock, clock_per_step
 from sweeper.constraints import Constraint
+from sweeper.format import SIZE_PATTERN, parse_size
 from sweeper.search import (
     NoPointError,
     Point,
@@ -155,6 +157,29 @@ Seed = Annotated[int, Field(ge=0), BeforeValidator(whole)]
 Seeds = Annotated[list[Seed], Field(min_length=1), AfterValidator(each_once)]
 
 
+Size = Annotated[
+    int,
+    Field(ge=1),
+    BeforeValidator(whole),
+    BeforeValidator(parse_size),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "integer", "minimum": 1},
+                {"type": "string", "pattern": SIZE_PATTERN},
+            ]
+        }
+    ),
+]
+
+
+class CheckpointsSpec(_Section):
+    """Which checkpoints stay on storage."""
+
+    keep: WholeNumber = Field(default=2, ge=2)  # the second in case the newest is damaged
+    budget: Size | None = None  # bytes, of all trials together
+
+
 class SweepSpec(_Section):
     """A whole search-space file."""
 
@@ -171,6 +196,7 @@ class SweepSpec(_Section):
     resources: AnyResources = "auto"
     max_concurrent: PositiveWhole | None = None
     max_retries: WholeNumber = Field(default=2, ge=0)
+    checkpoints: CheckpointsSpec = CheckpointsSpec()
 
     def swept_names(self) -> list[str]:
         """Every name that may be among a trial's values, in the order of the file."""

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from sweeper.checkpoint_keeper import CheckpointKeeper
+from sweeper.checkpoints import CheckpointAccount, Stored, unneeded
 from sweeper.clock import clock_per_step
 from sweeper.errors import RunFolderError
 from sweeper.journal import Event, Journal, damaged_line, read_journal
@@ -21,6 +23,7 @@ from sweeper.spec import SweepSpec
 from sweeper.status import Decision, Status
 from trainable.config import TrainConfig
 from trainable.errors import ConfigError
+from trainable.model_size import num_params
 
 Metrics = dict[str, Any]  # `trainable.report.Report.to_dict()`
 
@@ -65,6 +68,7 @@ class SweepState:
         self.spec = spec
         self.trials: dict[str, Trial] = {}
         self.scheduler = make_scheduler(spec.scheduler, spec.objective.mode)
+        self.checkpoints = CheckpointAccount()
         self.sessions: list[Event] = []
         self.outcome: str | None = None  # how the last session ended
         self.failed_watchers: dict[str, str] = {}  # name -> traceback, in the last session
@@ -94,7 +98,11 @@ class SweepState:
                 trial.decision = Decision(event["decision"])
                 trial.rung = event["rung"] or trial.rung
             case "checkpoint" if trial:
-                trial.checkpoint = event["checkpoint"]
+                stored = Stored(trial.trial_id, event["checkpoint"], event.get("bytes", 0))
+                found = event.get("found", False)
+                self.checkpoints.add(stored, num_params(trial.config), found=found)
+            case "checkpoint_removed" if trial:
+                self.checkpoints.remove(trial.trial_id, event["checkpoint"])
             case "trial_paused" if trial:
                 trial.status = Status.PAUSED
             case "promoted" if trial:
@@ -111,6 +119,16 @@ class SweepState:
                 self.failed_watchers[event["watcher"]] = event["error"]
             case unknown:
                 raise ValueError(f"an event that this version does not know: {unknown!r}")
+        if trial:
+            self._drop_checkpoints(trial)
+
+    def _drop_checkpoints(self, trial: Trial) -> None:
+        """Those that the trial needs no more: that it has landed, or ended, is told already."""
+        keep = self.spec.checkpoints.keep
+        for stored in unneeded(self.checkpoints, trial.trial_id, trial.status, keep):
+            self.checkpoints.remove(trial.trial_id, stored.name)
+        newest = self.checkpoints.newest(trial.trial_id)
+        trial.checkpoint = newest.name if newest else None
 
     def interrupt(self) -> None:
         """Without a driver nothing runs."""
@@ -193,6 +211,8 @@ class Sweep:
         self._record("session_started", torn=self.journal.torn, **session.to_dict())
         for trial in self.state.with_status(Status.FAILED) if session.retry_failed else ():
             self._record("retried", trial=trial.trial_id)
+        self.checkpoints = CheckpointKeeper(self.state, folder, self._record)
+        self.checkpoints.compare_with_storage()
         for trial in self.state.with_status(Status.PENDING, Status.INTERRUPTED):
             # The kill may have come between a decision and its effect. A completed trial is not
             # ended here: its final checkpoint may be missing.
@@ -254,6 +274,7 @@ class Sweep:
 
     def start(self, trial_id: str) -> None:
         self._record("trial_started", trial=trial_id)
+        self.checkpoints.started(trial_id)
 
     def report(self, trial_id: str, metrics: Metrics) -> Decision:
         """Record an evaluation and decide.
@@ -271,7 +292,7 @@ class Sweep:
         return trial.decision
 
     def checkpointed(self, trial_id: str, checkpoint: str) -> None:
-        self._record("checkpoint", trial=trial_id, checkpoint=checkpoint)
+        self.checkpoints.landed(trial_id, checkpoint)
 
     def attempt_failed(self, trial_id: str, error: str) -> None:
         """An attempt ended in an error; the trial is tried again."""
@@ -282,6 +303,7 @@ class Sweep:
         or at its end."""
         if self.trials[trial_id].decision is Decision.PAUSE:
             self._record("trial_paused", trial=trial_id)
+            self.checkpoints.tidy(trial_id)
         else:
             self.end(trial_id)
 
@@ -289,6 +311,7 @@ class Sweep:
         """A trial's end: failed where there is an error, else what its last report says."""
         status = Status.FAILED if error else self.trials[trial_id].outcome()
         self._record("trial_ended", trial=trial_id, status=status.value, error=error)
+        self.checkpoints.tidy(trial_id)
 
     def watcher_failed(self, watcher: str, error: str) -> None:
         """Something that only looks on has failed; the sweep goes on without it."""
@@ -298,4 +321,5 @@ class Sweep:
         """The session ends; without a word where the journal can take none."""
         if self.journal.failure is None:
             self._record("session_ended", outcome=outcome)
+        self.checkpoints.close()
         self.journal.close()

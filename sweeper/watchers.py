@@ -105,10 +105,11 @@ class Tables:
     """Keeps the Parquet tables fresh enough to watch, and exact at the end."""
 
     EVERY_SECONDS = 10.0
+    MOST_OF_THE_TIME = 0.02  # thousands of trials take a while to write
 
     def __init__(self, folder: RunFolder) -> None:
         self.folder = folder
-        self._written = -math.inf
+        self._due = -math.inf
 
     def started(self, trial: Trial) -> None: ...
 
@@ -117,12 +118,14 @@ class Tables:
     def ended(self, trial: Trial) -> None: ...
 
     def refresh(self, sweep: Sweep) -> None:
-        if time.monotonic() - self._written > self.EVERY_SECONDS:
+        if time.monotonic() > self._due:
             self.close(sweep)
 
     def close(self, sweep: Sweep) -> None:
+        began = time.monotonic()
         write_tables(sweep.state, self.folder)
-        self._written = time.monotonic()
+        now = time.monotonic()
+        self._due = now + max(self.EVERY_SECONDS, (now - began) / self.MOST_OF_THE_TIME)
 
 
 def read_metrics(path: Path) -> list[dict[str, Any]]:

@@ -1,7 +1,6 @@
 """Tune's interfaces in terms of a `Sweep`: its trials, its decisions, its events."""
 
 import itertools
-import shutil
 import time
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,6 @@ from sweeper.status import Decision, Status
 from sweeper.sweep import Sweep, Trial
 from sweeper.watchers import Watcher
 
-KEPT_CHECKPOINTS = 2  # of each trial; the second in case the newest is damaged
 INTERRUPT_GRACE_SECONDS = 8.0  # for running trials to checkpoint
 
 
@@ -110,11 +108,12 @@ class SweepSearch(SearchAlgorithm):  # type: ignore[misc]
             trial_dirname_creator=lambda tune_trial: tune_trial.trial_id,
             max_failures=self.sweep.plan.spec.max_retries,
         )
-        # A trial is handed out several times in a session. Tune would think that its folder is
-        # another one's, and make a new one.
+        # Where the folder is there already (promoted trials), Tune would make another beside it,
+        # in which the trial's newer checkpoints are never found.
         tune_trial.relative_logdir = tune_trial.storage.trial_dir_name = trial.trial_id
-        if checkpoints:  # Tune would begin at 0 again, and write over what is there
-            tune_trial.storage.current_checkpoint_index = int(checkpoints[0].name.split("_")[1])
+        last = self.sweep.state.checkpoints.last_name.get(trial.trial_id)
+        if last is not None:  # Tune would begin at 0 again, and write over what is there
+            tune_trial.storage.current_checkpoint_index = int(last.split("_")[1])
         return tune_trial
 
 
@@ -192,8 +191,6 @@ class SweepCallback(Callback):  # type: ignore[misc]
         **info: Any,
     ) -> None:
         self.sweep.checkpointed(trial.trial_id, Path(checkpoint.path).name)
-        for old in self.sweep.folder.checkpoint_folders(trial.trial_id)[KEPT_CHECKPOINTS:]:
-            shutil.rmtree(old, ignore_errors=True)
 
     def on_trial_recover(
         self, iteration: int, trials: list[TuneTrial], trial: TuneTrial, **info: Any

@@ -63,7 +63,8 @@ def run_trial(sweep: Sweep, trial: Trial, fail_at: int | None = None) -> None:
     resume_from = folders[0] / CHECKPOINT_FILE if folders else None
     trainer = ClosedFormTrainer(trial.config, resume_from=resume_from, num_threads=None)
     sweep.start(trial.trial_id)
-    number = len(folders)
+    last = sweep.state.checkpoints.last_name.get(trial.trial_id)
+    number = 0 if last is None else int(last.split("_")[1]) + 1
     for report in trainer.train():
         if trainer.step == fail_at:
             sweep.end(trial.trial_id, error="out of luck")
