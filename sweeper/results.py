@@ -96,6 +96,7 @@ def result_rows(state: SweepState, folder: RunFolder) -> list[Row]:
                 "num_params": num_params(trial.config),
                 "wall_seconds": last.get("train_seconds"),
                 "checkpoint": str(checkpoint.relative_to(folder.path)) if checkpoint else None,
+                "num_failures": trial.failures,
                 "error": trial.error,
             }
         )
@@ -158,6 +159,7 @@ _MEASURED = [
     ("num_params", pa.int64()),
     ("wall_seconds", pa.float64()),
     ("checkpoint", pa.string()),
+    ("num_failures", pa.int64()),
     ("error", pa.string()),
 ]
 # Of either table, beside the training settings: what no bundle may be called.

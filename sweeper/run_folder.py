@@ -96,6 +96,10 @@ class RunFolder:
     def trial_error(self, trial_id: str) -> Path:
         return self.trial(trial_id) / "error.txt"
 
+    def trial_stack(self, trial_id: str) -> Path:
+        """Where a trial hangs; only there while it does."""
+        return self.trial(trial_id) / "stack.txt"
+
     def checkpoint_folders(self, trial_id: str) -> list[Path]:
         """Those on disk, newest first. Tune numbers them in the order in which they were made."""
         return sorted(self.trial(trial_id).glob("checkpoint_*"), reverse=True)
