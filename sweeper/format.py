@@ -32,7 +32,7 @@ def headline(error: str) -> str:
     lines = error.strip().splitlines() or [""]
     frames = [i for i, line in enumerate(lines) if line.startswith('  File "')]
     below = lines[frames[-1] + 1 :] if frames else lines
-    return next((line for line in below if not line.startswith(" ")), lines[-1])
+    return next((line for line in below if not line.startswith(" ")), lines[0])
 
 
 def number(value: float | None, digits: int = 4) -> str:

@@ -56,6 +56,12 @@ class Trial:
         """The last evaluated step."""
         return int(self.reports[-1]["step"]) if self.reports else 0
 
+    def is_evaluation(self, metrics: Metrics) -> bool:
+        """Whether a report is one for the scheduler; without the metric it is one all the same."""
+        step, config = metrics["step"], self.config
+        is_due = step % config.eval_every_steps == 0 or step >= config.max_steps
+        return is_due or metrics["val_loss"] is not None or metrics["diverged"]
+
     @property
     def is_decided(self) -> bool:
         """The scheduler has stopped or paused it: it has nothing left to train. A completed trial

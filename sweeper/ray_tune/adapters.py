@@ -86,7 +86,6 @@ class SweepSearch(SearchAlgorithm):  # type: ignore[misc]
             checkpoint_config=CheckpointConfig(),
             restore_path=str(checkpoints[0]) if checkpoints else None,
             trial_name_creator=lambda tune_trial: tune_trial.trial_id,
-            trial_dirname_creator=lambda tune_trial: tune_trial.trial_id,
         )
         # A trial is handed out several times in a session. Tune would think that its folder is
         # another one's, and make a new one.
@@ -113,7 +112,7 @@ class SweepScheduler(TrialScheduler):  # type: ignore[misc]
         decision = Decision.CONTINUE
         for metrics in result["reports"]:
             trial.progress = metrics
-            if metrics["val_loss"] is not None or metrics["diverged"]:
+            if trial.is_evaluation(metrics):
                 decision = self.sweep.report(trial.trial_id, metrics)
         self.audience.reported(trial, result["reports"])
         ends = decision is not Decision.CONTINUE or result["finished"]

@@ -29,6 +29,7 @@ _NODE_ERRORS = (
     exceptions.LocalRayletDiedError,
     exceptions.ObjectLostError,
 )
+_WORKER = re.compile(r"^ray::.*?\(pid=(\d+), ip=([^,]+),.*\)$", re.MULTILINE)
 _OUT_OF_MEMORY = (
     "Ray ended the trial because its node was running out of memory: make the model or its batch "
     "smaller, or run fewer trials at a time (`resources`, `max_concurrent`)."
@@ -61,14 +62,14 @@ def failure(exception: Exception, *, node_is_lost: bool) -> Failure:
 
 def hung(seconds: float, stack: Path) -> Failure:
     """A trial that was killed since nothing was heard of it; `stack`: where it says it was."""
-    said = (
+    error = (
         f"No result for {seconds:g} s (`trial_timeout_s`): the trial was taken for hung, and its "
         "process killed. Give it longer if a step, an evaluation or a checkpoint may take so long."
     )
     try:
-        return Failure(f"{said}\n\nIt was here:\n{stack.read_text()}")
+        return Failure(f"{error}\n\nIt was here:\n{_without_ray(stack.read_text())}")
     except OSError:
-        return Failure(said)
+        return Failure(error)
 
 
 def full_storage(exception: Exception) -> str | None:
@@ -94,14 +95,18 @@ def node_is_lost(exception: Exception, node: str | None) -> bool:
 
 
 def _traceback(exception: Exception) -> str:
-    """The traceback of the worker, without the frames of Ray that are the same for all."""
+    return _without_ray(_WORKER.sub(r"Traceback of process \1 on \2:", _plain(exception)))
+
+
+def _without_ray(traceback: str) -> str:
+    """A traceback without the frames of Ray, which are the same for all."""
     lines, inside_ray = [], False
-    for line in _plain(exception).splitlines():
+    for line in traceback.splitlines():
         if line.startswith('  File "'):
             inside_ray = "/site-packages/ray/" in line
         elif not line.startswith("    "):
             inside_ray = False
-        if not inside_ray:
+        if not inside_ray and not re.fullmatch(r" +[\^~]+", line):
             lines.append(line)
     return "\n".join(lines)
 

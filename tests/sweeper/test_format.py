@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from sweeper.format import count, duration, number, swept
+from sweeper.format import count, duration, headline, number, swept
 
 
 @pytest.mark.parametrize(
@@ -36,3 +36,19 @@ def test_number() -> None:
 )  # fmt: skip
 def test_swept(value: Any, text: str) -> None:
     assert swept(value) == text
+
+
+@pytest.mark.parametrize(
+    "error, line",
+    [
+        ("It died.\n\nThe rest.", "It died."),
+        (
+            'Traceback:\n  File "a.py", line 1, in f\n    1 / 0\nValueError: no\nmore',
+            "ValueError: no",
+        ),
+        ('Hung.\n\nHere:\n  File "a.py", line 1, in f\n    wait()', "Hung."),
+        ("", ""),
+    ],
+)
+def test_the_headline_of_an_error_names_it(error: str, line: str) -> None:
+    assert headline(error) == line
