@@ -49,6 +49,7 @@ def test_the_least_a_file_can_say(tmp_path: Path) -> None:
         "resources": "auto",
         "max_concurrent": None,
         "max_retries": 2,
+        "trial_timeout_s": 3600,
     }
 
 

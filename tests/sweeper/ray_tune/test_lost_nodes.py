@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pyarrow.parquet as pq
 import pytest
 from ray.cluster_utils import Cluster
@@ -119,8 +118,11 @@ def test_a_kill_by_rays_memory_monitor_is_one_failure(
     tmp_path: Path, write_space: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The monitor's threshold is what is in use now and a little more."""
-    memory = psutil.virtual_memory()
-    threshold = (memory.total - memory.available + 1.2 * 2**30) / memory.total
+    kib = {
+        line.split(":")[0]: int(line.split()[1])
+        for line in Path("/proc/meminfo").read_text().splitlines()
+    }
+    threshold = (kib["MemTotal"] - kib["MemAvailable"] + 1.2 * 2**20) / kib["MemTotal"]
     monkeypatch.setenv("RAY_memory_usage_threshold", f"{threshold:.3f}")
     monkeypatch.setenv("RAY_memory_monitor_refresh_ms", "100")
     space = write_space(
