@@ -66,7 +66,7 @@ class Audience:
                 self.watchers.remove(watcher)
                 if self.sweep.failure is not None:
                     continue  # all is at an end anyway
-                if is_storage_error(error):  # nor could the sweep's own record be kept
+                if is_storage_error(error) and isinstance(watcher, MetricsFiles | Tables):
                     self.sweep.storage_failed(f"{type(watcher).__name__}: {error}")
                 self.sweep.watcher_failed(type(watcher).__name__, traceback.format_exc())
 

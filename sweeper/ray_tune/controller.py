@@ -46,9 +46,11 @@ class SweepController(TuneController):  # type: ignore[misc]
         self._queued_trial_decisions.pop(trial.trial_id, None)
         if trial in self._staged_trials:
             self._unstage_trial_with_resources(trial)
+        had_process = trial not in self._resetting_trials
+        self._resetting_trials.discard(trial)
         self._search_alg.on_trial_complete(trial.trial_id, error=True)
         self._schedule_trial_stop(trial, exception=exception)
-        self.faults.failed(trial.trial_id, exception)
+        self.faults.failed(trial.trial_id, exception, had_process=had_process)
 
     def _update_trial_queue(self, blocking: bool = False, timeout: int = 600) -> bool:
         """Never blocks: where every trial waits for another attempt, the rest still goes on."""

@@ -35,6 +35,10 @@ _OUT_OF_MEMORY = (
     "smaller, or run fewer trials at a time (`resources`, `max_concurrent`)."
 )
 _NODE_LOST = "The node of the trial was lost; this is not counted among the trial's failures."
+_NOT_REUSED = (
+    "The process of another trial could not be used again; this one gets a new process, and it is "
+    "not counted among its failures."
+)
 _DIED = "The process of the trial died."
 
 
@@ -60,6 +64,12 @@ def failure(exception: Exception, *, node_is_lost: bool) -> Failure:
     return Failure(_traceback(reason) if died_at_start else f"{_DIED}\n\n{_plain(reason)}")
 
 
+def not_reused(exception: Exception) -> Failure:
+    """A process that has run other trials, and cannot run this one."""
+    said = failure(exception, node_is_lost=False).error
+    return Failure(f"{_NOT_REUSED}\n\n{said}", counted=False)
+
+
 def hung(seconds: float, stack: Path) -> Failure:
     """A trial that was killed since nothing was heard of it; `stack`: where it says it was."""
     error = (
@@ -81,9 +91,10 @@ def full_storage(exception: Exception) -> str | None:
 
 
 def node_of(exception: Exception) -> str | None:
-    """The id of the node on which the actor that died was running."""
-    actor_id = getattr(exception, "actor_id", None)
-    table = state.actor_table(actor_id) if actor_id else {}
+    """The id of the node on which a process has died; None where none has, or it is not known."""
+    if not isinstance(exception, exceptions.RayActorError) or exception.actor_init_failed:
+        return None
+    table = state.actor_table(exception.actor_id) if exception.actor_id else {}
     return table["Address"]["NodeID"] or None if table else None
 
 

@@ -14,6 +14,7 @@ from sweeper.ray_tune.failures import (
     hung,
     node_is_lost,
     node_of,
+    not_reused,
 )
 from sweeper.ray_tune.interrupt import Interrupt
 from sweeper.sweep import Sweep
@@ -33,7 +34,8 @@ class Silence:
 
     def __init__(self, limit_seconds: float | None) -> None:
         self.limit_seconds = limit_seconds
-        self._clock, self._looked_at = 0.0, None  # type: float, float | None
+        self._clock = 0.0
+        self._looked_at: float | None = None
         self._heard: dict[str, float] = {}
 
     def heard(self, trial_id: str) -> None:
@@ -80,12 +82,18 @@ class Faults:
     def heard(self, trial_id: str) -> None:
         self.silence.heard(trial_id)
 
-    def failed(self, trial_id: str, exception: Exception) -> None:
+    def failed(self, trial_id: str, exception: Exception, *, had_process: bool) -> None:
         """An attempt at a trial has ended in an error.
+
+        Args:
+            had_process: The trial had begun; otherwise a process that had run others could not
+                be made ready for it, or had died since.
 
         Raises:
             StorageError: it was a full disk, which is the end of this session.
         """
+        if self.sweep.failure is not None:
+            raise self.sweep.failure  # Tune takes it for a trial's
         if self.interrupt.requested:
             return  # who stops the driver may have stopped the trial: it is interrupted
         if (problem := full_storage(exception)) is not None:
@@ -94,6 +102,9 @@ class Faults:
             self._killed.remove(trial_id)
             assert self.timeout_s is not None
             self._tell(trial_id, hung(self.timeout_s, self.sweep.folder.trial_stack(trial_id)))
+            return
+        if not had_process:
+            self._tell(trial_id, not_reused(exception))
             return
         node = node_of(exception)
         if node_is_lost(exception, node):
@@ -106,6 +117,7 @@ class Faults:
 
     def watch(self, placed: dict[str, Any]) -> None:
         """Called all the time, with the actors of the trials that have one."""
+        self._killed.intersection_update(placed)
         for one in list(self._undecided):
             lost = node_is_lost(one.exception, one.node)
             if lost or time.monotonic() > one.until:

@@ -2,7 +2,9 @@
 
 import json
 import os
+import sys
 import time
+import types
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -25,6 +27,7 @@ SOUND, EXITS, RAISES, UNREADABLE, HANGS, SILENT, UNSAVED = (
 )
 FULL = "tests.sweeper.ray_tune.faulty_trainers:FullTrainer"
 FULL_WHILE = "SWEEPER_TEST_FULL_WHILE"  # names a file: the disk is full as long as it is there
+POISON = "tests.sweeper.ray_tune.faulty_trainers:PoisonTrainer"
 HEAVY = "tests.sweeper.ray_tune.faulty_trainers:HeavyTrainer"
 HEAVY_BYTES = 256 * 1024
 EATER = "tests.sweeper.ray_tune.faulty_trainers:EatingTrainer"
@@ -155,3 +158,12 @@ class DoomedTrainer(ClosedFormTrainer):
                 Path(os.environ[NOTES]).write_text(f"{os.getpid()}\n")
                 wait_for_a_message_that_never_comes()
             yield report
+
+
+class PoisonTrainer(ClosedFormTrainer):
+    """Leaves its process so that no other trial can be made ready in it."""
+
+    def save(self, path: Path) -> None:
+        super().save(path)
+        if self.step == self.config.max_steps:
+            sys.modules["torch"] = types.ModuleType("torch")

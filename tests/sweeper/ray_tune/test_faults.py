@@ -24,6 +24,7 @@ from tests.sweeper.ray_tune.faulty_trainers import (
     HANGS,
     HEAVY,
     NOTES,
+    POISON,
     RAISES,
     SILENT,
     SOUND,
@@ -118,6 +119,23 @@ def test_a_report_without_the_metric_stops_at_its_rung(
     rows = {r["learning_rate"]: r for r in pq.read_table(folder.results).to_pylist()}
     assert (rows[SOUND]["status"], rows[SILENT]["status"]) == ("completed", "stopped")
     assert (rows[SILENT]["step"], rows[SILENT]["val_loss"]) == (4, None)
+
+
+def test_a_process_that_cannot_be_used_again_is_not_the_next_trials_failure(
+    tmp_path: Path, write_space: Any, console: Console
+) -> None:
+    space = write_space(
+        space={"learning_rate": {"grid": [1e-3, 2e-3, 3e-3]}}, scheduler={"type": "fifo"},
+        max_concurrent=1, max_retries=0,
+    )  # fmt: skip
+    assert run_sweep(space, console, options(tmp_path / "runs", POISON)) is ExitCode.DONE
+    folder = RunFolder(tmp_path / "runs" / "tiny")
+    rows = pq.read_table(folder.results).to_pylist()
+    assert [(row["status"], row["num_failures"]) for row in rows] == [("completed", 0)] * 3
+    failed = [e for e in read_journal(folder.journal) if e["event"] == "attempt_failed"]
+    assert [event["counted"] for event in failed] == [False, False]
+    assert all("could not be used again" in event["error"] for event in failed)
+    assert all("has no attribute 'cuda'" in event["error"] for event in failed)
 
 
 def test_a_checkpoint_on_a_full_disk_stops_the_sweep_and_costs_no_trial_anything(
