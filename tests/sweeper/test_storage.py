@@ -2,11 +2,17 @@
 
 import errno
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
+from sweeper.errors import StorageError
+from sweeper.run_folder import create_run_folder
 from sweeper.storage import is_storage_error
+from sweeper.sweep import Metrics, Trial
+from sweeper.watchers import Audience, MetricsFiles
+from tests.sweeper.in_process import opened
 from trainable.checkpoint import write_checkpoint
 from trainable.errors import CheckpointError
 
@@ -38,3 +44,28 @@ def test_the_errors_of_storage(number: int) -> None:
 def test_others_are_not(error: Exception) -> None:
     error.__context__ = error
     assert not is_storage_error(error)
+
+
+class FullTerminal:
+    """Its output goes to a file on a full disk."""
+
+    def reported(self, trial: Trial, reports: list[Metrics]) -> None:
+        Path("/dev/full").write_text("a line")
+
+
+def test_a_record_that_cannot_be_kept_ends_the_sweep_and_a_screen_does_not(
+    tmp_path: Path, tiny_plan: Any
+) -> None:
+    plan = tiny_plan(scheduler={"type": "fifo"})
+    folder = create_run_folder(tmp_path / "runs", plan.spec, None, "space.yaml")
+    with opened(folder, plan) as sweep:
+        trial = sweep.next_trial()
+        assert trial is not None
+        folder.trial_metrics(trial.trial_id).symlink_to("/dev/full")
+        screen: Any = FullTerminal()
+        Audience(sweep, [screen]).reported(trial, [{"step": 4}])
+        assert list(sweep.state.failed_watchers) == ["FullTerminal"]
+        with pytest.raises(StorageError, match=r"MetricsFiles: .*No space left.* resume tiny"):
+            Audience(sweep, [MetricsFiles(folder)]).reported(trial, [{"step": 4}])
+        assert sweep.failure is not None
+        assert list(sweep.state.failed_watchers) == ["FullTerminal"]
