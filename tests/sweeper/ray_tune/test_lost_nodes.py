@@ -89,7 +89,8 @@ def test_a_lost_node_costs_nothing_but_the_steps_since_the_checkpoint(
 
     def doom() -> None:
         while not notes.exists() or not notes.read_text().endswith("\n"):
-            over.wait(0.05)  # between two looks at the condition
+            if over.wait(0.05):  # between two looks at the condition
+                return
         end(cluster, workers[1], int(notes.read_text()))
 
     over = threading.Event()
@@ -99,8 +100,11 @@ def test_a_lost_node_costs_nothing_but_the_steps_since_the_checkpoint(
         space={"learning_rate": {"grid": [1e-3, 2e-3, 3e-3]}}, scheduler={"type": "fifo"},
         train={"eval_every_steps": 4}, max_retries=0,
     )  # fmt: skip
-    folder = run(space, tmp_path, DOOMED)
-    fate.join()
+    try:
+        folder = run(space, tmp_path, DOOMED)
+    finally:
+        over.set()
+        fate.join()
 
     rows = pq.read_table(folder.results).to_pylist()
     assert [(r["status"], r["num_failures"], r["error"]) for r in rows] == [
