@@ -41,7 +41,15 @@ def test_sigterm_in_trouble(
         space={"learning_rate": {"grid": [rate]}}, scheduler={"type": "fifo"}, max_retries=9
     )
     process = subprocess.Popen(
-        [sys.executable, "-m", "tests.sweeper.ray_tune.driver", "run", str(space), str(runs), STUCK],
+        [
+            sys.executable,
+            "-m",
+            "tests.sweeper.ray_tune.driver",
+            "run",
+            str(space),
+            str(runs),
+            STUCK,
+        ],
         cwd=ROOT,
         env={**os.environ, NOTES: str(notes)},
         start_new_session=True,
