@@ -61,6 +61,15 @@ def parse_size(stated: Any) -> Any:
     return int(Fraction(match[1]) * _UNITS[match[2]])
 
 
+def headline(error: str) -> str:
+    """The line of an error that says most: that which names the exception, below a traceback's
+    last frame; else the first one."""
+    lines = error.strip().splitlines() or [""]
+    frames = [i for i, line in enumerate(lines) if line.startswith('  File "')]
+    below = lines[frames[-1] + 1 :] if frames else lines
+    return next((line for line in below if not line.startswith(" ")), lines[0])
+
+
 def number(value: float | None, digits: int = 4) -> str:
     """A measured value with fixed decimals; `-` where there is none."""
     return "-" if value is None else f"{value:.{digits}f}"

@@ -98,6 +98,7 @@ def result_rows(state: SweepState, folder: RunFolder) -> list[Row]:
                 "wall_seconds": last.get("train_seconds"),
                 "checkpoint": str(checkpoint.relative_to(folder.path)) if checkpoint else None,
                 "checkpoint_bytes": stored.size if stored else None,
+                "num_failures": trial.failures,
                 "error": trial.error,
             }
         )
@@ -162,6 +163,7 @@ _MEASURED = [
     ("wall_seconds", pa.float64()),
     ("checkpoint", pa.string()),
     ("checkpoint_bytes", pa.int64()),
+    ("num_failures", pa.int64()),
     ("error", pa.string()),
 ]
 # Of either table, beside the training settings: what no bundle may be called.

@@ -108,6 +108,10 @@ class RunFolder:
         files = self.checkpoint(trial_id, name).rglob("*")
         return sum(file.stat().st_size for file in files if file.is_file())
 
+    def trial_stack(self, trial_id: str) -> Path:
+        """Where a trial hangs; only there while it does."""
+        return self.trial(trial_id) / "stack.txt"
+
     def checkpoint_folders(self, trial_id: str) -> list[Path]:
         """Those on disk, newest first. Tune numbers them in the order in which they were made."""
         return sorted(self.trial(trial_id).glob("checkpoint_*"), reverse=True)

@@ -9,6 +9,7 @@ from typing import Literal
 from rich.console import Console
 
 from sweeper.corpus import prepare_default
+from sweeper.errors import StorageError
 from sweeper.fingerprint import take_fingerprint
 from sweeper.placement import place
 from sweeper.plan import Plan, make_plan
@@ -137,16 +138,25 @@ def _drive(
                 finished = run_trials(sweep, placement, audience, options.trainer)
                 outcome = "finished" if finished else "interrupted"
             except Exception as error:  # Tune wraps what it meets; a full disk is told as such
-                raise sweep.journal.failure or error from error
+                raise sweep.failure or error from error
             finally:
-                audience.close(sweep)
-                sweep.close(outcome)
+                _close(sweep, audience, outcome)
     print_summary(console, sweep.state, folder)
     console.print(f"\nThe record of this sweep: {folder.path}/")
     if outcome == "interrupted":
         console.print(f"Interrupted. Go on with:  python -m sweeper resume {folder.called}")
         return ExitCode.INTERRUPTED
     return _exit_code(sweep.state)
+
+
+def _close(sweep: Sweep, audience: Audience, outcome: str) -> None:
+    try:
+        audience.close(sweep)
+    except StorageError:
+        outcome = "failed"  # the tables are not whole: there is something to resume for
+        raise
+    finally:
+        sweep.close(outcome)
 
 
 def _exit_code(state: SweepState) -> ExitCode:

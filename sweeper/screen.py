@@ -9,7 +9,7 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
-from sweeper.format import count, duration, number, size, swept
+from sweeper.format import count, duration, headline, number, size, swept
 from sweeper.results import best_trial, objective, ranked, runner_up
 from sweeper.run_folder import CHECKPOINT_FILE, RunFolder
 from sweeper.status import Status
@@ -127,8 +127,9 @@ class Screen:
 
     def ended(self, trial: Trial) -> None:
         if self._live is None:
-            why = f": {trial.error.splitlines()[-1]}" if trial.error else ""
-            self._line(trial, f"{trial.status}{why}")
+            again = trial.status is Status.PENDING
+            what = "failed, and will be tried again" if again else trial.status.value
+            self._line(trial, f"{what}: {headline(trial.error)}" if trial.error else what)
 
     def _line(self, trial: Trial, what: str) -> None:
         if self.console.quiet:
@@ -187,7 +188,7 @@ def print_summary(console: Console, state: SweepState, folder: RunFolder) -> Non
         console.print("\nNo trial has completed yet, so there is no winner.")
         for trial in state.with_status(Status.FAILED)[:1]:
             console.print(
-                f"Trial {trial.trial_id} failed: {str(trial.error).splitlines()[-1]}\n"
+                f"Trial {trial.trial_id} failed: {headline(str(trial.error))}\n"
                 f"  all of it: {folder.trial_error(trial.trial_id)}",
                 markup=False,
             )

@@ -197,6 +197,7 @@ class SweepSpec(_Section):
     max_concurrent: PositiveWhole | None = None
     max_retries: WholeNumber = Field(default=2, ge=0)
     checkpoints: CheckpointsSpec = CheckpointsSpec()
+    trial_timeout_s: Annotated[float, Field(gt=0)] | None = 3600
 
     def swept_names(self) -> list[str]:
         """Every name that may be among a trial's values, in the order of the file."""

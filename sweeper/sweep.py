@@ -4,17 +4,20 @@ Every change is an event: it is on disk before it takes effect, and applying the
 the same order gives the same state. Nothing here knows of Ray, so a simulator can drive it.
 """
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from sweeper.checkpoint_keeper import CheckpointKeeper
 from sweeper.checkpoints import CheckpointAccount, Stored, unneeded
 from sweeper.clock import clock_per_step
-from sweeper.errors import RunFolderError
+from sweeper.errors import RunFolderError, StorageError
 from sweeper.journal import Event, Journal, damaged_line, read_journal
 from sweeper.plan import Plan, PlannedTrial, data_files
+from sweeper.retries import backoff_seconds
 from sweeper.run_folder import RunFolder, write_json
 from sweeper.scheduler import Promotion, make_scheduler
 from sweeper.session import Session
@@ -40,8 +43,11 @@ class Trial:
     decision: Decision = Decision.CONTINUE
     rung: int | None = None  # the highest reached, on the scheduler's clock
     checkpoint: str | None = None  # folder name of the newest one
-    error: str | None = None
+    error: str | None = None  # of its last attempt, until the next begins
     attempts: int = 0
+    failures: int = 0  # attempts that failed, but for those that were lost
+    losses: int = 0  # attempts lost with their node, which was not the trial's fault
+    failed_at: float | None = None  # Unix time; None once it has been tried again
     progress: Metrics | None = None  # newest report of any kind; for the eye, not in the journal
 
     @property
@@ -52,6 +58,24 @@ class Trial:
     def step(self) -> int:
         """The last evaluated step."""
         return int(self.reports[-1]["step"]) if self.reports else 0
+
+    def is_evaluation(self, metrics: Metrics) -> bool:
+        """Whether a report is one for the scheduler; without the metric it is one all the same."""
+        step, config = metrics["step"], self.config
+        is_due = step % config.eval_every_steps == 0 or step >= config.max_steps
+        return is_due or metrics["val_loss"] is not None or metrics["diverged"]
+
+    @property
+    def is_decided(self) -> bool:
+        """The scheduler has stopped or paused it: it has nothing left to train. A completed trial
+        is not among these: its final checkpoint may be missing."""
+        return self.decision is not Decision.CONTINUE and self.outcome() is not Status.COMPLETED
+
+    def waits(self, now: float) -> bool:
+        """Whether it is too early to try it again. A clock that was set back does not count."""
+        if self.failed_at is None:
+            return False
+        return 0 <= now - self.failed_at < backoff_seconds(self.failures + self.losses)
 
     def outcome(self) -> Status:
         """The status in which a trial ends that ends now, without an error."""
@@ -93,6 +117,7 @@ class SweepState:
             case "trial_started" if trial:
                 trial.status = Status.RUNNING
                 trial.attempts += 1
+                trial.error = trial.failed_at = None
             case "report" if trial:
                 trial.reports.append(event["metrics"])
                 trial.decision = Decision(event["decision"])
@@ -110,11 +135,17 @@ class SweepState:
                 self.scheduler.promote(Promotion(trial.trial_id, event["rung"]))
             case "attempt_failed" if trial:
                 trial.status, trial.error = Status.PENDING, event["error"]
+                trial.failed_at = datetime.fromisoformat(event["time"]).timestamp()
+                counted = event.get("counted", True)
+                trial.failures += counted
+                trial.losses += not counted
             case "retried" if trial:
                 trial.status, trial.error = Status.PENDING, None
+                trial.failures, trial.failed_at = 0, None
             case "trial_ended" if trial:
                 trial.status = Status(event["status"])
                 trial.error = event["error"]
+                trial.failures += trial.status is Status.FAILED
             case "watcher_failed":
                 self.failed_watchers[event["watcher"]] = event["error"]
             case unknown:
@@ -214,11 +245,10 @@ class Sweep:
         self.checkpoints = CheckpointKeeper(self.state, folder, self._record)
         self.checkpoints.compare_with_storage()
         for trial in self.state.with_status(Status.PENDING, Status.INTERRUPTED):
-            # The kill may have come between a decision and its effect. A completed trial is not
-            # ended here: its final checkpoint may be missing.
-            if trial.decision is not Decision.CONTINUE and trial.outcome() is not Status.COMPLETED:
+            if trial.is_decided:  # the kill came between the decision and its effect
                 self.release(trial.trial_id)
         self._waiting = self.state.with_status(Status.PENDING, Status.INTERRUPTED)
+        self._storage_failure: StorageError | None = None
 
     def _record(self, event: str, **fields: Any) -> None:
         self.state.apply(self.journal.append(event, **fields))
@@ -229,18 +259,25 @@ class Sweep:
 
     @property
     def is_over(self) -> bool:
-        """Nothing is left to hand out, now or later."""
-        return (
-            not self._waiting
-            and len(self.trials) >= len(self.plan.trials)
-            and not self.state.with_status(Status.PAUSED)
+        """Nothing is left to hand out, now or later: what runs may fail, and be tried again."""
+        return len(self.trials) >= len(self.plan.trials) and all(
+            trial.status.ended for trial in self.trials.values()
         )
 
+    @property
+    def failure(self) -> StorageError | None:
+        """Why the sweep has had to stop."""
+        return self.journal.failure or self._storage_failure
+
     def next_trial(self) -> Trial | None:
-        """The next one to run, from its newest checkpoint: what an earlier session left, then who
-        has earned a promotion, then the plan's next. None: there is none, or not yet."""
-        if self._waiting:
-            return self._waiting.pop(0)
+        """The next one to run, from its newest checkpoint: what an earlier session left or what
+        has failed a while ago, then who has earned a promotion, then the plan's next. None: there
+        is none, or not yet."""
+        now = time.time()
+        for trial in self._waiting:
+            if not trial.waits(now):
+                self._waiting.remove(trial)
+                return trial
         paused = {trial.trial_id for trial in self.state.with_status(Status.PAUSED)}
         if paused and (promotion := self.state.scheduler.promotion(paused)) is not None:
             return self._promote(promotion)
@@ -252,7 +289,11 @@ class Sweep:
 
     def _create(self, planned: PlannedTrial) -> Trial:
         config = planned.config.to_dict()
-        write_json(self.folder.trial_config(planned.trial_id), config)
+        path = self.folder.trial_config(planned.trial_id)
+        try:
+            write_json(path, config)
+        except OSError as error:
+            self.storage_failed(f"{path}: cannot be written ({error.strerror})")
         self._record(
             "trial_created", id=planned.trial_id, values=planned.suggestion.values, config=config
         )
@@ -294,9 +335,33 @@ class Sweep:
     def checkpointed(self, trial_id: str, checkpoint: str) -> None:
         self.checkpoints.landed(trial_id, checkpoint)
 
-    def attempt_failed(self, trial_id: str, error: str) -> None:
-        """An attempt ended in an error; the trial is tried again."""
-        self._record("attempt_failed", trial=trial_id, error=error)
+    def attempt_failed(self, trial_id: str, error: str, *, counted: bool = True) -> None:
+        """An attempt ended in an error: the trial is tried again after a while, or has failed.
+
+        Args:
+            counted: Among the failures that a trial may have, of which the last one ends it.
+        """
+        trial = self.trials[trial_id]
+        if counted and trial.failures >= self.plan.spec.max_retries and not trial.is_decided:
+            self.end(trial_id, error=error)
+            return
+        self._record("attempt_failed", trial=trial_id, error=error, counted=counted)
+        if trial.is_decided:  # it failed on its way out
+            self.release(trial_id)
+        else:
+            self._waiting.append(trial)
+
+    def storage_failed(self, problem: str) -> NoReturn:
+        """The record of the sweep cannot be kept: no trial's fault, and no trial can go on.
+
+        Raises:
+            StorageError: always.
+        """
+        self._storage_failure = StorageError(
+            f"{problem}, so the sweep has stopped; "
+            f"make room, then: python -m sweeper resume {self.folder.name}"
+        )
+        raise self._storage_failure
 
     def release(self, trial_id: str) -> None:
         """The trial has left its actor as was decided, its checkpoint on storage: it is paused,

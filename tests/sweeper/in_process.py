@@ -1,9 +1,9 @@
 """Drives a `Sweep` without Ray: one trial after another, checkpoints as files in the run folder."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from sweeper.journal import Journal
 from sweeper.plan import Plan
@@ -38,11 +38,24 @@ class Mortal:
         monkeypatch.setattr(Journal, "append", counted)
 
 
-def drive(folder: RunFolder, plan: Plan, session: Session | None = None) -> Sweep:
-    """Run all that is left, one trial at a time."""
+Fault = Literal["fails", "is lost", None]
+
+
+def never(trial: Trial, step: int) -> Fault:
+    return None
+
+
+def drive(
+    folder: RunFolder,
+    plan: Plan,
+    session: Session | None = None,
+    *,
+    fault: Callable[[Trial, int], Fault] = never,
+) -> Sweep:
+    """Run all that is left, one trial at a time; an attempt ends where `fault` says so."""
     with opened(folder, plan, session) as sweep:
         while (trial := sweep.next_trial()) is not None:
-            run_trial(sweep, trial)
+            run_trial(sweep, trial, fault=fault)
         assert sweep.is_over
         sweep.close("finished")
     return sweep
@@ -58,7 +71,12 @@ def opened(folder: RunFolder, plan: Plan, session: Session | None = None) -> Ite
         sweep.journal.close()
 
 
-def run_trial(sweep: Sweep, trial: Trial, fail_at: int | None = None) -> None:
+def run_trial(
+    sweep: Sweep,
+    trial: Trial,
+    fail_at: int | None = None,
+    fault: Callable[[Trial, int], Fault] = never,
+) -> None:
     folders = sweep.folder.checkpoint_folders(trial.trial_id)
     resume_from = folders[0] / CHECKPOINT_FILE if folders else None
     trainer = ClosedFormTrainer(trial.config, resume_from=resume_from, num_threads=None)
@@ -68,6 +86,9 @@ def run_trial(sweep: Sweep, trial: Trial, fail_at: int | None = None) -> None:
     for report in trainer.train():
         if trainer.step == fail_at:
             sweep.end(trial.trial_id, error="out of luck")
+            return
+        if (what := fault(trial, trainer.step)) is not None:
+            sweep.attempt_failed(trial.trial_id, f"it {what}", counted=what == "fails")
             return
         decision = Decision.CONTINUE
         if report is not None:

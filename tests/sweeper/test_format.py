@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from sweeper.format import count, duration, number, parse_size, size, swept
+from sweeper.format import count, duration, headline, number, parse_size, size, swept
 
 
 @pytest.mark.parametrize(
@@ -60,3 +60,19 @@ def test_parse_size(stated: Any, num_bytes: Any) -> None:
 def test_what_is_no_size_is_refused(stated: str) -> None:
     with pytest.raises(ValueError, match=r"must be a size, as 20GB, 500MB or 1\.5GiB, or"):
         parse_size(stated)
+
+
+@pytest.mark.parametrize(
+    "error, line",
+    [
+        ("It died.\n\nThe rest.", "It died."),
+        (
+            'Traceback:\n  File "a.py", line 1, in f\n    1 / 0\nValueError: no\nmore',
+            "ValueError: no",
+        ),
+        ('Hung.\n\nHere:\n  File "a.py", line 1, in f\n    wait()', "Hung."),
+        ("", ""),
+    ],
+)
+def test_the_headline_of_an_error_names_it(error: str, line: str) -> None:
+    assert headline(error) == line
