@@ -87,7 +87,7 @@ def test_bounds_are_inclusive_and_types_those_of_the_domain(
 
 def test_a_point_has_what_is_swept_there_and_nothing_else() -> None:
     space = space_of({key: SPACE[key] for key in ("learning_rate", "beta1", "num_layers", "size")})
-    point, problems = known_point(space, {"learning_rate": 0.01, "size": "large"})
+    _, problems = known_point(space, {"learning_rate": 0.01, "size": "large"})
     assert problems == [("beta1", "is missing; a point has a value for every name")]
     stated = {"learning_rate": 0.01, "size": "small", "beta1": 0.9, "num_layers": 2}
     assert known_point(space, stated)[1] == [
