@@ -58,7 +58,9 @@ class OptunaSearcher:
             return planned
         if repeat:  # the same point with another seed
             values = trials[number - repeat].values | {"seed": planned.suggestion.values["seed"]}
-            return self.plan.trial_at(number, values) or planned
+            again = self.plan.trial_at(number, values)
+            assert again is not None, "no constraint and no check is about the seed"
+            return again
         study = self.study(trials)
         study.sampler = self._sampler(index)
         seed = {} if self.spec.seeds is None else {"seed": self.spec.seeds[0]}

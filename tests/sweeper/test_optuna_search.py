@@ -274,6 +274,23 @@ def test_killed_at_any_event_it_goes_on_as_if_never_killed(
         assert TrialState.RUNNING not in states
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_a_gaussian_process_too_goes_on_as_if_never_killed(
+    tmp_path: Path, tiny_plan: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = tiny_plan(space=RATE, scheduler=FIFO, search=search("gp", 3, **{"from": "earlier"}))
+    whole, folder = new_folder(tmp_path / "whole", plan), new_folder(tmp_path / "killed", plan)
+    drive(whole, plan, earlier_results())
+    total = len(list(read_journal(whole.journal)))
+    for at in (total // 3, total // 3):  # of what each session adds
+        with monkeypatch.context() as patch, pytest.raises(Killed):
+            Mortal(patch, at, before=False)
+            drive(folder, plan, earlier_results())
+    drive(folder, plan)
+    for kind in ("trial_created", "report"):
+        assert recorded(folder, kind) == recorded(whole, kind)
+
+
 def recorded(folder: RunFolder, kind: str) -> list[dict[str, Any]]:
     return [
         {key: value for key, value in event.items() if key != "time"}

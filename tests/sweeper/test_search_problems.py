@@ -74,10 +74,7 @@ def test_a_space_that_is_wrong_is_told_without_more_of_its_points(tmp_path: Path
     path = tmp_path / "space.yaml"
     wrong = "space:\n  a: {normal: [1, 1]}\n  b: {grid: [1], when: {b: 1}}\n  lr: {gird: [1]}\n"
     initial = "search: {algorithm: tpe, num_trials: 2, initial: [{a: 1, b: 1, lr: 3}]}\n"
-    path.write_text(
-        "space:\n  a: {normal: [1, 1]}\n  b: {grid: [1], when: {b: 1}}\n  lr: {gird: [1]}\n"
-        + initial
-    )
+    path.write_text(wrong + initial)
     with pytest.raises(SpecError) as error:
         load_spec(path)
     assert {problem.split(":")[1] for problem in error.value.problems} == {"2", "3", "4"}

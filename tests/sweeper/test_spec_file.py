@@ -445,11 +445,11 @@ def test_a_spec_written_to_a_run_folder_is_read_back_the_same(
 
 leaves = st.one_of(
     st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=5),
-    st.sampled_from(["asha", "fifo", "random", "grid", "val_loss"]),
+    st.sampled_from(["asha", "fifo", "random", "grid", "sobol", "tpe", "val_loss"]),
 )  # fmt: skip
 KEYS = [*SweepSpec.model_fields, *DOMAINS, "type", "grace_steps", "num_trials", "cpu", "d_model",
         "learning_rate", "num_heads", "seed", "size", "algorithm", "metric",
-        "init_from"]  # fmt: skip
+        "init_from", "initial", "from"]  # fmt: skip
 anything = st.recursive(
     leaves,
     lambda inner: st.one_of(
