@@ -182,21 +182,23 @@ def test_what_runs_counts_as_running_and_is_not_suggested_twice(
 
 
 @pytest.mark.parametrize("scheduler", [STOP, PROMOTE, FIFO], ids=["stop", "promote", "fifo"])
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("seeds", [None, [0, 1]], ids=["", "seeds"])
 def test_a_suggestion_depends_on_what_is_known_alone(
-    tmp_path: Path, tiny_plan: Any, scheduler: dict[str, Any], seed: int
+    tmp_path: Path, tiny_plan: Any, scheduler: dict[str, Any], seeds: list[int] | None
 ) -> None:
     """Four trials at a time, in a random order, some of which fail: each suggestion is that of a
     searcher which has just been made."""
-    plan = tiny_plan(space=SPACE, scheduler=scheduler, search=search("tpe", 26), seeds=[0, 1])
-    rng = random.Random(seed)
+    number = 26 if seeds else 40
+    plan = tiny_plan(space=SPACE, scheduler=scheduler, search=search("tpe", number), seeds=seeds)
+    rng = random.Random(0)
     with opened(new_folder(tmp_path, plan), plan) as sweep:
         running: list[tuple[Trial, Any]] = []
         suggested = 0
         while running or not sweep.is_over:
             if len(running) < 4:
                 known = list(sweep.trials.values())
-                before = OptunaSearcher(plan).next(known) if len(known) < 52 else None
+                is_last = len(known) == len(plan.trials)
+                before = None if is_last else OptunaSearcher(plan).next(known)
                 trial = sweep.next_trial()
                 if trial is not None:
                     if len(sweep.trials) > len(known):
@@ -208,10 +210,38 @@ def test_a_suggestion_depends_on_what_is_known_alone(
                     continue
             if running:
                 advance(sweep, running, rng)
-        assert suggested == 52
+        assert suggested == len(plan.trials)
         assert isinstance(sweep._searcher, OptunaSearcher)
         states = live(sweep, sweep._searcher)
         assert not states[TrialState.RUNNING]
+
+
+def test_what_was_told_of_a_paused_trial_is_taken_back_when_it_is_promoted(
+    tmp_path: Path, tiny_plan: Any
+) -> None:
+    rates = [{"learning_rate": rate} for rate in (1e-3, 1e-2)]
+    plan = tiny_plan(space=RATE, scheduler=PROMOTE, search=search("tpe", 5, initial=rates))
+    searcher = OptunaSearcher(plan)
+    with opened(new_folder(tmp_path, plan), plan) as sweep:
+
+        def told() -> list[str]:
+            study = searcher.study(list(sweep.trials.values()))
+            return [trial.state.name for trial in study.trials]
+
+        for _ in rates:
+            trial = sweep.next_trial()
+            assert trial is not None
+            run_trial(sweep, trial)
+        assert told() == ["PRUNED", "PRUNED"]
+        promoted = sweep.next_trial()
+        assert promoted is not None
+        assert promoted.trial_id == "0000"
+        assert told() == ["RUNNING", "PRUNED"]
+        while promoted.status is not Status.COMPLETED:
+            run_trial(sweep, promoted)
+            if promoted.status is Status.PAUSED:
+                sweep._record("promoted", trial="0000", rung=promoted.rung)
+        assert told() == ["COMPLETE", "PRUNED"]
 
 
 def reports_of(trial: Trial) -> Any:
