@@ -158,7 +158,7 @@ def test_a_resumed_sweep_has_it_from_its_journal(
     warm_start = read_warm_start(spec, runs, source)
     plan = tiny_plan(space=LATER, search={"algorithm": "tpe", "num_trials": 4, "from": "first"})
     folder = create_run_folder(runs, plan.spec, "later", "space.yaml")
-    with opened(folder, plan, warm_start):
+    with opened(folder, plan, warm_start=warm_start):
         pass
     shutil.rmtree(first.path)
     moved = folder.path.rename(runs / "moved")

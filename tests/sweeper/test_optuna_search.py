@@ -287,15 +287,15 @@ def test_killed_at_any_event_it_goes_on_as_if_never_killed(
         space=RATE, scheduler=scheduler, search=search("tpe", 7, **{"from": "earlier"})
     )
     whole = new_folder(tmp_path / "whole", plan)
-    straight = drive(whole, plan, earlier_results())
+    straight = drive(whole, plan, warm_start=earlier_results())
     total = len(list(read_journal(whole.journal)))
     for at in range(1, total + 1):
         folder = new_folder(tmp_path / f"killed{at}", plan)
         with monkeypatch.context() as patch:
             Mortal(patch, at, before=before)
             with pytest.raises(Killed):
-                drive(folder, plan, earlier_results())
-        resumed = drive(folder, plan, earlier_results())
+                drive(folder, plan, warm_start=earlier_results())
+        resumed = drive(folder, plan, warm_start=earlier_results())
         for kind in ("trial_created", "report"):
             assert recorded(folder, kind) == recorded(whole, kind), f"killed at event {at}"
         assert table(resumed, folder) == table(straight, whole), f"killed at event {at}"
@@ -310,12 +310,12 @@ def test_a_gaussian_process_too_goes_on_as_if_never_killed(
 ) -> None:
     plan = tiny_plan(space=RATE, scheduler=FIFO, search=search("gp", 3, **{"from": "earlier"}))
     whole, folder = new_folder(tmp_path / "whole", plan), new_folder(tmp_path / "killed", plan)
-    drive(whole, plan, earlier_results())
+    drive(whole, plan, warm_start=earlier_results())
     total = len(list(read_journal(whole.journal)))
     for at in (total // 3, total // 3):  # of what each session adds
         with monkeypatch.context() as patch, pytest.raises(Killed):
             Mortal(patch, at, before=False)
-            drive(folder, plan, earlier_results())
+            drive(folder, plan, warm_start=earlier_results())
     drive(folder, plan)
     for kind in ("trial_created", "report"):
         assert recorded(folder, kind) == recorded(whole, kind)
@@ -337,7 +337,10 @@ def table(sweep: Sweep, folder: RunFolder) -> list[dict[str, Any]]:
 def test_earlier_results_decide_from_the_first_trial_on(tmp_path: Path, tiny_plan: Any) -> None:
     plan = tiny_plan(space=RATE, scheduler=FIFO, search=search("tpe", 6, **{"from": "earlier"}))
     cold, warm = (
-        [trial.config.learning_rate for trial in drive(folder, plan, start).trials.values()]
+        [
+            trial.config.learning_rate
+            for trial in drive(folder, plan, warm_start=start).trials.values()
+        ]
         for folder, start in (
             (new_folder(tmp_path / "cold", plan), None),
             (new_folder(tmp_path / "warm", plan), earlier_results()),
