@@ -215,7 +215,7 @@ def _open(folder: RunFolder) -> tuple[SweepState, int]:
     state = replay(spec, folder)
     if not folder.is_locked:
         state.interrupt()
-    return state, len(spec.suggestions())
+    return state, spec.num_trials()
 
 
 def _state(folder: RunFolder, state: SweepState) -> str:

@@ -20,10 +20,12 @@ from sweeper.plan import Plan, PlannedTrial, data_files
 from sweeper.retries import backoff_seconds
 from sweeper.run_folder import RunFolder, write_json
 from sweeper.scheduler import Promotion, make_scheduler
+from sweeper.searcher import make_searcher
 from sweeper.session import Session
 from sweeper.space import Scalar
 from sweeper.spec import SweepSpec
 from sweeper.status import Decision, Status
+from sweeper.warm_start import WarmStart
 from trainable.config import TrainConfig
 from trainable.errors import ConfigError
 from trainable.model_size import num_params
@@ -93,6 +95,7 @@ class SweepState:
         self.trials: dict[str, Trial] = {}
         self.scheduler = make_scheduler(spec.scheduler, spec.objective.mode)
         self.checkpoints = CheckpointAccount()
+        self.warm_start: WarmStart | None = None  # of `search.from`
         self.sessions: list[Event] = []
         self.outcome: str | None = None  # how the last session ended
         self.failed_watchers: dict[str, str] = {}  # name -> traceback, in the last session
@@ -109,6 +112,8 @@ class SweepState:
             case "session_ended":
                 self.outcome = event["outcome"]
                 self.interrupt()
+            case "warm_started":
+                self.warm_start = WarmStart.from_dict(event)
             case "trial_created":
                 data = data_files(Path(self.spec.data)) if self.spec.data else {}  # it may move
                 config = TrainConfig.from_mapping({**event["config"], **data})
@@ -231,8 +236,18 @@ def _told(verdict: Mapping[str, Any]) -> str:
 class Sweep:
     """A sweep at work: its state, and the journal that each change goes through first."""
 
-    def __init__(self, folder: RunFolder, plan: Plan, session: Session | None = None) -> None:
-        """Open the folder's journal and fold over what is in it. The caller holds its lock."""
+    def __init__(
+        self,
+        folder: RunFolder,
+        plan: Plan,
+        session: Session | None = None,
+        warm_start: WarmStart | None = None,
+    ) -> None:
+        """Open the folder's journal and fold over what is in it. The caller holds its lock.
+
+        Args:
+            warm_start: What `search.from` has found out; needed until the journal has it.
+        """
         self.folder = folder
         self.plan = plan
         is_new = not folder.journal.exists()
@@ -240,6 +255,10 @@ class Sweep:
         self.journal = Journal(folder.journal)
         session = session or Session()
         self._record("session_started", torn=self.journal.torn, **session.to_dict())
+        if warm_start is not None and self.state.warm_start is None:
+            self._record("warm_started", **warm_start.to_dict())
+        earlier = self.state.warm_start.observations if self.state.warm_start else ()
+        self._searcher = make_searcher(plan, earlier)
         for trial in self.state.with_status(Status.FAILED) if session.retry_failed else ():
             self._record("retried", trial=trial.trial_id)
         self.checkpoints = CheckpointKeeper(self.state, folder, self._record)
@@ -282,7 +301,7 @@ class Sweep:
         if paused and (promotion := self.state.scheduler.promotion(paused)) is not None:
             return self._promote(promotion)
         if len(self.trials) < len(self.plan.trials):
-            return self._create(self.plan.trials[len(self.trials)])
+            return self._create(self._searcher.next(list(self.trials.values())))
         if paused and not self.state.with_status(Status.PENDING, Status.RUNNING):
             return self._settle(paused)
         return None

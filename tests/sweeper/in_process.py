@@ -11,6 +11,7 @@ from sweeper.run_folder import CHECKPOINT_FILE, RunFolder
 from sweeper.session import Session
 from sweeper.status import Decision
 from sweeper.sweep import Sweep, Trial
+from sweeper.warm_start import WarmStart
 from tests.sweeper.closed_form import ClosedFormTrainer
 
 
@@ -49,11 +50,12 @@ def drive(
     folder: RunFolder,
     plan: Plan,
     session: Session | None = None,
+    warm_start: WarmStart | None = None,
     *,
     fault: Callable[[Trial, int], Fault] = never,
 ) -> Sweep:
     """Run all that is left, one trial at a time; an attempt ends where `fault` says so."""
-    with opened(folder, plan, session) as sweep:
+    with opened(folder, plan, session, warm_start) as sweep:
         while (trial := sweep.next_trial()) is not None:
             run_trial(sweep, trial, fault=fault)
         assert sweep.is_over
@@ -62,9 +64,14 @@ def drive(
 
 
 @contextmanager
-def opened(folder: RunFolder, plan: Plan, session: Session | None = None) -> Iterator[Sweep]:
+def opened(
+    folder: RunFolder,
+    plan: Plan,
+    session: Session | None = None,
+    warm_start: WarmStart | None = None,
+) -> Iterator[Sweep]:
     """A sweep whose session just ends where the block does, as after a kill."""
-    sweep = Sweep(folder, plan, session)
+    sweep = Sweep(folder, plan, session, warm_start)
     try:
         yield sweep
     finally:

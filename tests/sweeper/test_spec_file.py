@@ -9,9 +9,10 @@ from ruamel.yaml import YAML
 
 from sweeper.errors import SpecError
 from sweeper.run_folder import create_run_folder
+from sweeper.search_problems import MAX_TRIALS
 from sweeper.space import DOMAINS
 from sweeper.spec import SweepSpec
-from sweeper.spec_file import MAX_TRIALS, load_spec
+from sweeper.spec_file import load_spec
 from sweeper.yaml_source import is_plain
 
 LR = "space: {learning_rate: {grid: [1e-3, 2e-3]}}\n"
@@ -44,7 +45,13 @@ def test_the_least_a_file_can_say(tmp_path: Path) -> None:
         "constraints": [],
         "seeds": None,
         "objective": {"metric": "val_loss", "mode": "min"},
-        "search": {"algorithm": "grid", "seed": 0, "num_trials": None},
+        "search": {
+            "algorithm": "grid",
+            "seed": 0,
+            "num_trials": None,
+            "initial": None,
+            "from": None,
+        },
         "scheduler": {"type": "fifo"},
         "resources": "auto",
         "max_concurrent": None,
@@ -450,11 +457,11 @@ def test_a_spec_written_to_a_run_folder_is_read_back_the_same(
 
 leaves = st.one_of(
     st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=5),
-    st.sampled_from(["asha", "fifo", "random", "grid", "val_loss"]),
+    st.sampled_from(["asha", "fifo", "random", "grid", "sobol", "tpe", "val_loss"]),
 )  # fmt: skip
 KEYS = [*SweepSpec.model_fields, *DOMAINS, "type", "grace_steps", "num_trials", "cpu", "d_model",
         "learning_rate", "num_heads", "seed", "size", "algorithm", "metric",
-        "init_from"]  # fmt: skip
+        "init_from", "initial", "from"]  # fmt: skip
 anything = st.recursive(
     leaves,
     lambda inner: st.one_of(
