@@ -6,11 +6,10 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from sweeper.constraints import Constraint
+from sweeper.scheduler_spec import SCHEDULERS
 from sweeper.settings import Derived
 from sweeper.space import DOMAINS
 from sweeper.spec import (
-    AshaSpec,
-    FifoSpec,
     Objective,
     ResourceCase,
     Resources,
@@ -25,7 +24,7 @@ SECTIONS: dict[str | int, type[BaseModel]] = {
     "search": Search,
     "resources": Resources,
 }
-SCHEDULERS: dict[str, type[BaseModel]] = {"asha": AshaSpec, "fifo": FifoSpec}
+_ANY_SCHEDULER = " or ".join([", ".join(list(SCHEDULERS)[:-1]), list(SCHEDULERS)[-1]])
 
 # By pydantic's type of error; the braces are filled from its context.
 _MESSAGES = {
@@ -63,10 +62,10 @@ def schema_problems(error: ValidationError, data: Any) -> list[Problem]:
             case "missing":
                 message = "is required"
             case "union_tag_not_found":
-                key_path, message = (*key_path, "type"), f"is required: {' or '.join(SCHEDULERS)}"
+                key_path, message = (*key_path, "type"), f"is required: {_ANY_SCHEDULER}"
             case "union_tag_invalid":
                 key_path, kind = (*key_path, "type"), str(node["type"])
-                message = f"must be {' or '.join(SCHEDULERS)}, got {shown(node['type'])}"
+                message = f"must be {_ANY_SCHEDULER}, got {shown(node['type'])}"
                 message += nearest(kind, list(SCHEDULERS))
             case "literal_error" if key_path == ("resources",):
                 message = f"must be auto, or a mapping as {{cpu: 1, gpu: 0}}, got {shown(node)}"

@@ -12,10 +12,11 @@ from sweeper.errors import SpecError
 from sweeper.overrides import override
 from sweeper.plan import check_configs
 from sweeper.results import COLUMNS
+from sweeper.scheduler_spec import GRACE_KEYS, AnySchedulerSpec, EarlySpec
 from sweeper.schema_problems import schema_problems
 from sweeper.settings import OWNED, TYPES, Derived, Stated, derivation_cycle, is_legal, is_number
 from sweeper.space import AnyDomain, Choice, Grid, LogUniform, Normal, Scalar, Uniform
-from sweeper.spec import GRACE_KEYS, AshaSpec, Resources, Search, Seeds, SweepSpec
+from sweeper.spec import Resources, Search, Seeds, SweepSpec
 from sweeper.yaml_source import KeyPath, Problem, YamlSource, read_yaml
 from trainable.config import nearest, typed
 from trainable.errors import ConfigError
@@ -76,7 +77,7 @@ def _section_problems(data: dict[str, Any]) -> list[Problem]:
         *_constraint_problems(data.get("constraints")),
         *([] if seeds is None else _seeds_problems(train, space)),
         *([] if search is None else _search_problems(search, space, len(seeds or [0]))),
-        *_grace_problems(_fitting(AshaSpec, data.get("scheduler"))),
+        *_grace_problems(_fitting(AnySchedulerSpec, data.get("scheduler"))),
     ]
 
 
@@ -301,19 +302,19 @@ def _search_problems(
     return problems
 
 
-def _grace_problems(asha: AshaSpec | None) -> list[Problem]:
+def _grace_problems(scheduler: Any) -> list[Problem]:
     """The first rung is stated in the units of the clock."""
-    if asha is None:
+    if not isinstance(scheduler, EarlySpec):
         return []
     problems: list[Problem] = []
     for clock, key in GRACE_KEYS.items():
-        stated = getattr(asha, key) is not None
-        if clock == asha.clock and not stated:
+        stated = getattr(scheduler, key) is not None
+        if clock == scheduler.clock and not stated:
             because = "" if clock == "step" else f" with clock: {clock}"
             problems.append((("scheduler", key), f"is required{because}"))
-        elif clock != asha.clock and stated:
-            remedy = f"set clock: {clock}, or state {asha.grace_key}"
-            problems.append((("scheduler", key), f"the clock is {asha.clock}; {remedy}"))
+        elif clock != scheduler.clock and stated:
+            remedy = f"set clock: {clock}, or state {scheduler.grace_key}"
+            problems.append((("scheduler", key), f"the clock is {scheduler.clock}; {remedy}"))
     return problems
 
 

@@ -14,7 +14,8 @@ from sweeper.errors import RunFolderError
 from sweeper.journal import Event, Journal, damaged_line, read_journal
 from sweeper.plan import Plan, PlannedTrial, data_files
 from sweeper.run_folder import RunFolder, write_json
-from sweeper.scheduler import Promotion, make_scheduler
+from sweeper.scheduler import Promotion
+from sweeper.schedulers import make_scheduler
 from sweeper.session import Session
 from sweeper.space import Scalar
 from sweeper.spec import SweepSpec
@@ -23,6 +24,10 @@ from trainable.config import TrainConfig
 from trainable.errors import ConfigError
 
 Metrics = dict[str, Any]  # `trainable.report.Report.to_dict()`
+
+
+# Handed out, or to be: an interrupted trial is that until it starts again.
+_UNDER_WAY = (Status.PENDING, Status.INTERRUPTED, Status.RUNNING)
 
 
 @dataclass
@@ -86,6 +91,7 @@ class SweepState:
                 config = TrainConfig.from_mapping({**event["config"], **data})
                 name = event["id"]
                 self.trials[name] = Trial(name, event["values"], config)
+                self.scheduler.added(name, config.max_steps * self._pace(config))
             case "trial_started" if trial:
                 trial.status = Status.RUNNING
                 trial.attempts += 1
@@ -107,6 +113,7 @@ class SweepState:
             case "trial_ended" if trial:
                 trial.status = Status(event["status"])
                 trial.error = event["error"]
+                self.scheduler.ended(trial.trial_id)
             case "watcher_failed":
                 self.failed_watchers[event["watcher"]] = event["error"]
             case unknown:
@@ -121,11 +128,14 @@ class SweepState:
     def with_status(self, *statuses: Status) -> list[Trial]:
         return [trial for trial in self.trials.values() if trial.status in statuses]
 
+    def _pace(self, config: TrainConfig) -> int:
+        return clock_per_step(config, self.spec.scheduler.clock)
+
     def judge(self, trial: Trial, metrics: Metrics) -> dict[str, Any]:
         """Give an evaluation to the scheduler, once; the verdict as fields of its event."""
         value = metrics.get(self.spec.objective.metric)
         step, max_steps = metrics["step"], trial.config.max_steps
-        pace = clock_per_step(trial.config, self.spec.scheduler.clock)
+        pace = self._pace(trial.config)
         verdict = self.scheduler.report(trial.trial_id, step * pace, value, max_steps * pace)
         ended = metrics["diverged"] or step >= max_steps
         decision = Decision.STOP if ended else verdict.decision
@@ -222,11 +232,12 @@ class Sweep:
         if self._waiting:
             return self._waiting.pop(0)
         paused = {trial.trial_id for trial in self.state.with_status(Status.PAUSED)}
-        if paused and (promotion := self.state.scheduler.promotion(paused)) is not None:
+        more = len(self.trials) < len(self.plan.trials)
+        if paused and (promotion := self.state.scheduler.promotion(paused, more=more)) is not None:
             return self._promote(promotion)
-        if len(self.trials) < len(self.plan.trials):
+        if more:
             return self._create(self.plan.trials[len(self.trials)])
-        if paused and not self.state.with_status(Status.PENDING, Status.RUNNING):
+        if paused and not self.state.with_status(*_UNDER_WAY):
             return self._settle(paused)
         return None
 

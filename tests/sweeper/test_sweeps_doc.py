@@ -9,8 +9,9 @@ from pydantic import BaseModel
 
 from sweeper.errors import SpecError
 from sweeper.plan import make_plan
+from sweeper.scheduler_spec import AshaSpec
 from sweeper.space import DOMAINS
-from sweeper.spec import AshaSpec, Objective, Resources, Search, SweepSpec
+from sweeper.spec import Objective, Resources, Search, SweepSpec
 from sweeper.spec_file import load_spec
 
 DOC = (Path(__file__).parents[2] / "docs" / "sweeps.md").read_text()

@@ -1,0 +1,28 @@
+"""Every scheduler that a search-space file can ask for."""
+
+from typing import Literal
+
+from sweeper.scheduler import Asha, Fifo, Scheduler
+from sweeper.scheduler_spec import AnySchedulerSpec, AshaSpec, FifoSpec, HyperbandSpec, MedianSpec
+from sweeper.schedulers.hyperband import Hyperband
+from sweeper.schedulers.median import Median
+
+
+def make_scheduler(spec: AnySchedulerSpec, objective: Literal["min", "max"]) -> Scheduler:
+    match spec:
+        case FifoSpec():
+            return Fifo()
+        case AshaSpec():
+            return Asha(
+                spec.grace,
+                spec.reduction_factor,
+                form=spec.mode,
+                objective=objective,
+                brackets=spec.brackets,
+            )
+        case HyperbandSpec():
+            return Hyperband(
+                spec.grace, spec.reduction_factor, objective=objective, brackets=spec.brackets
+            )
+        case MedianSpec():
+            return Median(spec.grace, spec.min_trials, objective=objective)
