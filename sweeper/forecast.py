@@ -21,6 +21,7 @@ from sweeper.scheduler_spec import (
     FifoSpec,
     HyperbandSpec,
     MedianSpec,
+    PbtSpec,
 )
 from sweeper.schedulers import make_scheduler
 from sweeper.simulation import MAX_ORDERS, Job, Outcome, Stop, orders_of_merit, simulate
@@ -128,7 +129,7 @@ def forecast(plan: Plan, machine: Machine, speeds: Mapping[Shape, Speed]) -> For
         shape: _shape_forecast(plan, trials, machine, speeds) for shape, trials in alike.items()
     }
     scheduler = plan.spec.scheduler
-    is_early = isinstance(scheduler, EarlySpec)
+    is_early = not isinstance(scheduler, FifoSpec | PbtSpec)
     jobs = [_job(trial, scheduler, by_shape[shape_of(trial.config)]) for trial in plan.trials]
     timed = all(shape.speed is not None for shape in by_shape.values())
     whole = simulate(jobs, Fifo(), machine.slots, range(len(jobs)))
@@ -139,7 +140,12 @@ def forecast(plan: Plan, machine: Machine, speeds: Mapping[Shape, Speed]) -> For
         sample = jobs[:MAX_SIMULATED_TRIALS]
         scale = len(jobs) / len(sample)
         outcomes = [
-            simulate(sample, make_scheduler(scheduler, "min"), machine.slots, merits)
+            simulate(
+                sample,
+                make_scheduler(scheduler, "min", plan.spec.search.seed),
+                machine.slots,
+                merits,
+            )
             for merits in orders_of_merit(len(sample), plan.spec.search.seed)
         ]
         expected = _cost(sample, outcomes, scale, timed)
@@ -266,7 +272,7 @@ def _stops(config: TrainConfig, scheduler: AnySchedulerSpec) -> Iterator[Stop]:
             first = -(-scheduler.first_rung_step(config) // every) * every
             for step in range(first, config.max_steps, every):
                 yield Stop(step, step * per_step)
-        case FifoSpec():
+        case FifoSpec() | PbtSpec():  # which stop none
             pass
     yield Stop(config.max_steps, end)
 

@@ -24,10 +24,12 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Promotion:
-    """A paused trial that may go on beyond `rung`."""
+    """A paused trial that may go on beyond `rung`; where there is a `source`, from that trial's
+    checkpoint, with values near its values."""
 
     trial_id: str
     rung: int
+    source: str | None = None
 
 
 class Scheduler(Protocol):

@@ -59,13 +59,15 @@ class EarlySpec(_SchedulerSpec):
         return True
 
 
-class _GraceSpec(EarlySpec):
+class GraceSpec(EarlySpec):
+    """One whose first look is stated as `grace_steps`, `grace_tokens` or `grace_flops`."""
+
     grace_steps: PositiveWhole | None = None
     grace_tokens: PositiveWhole | None = None
     grace_flops: PositiveWhole | None = None
 
 
-class AshaSpec(_GraceSpec):
+class AshaSpec(GraceSpec):
     """Asynchronous successive halving: at grace × reduction_factor^k on the clock, the best
     1 / reduction_factor go on. `stop` decides on arrival, `promote` pauses until it is earned."""
 
@@ -79,7 +81,7 @@ class AshaSpec(_GraceSpec):
         return self.mode == "promote"
 
 
-class HyperbandSpec(_GraceSpec):
+class HyperbandSpec(GraceSpec):
     """Hyperband: brackets of trials that are halved together, once all have reached the rung. Not
     stated, there are as many brackets as the trials' length has room for."""
 
@@ -88,7 +90,7 @@ class HyperbandSpec(_GraceSpec):
     brackets: PositiveWhole | None = None
 
 
-class MedianSpec(_GraceSpec):
+class MedianSpec(GraceSpec):
     """The median stopping rule: from grace on, a trial stops whose best value is worse than the
     median of the others' running averages."""
 
@@ -104,12 +106,28 @@ class MedianSpec(_GraceSpec):
         return False
 
 
+class PbtSpec(EarlySpec):
+    """Population based training: at each multiple of `interval_steps` the worst take over from the
+    best, and go on with values near theirs."""
+
+    type: Literal["pbt"] = "pbt"
+    clock: Literal["step"] = "step"
+    interval_steps: PositiveWhole
+    quantile: float = Field(default=0.25, gt=0, le=0.5)
+    resample_probability: float = Field(default=0.25, ge=0, le=1)
+
+    @property
+    def grace_key(self) -> str:
+        return "interval_steps"
+
+
 AnySchedulerSpec = Annotated[
-    AshaSpec | FifoSpec | HyperbandSpec | MedianSpec, Field(discriminator="type")
+    AshaSpec | FifoSpec | HyperbandSpec | MedianSpec | PbtSpec, Field(discriminator="type")
 ]
 SCHEDULERS: dict[str, type[BaseModel]] = {
     "asha": AshaSpec,
     "fifo": FifoSpec,
     "hyperband": HyperbandSpec,
     "median": MedianSpec,
+    "pbt": PbtSpec,
 }

@@ -41,6 +41,7 @@ _MESSAGES = {
     "too_short": "must be two bounds, [low, high]",
     "greater_than": "must be above {gt:g}",
     "greater_than_equal": "must be at least {ge:g}",
+    "less_than_equal": "must be at most {le:g}",
     "string_too_long": "must have at most {max_length} characters",
     "string_pattern_mismatch": "must be letters, digits, '.', '_' and '-', and begin with a "
     "letter or a digit",

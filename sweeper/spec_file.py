@@ -9,10 +9,11 @@ from pydantic import TypeAdapter, ValidationError
 
 from sweeper.constraints import Constraint
 from sweeper.errors import SpecError
+from sweeper.exploration import CHANGEABLE
 from sweeper.overrides import override
 from sweeper.plan import check_configs
 from sweeper.results import COLUMNS
-from sweeper.scheduler_spec import GRACE_KEYS, AnySchedulerSpec, EarlySpec
+from sweeper.scheduler_spec import GRACE_KEYS, AnySchedulerSpec, GraceSpec, PbtSpec
 from sweeper.schema_problems import schema_problems
 from sweeper.settings import OWNED, TYPES, Derived, Stated, derivation_cycle, is_legal, is_number
 from sweeper.space import AnyDomain, Choice, Grid, LogUniform, Normal, Scalar, Uniform
@@ -68,6 +69,7 @@ def _section_problems(data: dict[str, Any]) -> list[Problem]:
     search = _fitting(Search, data.get("search", {}))
     seeds = _fitting(Seeds, data.get("seeds"))
     resources = _fitting(Resources, data.get("resources", {}))
+    scheduler = _fitting(AnySchedulerSpec, data.get("scheduler"))
     return [
         *_setting_problems(train, space),
         *_derived_problems(train),
@@ -77,7 +79,8 @@ def _section_problems(data: dict[str, Any]) -> list[Problem]:
         *_constraint_problems(data.get("constraints")),
         *([] if seeds is None else _seeds_problems(train, space)),
         *([] if search is None else _search_problems(search, space, len(seeds or [0]))),
-        *_grace_problems(_fitting(AnySchedulerSpec, data.get("scheduler"))),
+        *_grace_problems(scheduler),
+        *(_pbt_problems(space, seeds, search) if isinstance(scheduler, PbtSpec) else []),
     ]
 
 
@@ -304,7 +307,7 @@ def _search_problems(
 
 def _grace_problems(scheduler: Any) -> list[Problem]:
     """The first rung is stated in the units of the clock."""
-    if not isinstance(scheduler, EarlySpec):
+    if not isinstance(scheduler, GraceSpec):
         return []
     problems: list[Problem] = []
     for clock, key in GRACE_KEYS.items():
@@ -315,6 +318,25 @@ def _grace_problems(scheduler: Any) -> list[Problem]:
         elif clock != scheduler.clock and stated:
             remedy = f"set clock: {clock}, or state {scheduler.grace_key}"
             problems.append((("scheduler", key), f"the clock is {scheduler.clock}; {remedy}"))
+    return problems
+
+
+def _pbt_problems(
+    space: Mapping[str, AnyDomain], seeds: list[int] | None, search: Search | None
+) -> list[Problem]:
+    """Under pbt a trial takes other values as it runs, which not every setting can."""
+    problems: list[Problem] = []
+    for key, domain in space.items():
+        if fixed := sorted(domain.sets(key) - set(CHANGEABLE)):
+            problem = f"{fixed[0]} cannot change in a run, as pbt wants; it can sweep: "
+            problems.append((("space", key), problem + ", ".join(CHANGEABLE)))
+        if domain.when is not None:
+            problems.append((("space", key, "when"), "pbt cannot sweep on conditions; remove it"))
+    if seeds is not None:
+        problems.append((("seeds",), "pbt compares the trials of one seed; set train.seed"))
+    if search is not None and search.algorithm not in ("grid", "random"):
+        problem = "pbt changes the values that were suggested; use grid or random"
+        problems.append((("search", "algorithm"), problem))
     return problems
 
 

@@ -20,6 +20,7 @@ from sweeper.session import Session
 from sweeper.space import Scalar
 from sweeper.spec import SweepSpec
 from sweeper.status import Decision, Status
+from sweeper.takeover import drop_unrecorded_checkpoints, lacks_rung_checkpoint, take_over
 from trainable.config import TrainConfig
 from trainable.errors import ConfigError
 
@@ -42,6 +43,7 @@ class Trial:
     decision: Decision = Decision.CONTINUE
     rung: int | None = None  # the highest reached, on the scheduler's clock
     checkpoint: str | None = None  # folder name of the newest one
+    checkpoint_step: int | None = None
     error: str | None = None
     attempts: int = 0
     progress: Metrics | None = None  # newest report of any kind; for the eye, not in the journal
@@ -54,6 +56,12 @@ class Trial:
     def step(self) -> int:
         """The last evaluated step."""
         return int(self.reports[-1]["step"]) if self.reports else 0
+
+    def is_evaluation(self, metrics: Metrics) -> bool:
+        """Whether a report is of an evaluation. What that measured may have been no number."""
+        step = metrics["step"]
+        every, last = self.config.eval_every_steps, self.config.max_steps
+        return step % every == 0 or step == last or bool(metrics["diverged"])
 
     def outcome(self) -> Status:
         """The status in which a trial ends that ends now, without an error."""
@@ -69,7 +77,7 @@ class SweepState:
     def __init__(self, spec: SweepSpec) -> None:
         self.spec = spec
         self.trials: dict[str, Trial] = {}
-        self.scheduler = make_scheduler(spec.scheduler, spec.objective.mode)
+        self.scheduler = make_scheduler(spec.scheduler, spec.objective.mode, spec.search.seed)
         self.sessions: list[Event] = []
         self.outcome: str | None = None  # how the last session ended
         self.failed_watchers: dict[str, str] = {}  # name -> traceback, in the last session
@@ -101,11 +109,16 @@ class SweepState:
                 trial.rung = event["rung"] or trial.rung
             case "checkpoint" if trial:
                 trial.checkpoint = event["checkpoint"]
+                trial.checkpoint_step = event.get("step")
             case "trial_paused" if trial:
                 trial.status = Status.PAUSED
             case "promoted" if trial:
-                trial.status, trial.decision = Status.PENDING, Decision.CONTINUE
-                self.scheduler.promote(Promotion(trial.trial_id, event["rung"]))
+                self._go_on(trial, event)
+            case "exploited" if trial:
+                trial.values = event["values"]
+                trial.config = TrainConfig.from_mapping(event["config"])
+                trial.checkpoint = event["checkpoint"]
+                self._go_on(trial, event)
             case "attempt_failed" if trial:
                 trial.status, trial.error = Status.PENDING, event["error"]
             case "retried" if trial:
@@ -118,6 +131,10 @@ class SweepState:
                 self.failed_watchers[event["watcher"]] = event["error"]
             case unknown:
                 raise ValueError(f"an event that this version does not know: {unknown!r}")
+
+    def _go_on(self, trial: Trial, event: Event) -> None:
+        trial.status, trial.decision = Status.PENDING, Decision.CONTINUE
+        self.scheduler.promote(Promotion(trial.trial_id, event["rung"], event.get("source")))
 
     def interrupt(self) -> None:
         """Without a driver nothing runs."""
@@ -206,7 +223,11 @@ class Sweep:
         for trial in self.state.with_status(Status.PENDING, Status.INTERRUPTED):
             # The kill may have come between a decision and its effect. A completed trial is not
             # ended here: its final checkpoint may be missing.
-            if trial.decision is not Decision.CONTINUE and trial.outcome() is not Status.COMPLETED:
+            if trial.decision is Decision.CONTINUE or trial.outcome() is Status.COMPLETED:
+                continue
+            if trial.decision is Decision.PAUSE and lacks_rung_checkpoint(trial, plan.spec):
+                drop_unrecorded_checkpoints(folder, trial)  # it comes to its rung once more
+            else:
                 self.release(trial.trial_id)
         self._waiting = self.state.with_status(Status.PENDING, Status.INTERRUPTED)
 
@@ -250,8 +271,14 @@ class Sweep:
         return self.trials[planned.trial_id]
 
     def _promote(self, promotion: Promotion) -> Trial:
-        self._record("promoted", trial=promotion.trial_id, rung=promotion.rung)
-        return self.trials[promotion.trial_id]
+        trial = self.trials[promotion.trial_id]
+        if promotion.source is None:
+            self._record("promoted", trial=promotion.trial_id, rung=promotion.rung)
+        else:
+            source = self.trials[promotion.source]
+            fields = take_over(self.folder, self.plan, trial, source, promotion.rung)
+            self._record("exploited", trial=trial.trial_id, rung=promotion.rung, **fields)
+        return trial
 
     def _settle(self, paused: set[str]) -> Trial | None:
         """No one else comes: those paused have lost, but a sweep must have one that completed."""
@@ -281,8 +308,8 @@ class Sweep:
             )
         return trial.decision
 
-    def checkpointed(self, trial_id: str, checkpoint: str) -> None:
-        self._record("checkpoint", trial=trial_id, checkpoint=checkpoint)
+    def checkpointed(self, trial_id: str, checkpoint: str, step: int | None = None) -> None:
+        self._record("checkpoint", trial=trial_id, checkpoint=checkpoint, step=step)
 
     def attempt_failed(self, trial_id: str, error: str) -> None:
         """An attempt ended in an error; the trial is tried again."""

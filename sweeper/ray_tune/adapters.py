@@ -135,7 +135,7 @@ class SweepScheduler(TrialScheduler):  # type: ignore[misc]
         decision = Decision.CONTINUE
         for metrics in result["reports"]:
             trial.progress = metrics
-            if metrics["val_loss"] is not None or metrics["diverged"]:
+            if trial.is_evaluation(metrics):
                 decision = self.sweep.report(trial.trial_id, metrics)
         self.audience.reported(trial, result["reports"])
         ends = decision is not Decision.CONTINUE or result["finished"]
@@ -191,7 +191,8 @@ class SweepCallback(Callback):  # type: ignore[misc]
         checkpoint: Any,
         **info: Any,
     ) -> None:
-        self.sweep.checkpointed(trial.trial_id, Path(checkpoint.path).name)
+        step = (trial.last_result or {}).get("step")
+        self.sweep.checkpointed(trial.trial_id, Path(checkpoint.path).name, step)
         for old in self.sweep.folder.checkpoint_folders(trial.trial_id)[KEPT_CHECKPOINTS:]:
             shutil.rmtree(old, ignore_errors=True)
 

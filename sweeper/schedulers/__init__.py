@@ -3,12 +3,26 @@
 from typing import Literal
 
 from sweeper.scheduler import Asha, Fifo, Scheduler
-from sweeper.scheduler_spec import AnySchedulerSpec, AshaSpec, FifoSpec, HyperbandSpec, MedianSpec
+from sweeper.scheduler_spec import (
+    AnySchedulerSpec,
+    AshaSpec,
+    FifoSpec,
+    HyperbandSpec,
+    MedianSpec,
+    PbtSpec,
+)
 from sweeper.schedulers.hyperband import Hyperband
 from sweeper.schedulers.median import Median
+from sweeper.schedulers.pbt import Pbt
 
 
-def make_scheduler(spec: AnySchedulerSpec, objective: Literal["min", "max"]) -> Scheduler:
+def make_scheduler(
+    spec: AnySchedulerSpec, objective: Literal["min", "max"], seed: int
+) -> Scheduler:
+    """
+    Args:
+        seed: of what is drawn (who takes over from whom in `pbt`).
+    """
     match spec:
         case FifoSpec():
             return Fifo()
@@ -26,3 +40,5 @@ def make_scheduler(spec: AnySchedulerSpec, objective: Literal["min", "max"]) -> 
             )
         case MedianSpec():
             return Median(spec.grace, spec.min_trials, objective=objective)
+        case PbtSpec():
+            return Pbt(spec.interval_steps, spec.quantile, objective=objective, seed=seed)

@@ -11,7 +11,7 @@ from sweeper.run_folder import CHECKPOINT_FILE, RunFolder
 from sweeper.session import Session
 from sweeper.status import Decision
 from sweeper.sweep import Sweep, Trial
-from tests.sweeper.closed_form import ClosedFormTrainer
+from tests.sweeper.closed_form import ClosedFormTrainer, PathTrainer
 
 
 class Killed(BaseException):
@@ -61,7 +61,8 @@ def opened(folder: RunFolder, plan: Plan, session: Session | None = None) -> Ite
 def run_trial(sweep: Sweep, trial: Trial, fail_at: int | None = None) -> None:
     folders = sweep.folder.checkpoint_folders(trial.trial_id)
     resume_from = folders[0] / CHECKPOINT_FILE if folders else None
-    trainer = ClosedFormTrainer(trial.config, resume_from=resume_from, num_threads=None)
+    kind = PathTrainer if sweep.plan.spec.scheduler.type == "pbt" else ClosedFormTrainer
+    trainer = kind(trial.config, resume_from=resume_from, num_threads=None)
     sweep.start(trial.trial_id)
     number = len(folders)
     for report in trainer.train():
@@ -74,7 +75,7 @@ def run_trial(sweep: Sweep, trial: Trial, fail_at: int | None = None) -> None:
         if trainer.step % trial.config.checkpoint_every_steps == 0:
             name = f"checkpoint_{number:06d}"
             save(trainer, sweep.folder.trial(trial.trial_id) / name)
-            sweep.checkpointed(trial.trial_id, name)
+            sweep.checkpointed(trial.trial_id, name, trainer.step)
             number += 1
         if decision is not Decision.CONTINUE:
             break

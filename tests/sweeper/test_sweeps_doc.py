@@ -9,7 +9,7 @@ from pydantic import BaseModel
 
 from sweeper.errors import SpecError
 from sweeper.plan import make_plan
-from sweeper.scheduler_spec import AshaSpec
+from sweeper.scheduler_spec import AshaSpec, HyperbandSpec, MedianSpec, PbtSpec
 from sweeper.space import DOMAINS
 from sweeper.spec import Objective, Resources, Search, SweepSpec
 from sweeper.spec_file import load_spec
@@ -41,7 +41,10 @@ def test_the_example_of_mistakes_is_what_is_told(
     assert str(error.value) == told.strip()
 
 
-@pytest.mark.parametrize("section", [SweepSpec, Objective, Search, AshaSpec, Resources])
+@pytest.mark.parametrize(
+    "section",
+    [SweepSpec, Objective, Search, AshaSpec, HyperbandSpec, MedianSpec, PbtSpec, Resources],
+)
 def test_every_key_and_its_default_is_in_a_table(section: type[BaseModel]) -> None:
     for key, field in section.model_fields.items():
         if key == "type":
