@@ -1,6 +1,7 @@
 """A sweep is a fold over its journal: killed at any event, it goes on as if nothing had been."""
 
 import json
+import random
 import shutil
 from pathlib import Path
 from typing import Any
@@ -213,6 +214,30 @@ def test_who_takes_over_has_the_weights_of_one_trial_and_values_of_its_own(
             gained = loss[trial.trial_id, 12] - loss[trial.trial_id, 16]
             expected = 4 / loss_at(trial.config, 1)
             assert gained == pytest.approx(expected), "from the weights that it took over"
+
+
+@pytest.mark.parametrize("sections", [{"space": GRID, "scheduler": FORMS["hyperband"]}, PBT])
+def test_what_all_wait_for_does_not_depend_on_who_comes_first(
+    tmp_path: Path, tiny_plan: Any, sections: dict[str, Any]
+) -> None:
+    """Three workers, of which any may be the next to be done, and a new session at times."""
+    plan = tiny_plan(**sections)
+    whole = new_folder(tmp_path / "whole", plan)
+    straight = drive(whole, plan)
+    for seed in range(10):
+        rng = random.Random(seed)
+        folder = new_folder(tmp_path / str(seed), plan)
+        over = False
+        while not over:
+            with opened(folder, plan) as sweep:
+                at_work: list[Trial] = []
+                while not over and rng.random() < 0.9:
+                    while len(at_work) < 3 and (trial := sweep.next_trial()) is not None:
+                        at_work.append(trial)
+                    over = not at_work
+                    if at_work:
+                        run_trial(sweep, at_work.pop(rng.randrange(len(at_work))))
+        assert table(folder, sweep) == table(whole, straight), f"seed {seed}"
 
 
 def test_a_checkpoint_that_is_gone_is_told(tmp_path: Path, tiny_plan: Any) -> None:

@@ -307,6 +307,18 @@ def test_a_failed_trial_that_comes_back_too_late_stops_at_its_next_rung() -> Non
     assert run(ours, "a", [4], 0.0) is Decision.STOP
 
 
+def test_a_failed_trial_that_comes_back_in_time_counts_again() -> None:
+    ours = Hyperband(4, 2, brackets=1)
+    for trial_id in "abcd":
+        ours.added(trial_id, 16)
+    run(ours, "a", [2], 0.0)
+    ours.ended("a")
+    assert run(ours, "a", [4], 0.0) is Decision.PAUSE
+    for trial_id, value in (("b", 1.0), ("c", 2.0), ("d", 3.0)):
+        run(ours, trial_id, [4], value)
+    assert promotable(ours, "abcd") == {"a", "b"}
+
+
 @pytest.mark.parametrize(("grace", "factor", "brackets"), [(0, 2, 1), (4, 1, None), (4, 2, 0)])
 def test_refuses_settings_that_make_no_rungs(grace: int, factor: int, brackets: int | None) -> None:
     with pytest.raises(ValueError, match=f"got {grace}, {factor} and {brackets}"):
