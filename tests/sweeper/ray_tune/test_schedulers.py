@@ -1,10 +1,13 @@
 """Every scheduler that holds trials up or stops them, on a real Ray cluster: killed and resumed."""
 
+import gc
+import json
 import os
 import random
 import signal
 import subprocess
 import sys
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,7 +17,7 @@ from ray.cluster_utils import Cluster
 
 from sweeper.journal import Event, read_journal
 from sweeper.results import result_rows
-from sweeper.run_folder import RunFolder
+from sweeper.run_folder import CHECKPOINT_FILE, RunFolder
 from sweeper.spec_file import load_spec
 from sweeper.status import ExitCode
 from sweeper.sweep import replay
@@ -31,15 +34,19 @@ SCHEDULERS = {
 }
 
 
-@pytest.fixture
-def cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[None]:
     """It outlives the drivers."""
-    monkeypatch.setenv(TRAINER, REFERENCE.replace("ClosedForm", "Path"))
-    monkeypatch.setenv("PYTHONPATH", str(ROOT))
-    ray_cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 2})
-    monkeypatch.setenv("RAY_ADDRESS", ray_cluster.address)
-    yield
-    ray_cluster.shutdown()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(TRAINER, REFERENCE.replace("ClosedForm", "Path"))
+        patch.setenv("PYTHONPATH", str(ROOT))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ResourceWarning)  # Ray looks for free ports
+            ray_cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 2})
+            gc.collect()
+        patch.setenv("RAY_ADDRESS", ray_cluster.address)
+        yield
+        ray_cluster.shutdown()
 
 
 def session(*arguments: object) -> subprocess.Popen[bytes]:
@@ -94,6 +101,14 @@ def test_killed_and_resumed_it_decides_the_same(
     assert table(folder) == table(whole)
     statuses = {row["status"] for row in table(folder)}
     assert statuses == {"completed", "diverged"} | ({"stopped"} if name != "pbt" else set())
+    for each in (whole, folder):
+        rows = table(each)
+        ids = {row["trial_id"] for row in rows}
+        assert {path.name for path in each.trials.iterdir()} == ids, "a folder a trial"
+        for trial_id in ids:
+            saved = each.checkpoint_folders(trial_id)[0] / CHECKPOINT_FILE
+            last = next(row["step"] for row in rows if row["trial_id"] == trial_id)
+            assert json.loads(saved.read_text())["step"] == last
     if name == "median":
         return
     # What all wait for does not depend on who comes first.
