@@ -39,7 +39,8 @@ def take_over(
     except (OSError, shutil.Error) as error:
         raise StorageError(
             f"{folder.trial(source.trial_id) / source.checkpoint}: trial {trial.trial_id} cannot "
-            f"take it over ({error}); then: python -m sweeper resume {folder.name}"
+            f"take it over ({error}); make room or put it back, then: "
+            f"python -m sweeper resume {folder.name}"
         ) from error
     values, config = explore(
         plan.spec, source.values, source.config, trial=int(trial.trial_id), rung=rung
