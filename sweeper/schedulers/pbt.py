@@ -62,9 +62,11 @@ class Pbt:
     def promotion(self, paused: Collection[str], *, more: bool = True) -> Promotion | None:
         if more:
             return None
-        for trial_id, source in (self.waiting or self._next_generation()).items():
-            if trial_id in paused:
-                return Promotion(trial_id, self._rung(trial_id), source)
+        waiting = self.waiting or self._next_generation()
+        if not all(trial_id in paused for trial_id in waiting):
+            return None  # the last to arrive has not left its worker, nor its checkpoint, yet
+        for trial_id, source in waiting.items():
+            return Promotion(trial_id, self._rung(trial_id), source)
         return None
 
     def promote(self, promotion: Promotion) -> None:

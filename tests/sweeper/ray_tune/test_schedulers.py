@@ -1,13 +1,11 @@
 """Every scheduler that holds trials up or stops them, on a real Ray cluster: killed and resumed."""
 
-import gc
 import json
 import os
 import random
 import signal
 import subprocess
 import sys
-import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -33,6 +31,11 @@ SCHEDULERS = {
     "pbt": {"type": "pbt", "interval_steps": 4},
 }
 
+# Of Ray's search for free ports.
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:Exception ignored in. <socket.socket:pytest.PytestUnraisableExceptionWarning"
+)
+
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[None]:
@@ -40,10 +43,7 @@ def cluster() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(TRAINER, REFERENCE.replace("ClosedForm", "Path"))
         patch.setenv("PYTHONPATH", str(ROOT))
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ResourceWarning)  # Ray looks for free ports
-            ray_cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 2})
-            gc.collect()
+        ray_cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 2})
         patch.setenv("RAY_ADDRESS", ray_cluster.address)
         yield
         ray_cluster.shutdown()

@@ -154,6 +154,14 @@ def test_one_alone_takes_over_from_nobody() -> None:
     assert all_promotions(*population([1.0])) == [Promotion("0000", 10)]
 
 
+def test_nobody_goes_on_before_the_last_has_paused() -> None:
+    """It has reported, but its checkpoint, which another may take over, is still being written."""
+    pbt, paused = population([1.0, 2.0, 3.0])
+    for trial_id in sorted(paused):
+        assert pbt.promotion(paused - {trial_id}, more=False) is None
+    assert pbt.promotion(paused, more=False) == Promotion("0002", 10, "0000")
+
+
 def test_nobody_goes_on_while_trials_are_still_created() -> None:
     pbt, paused = population([1.0, 2.0])
     assert pbt.promotion(paused, more=True) is None
