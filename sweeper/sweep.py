@@ -95,8 +95,7 @@ class SweepState:
                 self.outcome = event["outcome"]
                 self.interrupt()
             case "trial_created":
-                data = data_files(Path(self.spec.data)) if self.spec.data else {}  # it may move
-                config = TrainConfig.from_mapping({**event["config"], **data})
+                config = self._config(event)
                 name = event["id"]
                 self.trials[name] = Trial(name, event["values"], config)
                 self.scheduler.added(name, config.max_steps * self._pace(config))
@@ -116,7 +115,7 @@ class SweepState:
                 self._go_on(trial, event)
             case "exploited" if trial:
                 trial.values = event["values"]
-                trial.config = TrainConfig.from_mapping(event["config"])
+                trial.config = self._config(event)
                 trial.checkpoint = event["checkpoint"]
                 self._go_on(trial, event)
             case "attempt_failed" if trial:
@@ -131,6 +130,10 @@ class SweepState:
                 self.failed_watchers[event["watcher"]] = event["error"]
             case unknown:
                 raise ValueError(f"an event that this version does not know: {unknown!r}")
+
+    def _config(self, event: Event) -> TrainConfig:
+        data = data_files(Path(self.spec.data)) if self.spec.data else {}  # it may move
+        return TrainConfig.from_mapping({**event["config"], **data})
 
     def _go_on(self, trial: Trial, event: Event) -> None:
         trial.status, trial.decision = Status.PENDING, Decision.CONTINUE

@@ -17,7 +17,7 @@ class Pbt:
 
     Those who take over are promoted first, so that nobody has left the checkpoint that is taken
     over. Of a tie, who was created first is better. A value that is missing or not finite stops a
-    trial.
+    trial. A trial that comes later, or is tried again, catches up alone; the others wait for it.
     """
 
     def __init__(
@@ -62,6 +62,9 @@ class Pbt:
     def promotion(self, paused: Collection[str], *, more: bool = True) -> Promotion | None:
         if more:
             return None
+        behind = next((t for t in self.time if t in paused and self._is_behind(t)), None)
+        if behind is not None:
+            return Promotion(behind, self._rung(behind))
         waiting = self.waiting or self._next_generation()
         if not all(trial_id in paused for trial_id in waiting):
             return None  # the last to arrive has not left its worker, nor its checkpoint, yet
@@ -70,10 +73,17 @@ class Pbt:
         return None
 
     def promote(self, promotion: Promotion) -> None:
+        if self._is_behind(promotion.trial_id):
+            return
         if not self.waiting:
             self.waiting = self._next_generation()
             self.generation += 1
         self.waiting.pop(promotion.trial_id)
+
+    def _is_behind(self, trial_id: str) -> bool:
+        """Whether the others were compared there before: it was added later, or tried again."""
+        next_rung = (self.generation + 1) * self.interval
+        return self.time[trial_id] < next_rung and trial_id not in self.waiting
 
     def favourite(self, paused: Collection[str]) -> Promotion | None:
         return self.promotion(paused, more=False)

@@ -19,8 +19,6 @@ from sweeper.run_folder import CHECKPOINT_FILE, RunFolder
 from sweeper.spec_file import load_spec
 from sweeper.status import ExitCode
 from sweeper.sweep import replay
-from tests.sweeper.closed_form import REFERENCE
-from tests.sweeper.ray_tune.driver import TRAINER
 
 KILLS = 3
 ROOT = Path(__file__).parents[3]
@@ -31,17 +29,19 @@ SCHEDULERS = {
     "pbt": {"type": "pbt", "interval_steps": 4},
 }
 
-# Of Ray's search for free ports.
-pytestmark = pytest.mark.filterwarnings(
-    "ignore:Exception ignored in. <socket.socket:pytest.PytestUnraisableExceptionWarning"
-)
+# Of Ray's search for free ports, and of its processes.
+pytestmark = [
+    pytest.mark.filterwarnings(
+        f"ignore:Exception ignored in. {of}:pytest.PytestUnraisableExceptionWarning"
+    )
+    for of in ("<socket.socket", "<function Popen.__del__")
+]
 
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[None]:
     """It outlives the drivers."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv(TRAINER, REFERENCE.replace("ClosedForm", "Path"))
         patch.setenv("PYTHONPATH", str(ROOT))
         ray_cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 2})
         patch.setenv("RAY_ADDRESS", ray_cluster.address)
@@ -50,7 +50,13 @@ def cluster() -> Iterator[None]:
 
 
 def session(*arguments: object) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "tests.sweeper.ray_tune.driver", *map(str, arguments), "PathTrainer"]
+    command = [
+        sys.executable,
+        "-m",
+        "tests.sweeper.ray_tune.driver",
+        *map(str, arguments),
+        "PathTrainer",
+    ]
     return subprocess.Popen(command, cwd=ROOT, start_new_session=True)
 
 

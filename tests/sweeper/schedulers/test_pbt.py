@@ -162,6 +162,21 @@ def test_nobody_goes_on_before_the_last_has_paused() -> None:
     assert pbt.promotion(paused, more=False) == Promotion("0002", 10, "0000")
 
 
+def test_who_comes_later_catches_up_and_is_waited_for() -> None:
+    pbt, paused = population([1.0, 2.0])
+    all_promotions(pbt, paused)
+    for trial_id in ("0000", "0001"):
+        pbt.report(trial_id, 20, 1.0, END)
+    pbt.added("0002", END)
+    pbt.report("0002", 10, 0.5, END)
+    everyone = {"0000", "0001", "0002"}
+    assert pbt.promotion(everyone, more=False) == Promotion("0002", 10)
+    pbt.promote(Promotion("0002", 10))
+    assert pbt.promotion({"0000", "0001"}, more=False) is None
+    pbt.report("0002", 20, 0.5, END)
+    assert pbt.promotion(everyone, more=False) == Promotion("0001", 20, "0002")
+
+
 def test_nobody_goes_on_while_trials_are_still_created() -> None:
     pbt, paused = population([1.0, 2.0])
     assert pbt.promotion(paused, more=True) is None
