@@ -47,7 +47,8 @@ class SyncBracket:
             able = [t for t in trials if t not in self.ended and self.score[t] < math.inf]
             level += 1
             # Sorting is stable: of a tie, who was created first goes on.
-            trials = tuple(sorted(able, key=self.score.__getitem__)[: self.places(level)])
+            best = sorted(able, key=self.score.__getitem__)[: self.places(level)]
+            trials = tuple(trial for trial in able if trial in best)
         return Cohort(trials, level)
 
     def places(self, level: int) -> int:
