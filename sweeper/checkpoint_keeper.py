@@ -4,7 +4,7 @@ import contextlib
 import shutil
 import threading
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sweeper.checkpoints import over_budget
 from sweeper.run_folder import RunFolder
@@ -34,9 +34,9 @@ class CheckpointKeeper:
         self._running.add(trial_id)
         self.make_room()
 
-    def landed(self, trial_id: str, name: str) -> None:
-        """The trial has this checkpoint on storage."""
-        self._record_landing(trial_id, name)
+    def landed(self, trial_id: str, name: str, step: int | None) -> None:
+        """The trial has this checkpoint on storage, made at this step."""
+        self._record_landing(trial_id, name, step=step)
         self.tidy(trial_id)
 
     def compare_with_storage(self) -> None:
@@ -75,9 +75,9 @@ class CheckpointKeeper:
             self.record("checkpoint_removed", trial=stored.trial_id, checkpoint=stored.name)
             self._delete_removed(stored.trial_id)
 
-    def _record_landing(self, trial_id: str, name: str, **found: bool) -> None:
+    def _record_landing(self, trial_id: str, name: str, **known: Any) -> None:
         size = self.folder.checkpoint_bytes(trial_id, name)
-        self.record("checkpoint", trial=trial_id, checkpoint=name, bytes=size, **found)
+        self.record("checkpoint", trial=trial_id, checkpoint=name, bytes=size, **known)
 
     def _on_disk(self, trial_id: str) -> set[str]:
         return {path.name for path in self.folder.checkpoint_folders(trial_id)}

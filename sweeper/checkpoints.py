@@ -17,6 +17,7 @@ class Stored(NamedTuple):
     trial_id: str
     name: str  # of its folder; names of a trial grow, and none is used twice
     size: int  # bytes
+    step: int | None = None  # at which it was made; None: not known
 
 
 class CheckpointAccount:
@@ -49,6 +50,11 @@ class CheckpointAccount:
         if left:
             self.of_trial[trial_id] = left
         self.total -= sum(stored.size for stored in gone)
+
+    def next_name(self, trial_id: str) -> str:
+        """As Tune numbers them, from 0 on."""
+        last = self.last_name.get(trial_id)
+        return f"checkpoint_{0 if last is None else int(last.split('_')[1]) + 1:06d}"
 
     def newest(self, trial_id: str) -> Stored | None:
         of_trial = self.of_trial.get(trial_id)

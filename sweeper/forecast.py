@@ -13,9 +13,18 @@ from typing import NamedTuple
 
 from sweeper.clock import Clock, clock_per_step
 from sweeper.plan import Plan, PlannedTrial
-from sweeper.scheduler import Fifo, make_scheduler
+from sweeper.scheduler import Fifo
+from sweeper.scheduler_spec import (
+    AnySchedulerSpec,
+    AshaSpec,
+    EarlySpec,
+    FifoSpec,
+    HyperbandSpec,
+    MedianSpec,
+    PbtSpec,
+)
+from sweeper.schedulers import make_scheduler
 from sweeper.simulation import MAX_ORDERS, Job, Outcome, Stop, orders_of_merit, simulate
-from sweeper.spec import AshaSpec
 from trainable.config import TrainConfig
 from trainable.memory import estimate_memory
 from trainable.model_size import flops_per_token, num_params
@@ -120,18 +129,24 @@ def forecast(plan: Plan, machine: Machine, speeds: Mapping[Shape, Speed]) -> For
     by_shape = {
         shape: _shape_forecast(plan, trials, machine, speeds) for shape, trials in alike.items()
     }
-    asha = plan.spec.scheduler if isinstance(plan.spec.scheduler, AshaSpec) else None
-    jobs = [_job(trial, asha, by_shape[shape_of(trial.config)]) for trial in plan.trials]
+    scheduler = plan.spec.scheduler
+    is_early = not isinstance(scheduler, FifoSpec | PbtSpec)
+    jobs = [_job(trial, scheduler, by_shape[shape_of(trial.config)]) for trial in plan.trials]
     timed = all(shape.speed is not None for shape in by_shape.values())
     whole = simulate(jobs, Fifo(), machine.slots, range(len(jobs)))
     all_whole = _cost(jobs, [whole], 1.0, timed)
-    if asha is None:
+    if not is_early:
         outcomes, expected, scale = [whole], all_whole, 1.0
     else:
         sample = jobs[:MAX_SIMULATED_TRIALS]
         scale = len(jobs) / len(sample)
         outcomes = [
-            simulate(sample, make_scheduler(asha, "min"), machine.slots, merits)
+            simulate(
+                sample,
+                make_scheduler(scheduler, "min", plan.spec.search.seed),
+                machine.slots,
+                merits,
+            )
             for merits in orders_of_merit(len(sample), plan.spec.search.seed)
         ]
         expected = _cost(sample, outcomes, scale, timed)
@@ -140,8 +155,8 @@ def forecast(plan: Plan, machine: Machine, speeds: Mapping[Shape, Speed]) -> For
         reached.update(outcome.reached)
     return Forecast(
         name=plan.spec.name,
-        clock=plan.spec.scheduler.clock,
-        scheduler="fifo" if asha is None else f"asha, {asha.mode}",
+        clock=scheduler.clock,
+        scheduler=_scheduler_name(scheduler),
         num_trials=len(jobs),
         dropped=plan.dropped,
         searcher=plan.spec.search.algorithm if plan.has_stand_ins else None,
@@ -149,14 +164,26 @@ def forecast(plan: Plan, machine: Machine, speeds: Mapping[Shape, Speed]) -> For
         shapes=tuple(by_shape.values()),
         rungs=tuple(
             RungForecast(at=at, expected_trials=scale * reached[at] / len(outcomes))
-            for at in sorted({stop.clock for job in jobs for stop in job.stops})
+            for at in _shown(jobs, scheduler)
         ),
         whole=all_whole,
         expected=expected,
         saved=1 - expected.flops / all_whole.flops,
         orders_of_merit=len(outcomes),
-        is_exact=asha is None or (scale == 1 and math.factorial(len(jobs)) <= MAX_ORDERS),
+        is_exact=not is_early or (scale == 1 and math.factorial(len(jobs)) <= MAX_ORDERS),
     )
+
+
+def _scheduler_name(spec: AnySchedulerSpec) -> str:
+    return f"asha, {spec.mode}" if isinstance(spec, AshaSpec) else spec.type
+
+
+def _shown(jobs: Sequence[Job], spec: AnySchedulerSpec) -> list[int]:
+    """Where it is told how many trials come as far: at the rungs; without rungs, where trials are
+    first looked at. And at their ends."""
+    if isinstance(spec, EarlySpec) and not spec.has_rungs:
+        return sorted({stop.clock for job in jobs for stop in (job.stops[0], job.stops[-1])})
+    return sorted({stop.clock for job in jobs for stop in job.stops})
 
 
 def _shape_forecast(
@@ -211,14 +238,14 @@ def _resized(config: TrainConfig, shape: Shape) -> TrainConfig:
     return TrainConfig(**{**config.to_dict(), **shape._asdict()})
 
 
-def _job(trial: PlannedTrial, asha: AshaSpec | None, shape: ShapeForecast) -> Job:
+def _job(trial: PlannedTrial, scheduler: AnySchedulerSpec, shape: ShapeForecast) -> Job:
     config = trial.config
     tokens = config.batch_size * config.context_length
     speed = shape.speed
     return Job(
         trial_id=trial.trial_id,
-        stops=tuple(_stops(config, asha)),
-        clock_per_step=clock_per_step(config, "step" if asha is None else asha.clock),
+        stops=tuple(_stops(config, scheduler)),
+        clock_per_step=clock_per_step(config, scheduler.clock),
         eval_every_steps=config.eval_every_steps,
         tokens_per_step=tokens,
         flops_per_token=shape.flops_per_token,
@@ -230,18 +257,25 @@ def _job(trial: PlannedTrial, asha: AshaSpec | None, shape: ShapeForecast) -> Jo
     )
 
 
-def _stops(config: TrainConfig, asha: AshaSpec | None) -> Iterator[Stop]:
-    """The first evaluation at or beyond each rung, and the end."""
-    if asha is None:
-        yield Stop(config.max_steps, config.max_steps)
-        return
-    per_step, every = clock_per_step(config, asha.clock), config.eval_every_steps
-    rung, end = asha.grace, config.max_steps * per_step
-    while rung < end:
-        evaluations = -(-rung // (every * per_step))
-        if evaluations * every < config.max_steps:
-            yield Stop(evaluations * every, rung)
-        rung *= asha.reduction_factor
+def _stops(config: TrainConfig, scheduler: AnySchedulerSpec) -> Iterator[Stop]:
+    """The evaluations that the scheduler looks at, and the end. At a rung, that is the first one at
+    or beyond it; without rungs, each from grace on."""
+    per_step, every = clock_per_step(config, scheduler.clock), config.eval_every_steps
+    end = config.max_steps * per_step
+    match scheduler:
+        case AshaSpec() | HyperbandSpec():
+            rung = scheduler.grace
+            while rung < end:
+                evaluations = -(-rung // (every * per_step))
+                if evaluations * every < config.max_steps:
+                    yield Stop(evaluations * every, rung)
+                rung *= scheduler.reduction_factor
+        case MedianSpec():
+            first = -(-scheduler.first_rung_step(config) // every) * every
+            for step in range(first, config.max_steps, every):
+                yield Stop(step, step * per_step)
+        case FifoSpec() | PbtSpec():  # which stop none
+            pass
     yield Stop(config.max_steps, end)
 
 

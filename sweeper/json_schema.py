@@ -9,8 +9,9 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from sweeper.scheduler_spec import GRACE_KEYS, SCHEDULERS
 from sweeper.settings import OWNED, TYPES, is_number
-from sweeper.spec import GRACE_KEYS, AshaSpec, SweepSpec
+from sweeper.spec import SweepSpec
 from trainable.config import TrainConfig
 
 Schema = dict[str, Any]
@@ -22,17 +23,12 @@ def json_schema() -> Schema:
     schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
     schema["required"].remove("name")  # it may come from the file's own
     definitions = schema["$defs"]
-    for scheduler in ("AshaSpec", "FifoSpec"):
-        definitions[scheduler]["required"] = ["type", *definitions[scheduler].get("required", [])]
-    definitions["AshaSpec"]["oneOf"] = [
-        {
-            "properties": {"clock": {"const": clock}},
-            "required": [key]
-            if clock == AshaSpec.model_fields["clock"].default
-            else [key, "clock"],
-        }
-        for clock, key in GRACE_KEYS.items()
-    ]
+    for model in SCHEDULERS.values():
+        definition = definitions[model.__name__]
+        definition["required"] = ["type", *definition.get("required", [])]
+        if set(GRACE_KEYS.values()) <= set(definition["properties"]):
+            clock = definition["properties"]["clock"]["default"]
+            definition["oneOf"] = [_graced(key, each, clock) for each, key in GRACE_KEYS.items()]
     settings = _settings()
     definitions["Settings"] = _mapping(settings)
     for domain in ("Grid", "Choice"):
@@ -48,6 +44,12 @@ def json_schema() -> Schema:
         }
     )
     return schema
+
+
+def _graced(key: str, clock: str, default: str) -> Schema:
+    """The first rung is stated in the units of the clock."""
+    required = [key] if clock == default else [key, "clock"]
+    return {"properties": {"clock": {"const": clock}}, "required": required}
 
 
 def _settings() -> dict[str, Schema]:

@@ -6,10 +6,11 @@ from pathlib import Path
 from sweeper.clock import clock_per_step
 from sweeper.corpus import CorpusFolder
 from sweeper.errors import SpecError
+from sweeper.scheduler_spec import AshaSpec, EarlySpec, HyperbandSpec
 from sweeper.search import NoPointError, Point, Suggestion
 from sweeper.settings import DEFAULTS, Derived, Stated
 from sweeper.space import Settings
-from sweeper.spec import AshaSpec, SweepSpec
+from sweeper.spec import SweepSpec
 from sweeper.yaml_source import Problem, YamlSource
 from trainable.config import TrainConfig
 from trainable.errors import ConfigError
@@ -103,7 +104,7 @@ def _resolve(spec: SweepSpec, data: Path | None = None) -> SweepSpec:
     train: dict[str, Stated] = {**DEFAULTS}
     if data is not None and (meta := read_meta(CorpusFolder(data).train)).vocab_size is not None:
         train["vocab_size"] = meta.vocab_size
-    if isinstance(spec.scheduler, AshaSpec):
+    if isinstance(spec.scheduler, EarlySpec):
         del train["eval_every_steps"]  # for each trial the one that its rungs ask for
     train |= spec.train
     if "warmup_steps" not in spec.train and _is_short(train["max_steps"]):
@@ -142,7 +143,7 @@ def _plan(resolved: SweepSpec, files: Settings, spec: SweepSpec, source: YamlSou
         shown = [f"{problem}{_where(at)}" for problem, at in problems.items()]
         more = len(shown) - MAX_PROBLEMS
         raise SpecError(shown[:MAX_PROBLEMS] + ([f"… and {more} more"] if more > 0 else []))
-    if isinstance(resolved.scheduler, AshaSpec):
+    if isinstance(resolved.scheduler, EarlySpec):
         _require_rungs(trials, resolved.scheduler, source)
     dropped = 0 if resolved.search.learns else suggestions.dropped
     return Plan(resolved, tuple(trials), dropped, files)
@@ -155,7 +156,7 @@ def _planned_trial(
     config = TrainConfig.from_mapping({**files, **suggestion.settings})
     if files:  # a sweep that only is looked at needs none
         _require_initial_weights(config)
-    if isinstance(resolved.scheduler, AshaSpec):
+    if isinstance(resolved.scheduler, EarlySpec):
         _require_stops_at_rungs(config, resolved.scheduler)
     return PlannedTrial(f"{number:04d}", suggestion, config)
 
@@ -172,17 +173,21 @@ def _require_initial_points(resolved: SweepSpec, source: YamlSource) -> None:
         raise SpecError(source.problems(ruled_out))
 
 
-def _require_rungs(trials: list[PlannedTrial], asha: AshaSpec, source: YamlSource) -> None:
-    ends = (t.config.max_steps * clock_per_step(t.config, asha.clock) for t in trials)
+def _require_rungs(trials: list[PlannedTrial], early: EarlySpec, source: YamlSource) -> None:
+    ends = (t.config.max_steps * clock_per_step(t.config, early.clock) for t in trials)
     longest = max(ends)
-    name = "max_steps" if asha.clock == "step" else f"the {asha.clock} of the longest trial"
-    if asha.grace >= longest:
+    name = "max_steps" if early.clock == "step" else f"the {early.clock} of the longest trial"
+    if early.grace >= longest:
         problem = (
-            f"must be below {name} ({longest}), got {asha.grace}: nothing would be "
+            f"must be below {name} ({longest}), got {early.grace}: nothing would be "
             "stopped early (to run every trial to its end: {type: fifo})"
         )
-        raise SpecError([source.problem(("scheduler", asha.grace_key), problem)])
-    if asha.grace * asha.reduction_factor ** (asha.brackets - 1) >= longest:
+        raise SpecError([source.problem(("scheduler", early.grace_key), problem)])
+    if not isinstance(early, AshaSpec | HyperbandSpec) or early.brackets is None:
+        return
+    # Hyperband's last bracket may be one that is never judged.
+    last = max(0, early.brackets - (2 if isinstance(early, HyperbandSpec) else 1))
+    if early.grace * early.reduction_factor**last >= longest:
         problem = f"the last bracket's first rung must be below {name} ({longest}); use fewer"
         raise SpecError([source.problem(("scheduler", "brackets"), problem)])
 
@@ -192,21 +197,23 @@ def _require_initial_weights(config: TrainConfig) -> None:
         raise ConfigError("init_from", f"no such file or folder: {config.init_from}")
 
 
-def _require_stops_at_rungs(config: TrainConfig, asha: AshaSpec) -> None:
+def _require_stops_at_rungs(config: TrainConfig, early: EarlySpec) -> None:
     """An evaluation at every rung; where trials are paused there, a checkpoint too."""
-    first_rung = asha.first_rung_step(config)
-    multiple, name = first_rung, "scheduler.grace_steps"
-    if asha.clock != "step":
+    if not early.has_rungs:
+        return
+    first_rung = early.first_rung_step(config)
+    multiple, name = first_rung, f"scheduler.{early.grace_key}"
+    if early.clock != "step":
         multiple, name = config.eval_every_steps, "eval_every_steps"
         if config.eval_every_steps > first_rung:
             raise ConfigError(
                 "eval_every_steps",
                 f"must be at most {first_rung}, the step of the first rung (scheduler."
-                f"{asha.grace_key}: {asha.grace}), got {config.eval_every_steps}",
+                f"{early.grace_key}: {early.grace}), got {config.eval_every_steps}",
             )
     purposes = {"eval_every_steps": "trials are compared at the same step"}
-    if asha.mode == "promote":
-        purposes["checkpoint_every_steps"] = "a promoted trial goes on where it paused"
+    if early.pauses:
+        purposes["checkpoint_every_steps"] = "a paused trial goes on where it paused"
     for key, purpose in purposes.items():
         if multiple % getattr(config, key):
             raise ConfigError(

@@ -10,7 +10,6 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from sweeper.spec import AshaSpec, FifoSpec
 from sweeper.status import Decision
 
 
@@ -27,19 +26,28 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Promotion:
-    """A paused trial that may go on beyond `rung`."""
+    """A paused trial that may go on beyond `rung`; where there is a `source`, from that trial's
+    checkpoint, with values near its values."""
 
     trial_id: str
     rung: int
+    source: str | None = None
 
 
 class Scheduler(Protocol):
+    def added(self, trial_id: str, end: int) -> None:
+        """A trial has been created; it ends at `end` (on the sweep's clock) unless stopped."""
+
+    def ended(self, trial_id: str) -> None:
+        """A trial has come to its end, whichever. Where it is tried again, it reports again."""
+
     def report(self, trial_id: str, time: int, value: float | None, end: int) -> Verdict:
         """The verdict on a trial that has reached `time` of `end` (both on the sweep's clock) with
         this value of the metric."""
 
-    def promotion(self, paused: Collection[str]) -> Promotion | None:
-        """Which of the paused trials should go on next, if any has earned it."""
+    def promotion(self, paused: Collection[str], *, more: bool = True) -> Promotion | None:
+        """Which of the paused trials should go on next, if any has earned it. `more`: whether
+        trials may still be added."""
 
     def promote(self, promotion: Promotion) -> None:
         """The promotion is made."""
@@ -54,10 +62,14 @@ class Scheduler(Protocol):
 class Fifo:
     """Every trial runs to its end."""
 
+    def added(self, trial_id: str, end: int) -> None: ...
+
+    def ended(self, trial_id: str) -> None: ...
+
     def report(self, trial_id: str, time: int, value: float | None, end: int) -> Verdict:
         return Verdict(Decision.CONTINUE)
 
-    def promotion(self, paused: Collection[str]) -> Promotion | None:
+    def promotion(self, paused: Collection[str], *, more: bool = True) -> Promotion | None:
         return None
 
     def promote(self, promotion: Promotion) -> None: ...
@@ -67,6 +79,11 @@ class Fifo:
 
     def standing(self, paused: Collection[str]) -> list[str]:
         return sorted(paused)
+
+
+def score_of(value: float | None, sign: float) -> float:
+    """The value so that less is better; a value that is missing or not finite is worst."""
+    return sign * value if value is not None and math.isfinite(value) else math.inf
 
 
 class Bracket:
@@ -159,17 +176,20 @@ class Asha:
         self.bracket_of: dict[str, Bracket] = {}
         self.last_time: dict[str, int] = {}
 
+    def added(self, trial_id: str, end: int) -> None: ...
+
+    def ended(self, trial_id: str) -> None: ...
+
     def report(self, trial_id: str, time: int, value: float | None, end: int) -> Verdict:
         previous, self.last_time[trial_id] = self.last_time.get(trial_id, 0), time
         bracket = self._bracket(trial_id)
         rung = bracket.highest_rung(min(time, end - 1))
         if rung is None or rung <= previous:
             return Verdict(Decision.CONTINUE)
-        finite = value is not None and math.isfinite(value)
-        score = self.sign * value if value is not None and finite else math.inf
+        score = score_of(value, self.sign)
         rank = bracket.arrive(trial_id, rung, score)
         of = len(bracket.rungs[rung])
-        if not finite:
+        if score == math.inf:
             decision = Decision.STOP
         elif self.form == "promote":
             decision = Decision.PAUSE
@@ -190,7 +210,7 @@ class Asha:
             self.bracket_of[trial_id] = self.brackets[least]
         return self.bracket_of[trial_id]
 
-    def promotion(self, paused: Collection[str]) -> Promotion | None:
+    def promotion(self, paused: Collection[str], *, more: bool = True) -> Promotion | None:
         return next(self._candidates(paused, earned=True), None)
 
     def promote(self, promotion: Promotion) -> None:
@@ -217,17 +237,3 @@ class Asha:
             for bracket in self.brackets:
                 for trial_id in bracket.candidates(rung, paused, earned=earned):
                     yield Promotion(trial_id, rung)
-
-
-def make_scheduler(spec: AshaSpec | FifoSpec, objective: Literal["min", "max"]) -> Scheduler:
-    match spec:
-        case AshaSpec():
-            return Asha(
-                spec.grace,
-                spec.reduction_factor,
-                form=spec.mode,
-                objective=objective,
-                brackets=spec.brackets,
-            )
-        case FifoSpec():
-            return Fifo()

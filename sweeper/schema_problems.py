@@ -6,12 +6,11 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from sweeper.constraints import Constraint
+from sweeper.scheduler_spec import SCHEDULERS
 from sweeper.settings import Derived
 from sweeper.space import DOMAINS
 from sweeper.spec import (
-    AshaSpec,
     CheckpointsSpec,
-    FifoSpec,
     Objective,
     ResourceCase,
     Resources,
@@ -27,7 +26,7 @@ SECTIONS: dict[str | int, type[BaseModel]] = {
     "resources": Resources,
     "checkpoints": CheckpointsSpec,
 }
-SCHEDULERS: dict[str, type[BaseModel]] = {"asha": AshaSpec, "fifo": FifoSpec}
+_ANY_SCHEDULER = " or ".join([", ".join(list(SCHEDULERS)[:-1]), list(SCHEDULERS)[-1]])
 
 # By pydantic's type of error; the braces are filled from its context.
 _MESSAGES = {
@@ -44,6 +43,7 @@ _MESSAGES = {
     "too_short": "must be two bounds, [low, high]",
     "greater_than": "must be above {gt:g}",
     "greater_than_equal": "must be at least {ge:g}",
+    "less_than_equal": "must be at most {le:g}",
     "string_too_long": "must have at most {max_length} characters",
     "string_pattern_mismatch": "must be letters, digits, '.', '_' and '-', and begin with a "
     "letter or a digit",
@@ -65,10 +65,10 @@ def schema_problems(error: ValidationError, data: Any) -> list[Problem]:
             case "missing":
                 message = "is required"
             case "union_tag_not_found":
-                key_path, message = (*key_path, "type"), f"is required: {' or '.join(SCHEDULERS)}"
+                key_path, message = (*key_path, "type"), f"is required: {_ANY_SCHEDULER}"
             case "union_tag_invalid":
                 key_path, kind = (*key_path, "type"), str(node["type"])
-                message = f"must be {' or '.join(SCHEDULERS)}, got {shown(node['type'])}"
+                message = f"must be {_ANY_SCHEDULER}, got {shown(node['type'])}"
                 message += nearest(kind, list(SCHEDULERS))
             case "literal_error" if key_path == ("resources",):
                 message = f"must be auto, or a mapping as {{cpu: 1, gpu: 0}}, got {shown(node)}"

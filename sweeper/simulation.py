@@ -75,8 +75,7 @@ def simulate(
     reached = Counter[int]()
     paused: set[str] = set()
     running: list[tuple[float, int]] = []  # when at its next stop, which job
-    new = iter(range(len(jobs)))
-    completed, now = False, 0.0
+    created, completed, now = 0, False, 0.0
 
     def step_of(i: int) -> int:
         return jobs[i].stops[place[i]].step if place[i] >= 0 else 0
@@ -87,10 +86,15 @@ def simulate(
         heapq.heappush(running, (now + jobs[i].seconds(step_of(i)) - seconds_before, i))
 
     def next_job() -> int | None:
-        promotion = scheduler.promotion(paused) if paused else None
+        nonlocal created
+        more = created < len(jobs)
+        promotion = scheduler.promotion(paused, more=more) if paused else None
         if promotion is None:
-            if (i := next(new, None)) is not None:
-                return i
+            if more:
+                job = jobs[created]
+                scheduler.added(job.trial_id, job.stops[-1].clock)
+                created += 1
+                return created - 1
             if not paused or running or completed:
                 return None
             promotion = scheduler.favourite(paused)
@@ -108,13 +112,15 @@ def simulate(
         now, i = heapq.heappop(running)
         job, stop = jobs[i], jobs[i].stops[place[i]]
         reached[stop.clock] += 1
-        if stop.step == job.max_steps:
-            completed = True
-            continue
         verdict = scheduler.report(
             job.trial_id, stop.step * job.clock_per_step, float(merits[i]), job.stops[-1].clock
         )
-        if verdict.decision is Decision.CONTINUE:
+        if stop.step == job.max_steps:
+            completed = True
+            scheduler.ended(job.trial_id)
+        elif verdict.decision is Decision.CONTINUE:
             go_on(i)
         elif verdict.decision is Decision.PAUSE:
             paused.add(job.trial_id)
+        else:
+            scheduler.ended(job.trial_id)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from itertools import islice
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
@@ -15,10 +15,10 @@ from pydantic import (
     WithJsonSchema,
 )
 
-from sweeper.clock import Clock, clock_per_step
 from sweeper.constraints import Constraint
 from sweeper.format import SIZE_PATTERN, parse_size
 from sweeper.known_points import known_point
+from sweeper.scheduler_spec import AnySchedulerSpec, EarlySpec, FifoSpec
 from sweeper.search import (
     NoPointError,
     Point,
@@ -43,11 +43,6 @@ from trainable.errors import ConfigError
 
 MAX_DRAWS = 1000  # for one random trial
 LEARNERS = ("tpe", "gp")  # the searches whose points depend on results
-GRACE_KEYS: dict[Clock, str] = {
-    "step": "grace_steps",
-    "tokens": "grace_tokens",
-    "flops": "grace_flops",
-}
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
 # What may be other when a sweep is resumed: how its trials are run, and how many there are, but
 # not what they are or how they are compared. A key stands for all that is within it.
@@ -88,42 +83,6 @@ class Search(_Section):
     @property
     def learns(self) -> bool:
         return self.algorithm in LEARNERS
-
-
-class AshaSpec(_Section):
-    """Asynchronous successive halving: at grace × reduction_factor^k on the clock, the best
-    1 / reduction_factor go on. `stop` decides on arrival, `promote` pauses until it is earned."""
-
-    type: Literal["asha"] = "asha"
-    mode: Literal["stop", "promote"] = "stop"
-    clock: Clock = "step"
-    grace_steps: PositiveWhole | None = None
-    grace_tokens: PositiveWhole | None = None
-    grace_flops: PositiveWhole | None = None
-    reduction_factor: WholeNumber = Field(default=2, ge=2)
-    brackets: PositiveWhole = 1
-
-    @property
-    def grace_key(self) -> str:
-        return GRACE_KEYS[self.clock]
-
-    @property
-    def grace(self) -> int:
-        """The first rung, in units of the clock."""
-        grace: int | None = getattr(self, self.grace_key)
-        assert grace is not None, "the file is refused without it"
-        return grace
-
-    def first_rung_step(self, config: TrainConfig) -> int:
-        """The first step of a trial at or beyond the first rung."""
-        return -(-self.grace // clock_per_step(config, self.clock))
-
-
-class FifoSpec(_Section):
-    """Every trial runs to its end."""
-
-    type: Literal["fifo"] = "fifo"
-    clock: ClassVar[Clock] = "step"
 
 
 def _whole_above_one(gpu: float) -> float:
@@ -204,7 +163,7 @@ class SweepSpec(_Section):
     seeds: Seeds | None = None
     objective: Objective = Objective()
     search: Search = Search()
-    scheduler: Annotated[AshaSpec | FifoSpec, Field(discriminator="type")] = FifoSpec()
+    scheduler: AnySchedulerSpec = FifoSpec()
     resources: AnyResources = "auto"
     max_concurrent: PositiveWhole | None = None
     max_retries: WholeNumber = Field(default=2, ge=0)
@@ -290,7 +249,7 @@ class SweepSpec(_Section):
             # a seed of `seeds:` is no key of the space
             stated |= self.space[key].settings(key, value) if key in self.space else {key: value}
         settings = derive(DEFAULTS | stated)
-        if "eval_every_steps" in stated or not isinstance(self.scheduler, AshaSpec):
+        if "eval_every_steps" in stated or not isinstance(self.scheduler, EarlySpec):
             return settings
         try:
             config = TrainConfig.from_mapping(settings)

@@ -8,14 +8,16 @@ from pydantic import TypeAdapter, ValidationError
 
 from sweeper.constraints import Constraint
 from sweeper.errors import SpecError
+from sweeper.exploration import CHANGEABLE
 from sweeper.overrides import override
 from sweeper.plan import check_configs
 from sweeper.results import COLUMNS
+from sweeper.scheduler_spec import GRACE_KEYS, AnySchedulerSpec, GraceSpec, PbtSpec
 from sweeper.schema_problems import schema_problems
 from sweeper.search_problems import initial_problems, search_problems
 from sweeper.settings import OWNED, TYPES, Derived, Stated, derivation_cycle, is_legal, is_number
 from sweeper.space import AnyDomain, Choice, Grid, LogUniform, Normal, Scalar, Uniform
-from sweeper.spec import GRACE_KEYS, AshaSpec, Resources, Search, Seeds, SweepSpec
+from sweeper.spec import Resources, Search, Seeds, SweepSpec
 from sweeper.yaml_source import KeyPath, Problem, YamlSource, read_yaml
 from trainable.config import nearest, typed
 from trainable.errors import ConfigError
@@ -65,6 +67,7 @@ def _section_problems(data: dict[str, Any]) -> list[Problem]:
     search = _fitting(Search, data.get("search", {}))
     seeds = _fitting(Seeds, data.get("seeds"))
     resources = _fitting(Resources, data.get("resources", {}))
+    scheduler = _fitting(AnySchedulerSpec, data.get("scheduler"))
     problems = [
         *_setting_problems(train, space),
         *_derived_problems(train),
@@ -74,7 +77,8 @@ def _section_problems(data: dict[str, Any]) -> list[Problem]:
         *_constraint_problems(data.get("constraints")),
         *([] if seeds is None else _seeds_problems(train, space)),
         *([] if search is None else search_problems(search, space, len(seeds or [0]))),
-        *_grace_problems(_fitting(AshaSpec, data.get("scheduler"))),
+        *_grace_problems(scheduler),
+        *(_pbt_problems(data, space, seeds, search) if isinstance(scheduler, PbtSpec) else []),
     ]
     space_is_right = domains == space and all(key_path[0] != "space" for key_path, _ in problems)
     if search is not None and space_is_right:
@@ -270,17 +274,42 @@ def _seeds_problems(train: Mapping[str, Any], space: Mapping[str, AnyDomain]) ->
     return [(("seeds",), f"{place} sets the seed already; remove one") for place in places]
 
 
-def _grace_problems(asha: AshaSpec | None) -> list[Problem]:
+def _grace_problems(scheduler: Any) -> list[Problem]:
     """The first rung is stated in the units of the clock."""
-    if asha is None:
+    if not isinstance(scheduler, GraceSpec):
         return []
     problems: list[Problem] = []
     for clock, key in GRACE_KEYS.items():
-        stated = getattr(asha, key) is not None
-        if clock == asha.clock and not stated:
+        stated = getattr(scheduler, key) is not None
+        if clock == scheduler.clock and not stated:
             because = "" if clock == "step" else f" with clock: {clock}"
             problems.append((("scheduler", key), f"is required{because}"))
-        elif clock != asha.clock and stated:
-            remedy = f"set clock: {clock}, or state {asha.grace_key}"
-            problems.append((("scheduler", key), f"the clock is {asha.clock}; {remedy}"))
+        elif clock != scheduler.clock and stated:
+            remedy = f"set clock: {clock}, or state {scheduler.grace_key}"
+            problems.append((("scheduler", key), f"the clock is {scheduler.clock}; {remedy}"))
+    return problems
+
+
+def _pbt_problems(
+    data: Mapping[str, Any],
+    space: Mapping[str, AnyDomain],
+    seeds: list[int] | None,
+    search: Search | None,
+) -> list[Problem]:
+    """Under pbt a trial takes other values as it runs, which not every setting can."""
+    problems: list[Problem] = []
+    for key, domain in space.items():
+        if fixed := sorted(domain.sets(key) - set(CHANGEABLE)):
+            problem = f"{fixed[0]} cannot change in a run, as pbt wants; it can sweep: "
+            problems.append((("space", key), problem + ", ".join(CHANGEABLE)))
+        if domain.when is not None:
+            problems.append((("space", key, "when"), "pbt cannot sweep on conditions; remove it"))
+    if seeds is not None:
+        problems.append((("seeds",), "pbt compares the trials of one seed; set train.seed"))
+    if search is not None and search.algorithm not in ("grid", "random"):
+        problem = "pbt changes the values that were suggested; use grid or random"
+        problems.append((("search", "algorithm"), problem))
+    if _mapping(data.get("checkpoints")).get("budget") is not None:
+        problem = "pbt needs the checkpoint of every trial that is paused; remove it"
+        problems.append((("checkpoints", "budget"), problem))
     return problems

@@ -19,18 +19,25 @@ from sweeper.journal import Event, Journal, damaged_line, read_journal
 from sweeper.plan import Plan, PlannedTrial, data_files
 from sweeper.retries import backoff_seconds
 from sweeper.run_folder import RunFolder, write_json
-from sweeper.scheduler import Promotion, make_scheduler
+from sweeper.scheduler import Promotion
+from sweeper.scheduler_spec import PbtSpec
+from sweeper.schedulers import make_scheduler
 from sweeper.searcher import make_searcher
 from sweeper.session import Session
 from sweeper.space import Scalar
 from sweeper.spec import SweepSpec
 from sweeper.status import Decision, Status
+from sweeper.takeover import drop_unrecorded_checkpoints, lacks_rung_checkpoint, take_over
 from sweeper.warm_start import WarmStart
 from trainable.config import TrainConfig
 from trainable.errors import ConfigError
 from trainable.model_size import num_params
 
 Metrics = dict[str, Any]  # `trainable.report.Report.to_dict()`
+
+
+# Handed out, or to be: an interrupted trial is that until it starts again.
+_UNDER_WAY = (Status.PENDING, Status.INTERRUPTED, Status.RUNNING)
 
 
 @dataclass
@@ -45,6 +52,7 @@ class Trial:
     decision: Decision = Decision.CONTINUE
     rung: int | None = None  # the highest reached, on the scheduler's clock
     checkpoint: str | None = None  # folder name of the newest one
+    checkpoint_step: int | None = None  # at which it was made; None: not known
     error: str | None = None  # of its last attempt, until the next begins
     attempts: int = 0
     failures: int = 0  # attempts that failed, but for those that were lost
@@ -93,9 +101,9 @@ class SweepState:
     def __init__(self, spec: SweepSpec) -> None:
         self.spec = spec
         self.trials: dict[str, Trial] = {}
-        self.scheduler = make_scheduler(spec.scheduler, spec.objective.mode)
         self.checkpoints = CheckpointAccount()
         self.warm_start: WarmStart | None = None  # of `search.from`
+        self.scheduler = make_scheduler(spec.scheduler, spec.objective.mode, spec.search.seed)
         self.sessions: list[Event] = []
         self.outcome: str | None = None  # how the last session ended
         self.failed_watchers: dict[str, str] = {}  # name -> traceback, in the last session
@@ -115,10 +123,10 @@ class SweepState:
             case "warm_started":
                 self.warm_start = WarmStart.from_dict(event)
             case "trial_created":
-                data = data_files(Path(self.spec.data)) if self.spec.data else {}  # it may move
-                config = TrainConfig.from_mapping({**event["config"], **data})
+                config = self._config(event)
                 name = event["id"]
                 self.trials[name] = Trial(name, event["values"], config)
+                self.scheduler.added(name, config.max_steps * self._pace(config))
             case "trial_started" if trial:
                 trial.status = Status.RUNNING
                 trial.attempts += 1
@@ -128,16 +136,18 @@ class SweepState:
                 trial.decision = Decision(event["decision"])
                 trial.rung = event["rung"] or trial.rung
             case "checkpoint" if trial:
-                stored = Stored(trial.trial_id, event["checkpoint"], event.get("bytes", 0))
-                found = event.get("found", False)
-                self.checkpoints.add(stored, num_params(trial.config), found=found)
+                self._stored(trial, event)
             case "checkpoint_removed" if trial:
                 self.checkpoints.remove(trial.trial_id, event["checkpoint"])
             case "trial_paused" if trial:
                 trial.status = Status.PAUSED
             case "promoted" if trial:
-                trial.status, trial.decision = Status.PENDING, Decision.CONTINUE
-                self.scheduler.promote(Promotion(trial.trial_id, event["rung"]))
+                self._go_on(trial, event)
+            case "exploited" if trial:
+                trial.values = event["values"]
+                trial.config = self._config(event)
+                self._stored(trial, event)
+                self._go_on(trial, event)
             case "attempt_failed" if trial:
                 trial.status, trial.error = Status.PENDING, event["error"]
                 trial.failed_at = datetime.fromisoformat(event["time"]).timestamp()
@@ -151,12 +161,20 @@ class SweepState:
                 trial.status = Status(event["status"])
                 trial.error = event["error"]
                 trial.failures += trial.status is Status.FAILED
+                self.scheduler.ended(trial.trial_id)
             case "watcher_failed":
                 self.failed_watchers[event["watcher"]] = event["error"]
             case unknown:
                 raise ValueError(f"an event that this version does not know: {unknown!r}")
         if trial:
             self._drop_checkpoints(trial)
+
+    def _stored(self, trial: Trial, event: Event) -> None:
+        stored = Stored(
+            trial.trial_id, event["checkpoint"], event.get("bytes", 0), event.get("step")
+        )
+        found = event.get("found", False)
+        self.checkpoints.add(stored, num_params(trial.config), found=found)
 
     def _drop_checkpoints(self, trial: Trial) -> None:
         """Those that the trial needs no more: that it has landed, or ended, is told already."""
@@ -165,6 +183,15 @@ class SweepState:
             self.checkpoints.remove(trial.trial_id, stored.name)
         newest = self.checkpoints.newest(trial.trial_id)
         trial.checkpoint = newest.name if newest else None
+        trial.checkpoint_step = newest.step if newest else None
+
+    def _config(self, event: Event) -> TrainConfig:
+        data = data_files(Path(self.spec.data)) if self.spec.data else {}  # it may move
+        return TrainConfig.from_mapping({**event["config"], **data})
+
+    def _go_on(self, trial: Trial, event: Event) -> None:
+        trial.status, trial.decision = Status.PENDING, Decision.CONTINUE
+        self.scheduler.promote(Promotion(trial.trial_id, event["rung"], event.get("source")))
 
     def interrupt(self) -> None:
         """Without a driver nothing runs."""
@@ -175,11 +202,14 @@ class SweepState:
     def with_status(self, *statuses: Status) -> list[Trial]:
         return [trial for trial in self.trials.values() if trial.status in statuses]
 
+    def _pace(self, config: TrainConfig) -> int:
+        return clock_per_step(config, self.spec.scheduler.clock)
+
     def judge(self, trial: Trial, metrics: Metrics) -> dict[str, Any]:
         """Give an evaluation to the scheduler, once; the verdict as fields of its event."""
         value = metrics.get(self.spec.objective.metric)
         step, max_steps = metrics["step"], trial.config.max_steps
-        pace = clock_per_step(trial.config, self.spec.scheduler.clock)
+        pace = self._pace(trial.config)
         verdict = self.scheduler.report(trial.trial_id, step * pace, value, max_steps * pace)
         ended = metrics["diverged"] or step >= max_steps
         decision = Decision.STOP if ended else verdict.decision
@@ -261,10 +291,12 @@ class Sweep:
         self._searcher = make_searcher(plan, earlier)
         for trial in self.state.with_status(Status.FAILED) if session.retry_failed else ():
             self._record("retried", trial=trial.trial_id)
+        if isinstance(plan.spec.scheduler, PbtSpec):
+            drop_unrecorded_checkpoints(folder, self.state.checkpoints, self.trials)
         self.checkpoints = CheckpointKeeper(self.state, folder, self._record)
         self.checkpoints.compare_with_storage()
         for trial in self.state.with_status(Status.PENDING, Status.INTERRUPTED):
-            if trial.is_decided:  # the kill came between the decision and its effect
+            if self._has_nothing_left(trial):  # the kill came between a decision and its effect
                 self.release(trial.trial_id)
         self._waiting = self.state.with_status(Status.PENDING, Status.INTERRUPTED)
         self._storage_failure: StorageError | None = None
@@ -298,11 +330,12 @@ class Sweep:
                 self._waiting.remove(trial)
                 return trial
         paused = {trial.trial_id for trial in self.state.with_status(Status.PAUSED)}
-        if paused and (promotion := self.state.scheduler.promotion(paused)) is not None:
+        more = len(self.trials) < len(self.plan.trials)
+        if paused and (promotion := self.state.scheduler.promotion(paused, more=more)) is not None:
             return self._promote(promotion)
-        if len(self.trials) < len(self.plan.trials):
+        if more:
             return self._create(self._searcher.next(list(self.trials.values())))
-        if paused and not self.state.with_status(Status.PENDING, Status.RUNNING):
+        if paused and not self.state.with_status(*_UNDER_WAY):
             return self._settle(paused)
         return None
 
@@ -319,8 +352,15 @@ class Sweep:
         return self.trials[planned.trial_id]
 
     def _promote(self, promotion: Promotion) -> Trial:
-        self._record("promoted", trial=promotion.trial_id, rung=promotion.rung)
-        return self.trials[promotion.trial_id]
+        trial = self.trials[promotion.trial_id]
+        if promotion.source is None:
+            self._record("promoted", trial=promotion.trial_id, rung=promotion.rung)
+        else:
+            source = self.trials[promotion.source]
+            name = self.state.checkpoints.next_name(trial.trial_id)
+            fields = take_over(self.folder, self.plan, trial, source, promotion.rung, name)
+            self._record("exploited", trial=trial.trial_id, rung=promotion.rung, **fields)
+        return trial
 
     def _settle(self, paused: set[str]) -> Trial | None:
         """No one else comes: those paused have lost, but a sweep must have one that completed."""
@@ -351,8 +391,13 @@ class Sweep:
             )
         return trial.decision
 
-    def checkpointed(self, trial_id: str, checkpoint: str) -> None:
-        self.checkpoints.landed(trial_id, checkpoint)
+    def checkpointed(self, trial_id: str, checkpoint: str, step: int | None = None) -> None:
+        self.checkpoints.landed(trial_id, checkpoint, step)
+
+    def _has_nothing_left(self, trial: Trial) -> bool:
+        """Whether all that is left to do is what was decided: to stop it, or to leave it paused."""
+        pauses = trial.decision is Decision.PAUSE
+        return trial.is_decided and not (pauses and lacks_rung_checkpoint(trial, self.plan.spec))
 
     def attempt_failed(self, trial_id: str, error: str, *, counted: bool = True) -> None:
         """An attempt ended in an error: the trial is tried again after a while, or has failed.
@@ -361,11 +406,12 @@ class Sweep:
             counted: Among the failures that a trial may have, of which the last one ends it.
         """
         trial = self.trials[trial_id]
-        if counted and trial.failures >= self.plan.spec.max_retries and not trial.is_decided:
+        done = self._has_nothing_left(trial)
+        if counted and trial.failures >= self.plan.spec.max_retries and not done:
             self.end(trial_id, error=error)
             return
         self._record("attempt_failed", trial=trial_id, error=error, counted=counted)
-        if trial.is_decided:  # it failed on its way out
+        if done:  # it failed on its way out
             self.release(trial_id)
         else:
             self._waiting.append(trial)

@@ -179,7 +179,8 @@ class SweepCallback(Callback):  # type: ignore[misc]
         **info: Any,
     ) -> None:
         self.faults.heard(trial.trial_id)
-        self.sweep.checkpointed(trial.trial_id, Path(checkpoint.path).name)
+        step = (trial.last_result or {}).get("step")
+        self.sweep.checkpointed(trial.trial_id, Path(checkpoint.path).name, step)
 
     def on_trial_complete(
         self, iteration: int, trials: list[TuneTrial], trial: TuneTrial, **info: Any

@@ -86,7 +86,12 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]  # Ray is untyped
         diverged = bool(reports) and reports[-1]["diverged"]
         finished = diverged or self.trainer.step >= self.train_config.max_steps
         save = finished or self.trainer.step % every == 0
-        return {"reports": reports, "finished": finished, SHOULD_CHECKPOINT: save}
+        return {
+            "reports": reports,
+            "step": self.trainer.step,
+            "finished": finished,
+            SHOULD_CHECKPOINT: save,
+        }
 
     def save(self, checkpoint_dir: str | None = None) -> Any:
         """As Tune's, which calls `save_checkpoint` and brings the folder to storage.

@@ -39,12 +39,18 @@ class ClosedFormTrainer:
             except (OSError, ValueError) as error:
                 raise CheckpointError(f"{resume_from}: {error}") from None
 
+    def take_step(self) -> None: ...
+
+    def loss(self) -> float:
+        return loss_at(self.config, self.step)
+
     def train(self) -> Iterator[Report | None]:
         while self.step < self.config.max_steps:
             self.step += 1
+            self.take_step()
             evaluate = self.step % self.config.eval_every_steps == 0
             if evaluate or self.step == self.config.max_steps:
-                report = self._report(loss_at(self.config, self.step))
+                report = self._report(self.loss())
                 yield report
                 if report.diverged:
                     return
@@ -71,6 +77,25 @@ class ClosedFormTrainer:
             skipped_steps=0,
             diverged=diverged,
         )
+
+
+class PathTrainer(ClosedFormTrainer):
+    """Its loss is all the way that it has come, with whatever settings it had on it."""
+
+    def __init__(
+        self, config: TrainConfig, *, resume_from: Path | None = None, num_threads: int | None
+    ) -> None:
+        super().__init__(config, resume_from=resume_from, num_threads=num_threads)
+        self.way = 0.0 if resume_from is None else json.loads(resume_from.read_text())["way"]
+
+    def take_step(self) -> None:
+        self.way += 1 / loss_at(self.config, 1)
+
+    def loss(self) -> float:
+        return loss_at(self.config, 1) if self.config.learning_rate >= 0.5 else 9 - self.way
+
+    def save(self, path: Path) -> None:
+        path.write_text(json.dumps({"step": self.step, "way": self.way}))
 
 
 class FailingTrainer(ClosedFormTrainer):

@@ -12,7 +12,7 @@ from sweeper.session import Session
 from sweeper.status import Decision
 from sweeper.sweep import Sweep, Trial
 from sweeper.warm_start import WarmStart
-from tests.sweeper.closed_form import ClosedFormTrainer
+from tests.sweeper.closed_form import ClosedFormTrainer, PathTrainer
 
 
 class Killed(BaseException):
@@ -86,7 +86,8 @@ def run_trial(
 ) -> None:
     folders = sweep.folder.checkpoint_folders(trial.trial_id)
     resume_from = folders[0] / CHECKPOINT_FILE if folders else None
-    trainer = ClosedFormTrainer(trial.config, resume_from=resume_from, num_threads=None)
+    kind = PathTrainer if sweep.plan.spec.scheduler.type == "pbt" else ClosedFormTrainer
+    trainer = kind(trial.config, resume_from=resume_from, num_threads=None)
     sweep.start(trial.trial_id)
     last = sweep.state.checkpoints.last_name.get(trial.trial_id)
     number = 0 if last is None else int(last.split("_")[1]) + 1
@@ -103,7 +104,7 @@ def run_trial(
         if trainer.step % trial.config.checkpoint_every_steps == 0:
             name = f"checkpoint_{number:06d}"
             save(trainer, sweep.folder.trial(trial.trial_id) / name)
-            sweep.checkpointed(trial.trial_id, name)
+            sweep.checkpointed(trial.trial_id, name, trainer.step)
             number += 1
         if decision is not Decision.CONTINUE:
             break

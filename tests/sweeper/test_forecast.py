@@ -2,6 +2,7 @@
 
 import itertools
 import math
+import statistics
 from collections import Counter
 from typing import Any
 
@@ -188,3 +189,43 @@ def test_a_shape_is_what_decides_size_and_speed(tiny_plan: Any) -> None:
     plan = tiny_plan()
     assert list(shapes(plan)) == [shape_of(plan.trials[0].config)]
     assert forecast(plan, ONE_SLOT, {}).shapes[0].name == "all trials"
+
+
+def test_hyperband_lets_so_many_go_on_in_every_order(tiny_plan: Any) -> None:
+    """Brackets of 4, 3 and 3 trials, that begin to be halved at 4, at 8 and never, rounded up."""
+    hyperband = {"type": "hyperband", "grace_steps": 4, "reduction_factor": 2}
+    plan = tiny_plan(space=learning_rates(10), scheduler=hyperband)
+    for slots in (1, 3):
+        found = forecast(plan, Machine(slots=slots, free_memory=None), {})
+        assert {r.at: r.expected_trials for r in found.rungs} == {4: 10, 8: 2 + 6, 16: 6}
+        steps = 4 * 4 + 4 * 2 + 8 * 3 + 8 * 1 + 8 * 2 + 16 * 3
+        assert found.expected.tokens == steps * TOKENS_PER_STEP
+        assert found.scheduler == "hyperband"
+
+
+def test_median_stops_who_is_worse_than_the_median_of_those_before(tiny_plan: Any) -> None:
+    median = {"type": "median", "grace_steps": 4, "min_trials": 2}
+    plan = tiny_plan(space=learning_rates(4), scheduler=median)
+    steps = 0
+    for merits in itertools.permutations(range(4)):
+        furthest: list[tuple[int, int]] = []  # of those before: merit, step
+        for merit in merits:
+            step = 0
+            while step < 16:
+                step += 4
+                others = [other for other, far in furthest if far >= step]
+                if step < 16 and len(others) >= 2 and merit > statistics.median(others):
+                    break
+            furthest.append((merit, step))
+            steps += step
+    found = forecast(plan, ONE_SLOT, {})
+    assert found.expected.tokens == pytest.approx(steps / 24 * TOKENS_PER_STEP)
+    assert 0 < found.saved < 1
+    assert [rung.at for rung in found.rungs] == [4, 16]
+
+
+def test_pbt_trains_every_trial_to_its_end(tiny_plan: Any) -> None:
+    plan = tiny_plan(space=learning_rates(4), scheduler={"type": "pbt", "interval_steps": 4})
+    found = forecast(plan, ONE_SLOT, {})
+    assert (found.scheduler, found.saved) == ("pbt", 0)
+    assert found.expected == found.whole

@@ -266,6 +266,43 @@ def test_rungs_that_cannot_be_are_refused(
         load_spec(write_space(scheduler={"type": "asha", **asha}))
 
 
+@pytest.mark.parametrize(
+    ("scheduler", "message"),
+    [
+        ({"type": "hyperband"}, r"scheduler\.grace_steps: is required"),
+        ({"type": "hyperband", "grace_steps": 16}, r"grace_steps: must be below max_steps \(16\)"),
+        (
+            {"type": "hyperband", "grace_steps": 4, "reduction_factor": 2, "brackets": 4},
+            r"scheduler\.brackets: the last bracket's first rung must be below max_steps \(16\)",
+        ),
+        (
+            {"type": "hyperband", "grace_steps": 4, "mode": "stop"},
+            r"scheduler\.mode: no such key; there are: type, clock",
+        ),
+        (
+            {"type": "median", "clock": "flops", "grace_steps": 4},
+            r"scheduler\.grace_flops: is required with clock: flops",
+        ),
+        ({"type": "median", "grace_steps": 4, "min_trials": 0}, r"min_trials: must be at least 1"),
+    ],
+)
+def test_what_the_other_schedulers_cannot_be_is_refused(
+    write_space: Any, scheduler: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(SpecError, match=message):
+        load_spec(write_space(scheduler=scheduler))
+
+
+def test_hyperband_may_have_a_bracket_that_is_never_judged(write_space: Any) -> None:
+    hyperband = {"type": "hyperband", "grace_steps": 4, "reduction_factor": 2, "brackets": 3}
+    load_spec(write_space(scheduler=hyperband))
+
+
+def test_the_median_rule_judges_at_any_evaluation(write_space: Any) -> None:
+    median = {"type": "median", "grace_steps": 4}
+    load_spec(write_space(scheduler=median, train={"eval_every_steps": 3}))
+
+
 def test_an_evaluation_must_not_come_after_the_first_rung(write_space: Any) -> None:
     asha = {"type": "asha", "clock": "tokens", "grace_tokens": 200}
     problem = r"train\.eval_every_steps: must be at most 4, the step of the first rung"

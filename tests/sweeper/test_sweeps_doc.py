@@ -9,8 +9,9 @@ from pydantic import BaseModel
 
 from sweeper.errors import SpecError
 from sweeper.plan import make_plan
+from sweeper.scheduler_spec import AshaSpec, HyperbandSpec, MedianSpec, PbtSpec
 from sweeper.space import DOMAINS
-from sweeper.spec import AshaSpec, CheckpointsSpec, Objective, Resources, Search, SweepSpec
+from sweeper.spec import CheckpointsSpec, Objective, Resources, Search, SweepSpec
 from sweeper.spec_file import load_spec
 
 DOC = (Path(__file__).parents[2] / "docs" / "sweeps.md").read_text()
@@ -41,7 +42,18 @@ def test_the_example_of_mistakes_is_what_is_told(
 
 
 @pytest.mark.parametrize(
-    "section", [SweepSpec, Objective, Search, AshaSpec, Resources, CheckpointsSpec]
+    "section",
+    [
+        SweepSpec,
+        Objective,
+        Search,
+        AshaSpec,
+        HyperbandSpec,
+        MedianSpec,
+        PbtSpec,
+        Resources,
+        CheckpointsSpec,
+    ],
 )
 def test_every_key_and_its_default_is_in_a_table(section: type[BaseModel]) -> None:
     for key, field in section.model_fields.items():

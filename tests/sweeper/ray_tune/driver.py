@@ -10,6 +10,7 @@ from rich.console import Console
 
 from sweeper.running import Options, resume_sweep, run_sweep
 from tests.sweeper.closed_form import ClosedFormTrainer
+from tests.sweeper.closed_form import PathTrainer as PathTrainer  # to be named
 from trainable.config import TrainConfig
 from trainable.report import Report
 
