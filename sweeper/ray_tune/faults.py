@@ -38,21 +38,25 @@ class Silence:
         self._looked_at: float | None = None
         self._heard: dict[str, float] = {}
 
-    def heard(self, trial_id: str) -> None:
+    def heard(self, trial_id: str, now: float) -> None:
+        self._tick(now)
         self._heard[trial_id] = self._clock
+
+    def _tick(self, now: float) -> None:
+        if self._looked_at is not None:
+            self._clock += min(now - self._looked_at, LONGEST_TICK_SECONDS)
+        self._looked_at = now
 
     def overdue(self, placed: Iterable[str], now: float) -> list[str]:
         """Those of the trials that have a process which have been silent for too long; each is
         told once."""
-        if self._looked_at is not None:
-            self._clock += min(now - self._looked_at, LONGEST_TICK_SECONDS)
-        self._looked_at = now
+        self._tick(now)
         self._heard = {name: self._heard.get(name, self._clock) for name in placed}
         if self.limit_seconds is None:
             return []
         late = [n for n, at in self._heard.items() if self._clock - at > self.limit_seconds]
         for name in late:
-            self.heard(name)
+            self._heard[name] = self._clock
         return late
 
 
@@ -80,7 +84,7 @@ class Faults:
         self._own_node = ray.get_runtime_context().get_node_id()
 
     def heard(self, trial_id: str) -> None:
-        self.silence.heard(trial_id)
+        self.silence.heard(trial_id, time.monotonic())
 
     def failed(self, trial_id: str, exception: Exception, *, had_process: bool) -> None:
         """An attempt at a trial has ended in an error.

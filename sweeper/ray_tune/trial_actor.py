@@ -23,7 +23,7 @@ from trainable.report import Report
 # A slice ends at an evaluation; between two of them it ends after this long, so that the driver
 # sees progress and can pause the trial.
 SLICE_SECONDS = 2.0
-NOTED_AFTER = 0.9  # of the time after which a silent trial is killed
+NOTED_AFTER = 0.8  # of the time after which a silent trial is killed
 REPORT_FIELDS = tuple(Report.__dataclass_fields__)
 
 

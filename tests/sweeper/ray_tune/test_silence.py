@@ -18,8 +18,15 @@ def watch(silence: Silence, placed: list[str], seconds: range) -> dict[int, list
 def test_who_is_silent_for_longer_than_the_limit_is_told_once() -> None:
     silence = Silence(10)
     assert watch(silence, ["a", "b"], range(6)) == {}
-    silence.heard("b")
+    silence.heard("b", 5.0)
     assert watch(silence, ["a", "b"], range(6, 20)) == {11: ["a"], 16: ["b"]}
+
+
+def test_the_silence_begins_when_it_was_heard_not_when_the_driver_last_looked() -> None:
+    silence = Silence(10)
+    assert silence.overdue(["a"], 0.0) == []
+    silence.heard("a", 4.0)
+    assert watch(silence, ["a"], range(5, 20)) == {15: ["a"]}
 
 
 def test_waiting_for_a_slot_is_no_silence() -> None:
@@ -33,7 +40,7 @@ def test_a_driver_that_was_away_has_not_heard_of_anyone() -> None:
     silence = Silence(10)
     assert silence.overdue(["a"], 0.0) == []
     assert silence.overdue(["a"], 3600.0) == []
-    silence.heard("a")
+    silence.heard("a", 3600.0)
     assert silence.overdue(["a"], 3600.0 + LONGEST_TICK_SECONDS) == []
 
 
