@@ -26,6 +26,16 @@ def duration(seconds: float | None) -> str:
     return f"{minutes}m{rest:02d}s" if minutes else f"{rest}s"
 
 
+def size(num_bytes: float | None) -> str:
+    """1234567 bytes as `1.2 MB`."""
+    if num_bytes is None:
+        return "-"
+    for limit, unit in ((1e12, "TB"), (1e9, "GB"), (1e6, "MB"), (1e3, "kB")):
+        if num_bytes >= limit * 0.99995:  # that rounds up to the unit
+            return f"{num_bytes / limit:.1f} {unit}"
+    return f"{num_bytes:.0f} B"
+
+
 def number(value: float | None, digits: int = 4) -> str:
     """A measured value with fixed decimals; `-` where there is none."""
     return "-" if value is None else f"{value:.{digits}f}"

@@ -21,6 +21,7 @@ from trainable.config import nearest
 
 RUNS = Path("runs")  # where sweeps are looked for by name
 CHECKPOINT_FILE = "checkpoint.pt"
+ASKING_SECONDS = 0.5  # whoever asks whether a folder is locked holds its lock for an instant
 
 
 class RunFolder:
@@ -113,9 +114,9 @@ class RunFolder:
         Raises:
             RunFolderError: another driver holds it.
         """
-        lock = FileLock(self.path / ".lock")
+        lock = self._lock()
         try:
-            lock.acquire(timeout=0)
+            lock.acquire(timeout=ASKING_SECONDS, poll_interval=0.02)
         except Timeout:
             raise RunFolderError(
                 f"{self.path}: another sweeper is at work in it; "
@@ -126,12 +127,16 @@ class RunFolder:
         finally:
             lock.release()
 
+    def _lock(self) -> FileLock:
+        return FileLock(self.path / ".lock")
+
     @property
     def is_locked(self) -> bool:
+        """Whether a driver is at work in it."""
         try:
-            with self.locked():
+            with self._lock().acquire(timeout=0):
                 return False
-        except RunFolderError:
+        except Timeout:
             return True
         except OSError:  # a read-only copy has no driver
             return False

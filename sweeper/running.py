@@ -41,6 +41,7 @@ class Options:
     runs: Path = RUNS
     wandb: WandbMode = "off"
     dashboard: bool = True
+    verbose: bool = False
     trainer: str = "trainable.training:Trainer"  # the class of the training loop
 
 
@@ -143,6 +144,8 @@ def _drive(
                 sweep.close(outcome)
     print_summary(console, sweep.state, folder)
     console.print(f"\nThe record of this sweep: {folder.path}/")
+    if console.quiet:
+        print(folder.path)  # what a script asks for
     if outcome == "interrupted":
         console.print(f"Interrupted. Go on with:  python -m sweeper resume {folder.called}")
         return ExitCode.INTERRUPTED
@@ -157,7 +160,7 @@ def _watchers(sweep: Sweep, console: Console, options: Options) -> list[Watcher]
     watchers: list[Watcher] = [
         MetricsFiles(sweep.folder),
         Tables(sweep.folder),
-        Screen(console, len(sweep.plan.trials)),
+        Screen(console, len(sweep.plan.trials), verbose=options.verbose),
     ]
     if options.wandb != "off":
         watchers.append(WandbProcess(sweep.folder, options.wandb))

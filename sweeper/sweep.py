@@ -95,6 +95,9 @@ class SweepState:
                 trial.rung = event["rung"] or trial.rung
             case "checkpoint" if trial:
                 trial.checkpoint = event["checkpoint"]
+            case "checkpoint_removed" if trial:
+                if trial.checkpoint == event["checkpoint"]:
+                    trial.checkpoint = None
             case "trial_paused" if trial:
                 trial.status = Status.PAUSED
             case "promoted" if trial:
