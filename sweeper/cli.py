@@ -9,8 +9,8 @@ from typing import Annotated
 import typer
 
 from sweeper import corpus
-from sweeper.commands import acting, looking
-from sweeper.commands.arguments import Name, Quiet, Runs, Verbose, examples, make_console
+from sweeper.command_line import acting, comparing, looking
+from sweeper.command_line.arguments import Name, Quiet, Runs, Verbose, examples, make_console
 from sweeper.errors import StorageError
 from sweeper.preview import as_json, preview, print_forecast
 from sweeper.resuming import Changes
@@ -199,6 +199,10 @@ app.command(
     epilog=examples("best lr", "best lr --command", "best lr --yaml > train.yaml"),
 )(looking.best)
 app.command(rich_help_panel=LOOK, epilog=examples("trial lr 0003"))(looking.trial)
+app.command(
+    rich_help_panel=LOOK,
+    epilog=examples("compare lr lr-2", "compare lr lr-2 --html compare.html"),
+)(comparing.compare)
 app.command(rich_help_panel=ACT, epilog=examples("export lr out/", "export lr 0003 out/"))(
     acting.export
 )

@@ -1,5 +1,6 @@
 """A sweep at one moment, as a screen shows it: how far it is, how long it takes, its trials."""
 
+import textwrap
 from datetime import UTC, datetime
 
 from rich.console import Console, Group, RenderableType
@@ -21,8 +22,8 @@ def live_view(
 ) -> RenderableType:
     """For a screen that shows it again and again: no higher than the screen."""
     shown = min(SHOWN_TRIALS, max(3, console.height - OTHER_LINES))
-    line = Text(progress_line(state, num_trials, left, now), style="bold")
-    return Group(line, trial_table(console, state, shown=shown))
+    lines = textwrap.wrap(progress_line(state, num_trials, left, now), console.width)
+    return Group(Text("\n".join(lines), style="bold"), trial_table(console, state, shown=shown))
 
 
 def progress_line(

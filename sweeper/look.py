@@ -40,9 +40,11 @@ class Look:
         self.follower.catch_up()
         if not self.is_running:
             self.state.interrupt()
+        for trial in self.state.trials.values():
+            trial.progress = None
         for trial in self.state.with_status(Status.RUNNING):
-            rows = self.follower.rows(trial, after=0)
-            trial.progress = rows[-1] if rows else None
+            if rows := self.follower.rows(trial, after=trial.step):
+                trial.progress = rows[-1]
 
     @property
     def state_name(self) -> str:

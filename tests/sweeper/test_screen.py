@@ -10,8 +10,9 @@ from rich.console import Console
 
 from sweeper.plan import Plan
 from sweeper.run_folder import create_run_folder
-from sweeper.screen import Screen, print_summary, seconds_left, settings, train_command
+from sweeper.screen import Screen, print_summary, settings, train_command
 from sweeper.sweep import Sweep
+from sweeper.trial_table import seconds_left
 from tests.sweeper.in_process import drive, opened, run_trial
 from trainable.report import Report
 
@@ -71,7 +72,8 @@ def test_plain_lines_where_there_is_no_terminal(tmp_path: Path, plan: Plan) -> N
     lines = text(screen).splitlines()
     assert lines[0].startswith("0000  learning_rate ")
     assert "step 4/16  val_loss " in lines[0]
-    assert lines[-1].endswith(("completed", "stopped", "diverged"))
+    assert lines[-2].endswith(("completed", "stopped", "diverged"))
+    assert lines[-1].startswith("1/4 trials ended, ")
     assert "\x1b" not in text(screen)
 
 
@@ -129,7 +131,8 @@ def test_a_name_that_is_not_swept_in_a_trial_has_an_empty_cell(
     screen = console()
     print_summary(screen, drive(folder, plan).state, folder)
     lines = text(screen).splitlines()
-    assert lines[0].split()[:4] == ["trial", "warmup_steps", "size", "step"]
+    assert lines[0].split()[:5] == ["trial", "warmup_steps", "size", "curve", "step"]
     (small,) = [line for line in lines if " small " in line and "/16" in line]
-    assert small.split()[1:3] == ["small", "16/16"]
+    assert small.split()[1] == "small"
+    assert small.split()[3] == "16/16"
     assert sum(" large " in line and "/16" in line for line in lines) == 2

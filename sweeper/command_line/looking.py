@@ -9,7 +9,7 @@ from rich.console import Console
 from ruamel.yaml import YAML
 
 from sweeper.columns import Column, table
-from sweeper.commands.arguments import (
+from sweeper.command_line.arguments import (
     DEFAULT_RUNS,
     Json,
     Name,

@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 
 from sweeper.columns import Column, table
-from sweeper.commands.arguments import DEFAULT_RUNS, Name, Runs, make_console
+from sweeper.command_line.arguments import DEFAULT_RUNS, Name, Runs, make_console
 from sweeper.deletion import Deletion, deletable, delete_checkpoints
 from sweeper.errors import RunFolderError
 from sweeper.exporting import export_trial
