@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from sweeper.comparison import Comparison, Contender, curve, merit
-from sweeper.comparison_tables import outcome_table, setting_text
+from sweeper.comparison_tables import outcome_table, setting_text, verdict_text
 from sweeper.errors import RunFolderError
 from sweeper.format import number, swept
 from sweeper.results import best_trial
@@ -54,6 +54,7 @@ def render_page(contenders: Sequence[Contender], comparison: Comparison) -> str:
         names=[contender.name for contender in contenders],
         colours=dict(zip((c.name for c in contenders), _colours(len(contenders)), strict=True)),
         outcomes=outcome_table(comparison),
+        verdict=verdict_text(comparison),
         number=number,
         swept=swept,
         setting_text=setting_text,

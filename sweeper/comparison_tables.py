@@ -32,6 +32,15 @@ def outcome_table(comparison: Comparison) -> list[tuple[str, list[str]]]:
     return rows
 
 
+def verdict_text(comparison: Comparison) -> str | None:
+    """Who is ahead; None where there are no two winners."""
+    if comparison.margin is None:
+        return None
+    if comparison.best is None:
+        return "The best of them are tied."
+    return f"{comparison.best} is ahead by {number(comparison.margin)} ({comparison.metric})."
+
+
 def setting_text(value: Any) -> str:
     """A setting as it would stand in the file."""
     if value is None:

@@ -20,7 +20,7 @@ from sweeper.command_line.arguments import (
 from sweeper.comparison import Comparison, Contender
 from sweeper.comparison import compare as compare_sweeps
 from sweeper.comparison_page import write_page
-from sweeper.comparison_tables import outcome_table, setting_text
+from sweeper.comparison_tables import outcome_table, setting_text, verdict_text
 from sweeper.errors import RunFolderError
 from sweeper.format import number, swept
 from sweeper.look import Look
@@ -81,14 +81,10 @@ def print_comparison(console: Console, comparison: Comparison) -> None:
         console.print(table(made, width, ascii=ascii))
 
     rows = outcome_table(comparison)
-    show(
-        "sweep", [label for label, _ in rows], list(zip(*(cells for _, cells in rows), strict=True))
-    )
-    if comparison.best is not None and comparison.margin is not None:
-        console.print(
-            f"\n[bold green]Ahead: {comparison.best}[/], by {number(comparison.margin)} "
-            f"({comparison.metric})"
-        )
+    columns = list(zip(*(cells for _, cells in rows), strict=True))
+    show("sweep", [label for label, _ in rows], columns)
+    if (verdict := verdict_text(comparison)) is not None:
+        console.print(f"\n[bold green]{verdict}[/]")
     for caveat in comparison.caveats:
         console.print(f"[yellow]{caveat}[/]")
     for name, values in comparison.by_value.items():
