@@ -77,7 +77,7 @@ def run(
 ) -> None:
     """Run a sweep: train every trial, stop the poor ones early, name the best."""
     console.quiet = quiet
-    options = Options(runs=runs, wandb=wandb, dashboard=dashboard, verbose=verbose)
+    options = Options(runs=runs, wandb=wandb, dashboard=dashboard, verbose=verbose, quiet=quiet)
     raise typer.Exit(run_sweep(file, console, options, name, overrides))
 
 
@@ -135,7 +135,7 @@ def resume(
 ) -> None:
     """Go on with an interrupted sweep, each trial from its newest good checkpoint."""
     console.quiet = quiet
-    options = Options(runs=runs, wandb=wandb, dashboard=dashboard, verbose=verbose)
+    options = Options(runs=runs, wandb=wandb, dashboard=dashboard, verbose=verbose, quiet=quiet)
     changes = Changes(
         overrides=overrides,
         num_trials=num_trials,

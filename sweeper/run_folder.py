@@ -21,6 +21,7 @@ from trainable.config import nearest
 
 RUNS = Path("runs")  # where sweeps are looked for by name
 CHECKPOINT_FILE = "checkpoint.pt"
+MAX_NAMED = 10  # of the sweeps that there are, in a message
 ASKING_SECONDS = 0.5  # whoever asks whether a folder is locked holds its lock for an instant
 
 
@@ -112,7 +113,7 @@ class RunFolder:
         """Hold the folder as its one driver. The kernel drops the lock with the process.
 
         Raises:
-            RunFolderError: another driver holds it.
+            RunFolderError: another driver holds it, or nobody can: the disk is read-only.
         """
         lock = self._lock()
         try:
@@ -121,6 +122,11 @@ class RunFolder:
             raise RunFolderError(
                 f"{self.path}: another sweeper is at work in it; "
                 f"watch it with: python -m sweeper status {self.called}"
+            ) from None
+        except OSError as error:
+            raise RunFolderError(
+                f"{self.path}: cannot be written ({error.strerror}); "
+                "work on a copy, in a folder of your own"
             ) from None
         try:
             yield
@@ -207,9 +213,22 @@ def find_run_folder(runs: Path, name: str) -> RunFolder:
     for path in (runs / name, Path(name)):
         if RunFolder(path).journal.is_file():
             return RunFolder(path)
+        if RunFolder(path).spec.is_file():
+            raise RunFolderError(
+                f"{path}: it has no journal.jsonl, so no sweep ever began in it; "
+                f"start one: python -m sweeper run {RunFolder(path).spec}"
+            )
     known = [folder.name for folder in list_run_folders(runs)]
-    hint = nearest(name, known) or (f"; there are: {', '.join(known)}" if known else "")
+    hint = nearest(name, known) or _there_are(known, runs)
     raise RunFolderError(f"{runs / name}: no sweep there{hint}")
+
+
+def _there_are(known: list[str], runs: Path) -> str:
+    if not known:
+        return f"; {runs}/ has none (another folder: --runs)"
+    newest = known[-MAX_NAMED:]
+    more = len(known) - len(newest)
+    return f"; there are: {', '.join(newest)}" + (f" and {more} more" if more else "")
 
 
 def list_run_folders(runs: Path) -> list[RunFolder]:

@@ -42,6 +42,7 @@ class Options:
     wandb: WandbMode = "off"
     dashboard: bool = True
     verbose: bool = False
+    quiet: bool = False  # but for the run folder, at the end
     trainer: str = "trainable.training:Trainer"  # the class of the training loop
 
 
@@ -144,8 +145,8 @@ def _drive(
                 sweep.close(outcome)
     print_summary(console, sweep.state, folder)
     console.print(f"\nThe record of this sweep: {folder.path}/")
-    if console.quiet:
-        print(folder.path)  # what a script asks for
+    if options.quiet:
+        print(folder.path)
     if outcome == "interrupted":
         console.print(f"Interrupted. Go on with:  python -m sweeper resume {folder.called}")
         return ExitCode.INTERRUPTED

@@ -72,29 +72,24 @@ def _contenders(names: Sequence[str], runs: Path) -> list[Contender]:
 
 
 def print_comparison(console: Console, comparison: Comparison) -> None:
-    ascii, width = console.options.ascii_only, console.width
     names = [outcome.name for outcome in comparison.outcomes]
 
-    def show(first: str, labels: list[str], columns: Sequence[Sequence[str]]) -> None:
-        made = [Column(first, labels, right=False)]
-        made += [Column(name, cells) for name, cells in zip(names, columns, strict=True)]
-        console.print(table(made, width, ascii=ascii))
+    def show(first: str, rows: Sequence[tuple[str, Sequence[str]]]) -> None:
+        columns = [Column(first, [label for label, _ in rows], right=False)]
+        columns += [Column(name, [cells[i] for _, cells in rows]) for i, name in enumerate(names)]
+        console.print(table(columns, console.width, ascii=console.options.ascii_only))
 
-    rows = outcome_table(comparison)
-    columns = list(zip(*(cells for _, cells in rows), strict=True))
-    show("sweep", [label for label, _ in rows], columns)
+    show("sweep", outcome_table(comparison))
     if (verdict := verdict_text(comparison)) is not None:
         console.print(f"\n[bold green]{verdict}[/]")
     for caveat in comparison.caveats:
         console.print(f"[yellow]{caveat}[/]")
     for name, values in comparison.by_value.items():
         console.print()
-        columns = [[number(row.objectives[i]) for row in values] for i in range(len(names))]
-        show(name, [swept(row.value) for row in values], columns)
+        show(name, [(swept(row.value), [number(o) for o in row.objectives]) for row in values])
     if comparison.differences:
         console.print()
-        texts = [
-            [setting_text(difference.values[i]) for difference in comparison.differences]
-            for i in range(len(names))
+        rows = [
+            (d.setting, [setting_text(value) for value in d.values]) for d in comparison.differences
         ]
-        show("different", [each.setting for each in comparison.differences], texts)
+        show("different", rows)
