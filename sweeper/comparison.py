@@ -161,13 +161,14 @@ def _without_nulls(domain: Any) -> Any:
 def _by_value(
     states: Sequence[SweepState], metric: str, mode: str
 ) -> dict[str, tuple[ValueRow, ...]]:
-    """For names that two sweeps or more have swept, where the values are few."""
+    """For names of which sweeps have tried the same values, where these are few."""
     found = {}
     names = [name for state in states for name in state.spec.swept_names()]
     for name in [n for n in dict.fromkeys(names) if names.count(n) > 1]:
         columns = [_best_by_value(state, name, metric, mode) for state in states]
-        values = list(dict.fromkeys(value for column in columns for value in column))
-        if 1 < len(values) <= MAX_VALUES:
+        tried = [value for column in columns for value in column]
+        values = list(dict.fromkeys(tried))
+        if len(values) < len(tried) and 1 < len(values) <= MAX_VALUES:
             found[name] = tuple(
                 ValueRow(value, tuple(column.get(value) for column in columns))
                 for value in sorted(values, key=_order)

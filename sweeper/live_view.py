@@ -42,7 +42,7 @@ def progress_line(
     if now is not None and state.sessions:
         began = datetime.fromisoformat(state.sessions[-1]["time"])
         parts.append(f"{duration((now - began).total_seconds())} so far")
-    if left is not None:
+    if left is not None and left.at_most:
         parts.append(time_left_text(left))
     return ", ".join(parts)
 

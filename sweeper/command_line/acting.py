@@ -65,11 +65,15 @@ def delete(
     with folder.locked():
         pass  # told before anything is asked
     console = make_console()
-    deletions = deletable(Look(folder), with_best=with_best)
+    look = Look(folder)
+    deletions = deletable(look, with_best=with_best)
     if not deletions:
         console.print(f"{folder.path}/: there are no checkpoints to delete.")
         return
     _print_deletions(console, deletions)
+    if look.best is not None and look.best.checkpoint and not with_best:
+        kept = look.best.trial_id
+        console.print(f"The winner's newest, of trial {kept}, stays (--with-best frees it too).")
     if not yes and not _agreed():
         console.print("Nothing was deleted.")
         return

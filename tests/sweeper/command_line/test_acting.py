@@ -38,7 +38,9 @@ def test_the_winner_stays_and_the_rest_goes(sweeper: Sweeper, finished: RunFolde
     assert checkpoints(finished) == {trial_id: [newest]}
     freed = said.out.splitlines()[-1]
     assert freed == f"Freed {before - bytes_in(finished.trials)} B."
-    assert f"free {freed.split()[1]} B." in said.out.splitlines()[-2]
+    would, stays = said.out.splitlines()[-3:-1]
+    assert f"free {freed.split()[1]} B." in would
+    assert stays.startswith(f"The winner's newest, of trial {trial_id}, stays")
     again = sweeper("delete", "lr", "--checkpoints", "--yes")
     assert again.out == "runs/lr/: there are no checkpoints to delete.\n"
 
