@@ -18,6 +18,7 @@ from sweeper.trial_table import trial_table
 from trainable.config import TrainConfig
 
 REFRESH_SECONDS = 0.5
+MOST_OF_THE_DRIVER = 0.05  # of its time goes into the screen, however many trials there are
 
 
 def settings(trial: Trial) -> str:
@@ -36,7 +37,7 @@ class Screen:
         self.console = console
         self.total = total
         self.verbose = verbose
-        self._refreshed = -math.inf
+        self._due = -math.inf
         self._ended = 0
         self._estimator: TimeLeftEstimator | None = None
         self._live: Live | None = None
@@ -72,20 +73,19 @@ class Screen:
         self.console.print(f"{trial.trial_id}  {settings(trial)}  {what}", markup=False)
 
     def refresh(self, sweep: Sweep) -> None:
-        if self.console.quiet:
+        began = time.monotonic()
+        if self.console.quiet or began < self._due:
             return
-        now = time.monotonic()
-        if self._live is None:
-            ended = sum(trial.status.ended for trial in sweep.trials.values())
-            if ended > self._ended:
-                self._ended = ended
-                left = self._time_left(sweep)
-                self.console.print(progress_line(sweep.state, self.total, left, utc_now()))
-        elif now - self._refreshed >= REFRESH_SECONDS:
-            self._refreshed = now
+        if self._live is not None:
             left = self._time_left(sweep)
             view = live_view(self.console, sweep.state, self.total, left, utc_now())
             self._live.update(view, refresh=True)
+        elif (ended := sum(trial.status.ended for trial in sweep.trials.values())) > self._ended:
+            self._ended = ended
+            left = self._time_left(sweep)
+            self.console.print(progress_line(sweep.state, self.total, left, utc_now()))
+        cost = time.monotonic() - began
+        self._due = began + max(REFRESH_SECONDS, cost / MOST_OF_THE_DRIVER)
 
     def _time_left(self, sweep: Sweep) -> TimeLeft | None:
         self._estimator = self._estimator or TimeLeftEstimator(sweep.plan)

@@ -66,7 +66,7 @@ def test_it_shows_everything_offline_and_fits_a_phone(page_file: Path, browser_p
     assert page.locator(".plot .point").count() >= 4
     assert asked == [page_file.as_uri()], "one file, no network"
     page.set_viewport_size({"width": 360, "height": 700})
-    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    page.wait_for_function("document.documentElement.scrollWidth <= 360")
     light = page.evaluate("getComputedStyle(document.body).backgroundColor")
     page.emulate_media(color_scheme="dark")
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") != light

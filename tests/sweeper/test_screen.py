@@ -66,7 +66,11 @@ def test_without_a_winner_it_says_so(tmp_path: Path, plan: Plan) -> None:
     assert "no winner" in text(screen)
 
 
-def test_plain_lines_where_there_is_no_terminal(tmp_path: Path, plan: Plan) -> None:
+def test_plain_lines_where_there_is_no_terminal(
+    tmp_path: Path, plan: Plan, monkeypatch: Any
+) -> None:
+    monkeypatch.setattr("sweeper.screen.REFRESH_SECONDS", 0)
+    monkeypatch.setattr("sweeper.screen.MOST_OF_THE_DRIVER", 1e9)
     screen = console()
     watch_one_trial(tmp_path, plan, screen)
     lines = text(screen).splitlines()
@@ -79,6 +83,7 @@ def test_plain_lines_where_there_is_no_terminal(tmp_path: Path, plan: Plan) -> N
 
 def test_a_live_table_in_a_terminal(tmp_path: Path, plan: Plan, monkeypatch: Any) -> None:
     monkeypatch.setattr("sweeper.screen.REFRESH_SECONDS", 0)
+    monkeypatch.setattr("sweeper.screen.MOST_OF_THE_DRIVER", 1e9)
     screen = console(terminal=True)
     watch_one_trial(tmp_path, plan, screen)
     assert "1/4 trials ended" in text(screen)
@@ -89,6 +94,7 @@ def test_verbose_tells_every_start_and_report_above_the_table(
     tmp_path: Path, plan: Plan, monkeypatch: Any
 ) -> None:
     monkeypatch.setattr("sweeper.screen.REFRESH_SECONDS", 0)
+    monkeypatch.setattr("sweeper.screen.MOST_OF_THE_DRIVER", 1e9)
     screen = console(terminal=True)
     watch_one_trial(tmp_path, plan, screen, verbose=True)
     assert "  started" in text(screen)
