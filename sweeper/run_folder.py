@@ -172,10 +172,14 @@ def create_run_folder(
     """A new folder that holds the spec, under `name`, or under the spec's name with a number.
 
     Raises:
-        RunFolderError: `name` was asked for and is taken.
+        RunFolderError: `name` was asked for and is taken; nothing can be written in `runs`.
     """
-    runs.mkdir(parents=True, exist_ok=True)
-    staging = Path(tempfile.mkdtemp(prefix=".new-", dir=runs))
+    try:
+        runs.mkdir(parents=True, exist_ok=True)
+        staging = Path(tempfile.mkdtemp(prefix=".new-", dir=runs))
+    except OSError as error:
+        problem = f"{runs}: cannot be written ({error.strerror}); name another folder: --runs"
+        raise RunFolderError(problem) from None
     staging.chmod(0o755)
     (staging / "trials").mkdir()
     _write_spec(staging / "sweep.yaml", spec, resolved_from)
