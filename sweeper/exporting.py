@@ -57,7 +57,7 @@ def _chosen(look: Look, trial_id: str | None) -> Trial:
     if look.best is None:
         raise RunFolderError(
             f"{look.folder.path}: no trial has completed, so there is no best; name one: "
-            f"python -m sweeper export {look.folder.name} ID OUT ({_trials_with_one(look)})"
+            f"python -m sweeper export {look.folder.called} ID OUT ({_trials_with_one(look)})"
         )
     return look.best
 

@@ -100,6 +100,8 @@ def resume_sweep(
         if session is None:
             console.print(f"{folder.path}/ has finished: there is nothing to go on with.")
             print_summary(console, resumption.state, folder)
+            if options.quiet:
+                print(folder.path)
             return _exit_code(resumption.state)
         if options.wandb == "online":
             require_login("--wandb online")

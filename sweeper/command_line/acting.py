@@ -9,13 +9,13 @@ import typer
 from rich.console import Console
 
 from sweeper.columns import Column, table
-from sweeper.command_line.arguments import DEFAULT_RUNS, Name, Runs, make_console
+from sweeper.command_line.arguments import Name, Runs, make_console
 from sweeper.deletion import Deletion, deletable, delete_checkpoints
 from sweeper.errors import RunFolderError
 from sweeper.exporting import export_trial
 from sweeper.format import size
 from sweeper.look import Look
-from sweeper.run_folder import find_run_folder
+from sweeper.run_folder import RUNS, find_run_folder
 from sweeper.screen import settings
 
 SHOWN_TRIALS = 20
@@ -27,7 +27,7 @@ def export(
         list[str],
         typer.Argument(metavar="[ID] OUT", help="A trial's id, else the best; the folder to make."),
     ],
-    runs: Runs = DEFAULT_RUNS,
+    runs: Runs = RUNS,
 ) -> None:
     """The best model, or a trial's, as a Hugging Face folder."""
     if len(id_and_out) > 2:
@@ -50,7 +50,7 @@ def delete(
         bool, typer.Option("--with-best", help="The winner's newest checkpoint too.")
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
-    runs: Runs = DEFAULT_RUNS,
+    runs: Runs = RUNS,
 ) -> None:
     """Free the disk of a sweep's checkpoints; its record stays. Says first what that would free.
 

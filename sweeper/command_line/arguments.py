@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from sweeper.run_folder import RunFolder, list_run_folders
+from sweeper.run_folder import RUNS, RunFolder, list_run_folders
 
 NO_SCREEN_WIDTH = 10_000  # a pipe breaks no line
 
@@ -26,13 +26,13 @@ def print_json(value: Any) -> None:
 
 
 def _sweep_names(context: typer.Context, incomplete: str) -> list[str]:
-    runs = context.params.get("runs") or Path("runs")
+    runs = context.params.get("runs") or RUNS
     names = [folder.name for folder in list_run_folders(Path(runs))]
     return [name for name in names if name.startswith(incomplete)]
 
 
 def _trial_ids(context: typer.Context, incomplete: str) -> list[str]:
-    runs, name = context.params.get("runs") or Path("runs"), context.params.get("name")
+    runs, name = context.params.get("runs") or RUNS, context.params.get("name")
     trials = RunFolder(Path(runs) / str(name)).trials
     ids = [path.name for path in trials.glob(f"{incomplete}*") if path.is_dir()]
     return sorted(ids)
@@ -59,8 +59,6 @@ Quiet = Annotated[
 Verbose = Annotated[
     bool, typer.Option("--verbose", "-v", help="A line of every start and report as well.")
 ]
-
-DEFAULT_RUNS = Path("runs")
 
 
 def examples(*commands: str) -> str:

@@ -10,7 +10,6 @@ from rich.console import Console
 
 from sweeper.columns import Column, table
 from sweeper.command_line.arguments import (
-    DEFAULT_RUNS,
     Json,
     Names,
     Runs,
@@ -24,12 +23,12 @@ from sweeper.comparison_tables import outcome_table, setting_text, verdict_text
 from sweeper.errors import RunFolderError
 from sweeper.format import number, swept
 from sweeper.look import Look
-from sweeper.run_folder import find_run_folder
+from sweeper.run_folder import RUNS, find_run_folder
 
 
 def compare(
     names: Names,
-    runs: Runs = DEFAULT_RUNS,
+    runs: Runs = RUNS,
     html: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Also write a page with plots; opens offline."),

@@ -10,7 +10,6 @@ from ruamel.yaml import YAML
 
 from sweeper.columns import Column, table
 from sweeper.command_line.arguments import (
-    DEFAULT_RUNS,
     Json,
     Name,
     Runs,
@@ -30,7 +29,7 @@ from sweeper.facts import (
 from sweeper.format import number
 from sweeper.look import Look, looks
 from sweeper.results import objective
-from sweeper.run_folder import RunFolder, find_run_folder, list_run_folders
+from sweeper.run_folder import RUNS, RunFolder, find_run_folder, list_run_folders
 from sweeper.screen import print_summary, settings
 from sweeper.status import ExitCode
 from sweeper.sweep import Trial
@@ -39,7 +38,7 @@ from sweeper.watching import show, watch
 from trainable.errors import UserError
 
 
-def list_(runs: Runs = DEFAULT_RUNS, json: Json = False) -> None:
+def list_(runs: Runs = RUNS, json: Json = False) -> None:
     """All sweeps: their state, their trials, their best."""
     found = looks(list_run_folders(runs))
     if json:
@@ -89,7 +88,7 @@ def _list_row(look: Look) -> list[str]:
 
 def status(
     name: Name,
-    runs: Runs = DEFAULT_RUNS,
+    runs: Runs = RUNS,
     watching: Annotated[
         bool, typer.Option("--watch", "-w", help="Stay, until the sweep ends or Ctrl-C.")
     ] = False,
@@ -107,7 +106,7 @@ def status(
 
 def best(
     name: Name,
-    runs: Runs = DEFAULT_RUNS,
+    runs: Runs = RUNS,
     command: Annotated[
         bool, typer.Option("--command", help="Only the command that trains it further.")
     ] = False,
@@ -138,7 +137,7 @@ def best(
 def _winner(look: Look) -> Trial:
     winner = look.best
     if winner is None:
-        where = f"python -m sweeper status {look.folder.name}"
+        where = f"python -m sweeper status {look.folder.called}"
         print(
             f"{look.folder.path}: no trial has completed, so there is no best; see: {where}",
             file=sys.stderr,
@@ -152,12 +151,12 @@ def _command(look: Look, winner: Trial) -> str:
     if there is None:
         raise RunFolderError(
             f"{look.folder.path}: the checkpoint of trial {winner.trial_id} is gone; its settings: "
-            f"python -m sweeper best {look.folder.name} --yaml"
+            f"python -m sweeper best {look.folder.called} --yaml"
         )
     return there
 
 
-def trial(name: Name, trial_id: TrialId, runs: Runs = DEFAULT_RUNS, json: Json = False) -> None:
+def trial(name: Name, trial_id: TrialId, runs: Runs = RUNS, json: Json = False) -> None:
     """One trial: its curve, its settings, its error."""
     look = Look(find_run_folder(runs, name))
     one = look.trial(trial_id)

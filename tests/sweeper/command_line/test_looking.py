@@ -209,6 +209,16 @@ def test_a_spec_of_another_version(sweeper: Sweeper, finished: RunFolder) -> Non
         assert "newer_key: no such key" in said.err
 
 
+def test_events_that_lack_what_this_version_writes(sweeper: Sweeper, finished: RunFolder) -> None:
+    record = finished.journal.read_text()
+    finished.journal.write_text(record.replace(', "rung": 4', "", 1))
+    for said in look(sweeper, "lr"):
+        assert said.code == 2
+        assert said.err.startswith("runs/lr/journal.jsonl:")
+        assert said.err.count("\n") == 1
+    assert "unreadable" in sweeper("list").out
+
+
 def test_an_event_of_another_version(sweeper: Sweeper, finished: RunFolder) -> None:
     with finished.journal.open("a") as file:
         file.write('{"event": "trial_cloned", "time": "2026-01-01T00:00:00+00:00"}\n')
