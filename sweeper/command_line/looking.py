@@ -120,7 +120,11 @@ def best(
         raise typer.BadParameter("choose one of --command, --json and --yaml")
     look = Look(find_run_folder(runs, name))
     if not (command or json or yaml):
-        print_summary(make_console(), look.state, look.folder)
+        console = make_console()
+        print_summary(console, look.state, look.folder)
+        if look.state_name != "finished":
+            ended = f"{look.num_ended}/{look.num_trials} trials have ended"
+            console.print(f"\nThe sweep is {look.state_name}: {ended}.")
         if look.best is None:
             raise typer.Exit(ExitCode.FAILED)
         return

@@ -94,6 +94,12 @@ def test_best_in_its_forms(sweeper: Sweeper, finished: RunFolder) -> None:
     assert "choose one of" in both.err
 
 
+def test_a_winner_of_a_sweep_that_has_not_ended(sweeper: Sweeper, interrupted: RunFolder) -> None:
+    out = sweeper("best", "cut").out
+    assert "Best: " in out
+    assert out.endswith("The sweep is interrupted: 1/4 trials have ended.\n")
+
+
 def test_the_winner_as_yaml_is_the_base_of_another_sweep(
     sweeper: Sweeper, finished: RunFolder, project: Path
 ) -> None:
