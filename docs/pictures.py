@@ -57,7 +57,7 @@ def main() -> None:
     pictures = parser.add_subparsers(dest="picture", required=True)
     of_terminal = pictures.add_parser("terminal", help="the live table")
     of_terminal.add_argument("run", help="a run folder, as runs/lr")
-    of_terminal.add_argument("--at", type=float, default=0.6, help="share of its time [0.6]")
+    of_terminal.add_argument("--at", type=float, default=0.75, help="share of its time [0.75]")
     given = parser.parse_args()
     PICTURES.mkdir(exist_ok=True)
     folder = find_run_folder(Path("runs"), given.run)
