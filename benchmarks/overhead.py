@@ -5,6 +5,7 @@ Or, with `--wandb offline`, through sweeper with Weights & Biases and without.
     python benchmarks/overhead.py [--trials 200] [--pairs 3]
     python benchmarks/overhead.py --wandb offline
     python benchmarks/overhead.py --trials 2000 --pairs 0       whether time per trial stays flat
+    python benchmarks/overhead.py --trials 2000 --pairs 0 --asha promote --budget 10kB
 
 Both run the same closed-form trials of 5 reports as class trainables on reused actors, without
 loggers, two at a time, each sweep in a fresh process and a fresh Ray. Ours also journals every
@@ -32,6 +33,8 @@ def main() -> None:
     parser.add_argument("--trials", type=int, default=200)
     parser.add_argument("--pairs", type=int, default=3)
     parser.add_argument("--wandb", choices=["offline"], help="Compare with W&B, not with Tune.")
+    parser.add_argument("--asha", choices=["stop", "promote"], default="stop")
+    parser.add_argument("--budget", help="Of the checkpoints; only with --pairs 0.")
     parser.add_argument("--only", choices=["sweeper", "tune", "wandb"], help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.only:
@@ -43,7 +46,8 @@ def main() -> None:
         print(json.dumps(run(arguments.trials)))
         return
     if not arguments.pairs:
-        print_flatness(run_sweeper(arguments.trials), arguments.trials)
+        measured = run_sweeper(arguments.trials, mode=arguments.asha, budget=arguments.budget)
+        print_flatness(measured, arguments.trials)
         return
     other = "wandb" if arguments.wandb else "tune"
     seconds: dict[str, list[float]] = {"sweeper": [], other: []}
@@ -74,9 +78,16 @@ def main() -> None:
 
 
 def print_flatness(measured: dict[str, Any], trials: int) -> None:
+    """A promoted trial counts as a run of its own."""
     print(f"{trials} trials of {REPORTS} reports: {measured['seconds']:.1f} s")
-    print("ms a trial, by tenth:", *(f"{ms:.1f}" for ms in measured["ms_by_tenth"]))
+    starts = measured["starts"]
+    bounds = [round(part * (len(starts) - 1) / 4) for part in range(5)]
+    for first, last in itertools.pairwise(bounds):
+        ms = 1000 * (starts[last] - starts[first]) / (last - first)
+        cpu = 1000 * (measured["cpu"][last] - measured["cpu"][first]) / (last - first)
+        print(f"runs {first}-{last}: {ms:.1f} ms each, {cpu:.1f} ms of the driver's CPU")
     print(f"driver's peak memory {measured['driver_mib']:.0f} MiB")
+    print(f"checkpoints: {measured['high_water']} bytes at most")
 
 
 def driver_mib() -> float:
@@ -89,14 +100,21 @@ def learning_rates(trials: int) -> list[float]:
     return [10 ** (-4 + 3 * (i * 0.618034 % 1)) for i in range(trials)]
 
 
-def run_sweeper(trials: int, wandb: Literal["off", "offline"] = "off") -> dict[str, Any]:
+def run_sweeper(
+    trials: int,
+    wandb: Literal["off", "offline"] = "off",
+    mode: Literal["stop", "promote"] = "stop",
+    budget: str | None = None,
+) -> dict[str, Any]:
     import numpy as np
+    import pyarrow.parquet as pq
     from rich.console import Console
     from ruamel.yaml import YAML
 
     from sweeper.journal import read_journal
     from sweeper.run_folder import RunFolder
     from sweeper.running import Options, run_sweep
+    from sweeper.sweep import Sweep
 
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
@@ -108,28 +126,38 @@ def run_sweeper(trials: int, wandb: Literal["off", "offline"] = "off") -> dict[s
             "train": {
                 "d_model": 16, "num_heads": 2, "vocab_size": 64, "context_length": 16,
                 "max_steps": REPORTS, "warmup_steps": 0, "min_learning_rate": 0,
-                "checkpoint_every_steps": REPORTS,
+                "checkpoint_every_steps": REPORTS if mode == "stop" else 1,
             },
             "space": {"learning_rate": {"grid": learning_rates(trials)}},
-            "scheduler": {"type": "asha", "grace_steps": 1, "reduction_factor": 2},
+            "scheduler": {"type": "asha", "mode": mode, "grace_steps": 1, "reduction_factor": 2},
+            "checkpoints": {"budget": budget},
         }  # fmt: skip
         with (folder / "space.yaml").open("w") as file:
             YAML().dump(space, file)
         trainer = "tests.sweeper.closed_form:ClosedFormTrainer"
         options = Options(runs=folder / "runs", dashboard=False, trainer=trainer, wandb=wandb)
+        cpu, start = [], Sweep.start  # whatever else the machine does, this is ours
+
+        def timed_start(sweep: Sweep, trial_id: str) -> None:
+            cpu.append(time.process_time())
+            start(sweep, trial_id)
+
+        Sweep.start = timed_start
         run_sweep(folder / "space.yaml", Console(quiet=True), options)
         run_folder = RunFolder(folder / "runs" / "overhead")
         events = list(read_journal(run_folder.journal))
+        metadata = pq.read_schema(run_folder.results).metadata
         if wandb != "off":  # that all of it was logged
             assert len(list(run_folder.wandb.glob("offline-run-*"))) == trials
             assert not [e for e in events if e["event"] == "watcher_failed"]
     started = [moment(e) for e in events if e["event"] == "trial_started"]
-    ended = [started[0], *(moment(e) for e in events if e["event"] == "trial_ended")]
-    tenths = [ended[round(i * (len(ended) - 1) / 10)] for i in range(11)]
+    ended = [moment(e) for e in events if e["event"] == "trial_ended"]
     return {
         "seconds": ended[-1] - started[0],
         "seconds_to_close": moment(events[-1]) - ended[-1],
-        "ms_by_tenth": [1e4 * (b - a) / trials for a, b in itertools.pairwise(tenths)],
+        "starts": started,
+        "cpu": cpu,
+        "high_water": int(metadata[b"checkpoint_high_water_bytes"]),
         "driver_mib": driver_mib(),
     }
 

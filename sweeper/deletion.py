@@ -31,12 +31,9 @@ def deletable(look: Look, *, with_best: bool) -> list[Deletion]:
         kept = trial.checkpoint if trial is best and not with_best else None
         for folder in look.folder.checkpoint_folders(trial.trial_id):
             if folder.name != kept:
-                found.append(Deletion(trial.trial_id, folder, bytes_in(folder)))
+                size = look.folder.checkpoint_bytes(trial.trial_id, folder.name)
+                found.append(Deletion(trial.trial_id, folder, size))
     return found
-
-
-def bytes_in(folder: Path) -> int:
-    return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
 
 
 def delete_checkpoints(folder: RunFolder, *, with_best: bool) -> int:

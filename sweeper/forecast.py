@@ -101,6 +101,7 @@ class Forecast:
     scheduler: str
     num_trials: int
     dropped: int  # points that the constraints ruled out
+    searcher: str | None  # that will choose the points by results: random ones are looked at here
     slots: int
     shapes: tuple[ShapeForecast, ...]
     rungs: tuple[RungForecast, ...]
@@ -143,6 +144,7 @@ def forecast(plan: Plan, machine: Machine, speeds: Mapping[Shape, Speed]) -> For
         scheduler="fifo" if asha is None else f"asha, {asha.mode}",
         num_trials=len(jobs),
         dropped=plan.dropped,
+        searcher=plan.spec.search.algorithm if plan.has_stand_ins else None,
         slots=machine.slots,
         shapes=tuple(by_shape.values()),
         rungs=tuple(

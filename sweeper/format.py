@@ -1,6 +1,9 @@
-"""Numbers for people: counts, durations, swept values."""
+"""Numbers for people: counts, durations, sizes, swept values."""
 
 import json
+import re
+from fractions import Fraction
+from typing import Any
 
 from sweeper.space import Scalar
 
@@ -34,14 +37,45 @@ def duration(seconds: float | None) -> str:
     return f"{minutes}m{rest:02d}s" if minutes else f"{rest}s"
 
 
+_UNITS = {
+    "B": 1, "kB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12,
+    "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40,
+}  # fmt: skip
+SIZE_PATTERN = rf"^([0-9]+(?:\.[0-9]+)?) ?({'|'.join(_UNITS)})$"
+
+
 def size(num_bytes: float | None) -> str:
     """1234567 bytes as `1.2 MB`."""
     if num_bytes is None:
         return "-"
-    for limit, unit in ((1e12, "TB"), (1e9, "GB"), (1e6, "MB"), (1e3, "kB")):
-        if num_bytes >= limit * 0.99995:  # that rounds up to the unit
-            return f"{num_bytes / limit:.1f} {unit}"
+    for unit in ("TB", "GB", "MB", "kB"):
+        if num_bytes >= _UNITS[unit] * 0.99995:  # that rounds up to the unit
+            return f"{num_bytes / _UNITS[unit]:.1f} {unit}"
     return f"{num_bytes:.0f} B"
+
+
+def parse_size(stated: Any) -> Any:
+    """Bytes from `20GB`, `500 MB`, `1.5GiB`; what is no text stays as it is.
+
+    Raises:
+        ValueError: a text that is no size.
+    """
+    if not isinstance(stated, str):
+        return stated
+    if (match := re.fullmatch(SIZE_PATTERN, stated)) is None:
+        raise ValueError(
+            f"must be a size, as 20GB, 500MB or 1.5GiB, or a whole number of bytes, got {stated!r}"
+        )
+    return int(Fraction(match[1]) * _UNITS[match[2]])
+
+
+def headline(error: str) -> str:
+    """The line of an error that says most: that which names the exception, below a traceback's
+    last frame; else the first one."""
+    lines = error.strip().splitlines() or [""]
+    frames = [i for i, line in enumerate(lines) if line.startswith('  File "')]
+    below = lines[frames[-1] + 1 :] if frames else lines
+    return next((line for line in below if not line.startswith(" ")), lines[0])
 
 
 def number(value: float | None, digits: int = 4) -> str:

@@ -25,7 +25,7 @@ class Look:
     def __init__(self, folder: RunFolder) -> None:
         self.folder = folder
         self.follower = Follower(folder)
-        self.num_trials = len(self.state.spec.suggestions())
+        self.num_trials = self.state.spec.num_trials()
         self.is_running = False
         self._estimator: TimeLeftEstimator | None = None
         self.refresh()

@@ -63,7 +63,10 @@ def place(plan: Plan, nodes: Sequence[Node], source: YamlSource) -> Placement:
     else:
         resources = stated
         points = [trial.suggestion.values for trial in plan.trials]
-        for case in {id(found): found for found in (_case(stated, p) for p in points)}.values():
+        cases = [_case(stated, point) for point in points]
+        if plan.has_stand_ins:  # any other may be suggested
+            cases += stated.cases
+        for case in {id(found): found for found in cases}.values():
             _require_room(stated, case, nodes, source)
     placement = Placement(resources, 0)
     shares = (placement.share(trial.suggestion.values) for trial in plan.trials)

@@ -1,16 +1,16 @@
 """What a sweep will do: its spec with every default filled in, and the config of every trial."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from sweeper.clock import clock_per_step
 from sweeper.corpus import CorpusFolder
 from sweeper.errors import SpecError
-from sweeper.search import NoPointError, Suggestion
+from sweeper.search import NoPointError, Point, Suggestion
 from sweeper.settings import DEFAULTS, Derived, Stated
 from sweeper.space import Settings
 from sweeper.spec import AshaSpec, SweepSpec
-from sweeper.yaml_source import YamlSource
+from sweeper.yaml_source import Problem, YamlSource
 from trainable.config import TrainConfig
 from trainable.errors import ConfigError
 from trainable.token_files import read_meta
@@ -34,6 +34,22 @@ class Plan:
     spec: SweepSpec
     trials: tuple[PlannedTrial, ...]
     dropped: int = 0  # points of the grid, or draws, that the constraints ruled out
+    files: Settings = field(default_factory=dict)  # that all trials read
+
+    @property
+    def has_stand_ins(self) -> bool:
+        """Whether what is tried depends on results: random trials stand for it here."""
+        return self.spec.search.learns
+
+    def trial_at(self, number: int, values: Point) -> PlannedTrial | None:
+        """Trial `number`, of suggested values; None where no run can have these."""
+        try:
+            if self.spec.admits(values):
+                suggestion = Suggestion(values, self.spec.settings(values))
+                return _planned_trial(number, suggestion, self.spec, self.files)
+        except ConfigError:
+            pass
+        return None
 
 
 def check_configs(spec: SweepSpec, source: YamlSource) -> None:
@@ -119,6 +135,7 @@ def _is_short(max_steps: Stated) -> bool:
 
 def _plan(resolved: SweepSpec, files: Settings, spec: SweepSpec, source: YamlSource) -> Plan:
     """Every trial; `spec` is what `resolved` was before, the way that the user knows it."""
+    _require_initial_points(resolved, source)
     try:
         suggestions = resolved.draw()
     except NoPointError as error:
@@ -127,22 +144,41 @@ def _plan(resolved: SweepSpec, files: Settings, spec: SweepSpec, source: YamlSou
     problems: dict[str, Suggestion] = {}  # with the first suggestion that has it
     for index, suggestion in enumerate(suggestions.tried):
         try:
-            config = TrainConfig.from_mapping({**files, **suggestion.settings})
-            if files:  # a sweep that only is looked at needs none
-                _require_initial_weights(config)
-            if isinstance(resolved.scheduler, AshaSpec):
-                _require_stops_at_rungs(config, resolved.scheduler)
+            trials.append(_planned_trial(index, suggestion, resolved, files))
         except ConfigError as error:
             problems.setdefault(_problem(error, spec, suggestion, source), suggestion)
-        else:
-            trials.append(PlannedTrial(f"{index:04d}", suggestion, config))
     if problems:
         shown = [f"{problem}{_where(at)}" for problem, at in problems.items()]
         more = len(shown) - MAX_PROBLEMS
         raise SpecError(shown[:MAX_PROBLEMS] + ([f"… and {more} more"] if more > 0 else []))
     if isinstance(resolved.scheduler, AshaSpec):
         _require_rungs(trials, resolved.scheduler, source)
-    return Plan(resolved, tuple(trials), suggestions.dropped)
+    dropped = 0 if resolved.search.learns else suggestions.dropped
+    return Plan(resolved, tuple(trials), dropped, files)
+
+
+def _planned_trial(
+    number: int, suggestion: Suggestion, resolved: SweepSpec, files: Settings
+) -> PlannedTrial:
+    """Raises ConfigError where no run can have these settings."""
+    config = TrainConfig.from_mapping({**files, **suggestion.settings})
+    if files:  # a sweep that only is looked at needs none
+        _require_initial_weights(config)
+    if isinstance(resolved.scheduler, AshaSpec):
+        _require_stops_at_rungs(config, resolved.scheduler)
+    return PlannedTrial(f"{number:04d}", suggestion, config)
+
+
+def _require_initial_points(resolved: SweepSpec, source: YamlSource) -> None:
+    """Whoever states a point wants it tried: it is refused where the constraints rule it out."""
+    problem = "`constraints:` rule this point out; change one of them"
+    ruled_out: list[Problem] = [
+        (("search", "initial", index), problem)
+        for index, point in enumerate(resolved.initial_points())
+        if not resolved.admits(point)
+    ]
+    if ruled_out:
+        raise SpecError(source.problems(ruled_out))
 
 
 def _require_rungs(trials: list[PlannedTrial], asha: AshaSpec, source: YamlSource) -> None:

@@ -142,6 +142,10 @@ def _notes(forecast: Forecast) -> list[str]:
     notes = []
     if forecast.dropped:
         notes.append(f"The constraints ruled out {forecast.dropped} points.")
+    if forecast.searcher:
+        notes.append(
+            f"{forecast.searcher} chooses points by results: random ones stand for them here."
+        )
     if len(forecast.rungs) > 1:
         orders = f"all {forecast.orders_of_merit}" if forecast.is_exact else "random"
         notes.append(

@@ -85,7 +85,8 @@ def result_rows(state: SweepState, folder: RunFolder) -> list[Row]:
     rows = []
     for trial in ranked(state):
         last = trial.last_report or {}
-        checkpoint = folder.trial(trial.trial_id) / trial.checkpoint if trial.checkpoint else None
+        stored = state.checkpoints.newest(trial.trial_id)
+        checkpoint = folder.checkpoint(trial.trial_id, stored.name) if stored else None
         rows.append(
             {
                 "trial_id": trial.trial_id,
@@ -96,6 +97,8 @@ def result_rows(state: SweepState, folder: RunFolder) -> list[Row]:
                 "num_params": num_params(trial.config),
                 "wall_seconds": last.get("train_seconds"),
                 "checkpoint": str(checkpoint.relative_to(folder.path)) if checkpoint else None,
+                "checkpoint_bytes": stored.size if stored else None,
+                "num_failures": trial.failures,
                 "error": trial.error,
             }
         )
@@ -116,7 +119,8 @@ def write_tables(state: SweepState, folder: RunFolder) -> None:
     labels = [(name, pa.string()) for name in _label_names(state)]
     results = [*_NAMED, *labels, *_columns(TrainConfig), *_MEASURED]
     history = [*_NAMED[:1], *labels, *_columns(Report)]
-    _write(result_rows(state, folder), pa.schema(results), folder.results)
+    of_sweep = {"checkpoint_high_water_bytes": str(state.checkpoints.high_water)}
+    _write(result_rows(state, folder), pa.schema(results, of_sweep), folder.results)
     _write(history_rows(state), pa.schema(history), folder.history)
 
 
@@ -158,6 +162,8 @@ _MEASURED = [
     ("num_params", pa.int64()),
     ("wall_seconds", pa.float64()),
     ("checkpoint", pa.string()),
+    ("checkpoint_bytes", pa.int64()),
+    ("num_failures", pa.int64()),
     ("error", pa.string()),
 ]
 # Of either table, beside the training settings: what no bundle may be called.

@@ -98,6 +98,22 @@ class RunFolder:
     def trial_error(self, trial_id: str) -> Path:
         return self.trial(trial_id) / "error.txt"
 
+    def checkpoint(self, trial_id: str, name: str) -> Path:
+        return self.trial(trial_id) / name
+
+    @property
+    def removed(self) -> Path:
+        """Checkpoints that are being deleted."""
+        return self.path / ".removed"
+
+    def checkpoint_bytes(self, trial_id: str, name: str) -> int:
+        files = self.checkpoint(trial_id, name).rglob("*")
+        return sum(file.stat().st_size for file in files if file.is_file())
+
+    def trial_stack(self, trial_id: str) -> Path:
+        """Where a trial hangs; only there while it does."""
+        return self.trial(trial_id) / "stack.txt"
+
     def checkpoint_folders(self, trial_id: str) -> list[Path]:
         """Those on disk, newest first. Tune numbers them in the order in which they were made."""
         return sorted(self.trial(trial_id).glob("checkpoint_*"), reverse=True)

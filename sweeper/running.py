@@ -9,6 +9,8 @@ from typing import Literal
 from rich.console import Console
 
 from sweeper.corpus import prepare_default
+from sweeper.earlier_sweep import read_warm_start
+from sweeper.errors import StorageError
 from sweeper.fingerprint import take_fingerprint
 from sweeper.placement import place
 from sweeper.plan import Plan, make_plan
@@ -27,6 +29,7 @@ from sweeper.spec_file import load_spec
 from sweeper.status import ExitCode
 from sweeper.sweep import Sweep, SweepState
 from sweeper.wandb_runs import WandbProcess, require_login
+from sweeper.warm_start import WarmStart
 from sweeper.watchers import Audience, MetricsFiles, Tables, Watcher
 from sweeper.yaml_source import YamlSource
 from trainable.token_files import check_data
@@ -71,6 +74,7 @@ def run_sweep(
         data = Path(spec.data)
     plan = make_plan(spec, data.resolve(), source)
     _check_tokens(plan)
+    warm_start = _read_warm_start(plan, source, options)
 
     session = Session(fingerprint=take_fingerprint(plan.spec, options.trainer))
 
@@ -80,7 +84,7 @@ def run_sweep(
         with folder.locked():
             yield folder
 
-    return _drive(plan, source, new_folder, session, console, options)
+    return _drive(plan, source, new_folder, session, console, options, warm_start)
 
 
 def resume_sweep(
@@ -108,8 +112,20 @@ def resume_sweep(
         _check_tokens(plan)
         for line in resumption.notes:
             console.print(line, markup=False)
+        # What the journal has is never read again: the other sweep may be gone.
+        warm_start = resumption.state.warm_start or _read_warm_start(
+            plan, resumption.source, options
+        )
         opened = nullcontext(folder)
-        return _drive(plan, resumption.source, lambda: opened, session, console, options)
+        return _drive(
+            plan, resumption.source, lambda: opened, session, console, options, warm_start
+        )
+
+
+def _read_warm_start(plan: Plan, source: YamlSource, options: Options) -> WarmStart | None:
+    if plan.spec.search.from_run is None:
+        return None
+    return read_warm_start(plan.spec, options.runs, source)
 
 
 def _check_tokens(plan: Plan) -> None:
@@ -126,6 +142,7 @@ def _drive(
     session: Session,
     console: Console,
     options: Options,
+    warm_start: WarmStart | None,
 ) -> ExitCode:
     # Ray takes seconds to import: a mistake in the file is told before.
     from sweeper.ray_tune.runner import ray_cluster, run_trials
@@ -133,7 +150,7 @@ def _drive(
     with ray_cluster(dashboard=options.dashboard) as cluster:
         placement = place(plan, cluster.nodes, source)
         with open_folder() as folder:  # and hold its lock
-            sweep = Sweep(folder, plan, replace(session, placement=placement))
+            sweep = Sweep(folder, plan, replace(session, placement=placement), warm_start)
             _introduce(console, sweep, placement.slots, cluster.dashboard_url)
             audience = Audience(sweep, _watchers(sweep, console, options))
             outcome = "failed"
@@ -141,10 +158,9 @@ def _drive(
                 finished = run_trials(sweep, placement, audience, options.trainer)
                 outcome = "finished" if finished else "interrupted"
             except Exception as error:  # Tune wraps what it meets; a full disk is told as such
-                raise sweep.journal.failure or error from error
+                raise sweep.failure or error from error
             finally:
-                audience.close(sweep)
-                sweep.close(outcome)
+                _close(sweep, audience, outcome)
     print_summary(console, sweep.state, folder)
     console.print(f"\nThe record of this sweep: {folder.path}/")
     if options.quiet:
@@ -153,6 +169,16 @@ def _drive(
         console.print(f"Interrupted. Go on with:  python -m sweeper resume {folder.called}")
         return ExitCode.INTERRUPTED
     return _exit_code(sweep.state)
+
+
+def _close(sweep: Sweep, audience: Audience, outcome: str) -> None:
+    try:
+        audience.close(sweep)
+    except StorageError:
+        outcome = "failed"  # the tables are not whole: there is something to resume for
+        raise
+    finally:
+        sweep.close(outcome)
 
 
 def _exit_code(state: SweepState) -> ExitCode:
@@ -180,6 +206,8 @@ def _introduce(console: Console, sweep: Sweep, slots: int, dashboard_url: str | 
         console.print("The last line of its journal, torn by a kill, was dropped.")
     if sweep.plan.dropped:
         console.print(f"{sweep.plan.dropped} combinations were dropped by `constraints:`")
+    if sweep.state.warm_start is not None:
+        console.print(sweep.state.warm_start.summary())
     if dashboard_url:
         console.print(
             f"Ray dashboard: {dashboard_url} (it asks for a token: "

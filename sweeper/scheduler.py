@@ -3,6 +3,8 @@
 A scheduler's state is a fold over the reports it was given, so the journal restores it.
 """
 
+import bisect
+import itertools
 import math
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
@@ -45,6 +47,9 @@ class Scheduler(Protocol):
     def favourite(self, paused: Collection[str]) -> Promotion | None:
         """The paused trial to go on with where none has earned it, but one must."""
 
+    def standing(self, paused: Collection[str]) -> list[str]:
+        """The paused trials, the most likely to be promoted first."""
+
 
 class Fifo:
     """Every trial runs to its end."""
@@ -60,6 +65,9 @@ class Fifo:
     def favourite(self, paused: Collection[str]) -> Promotion | None:
         return None
 
+    def standing(self, paused: Collection[str]) -> list[str]:
+        return sorted(paused)
+
 
 class Bracket:
     """Rungs at grace × reduction_factor^k, and who has reached them."""
@@ -68,6 +76,8 @@ class Bracket:
         self.grace = grace
         self.reduction_factor = reduction_factor
         self.rungs: dict[int, dict[str, float]] = {}  # rung -> trial -> score, less is better
+        # rung -> score, arrival, trial: kept sorted, as it is asked for at every turn
+        self.order: dict[int, list[tuple[float, int, str]]] = {}
         self.promoted: dict[int, set[str]] = {}
 
     def highest_rung(self, time: int) -> int | None:
@@ -82,17 +92,23 @@ class Bracket:
     def arrive(self, trial_id: str, rung: int, score: float) -> int:
         """The trial's rank among those that have reached the rung; a tie ranks behind them."""
         peers = self.rungs.setdefault(rung, {})
-        rank = 1 + sum(other <= score for other in peers.values())
+        place = (score, len(peers), trial_id)
         peers[trial_id] = score
-        return rank
+        bisect.insort(self.order.setdefault(rung, []), place)
+        return 1 + self.rank(trial_id, rung)
+
+    def rank(self, trial_id: str, rung: int) -> int:
+        """How many rank before the trial at the rung."""
+        order = self.order[rung]
+        first = bisect.bisect_left(order, (self.rungs[rung][trial_id],))
+        return next(i for i in range(first, len(order)) if order[i][2] == trial_id)
 
     def candidates(self, rung: int, paused: Collection[str], *, earned: bool) -> Iterator[str]:
         """Those paused there, best first; if `earned`, only those among its best share."""
-        peers = self.rungs.get(rung, {})
-        ranked = sorted(peers, key=peers.__getitem__)  # stable: a tie ranks behind those before it
-        if earned:
-            ranked = ranked[: len(peers) // self.reduction_factor]
+        order = self.order.get(rung, [])
+        share = len(order) // self.reduction_factor if earned else len(order)
         gone = self.promoted.get(rung, ())
+        ranked = (trial_id for _, _, trial_id in itertools.islice(order, share))
         return (trial_id for trial_id in ranked if trial_id in paused and trial_id not in gone)
 
 
@@ -183,6 +199,17 @@ class Asha:
 
     def favourite(self, paused: Collection[str]) -> Promotion | None:
         return next(self._candidates(paused, earned=False), None)
+
+    def standing(self, paused: Collection[str]) -> list[str]:
+        """By the share of their rung that is ahead of them: once it is 1 / reduction_factor they
+        go on. Of equals, those on a higher rung first: more would have to be trained again."""
+
+        def place(trial_id: str) -> tuple[float, int, str]:
+            bracket = self.bracket_of[trial_id]
+            rung = max(rung for rung, peers in bracket.rungs.items() if trial_id in peers)
+            return bracket.rank(trial_id, rung) / len(bracket.rungs[rung]), -rung, trial_id
+
+        return sorted(paused, key=place)
 
     def _candidates(self, paused: Collection[str], *, earned: bool) -> Iterator[Promotion]:
         """From the highest rung down; at one rung, the brackets that begin higher come later."""

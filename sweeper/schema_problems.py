@@ -10,6 +10,7 @@ from sweeper.settings import Derived
 from sweeper.space import DOMAINS
 from sweeper.spec import (
     AshaSpec,
+    CheckpointsSpec,
     FifoSpec,
     Objective,
     ResourceCase,
@@ -24,6 +25,7 @@ SECTIONS: dict[str | int, type[BaseModel]] = {
     "objective": Objective,
     "search": Search,
     "resources": Resources,
+    "checkpoints": CheckpointsSpec,
 }
 SCHEDULERS: dict[str, type[BaseModel]] = {"asha": AshaSpec, "fifo": FifoSpec}
 
@@ -114,7 +116,8 @@ def _locate(location: tuple[str | int, ...], data: Any) -> tuple[KeyPath, Any]:
 
 def _unknown_key(key_path: KeyPath, data: Any) -> str:
     *section, key = key_path
-    known = list(_model(section, data).model_fields)
+    fields = _model(section, data).model_fields
+    known = [field.alias or name for name, field in fields.items()]
     hint = nearest(str(key), known) or f"; there are: {', '.join(known)}"
     return f"no such key{hint}"
 

@@ -7,7 +7,7 @@ import time
 from rich.console import Console
 from rich.live import Live
 
-from sweeper.format import count, number, swept
+from sweeper.format import count, headline, number, size, swept
 from sweeper.live_view import live_view, progress_line, utc_now
 from sweeper.results import best_trial, runner_up
 from sweeper.run_folder import CHECKPOINT_FILE, RunFolder
@@ -40,6 +40,7 @@ class Screen:
         self._due = -math.inf
         self._ended = 0
         self._estimator: TimeLeftEstimator | None = None
+        self._told_of_budget = False
         self._live: Live | None = None
         if console.is_terminal and not console.quiet:
             self._live = Live(console=console, auto_refresh=False, transient=True)
@@ -64,8 +65,9 @@ class Screen:
 
     def ended(self, trial: Trial) -> None:
         if self._in_lines:
-            why = f": {trial.error.splitlines()[-1]}" if trial.error else ""
-            self._line(trial, f"{trial.status}{why}")
+            again = trial.status is Status.PENDING
+            what = "failed, and will be tried again" if again else trial.status.value
+            self._line(trial, f"{what}: {headline(trial.error)}" if trial.error else what)
 
     def _line(self, trial: Trial, what: str) -> None:
         if self.console.quiet:
@@ -73,6 +75,7 @@ class Screen:
         self.console.print(f"{trial.trial_id}  {settings(trial)}  {what}", markup=False)
 
     def refresh(self, sweep: Sweep) -> None:
+        self._tell_of_budget(sweep.state)
         began = time.monotonic()
         if self.console.quiet or began < self._due:
             return
@@ -86,6 +89,18 @@ class Screen:
             self.console.print(progress_line(sweep.state, self.total, left, utc_now()))
         cost = time.monotonic() - began
         self._due = began + max(REFRESH_SECONDS, cost / MOST_OF_THE_DRIVER)
+
+    def _tell_of_budget(self, state: SweepState) -> None:
+        """Once, where nothing more could be removed."""
+        total, budget = state.checkpoints.total, state.spec.checkpoints.budget
+        if budget is None or total <= budget or self._told_of_budget:
+            return
+        self._told_of_budget = True
+        self.console.print(
+            f"Checkpoints have {size(total)}, over their budget of {size(budget)}: running trials "
+            "need their newest, completed ones their last. The sweep goes on; to need less, "
+            "set max_concurrent."
+        )
 
     def _time_left(self, sweep: Sweep) -> TimeLeft | None:
         self._estimator = self._estimator or TimeLeftEstimator(sweep.plan)
@@ -113,12 +128,16 @@ def print_summary(console: Console, state: SweepState, folder: RunFolder) -> Non
     for watcher, error in state.failed_watchers.items():
         last_line = error.strip().splitlines()[-1]
         console.print(f"{watcher} failed and was left out: {last_line}", markup=False)
+    if state.checkpoints.high_water:
+        budget = state.spec.checkpoints.budget
+        of = f" (budget {size(budget)})" if budget is not None else ""
+        console.print(f"\nCheckpoints had {size(state.checkpoints.high_water)} at most{of}.")
     best = best_trial(state)
     if best is None:
         console.print("\nNo trial has completed yet, so there is no winner.")
         for trial in state.with_status(Status.FAILED)[:1]:
             console.print(
-                f"Trial {trial.trial_id} failed: {str(trial.error).splitlines()[-1]}\n"
+                f"Trial {trial.trial_id} failed: {headline(str(trial.error))}\n"
                 f"  all of it: {folder.trial_error(trial.trial_id)}",
                 markup=False,
             )

@@ -43,7 +43,7 @@ def grid_points(space: Mapping[str, AnyDomain], seed: int) -> list[Point]:
     assert len(columns) == len(space), "the spec admits only listed values in a grid search"
     rows = (dict(zip(space, row, strict=True)) for row in itertools.product(*columns))
     # Points that differ only in what is not swept there are one; True is not 1.
-    points = list({repr(point): point for point in (_swept(space, row) for row in rows)}.values())
+    points = list({repr(point): point for point in (swept(space, row) for row in rows)}.values())
     random.Random(seed).shuffle(points)
     return points
 
@@ -52,18 +52,21 @@ def random_points(space: Mapping[str, AnyDomain], seed: int, index: int) -> Iter
     """Draw number `index`, independent of all others, and those that may take its place."""
     rng = np.random.default_rng([seed, index])
     while True:
-        yield _swept(space, {key: _draw(key, domain, rng) for key, domain in space.items()})
+        yield swept(space, {key: _draw(key, domain, rng) for key, domain in space.items()})
 
 
-def _swept(space: Mapping[str, AnyDomain], point: Point) -> Point:
-    """What is swept at a point: names without a condition, and those whose condition holds. A name
-    that is not swept there satisfies none."""
+def swept(space: Mapping[str, AnyDomain], point: Point) -> Point:
+    """What is swept at a point."""
+    return {key: value for key, value in point.items() if is_swept(space, key, point)}
 
-    def is_swept(key: str) -> bool:
-        conditions = (space[key].when or {}).items()
-        return all(is_swept(name) and point[name] in options for name, options in conditions)
 
-    return {key: value for key, value in point.items() if is_swept(key)}
+def is_swept(space: Mapping[str, AnyDomain], key: str, point: Point) -> bool:
+    """Whether a name is swept at a point: it has no condition, or its condition holds. A name that
+    is not swept there, or not known yet, satisfies none."""
+    return all(
+        name in point and is_swept(space, name, point) and point[name] in options
+        for name, options in (space[key].when or {}).items()
+    )
 
 
 def _draw(key: str, domain: AnyDomain, rng: np.random.Generator) -> Scalar:

@@ -31,6 +31,13 @@ def is_legal(name: str, value: float) -> bool:
     return (at_least is None or value >= at_least) and (above is None or value > above)
 
 
+def lowest(name: str) -> float | None:
+    """The bound that a training setting's values are at or above."""
+    bounds = TrainConfig.__dataclass_fields__[name].metadata
+    bound: float | None = bounds["above"] if bounds["at_least"] is None else bounds["at_least"]
+    return bound
+
+
 class Derived(BaseModel):
     """So many times another setting: `{times: 0.1, of: learning_rate}`."""
 

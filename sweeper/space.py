@@ -208,11 +208,18 @@ class _Range(Domain):
     def draw_log_step(self, rng: np.random.Generator, step: float) -> Decimal:
         """low or so many steps above it, each as likely as its step is long on the log scale: that
         from v to v + step."""
-        low, _ = self.bounds()
-        last = self.num_steps(step)
-        end = low + (last + 1) * step
+        low, end = self.bounds()[0], self.end_of_steps(step)
         drawn = math.exp(rng.uniform(math.log(low), math.log(end)))
-        return self.at(min(last, max(0, int((drawn - low) / step))), step)
+        return self.step_below(drawn, step)
+
+    def end_of_steps(self, step: float) -> float:
+        """Where the step from the last value ends, which may be above high."""
+        return self.bounds()[0] + (self.num_steps(step) + 1) * step
+
+    def step_below(self, value: float, step: float) -> Decimal:
+        """The largest value at or below this one."""
+        index = int((value - self.bounds()[0]) / step)
+        return self.at(min(self.num_steps(step), max(0, index)), step)
 
 
 def _as_written(value: float) -> Decimal:

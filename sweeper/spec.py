@@ -1,5 +1,6 @@
 """A sweep as the user states it: the typed form of a search-space file."""
 
+from collections.abc import Iterator
 from itertools import islice
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -11,10 +12,13 @@ from pydantic import (
     Discriminator,
     Field,
     Tag,
+    WithJsonSchema,
 )
 
 from sweeper.clock import Clock, clock_per_step
 from sweeper.constraints import Constraint
+from sweeper.format import SIZE_PATTERN, parse_size
+from sweeper.known_points import known_point
 from sweeper.search import (
     NoPointError,
     Point,
@@ -28,6 +32,7 @@ from sweeper.space import (
     AnyDomain,
     Conditions,
     PositiveWhole,
+    Scalar,
     Settings,
     WholeNumber,
     each_once,
@@ -37,6 +42,7 @@ from trainable.config import TrainConfig
 from trainable.errors import ConfigError
 
 MAX_DRAWS = 1000  # for one random trial
+LEARNERS = ("tpe", "gp")  # the searches whose points depend on results
 GRACE_KEYS: dict[Clock, str] = {
     "step": "grace_steps",
     "tokens": "grace_tokens",
@@ -71,9 +77,17 @@ class Objective(_Section):
 class Search(_Section):
     """How points are drawn from the space."""
 
-    algorithm: Literal["grid", "random"] = "grid"
+    model_config = ConfigDict(serialize_by_alias=True)
+
+    algorithm: Literal["grid", "random", "sobol", "tpe", "gp"] = "grid"
     seed: WholeNumber = Field(default=0, ge=0)
     num_trials: PositiveWhole | None = None
+    initial: Annotated[list[dict[str, Scalar]], Field(min_length=1)] | None = None
+    from_run: str | None = Field(default=None, alias="from")
+
+    @property
+    def learns(self) -> bool:
+        return self.algorithm in LEARNERS
 
 
 class AshaSpec(_Section):
@@ -155,6 +169,29 @@ Seed = Annotated[int, Field(ge=0), BeforeValidator(whole)]
 Seeds = Annotated[list[Seed], Field(min_length=1), AfterValidator(each_once)]
 
 
+Size = Annotated[
+    int,
+    Field(ge=1),
+    BeforeValidator(whole),
+    BeforeValidator(parse_size),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "integer", "minimum": 1},
+                {"type": "string", "pattern": SIZE_PATTERN},
+            ]
+        }
+    ),
+]
+
+
+class CheckpointsSpec(_Section):
+    """Which checkpoints stay on storage."""
+
+    keep: WholeNumber = Field(default=2, ge=2)  # the second in case the newest is damaged
+    budget: Size | None = None  # bytes, of all trials together
+
+
 class SweepSpec(_Section):
     """A whole search-space file."""
 
@@ -171,6 +208,8 @@ class SweepSpec(_Section):
     resources: AnyResources = "auto"
     max_concurrent: PositiveWhole | None = None
     max_retries: WholeNumber = Field(default=2, ge=0)
+    checkpoints: CheckpointsSpec = CheckpointsSpec()
+    trial_timeout_s: Annotated[float, Field(gt=0)] | None = 3600
 
     def swept_names(self) -> list[str]:
         """Every name that may be among a trial's values, in the order of the file."""
@@ -180,8 +219,20 @@ class SweepSpec(_Section):
         """All that this sweep tries: every point, with every seed before the next one."""
         return self.draw().tried
 
+    def num_trials(self) -> int:
+        """How many that are, without drawing them where it is stated."""
+        if self.search.num_trials is None:
+            return len(self.suggestions())
+        return self.search.num_trials * self.num_seeds
+
+    @property
+    def num_seeds(self) -> int:
+        """With how many seeds every point is run."""
+        return 1 if self.seeds is None else len(self.seeds)
+
     def draw(self) -> Suggestions:
-        """The same, and how much the constraints have ruled out.
+        """The same, and how much the constraints have ruled out. Of a search that learns, all but
+        the initial points are stand-ins: random draws from the same space.
 
         Raises:
             NoPointError: they rule out all, or too much.
@@ -192,20 +243,35 @@ class SweepSpec(_Section):
         return Suggestions([Suggestion(point, self.settings(point)) for point in repeated], dropped)
 
     def _points(self) -> tuple[list[Point], int]:
+        initial = self.initial_points()
         if self.search.algorithm == "grid":
-            every = grid_points(self.space, self.search.seed)
-            points = [point for point in every if self.admits(point)]
+            every = {repr(point): point for point in initial}  # each once; True is not 1
+            every |= {repr(point): point for point in grid_points(self.space, self.search.seed)}
+            points = [point for point in every.values() if self.admits(point)]
             if not points:
                 raise NoPointError(f"none of {len(every):,} combinations satisfies them all")
             return points, len(every) - len(points)
         assert self.search.num_trials is not None
-        drawn = [self._drawn(index) for index in range(self.search.num_trials)]
-        return [point for point, _ in drawn], sum(dropped for _, dropped in drawn)
+        number = self.search.num_trials - len(initial)
+        if self.search.algorithm == "sobol":
+            from sweeper.optuna_axes import sobol_points
 
-    def _drawn(self, index: int) -> tuple[Point, int]:
-        """Random point number `index`, and how many were drawn before one that is admitted."""
-        draws = islice(random_points(self.space, self.search.seed, index), MAX_DRAWS)
-        for dropped, point in enumerate(draws):
+            sequence = sobol_points(self.space, self.search.seed)
+            drawn = [self._first_admitted(sequence) for _ in range(number)]
+        else:
+            drawn = [
+                self._first_admitted(random_points(self.space, self.search.seed, index))
+                for index in range(number)
+            ]
+        points = [*initial, *(point for point, _ in drawn)]
+        return points, sum(dropped for _, dropped in drawn)
+
+    def initial_points(self) -> list[Point]:
+        return [known_point(self.space, stated)[0] for stated in self.search.initial or []]
+
+    def _first_admitted(self, points: Iterator[Point]) -> tuple[Point, int]:
+        """The first point that is admitted, and how many came before it."""
+        for dropped, point in enumerate(islice(points, MAX_DRAWS)):
             if self.admits(point):
                 return point, dropped
         raise NoPointError(f"none of {MAX_DRAWS:,} random draws in a row satisfies them all")

@@ -1,6 +1,5 @@
 """From a search-space file to a checked `SweepSpec`: every problem at once, each with its line."""
 
-import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,14 +12,13 @@ from sweeper.overrides import override
 from sweeper.plan import check_configs
 from sweeper.results import COLUMNS
 from sweeper.schema_problems import schema_problems
+from sweeper.search_problems import initial_problems, search_problems
 from sweeper.settings import OWNED, TYPES, Derived, Stated, derivation_cycle, is_legal, is_number
 from sweeper.space import AnyDomain, Choice, Grid, LogUniform, Normal, Scalar, Uniform
 from sweeper.spec import GRACE_KEYS, AshaSpec, Resources, Search, Seeds, SweepSpec
 from sweeper.yaml_source import KeyPath, Problem, YamlSource, read_yaml
 from trainable.config import nearest, typed
 from trainable.errors import ConfigError
-
-MAX_TRIALS = 100_000
 
 
 def load_spec(path: Path, overrides: Sequence[str] = ()) -> tuple[SweepSpec, YamlSource]:
@@ -67,7 +65,7 @@ def _section_problems(data: dict[str, Any]) -> list[Problem]:
     search = _fitting(Search, data.get("search", {}))
     seeds = _fitting(Seeds, data.get("seeds"))
     resources = _fitting(Resources, data.get("resources", {}))
-    return [
+    problems = [
         *_setting_problems(train, space),
         *_derived_problems(train),
         *_space_problems(train, space),
@@ -75,9 +73,13 @@ def _section_problems(data: dict[str, Any]) -> list[Problem]:
         *([] if resources is None else _case_problems(resources, space, set(domains))),
         *_constraint_problems(data.get("constraints")),
         *([] if seeds is None else _seeds_problems(train, space)),
-        *([] if search is None else _search_problems(search, space, len(seeds or [0]))),
+        *([] if search is None else search_problems(search, space, len(seeds or [0]))),
         *_grace_problems(_fitting(AshaSpec, data.get("scheduler"))),
     ]
+    space_is_right = domains == space and all(key_path[0] != "space" for key_path, _ in problems)
+    if search is not None and space_is_right:
+        problems += initial_problems(search, space)
+    return problems
 
 
 def _mapping(value: Any) -> dict[str, Any]:
@@ -268,39 +270,6 @@ def _seeds_problems(train: Mapping[str, Any], space: Mapping[str, AnyDomain]) ->
     return [(("seeds",), f"{place} sets the seed already; remove one") for place in places]
 
 
-def _search_problems(
-    search: Search, space: Mapping[str, AnyDomain], num_seeds: int
-) -> list[Problem]:
-    num_trials = ("search", "num_trials")
-    if search.algorithm == "random":
-        if search.num_trials is None:
-            return [(num_trials, "is required for a random search, as 20")]
-        if search.num_trials * num_seeds > MAX_TRIALS:
-            return [(num_trials, _too_many(search.num_trials * num_seeds))]
-        return []
-    listed = {key: domain for key, domain in space.items() if isinstance(domain, Grid | Choice)}
-    problems: list[Problem] = [
-        (
-            ("space", key),
-            "a grid search needs listed values; list them with `grid:`, or draw them: "
-            "search: {algorithm: random, num_trials: 20}",
-        )
-        for key in space
-        if key not in listed
-    ]
-    if search.num_trials is not None:
-        problems.append(
-            (
-                num_trials,
-                "a grid search tries every combination; remove it, or set algorithm: random",
-            )
-        )
-    combinations = num_seeds * math.prod(len(domain.values()) for domain in listed.values())
-    if combinations > MAX_TRIALS:
-        problems.append((("space",), _too_many(combinations)))
-    return problems
-
-
 def _grace_problems(asha: AshaSpec | None) -> list[Problem]:
     """The first rung is stated in the units of the clock."""
     if asha is None:
@@ -315,10 +284,3 @@ def _grace_problems(asha: AshaSpec | None) -> list[Problem]:
             remedy = f"set clock: {clock}, or state {asha.grace_key}"
             problems.append((("scheduler", key), f"the clock is {asha.clock}; {remedy}"))
     return problems
-
-
-def _too_many(num_trials: int) -> str:
-    return (
-        f"a sweep has at most {MAX_TRIALS:,} trials, got {num_trials:,}; "
-        "draw some of them: search: {algorithm: random, num_trials: 200}"
-    )

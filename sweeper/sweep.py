@@ -4,23 +4,31 @@ Every change is an event: it is on disk before it takes effect, and applying the
 the same order gives the same state. Nothing here knows of Ray, so a simulator can drive it.
 """
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
+from sweeper.checkpoint_keeper import CheckpointKeeper
+from sweeper.checkpoints import CheckpointAccount, Stored, unneeded
 from sweeper.clock import clock_per_step
-from sweeper.errors import RunFolderError
+from sweeper.errors import RunFolderError, StorageError
 from sweeper.journal import Event, Journal, damaged_line, read_journal
 from sweeper.plan import Plan, PlannedTrial, data_files
+from sweeper.retries import backoff_seconds
 from sweeper.run_folder import RunFolder, write_json
 from sweeper.scheduler import Promotion, make_scheduler
+from sweeper.searcher import make_searcher
 from sweeper.session import Session
 from sweeper.space import Scalar
 from sweeper.spec import SweepSpec
 from sweeper.status import Decision, Status
+from sweeper.warm_start import WarmStart
 from trainable.config import TrainConfig
 from trainable.errors import ConfigError
+from trainable.model_size import num_params
 
 Metrics = dict[str, Any]  # `trainable.report.Report.to_dict()`
 
@@ -37,8 +45,11 @@ class Trial:
     decision: Decision = Decision.CONTINUE
     rung: int | None = None  # the highest reached, on the scheduler's clock
     checkpoint: str | None = None  # folder name of the newest one
-    error: str | None = None
+    error: str | None = None  # of its last attempt, until the next begins
     attempts: int = 0
+    failures: int = 0  # attempts that failed, but for those that were lost
+    losses: int = 0  # attempts lost with their node, which was not the trial's fault
+    failed_at: float | None = None  # Unix time; None once it has been tried again
     progress: Metrics | None = None  # newest report of any kind; for the eye, not in the journal
 
     @property
@@ -49,6 +60,24 @@ class Trial:
     def step(self) -> int:
         """The last evaluated step."""
         return int(self.reports[-1]["step"]) if self.reports else 0
+
+    def is_evaluation(self, metrics: Metrics) -> bool:
+        """Whether a report is one for the scheduler; without the metric it is one all the same."""
+        step, config = metrics["step"], self.config
+        is_due = step % config.eval_every_steps == 0 or step >= config.max_steps
+        return is_due or metrics["val_loss"] is not None or metrics["diverged"]
+
+    @property
+    def is_decided(self) -> bool:
+        """The scheduler has stopped or paused it: it has nothing left to train. A completed trial
+        is not among these: its final checkpoint may be missing."""
+        return self.decision is not Decision.CONTINUE and self.outcome() is not Status.COMPLETED
+
+    def waits(self, now: float) -> bool:
+        """Whether it is too early to try it again. A clock that was set back does not count."""
+        if self.failed_at is None:
+            return False
+        return 0 <= now - self.failed_at < backoff_seconds(self.failures + self.losses)
 
     def outcome(self) -> Status:
         """The status in which a trial ends that ends now, without an error."""
@@ -65,6 +94,8 @@ class SweepState:
         self.spec = spec
         self.trials: dict[str, Trial] = {}
         self.scheduler = make_scheduler(spec.scheduler, spec.objective.mode)
+        self.checkpoints = CheckpointAccount()
+        self.warm_start: WarmStart | None = None  # of `search.from`
         self.sessions: list[Event] = []
         self.outcome: str | None = None  # how the last session ended
         self.failed_watchers: dict[str, str] = {}  # name -> traceback, in the last session
@@ -81,6 +112,8 @@ class SweepState:
             case "session_ended":
                 self.outcome = event["outcome"]
                 self.interrupt()
+            case "warm_started":
+                self.warm_start = WarmStart.from_dict(event)
             case "trial_created":
                 data = data_files(Path(self.spec.data)) if self.spec.data else {}  # it may move
                 config = TrainConfig.from_mapping({**event["config"], **data})
@@ -89,15 +122,17 @@ class SweepState:
             case "trial_started" if trial:
                 trial.status = Status.RUNNING
                 trial.attempts += 1
+                trial.error = trial.failed_at = None
             case "report" if trial:
                 trial.reports.append(event["metrics"])
                 trial.decision = Decision(event["decision"])
                 trial.rung = event["rung"] or trial.rung
             case "checkpoint" if trial:
-                trial.checkpoint = event["checkpoint"]
+                stored = Stored(trial.trial_id, event["checkpoint"], event.get("bytes", 0))
+                found = event.get("found", False)
+                self.checkpoints.add(stored, num_params(trial.config), found=found)
             case "checkpoint_removed" if trial:
-                if trial.checkpoint == event["checkpoint"]:
-                    trial.checkpoint = None
+                self.checkpoints.remove(trial.trial_id, event["checkpoint"])
             case "trial_paused" if trial:
                 trial.status = Status.PAUSED
             case "promoted" if trial:
@@ -105,15 +140,31 @@ class SweepState:
                 self.scheduler.promote(Promotion(trial.trial_id, event["rung"]))
             case "attempt_failed" if trial:
                 trial.status, trial.error = Status.PENDING, event["error"]
+                trial.failed_at = datetime.fromisoformat(event["time"]).timestamp()
+                counted = event.get("counted", True)
+                trial.failures += counted
+                trial.losses += not counted
             case "retried" if trial:
                 trial.status, trial.error = Status.PENDING, None
+                trial.failures, trial.failed_at = 0, None
             case "trial_ended" if trial:
                 trial.status = Status(event["status"])
                 trial.error = event["error"]
+                trial.failures += trial.status is Status.FAILED
             case "watcher_failed":
                 self.failed_watchers[event["watcher"]] = event["error"]
             case unknown:
                 raise ValueError(f"an event that this version does not know: {unknown!r}")
+        if trial:
+            self._drop_checkpoints(trial)
+
+    def _drop_checkpoints(self, trial: Trial) -> None:
+        """Those that the trial needs no more: that it has landed, or ended, is told already."""
+        keep = self.spec.checkpoints.keep
+        for stored in unneeded(self.checkpoints, trial.trial_id, trial.status, keep):
+            self.checkpoints.remove(trial.trial_id, stored.name)
+        newest = self.checkpoints.newest(trial.trial_id)
+        trial.checkpoint = newest.name if newest else None
 
     def interrupt(self) -> None:
         """Without a driver nothing runs."""
@@ -185,8 +236,18 @@ def _told(verdict: Mapping[str, Any]) -> str:
 class Sweep:
     """A sweep at work: its state, and the journal that each change goes through first."""
 
-    def __init__(self, folder: RunFolder, plan: Plan, session: Session | None = None) -> None:
-        """Open the folder's journal and fold over what is in it. The caller holds its lock."""
+    def __init__(
+        self,
+        folder: RunFolder,
+        plan: Plan,
+        session: Session | None = None,
+        warm_start: WarmStart | None = None,
+    ) -> None:
+        """Open the folder's journal and fold over what is in it. The caller holds its lock.
+
+        Args:
+            warm_start: What `search.from` has found out; needed until the journal has it.
+        """
         self.folder = folder
         self.plan = plan
         is_new = not folder.journal.exists()
@@ -194,14 +255,19 @@ class Sweep:
         self.journal = Journal(folder.journal)
         session = session or Session()
         self._record("session_started", torn=self.journal.torn, **session.to_dict())
+        if warm_start is not None and self.state.warm_start is None:
+            self._record("warm_started", **warm_start.to_dict())
+        earlier = self.state.warm_start.observations if self.state.warm_start else ()
+        self._searcher = make_searcher(plan, earlier)
         for trial in self.state.with_status(Status.FAILED) if session.retry_failed else ():
             self._record("retried", trial=trial.trial_id)
+        self.checkpoints = CheckpointKeeper(self.state, folder, self._record)
+        self.checkpoints.compare_with_storage()
         for trial in self.state.with_status(Status.PENDING, Status.INTERRUPTED):
-            # The kill may have come between a decision and its effect. A completed trial is not
-            # ended here: its final checkpoint may be missing.
-            if trial.decision is not Decision.CONTINUE and trial.outcome() is not Status.COMPLETED:
+            if trial.is_decided:  # the kill came between the decision and its effect
                 self.release(trial.trial_id)
         self._waiting = self.state.with_status(Status.PENDING, Status.INTERRUPTED)
+        self._storage_failure: StorageError | None = None
 
     def _record(self, event: str, **fields: Any) -> None:
         self.state.apply(self.journal.append(event, **fields))
@@ -212,30 +278,41 @@ class Sweep:
 
     @property
     def is_over(self) -> bool:
-        """Nothing is left to hand out, now or later."""
-        return (
-            not self._waiting
-            and len(self.trials) >= len(self.plan.trials)
-            and not self.state.with_status(Status.PAUSED)
+        """Nothing is left to hand out, now or later: what runs may fail, and be tried again."""
+        return len(self.trials) >= len(self.plan.trials) and all(
+            trial.status.ended for trial in self.trials.values()
         )
 
+    @property
+    def failure(self) -> StorageError | None:
+        """Why the sweep has had to stop."""
+        return self.journal.failure or self._storage_failure
+
     def next_trial(self) -> Trial | None:
-        """The next one to run, from its newest checkpoint: what an earlier session left, then who
-        has earned a promotion, then the plan's next. None: there is none, or not yet."""
-        if self._waiting:
-            return self._waiting.pop(0)
+        """The next one to run, from its newest checkpoint: what an earlier session left or what
+        has failed a while ago, then who has earned a promotion, then the plan's next. None: there
+        is none, or not yet."""
+        now = time.time()
+        for trial in self._waiting:
+            if not trial.waits(now):
+                self._waiting.remove(trial)
+                return trial
         paused = {trial.trial_id for trial in self.state.with_status(Status.PAUSED)}
         if paused and (promotion := self.state.scheduler.promotion(paused)) is not None:
             return self._promote(promotion)
         if len(self.trials) < len(self.plan.trials):
-            return self._create(self.plan.trials[len(self.trials)])
+            return self._create(self._searcher.next(list(self.trials.values())))
         if paused and not self.state.with_status(Status.PENDING, Status.RUNNING):
             return self._settle(paused)
         return None
 
     def _create(self, planned: PlannedTrial) -> Trial:
         config = planned.config.to_dict()
-        write_json(self.folder.trial_config(planned.trial_id), config)
+        path = self.folder.trial_config(planned.trial_id)
+        try:
+            write_json(path, config)
+        except OSError as error:
+            self.storage_failed(f"{path}: cannot be written ({error.strerror})")
         self._record(
             "trial_created", id=planned.trial_id, values=planned.suggestion.values, config=config
         )
@@ -257,6 +334,7 @@ class Sweep:
 
     def start(self, trial_id: str) -> None:
         self._record("trial_started", trial=trial_id)
+        self.checkpoints.started(trial_id)
 
     def report(self, trial_id: str, metrics: Metrics) -> Decision:
         """Record an evaluation and decide.
@@ -274,17 +352,42 @@ class Sweep:
         return trial.decision
 
     def checkpointed(self, trial_id: str, checkpoint: str) -> None:
-        self._record("checkpoint", trial=trial_id, checkpoint=checkpoint)
+        self.checkpoints.landed(trial_id, checkpoint)
 
-    def attempt_failed(self, trial_id: str, error: str) -> None:
-        """An attempt ended in an error; the trial is tried again."""
-        self._record("attempt_failed", trial=trial_id, error=error)
+    def attempt_failed(self, trial_id: str, error: str, *, counted: bool = True) -> None:
+        """An attempt ended in an error: the trial is tried again after a while, or has failed.
+
+        Args:
+            counted: Among the failures that a trial may have, of which the last one ends it.
+        """
+        trial = self.trials[trial_id]
+        if counted and trial.failures >= self.plan.spec.max_retries and not trial.is_decided:
+            self.end(trial_id, error=error)
+            return
+        self._record("attempt_failed", trial=trial_id, error=error, counted=counted)
+        if trial.is_decided:  # it failed on its way out
+            self.release(trial_id)
+        else:
+            self._waiting.append(trial)
+
+    def storage_failed(self, problem: str) -> NoReturn:
+        """The record of the sweep cannot be kept: no trial's fault, and no trial can go on.
+
+        Raises:
+            StorageError: always.
+        """
+        self._storage_failure = StorageError(
+            f"{problem}, so the sweep has stopped; "
+            f"make room, then: python -m sweeper resume {self.folder.name}"
+        )
+        raise self._storage_failure
 
     def release(self, trial_id: str) -> None:
         """The trial has left its actor as was decided, its checkpoint on storage: it is paused,
         or at its end."""
         if self.trials[trial_id].decision is Decision.PAUSE:
             self._record("trial_paused", trial=trial_id)
+            self.checkpoints.tidy(trial_id)
         else:
             self.end(trial_id)
 
@@ -292,6 +395,7 @@ class Sweep:
         """A trial's end: failed where there is an error, else what its last report says."""
         status = Status.FAILED if error else self.trials[trial_id].outcome()
         self._record("trial_ended", trial=trial_id, status=status.value, error=error)
+        self.checkpoints.tidy(trial_id)
 
     def watcher_failed(self, watcher: str, error: str) -> None:
         """Something that only looks on has failed; the sweep goes on without it."""
@@ -301,4 +405,5 @@ class Sweep:
         """The session ends; without a word where the journal can take none."""
         if self.journal.failure is None:
             self._record("session_ended", outcome=outcome)
+        self.checkpoints.close()
         self.journal.close()

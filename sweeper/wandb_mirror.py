@@ -20,6 +20,7 @@ from filelock import FileLock
 
 from sweeper.errors import WandbError
 from sweeper.following import Follower
+from sweeper.format import headline
 from sweeper.run_folder import RunFolder, write_json
 from sweeper.screen import settings
 from sweeper.status import Status
@@ -187,7 +188,7 @@ def _summary(trial: Trial) -> dict[str, Any]:
         "best_val_loss": min(losses, default=None),
         "best_val_perplexity": min(perplexities, default=None),
         "rung": trial.rung,
-        "error": trial.error and trial.error.splitlines()[-1],
+        "error": trial.error and headline(trial.error),
     }
     return {key: value for key, value in summary.items() if value is not None}
 

@@ -10,6 +10,8 @@ from typing import Any, Protocol
 
 from sweeper.results import write_tables
 from sweeper.run_folder import RunFolder
+from sweeper.status import Status
+from sweeper.storage import is_storage_error
 from sweeper.sweep import Metrics, Sweep, Trial
 
 
@@ -23,7 +25,8 @@ class Watcher(Protocol):
         """The trial has reported, in order of step."""
 
     def ended(self, trial: Trial) -> None:
-        """The trial has left its actor: it is paused, or at its end."""
+        """The trial has left its actor: it is paused, waits for another attempt, or is at its
+        end."""
 
     def refresh(self, sweep: Sweep) -> None:
         """Called several times a second."""
@@ -59,10 +62,13 @@ class Audience:
         for watcher in list(self.watchers):
             try:
                 what(watcher)
-            except Exception:  # recorded, with its traceback
+            except Exception as error:  # recorded, with its traceback
                 self.watchers.remove(watcher)
-                if self.sweep.journal.failure is None:  # else all is at an end anyway
-                    self.sweep.watcher_failed(type(watcher).__name__, traceback.format_exc())
+                if self.sweep.failure is not None:
+                    continue  # all is at an end anyway
+                if is_storage_error(error) and isinstance(watcher, MetricsFiles | Tables):
+                    self.sweep.storage_failed(f"{type(watcher).__name__}: {error}")
+                self.sweep.watcher_failed(type(watcher).__name__, traceback.format_exc())
 
 
 class MetricsFiles:
@@ -91,24 +97,28 @@ class MetricsFiles:
 
     def ended(self, trial: Trial) -> None:
         path = self.folder.trial_error(trial.trial_id)
-        if trial.error:
-            path.write_text(trial.error)
+        if trial.status is Status.FAILED:
+            path.write_text(str(trial.error))
         else:
             path.unlink(missing_ok=True)  # of a failure before it was tried again
 
     def refresh(self, sweep: Sweep) -> None: ...
 
-    def close(self, sweep: Sweep) -> None: ...
+    def close(self, sweep: Sweep) -> None:
+        for trial in sweep.state.with_status(Status.FAILED):  # a kill may have come before it
+            if not self.folder.trial_error(trial.trial_id).exists():
+                self.ended(trial)
 
 
 class Tables:
     """Keeps the Parquet tables fresh enough to watch, and exact at the end."""
 
     EVERY_SECONDS = 10.0
+    MOST_OF_THE_TIME = 0.02  # thousands of trials take a while to write
 
     def __init__(self, folder: RunFolder) -> None:
         self.folder = folder
-        self._written = -math.inf
+        self._due = -math.inf
 
     def started(self, trial: Trial) -> None: ...
 
@@ -117,12 +127,14 @@ class Tables:
     def ended(self, trial: Trial) -> None: ...
 
     def refresh(self, sweep: Sweep) -> None:
-        if time.monotonic() - self._written > self.EVERY_SECONDS:
+        if time.monotonic() > self._due:
             self.close(sweep)
 
     def close(self, sweep: Sweep) -> None:
+        began = time.monotonic()
         write_tables(sweep.state, self.folder)
-        self._written = time.monotonic()
+        now = time.monotonic()
+        self._due = now + max(self.EVERY_SECONDS, (now - began) / self.MOST_OF_THE_TIME)
 
 
 def read_metrics(path: Path) -> list[dict[str, Any]]:

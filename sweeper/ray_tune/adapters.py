@@ -1,46 +1,20 @@
 """Tune's interfaces in terms of a `Sweep`: its trials, its decisions, its events."""
 
 import itertools
-import shutil
-import time
 from pathlib import Path
 from typing import Any
 
-from ray.tune import Callback, CheckpointConfig, PlacementGroupFactory, Stopper
+from ray.tune import Callback, CheckpointConfig, PlacementGroupFactory
 from ray.tune.experiment import Trial as TuneTrial
 from ray.tune.schedulers import TrialScheduler
 from ray.tune.search import SearchAlgorithm
 
 from sweeper.placement import Placement
+from sweeper.ray_tune.faults import Faults
+from sweeper.ray_tune.interrupt import Interrupt
 from sweeper.status import Decision, Status
 from sweeper.sweep import Sweep, Trial
 from sweeper.watchers import Watcher
-
-KEPT_CHECKPOINTS = 2  # of each trial; the second in case the newest is damaged
-INTERRUPT_GRACE_SECONDS = 8.0  # for running trials to checkpoint
-
-
-class Interrupt(Stopper):  # type: ignore[misc]  # Ray is untyped
-    """A wish to end the sweep early: trials are paused, which checkpoints them, then all ends."""
-
-    def __init__(self) -> None:
-        self.requested_at: float | None = None
-        self.quiet = False  # no trial is running any more
-
-    def request(self) -> None:
-        self.requested_at = self.requested_at or time.monotonic()
-
-    @property
-    def requested(self) -> bool:
-        return self.requested_at is not None
-
-    def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
-        return False
-
-    def stop_all(self) -> bool:
-        if self.requested_at is None:
-            return False
-        return self.quiet or time.monotonic() - self.requested_at > INTERRUPT_GRACE_SECONDS
 
 
 class SweepSearch(SearchAlgorithm):  # type: ignore[misc]
@@ -63,7 +37,7 @@ class SweepSearch(SearchAlgorithm):  # type: ignore[misc]
         (self.experiment,) = experiments
 
     def is_finished(self) -> bool:
-        return self._finished or self.sweep.is_over
+        return self._finished or self.interrupt.requested or self.sweep.is_over
 
     def next_trial(self) -> TuneTrial | None:
         if self.interrupt.requested or not self._has_room():
@@ -100,6 +74,8 @@ class SweepSearch(SearchAlgorithm):  # type: ignore[misc]
                 "train": trial.config.to_dict(),
                 "num_threads": share.num_threads,
                 "trainer": self.trainer,
+                "timeout_s": self.sweep.plan.spec.trial_timeout_s,
+                "stack": str(self.sweep.folder.trial_stack(trial.trial_id).resolve()),
             },
             storage=self.experiment.storage,
             evaluated_params=trial.values,
@@ -107,14 +83,13 @@ class SweepSearch(SearchAlgorithm):  # type: ignore[misc]
             checkpoint_config=CheckpointConfig(),
             restore_path=str(checkpoints[0]) if checkpoints else None,
             trial_name_creator=lambda tune_trial: tune_trial.trial_id,
-            trial_dirname_creator=lambda tune_trial: tune_trial.trial_id,
-            max_failures=self.sweep.plan.spec.max_retries,
         )
-        # A trial is handed out several times in a session. Tune would think that its folder is
-        # another one's, and make a new one.
+        # Where the folder is there already (promoted trials), Tune would make another beside it,
+        # in which the trial's newer checkpoints are never found.
         tune_trial.relative_logdir = tune_trial.storage.trial_dir_name = trial.trial_id
-        if checkpoints:  # Tune would begin at 0 again, and write over what is there
-            tune_trial.storage.current_checkpoint_index = int(checkpoints[0].name.split("_")[1])
+        last = self.sweep.state.checkpoints.last_name.get(trial.trial_id)
+        if last is not None:  # Tune would begin at 0 again, and write over what is there
+            tune_trial.storage.current_checkpoint_index = int(last.split("_")[1])
         return tune_trial
 
 
@@ -135,7 +110,7 @@ class SweepScheduler(TrialScheduler):  # type: ignore[misc]
         decision = Decision.CONTINUE
         for metrics in result["reports"]:
             trial.progress = metrics
-            if metrics["val_loss"] is not None or metrics["diverged"]:
+            if trial.is_evaluation(metrics):
                 decision = self.sweep.report(trial.trial_id, metrics)
         self.audience.reported(trial, result["reports"])
         ends = decision is not Decision.CONTINUE or result["finished"]
@@ -173,15 +148,27 @@ class SweepScheduler(TrialScheduler):  # type: ignore[misc]
 class SweepCallback(Callback):  # type: ignore[misc]
     """Journals what Tune tells only to callbacks, and keeps the watchers up to date."""
 
-    def __init__(self, sweep: Sweep, audience: Watcher) -> None:
+    def __init__(self, sweep: Sweep, audience: Watcher, faults: Faults) -> None:
         self.sweep = sweep
         self.audience = audience
+        self.faults = faults
 
     def on_trial_start(
         self, iteration: int, trials: list[TuneTrial], trial: TuneTrial, **info: Any
     ) -> None:
+        self.faults.heard(trial.trial_id)
         self.sweep.start(trial.trial_id)
         self.audience.started(self.sweep.trials[trial.trial_id])
+
+    def on_trial_result(
+        self, iteration: int, trials: list[TuneTrial], trial: TuneTrial, result: Any, **info: Any
+    ) -> None:
+        self.faults.heard(trial.trial_id)
+
+    def on_trial_restore(
+        self, iteration: int, trials: list[TuneTrial], trial: TuneTrial, **info: Any
+    ) -> None:
+        self.faults.heard(trial.trial_id)
 
     def on_checkpoint(
         self,
@@ -191,20 +178,8 @@ class SweepCallback(Callback):  # type: ignore[misc]
         checkpoint: Any,
         **info: Any,
     ) -> None:
+        self.faults.heard(trial.trial_id)
         self.sweep.checkpointed(trial.trial_id, Path(checkpoint.path).name)
-        for old in self.sweep.folder.checkpoint_folders(trial.trial_id)[KEPT_CHECKPOINTS:]:
-            shutil.rmtree(old, ignore_errors=True)
-
-    def on_trial_recover(
-        self, iteration: int, trials: list[TuneTrial], trial: TuneTrial, **info: Any
-    ) -> None:
-        self.sweep.attempt_failed(trial.trial_id, _error_of(trial))
-
-    def on_trial_error(
-        self, iteration: int, trials: list[TuneTrial], trial: TuneTrial, **info: Any
-    ) -> None:
-        self.sweep.end(trial.trial_id, error=_error_of(trial))
-        self.audience.ended(self.sweep.trials[trial.trial_id])
 
     def on_trial_complete(
         self, iteration: int, trials: list[TuneTrial], trial: TuneTrial, **info: Any
@@ -213,9 +188,3 @@ class SweepCallback(Callback):  # type: ignore[misc]
 
     def on_step_end(self, iteration: int, trials: list[TuneTrial], **info: Any) -> None:
         self.audience.refresh(self.sweep)
-
-
-def _error_of(tune_trial: TuneTrial) -> str:
-    """What the last failed attempt said, with the traceback of the worker."""
-    attempts = Path(tune_trial.error_file).read_text(errors="replace").split("Failure # ")
-    return attempts[-1].split("\n", 1)[-1].strip()

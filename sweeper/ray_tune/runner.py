@@ -9,6 +9,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 # Read by Ray when it is imported. Our journal is the record: Tune's snapshots, loggers and signal
@@ -31,7 +32,10 @@ from ray import tune
 
 from sweeper.errors import ResourceError
 from sweeper.placement import Node, Placement
-from sweeper.ray_tune.adapters import Interrupt, SweepCallback, SweepScheduler, SweepSearch
+from sweeper.ray_tune.adapters import SweepCallback, SweepScheduler, SweepSearch
+from sweeper.ray_tune.controller import SweepController, controlled
+from sweeper.ray_tune.faults import Faults
+from sweeper.ray_tune.interrupt import Interrupt
 from sweeper.ray_tune.trial_actor import TrialActor
 from sweeper.run_folder import RunFolder
 from sweeper.status import ExitCode
@@ -100,7 +104,12 @@ def run_trials(sweep: Sweep, placement: Placement, audience: Watcher, trainer: s
     """Run every trial that is left; True if all have ended, False if interrupted."""
     os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(placement.slots)
     interrupt = Interrupt()
-    with _signals(interrupt, sweep.folder), _ray_messages_to(logging.FileHandler(sweep.folder.log)):
+    faults = Faults(sweep, audience, interrupt)
+    with (
+        _signals(interrupt, sweep.folder),
+        _ray_messages_to(logging.FileHandler(sweep.folder.log)),
+        controlled(partial(SweepController, faults)),
+    ):
         # `tune.run` rather than a Tuner: a Tuner pickles itself into the run folder.
         tune.run(
             TrialActor,
@@ -108,7 +117,7 @@ def run_trials(sweep: Sweep, placement: Placement, audience: Watcher, trainer: s
             name=sweep.folder.trials.name,
             search_alg=SweepSearch(sweep, placement, trainer, interrupt),
             scheduler=SweepScheduler(sweep, audience, interrupt),
-            callbacks=[SweepCallback(sweep, audience)],
+            callbacks=[SweepCallback(sweep, audience, faults)],
             stop=interrupt,
             reuse_actors=True,
             raise_on_failed_trial=False,

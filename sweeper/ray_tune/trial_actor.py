@@ -2,6 +2,7 @@
 
 import gc
 import importlib
+import math
 import sys
 import time
 from collections.abc import Iterator
@@ -12,20 +13,26 @@ from ray import tune
 from ray.tune.result import SHOULD_CHECKPOINT
 
 from sweeper.process_state import ProcessState
+from sweeper.ray_tune.stack import stack_if_longer
 from sweeper.run_folder import CHECKPOINT_FILE
+from sweeper.storage import storage_error
 from trainable.config import TrainConfig
 from trainable.errors import CheckpointError
+from trainable.report import Report
 
 # A slice ends at an evaluation; between two of them it ends after this long, so that the driver
 # sees progress and can pause the trial.
 SLICE_SECONDS = 2.0
+NOTED_AFTER = 0.9  # of the time after which a silent trial is killed
+REPORT_FIELDS = tuple(Report.__dataclass_fields__)
 
 
 class TrialActor(tune.Trainable):  # type: ignore[misc]  # Ray is untyped
     """Runs one trial after another in one process (Tune reuses the actor).
 
-    The config that Tune hands over: `train` (the settings), `num_threads`, and `trainer`, the
-    class of the loop as `module:name`.
+    The config that Tune hands over: `train` (the settings), `num_threads`, `trainer`, the class of
+    the loop as `module:name`, `timeout_s`, after which a silent trial is killed, and `stack`, the
+    file in which it notes before where it is.
     """
 
     process_state: ProcessState | None = None  # as it was before the first trial
@@ -34,6 +41,9 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]  # Ray is untyped
         self.train_config = TrainConfig.from_mapping(config["train"])
         self.num_threads: int = config["num_threads"]
         self.trainer_class = _load(config["trainer"])
+        timeout_s = config["timeout_s"]
+        self.noted_after_s = None if timeout_s is None else NOTED_AFTER * timeout_s
+        self.stack = Path(config["stack"])
         self.trainer: Any = None
         self.events: Iterator[Any] = iter(())
         self.process_state = self.process_state or ProcessState()
@@ -58,6 +68,10 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]  # Ray is untyped
 
     def step(self) -> dict[str, Any]:
         """Train up to the next evaluation or checkpoint, or for a few seconds."""
+        with stack_if_longer(self.noted_after_s, self.stack):
+            return self._train()
+
+    def _train(self) -> dict[str, Any]:
         if self.trainer is None:
             self._start(resume_from=None)
         every = self.train_config.checkpoint_every_steps
@@ -65,14 +79,27 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]  # Ray is untyped
         reports = []
         for report in self.events:
             if report is not None:
-                reports.append(report.to_dict())
-            evaluated = report is not None and report.val_loss is not None
+                reports.append(_metrics(report))
+            evaluated = bool(reports) and reports[-1]["val_loss"] is not None
             if evaluated or self.trainer.step % every == 0 or time.monotonic() > deadline:
                 break
         diverged = bool(reports) and reports[-1]["diverged"]
         finished = diverged or self.trainer.step >= self.train_config.max_steps
         save = finished or self.trainer.step % every == 0
         return {"reports": reports, "finished": finished, SHOULD_CHECKPOINT: save}
+
+    def save(self, checkpoint_dir: str | None = None) -> Any:
+        """As Tune's, which calls `save_checkpoint` and brings the folder to storage.
+
+        Raises:
+            OSError: the disk is full, whatever that was turned into on the way.
+        """
+        try:
+            return super().save(checkpoint_dir)
+        except Exception as error:
+            if (full := storage_error(error)) is not None:
+                raise OSError(full.errno, full.strerror, full.filename) from None
+            raise
 
     def save_checkpoint(self, checkpoint_dir: str) -> None:
         if self.trainer is None:
@@ -103,6 +130,23 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]  # Ray is untyped
             self.train_config, resume_from=resume_from, num_threads=self.num_threads
         )
         self.events = self.trainer.train()
+
+
+def _metrics(report: Any) -> dict[str, Any]:
+    """What the sweep knows of a report: these fields, and None for what it has no number of.
+
+    Raises:
+        TypeError: no step, or a word where a number belongs.
+    """
+    given = report.to_dict()
+    metrics = {name: given.get(name) for name in REPORT_FIELDS}
+    if not isinstance(metrics["step"], int):
+        raise TypeError(f"a report needs the step it was made at, got {metrics['step']!r}")
+    metrics["diverged"] = bool(metrics["diverged"])
+    return {
+        name: value if value is not None and math.isfinite(value) else None
+        for name, value in metrics.items()
+    }
 
 
 def _load(reference: str) -> Any:

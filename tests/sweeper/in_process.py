@@ -1,9 +1,9 @@
 """Drives a `Sweep` without Ray: one trial after another, checkpoints as files in the run folder."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from sweeper.journal import Journal
 from sweeper.plan import Plan
@@ -11,6 +11,7 @@ from sweeper.run_folder import CHECKPOINT_FILE, RunFolder
 from sweeper.session import Session
 from sweeper.status import Decision
 from sweeper.sweep import Sweep, Trial
+from sweeper.warm_start import WarmStart
 from tests.sweeper.closed_form import ClosedFormTrainer
 
 
@@ -38,35 +39,63 @@ class Mortal:
         monkeypatch.setattr(Journal, "append", counted)
 
 
-def drive(folder: RunFolder, plan: Plan, session: Session | None = None) -> Sweep:
-    """Run all that is left, one trial at a time."""
-    with opened(folder, plan, session) as sweep:
+Fault = Literal["fails", "is lost", None]
+
+
+def never(trial: Trial, step: int) -> Fault:
+    return None
+
+
+def drive(
+    folder: RunFolder,
+    plan: Plan,
+    session: Session | None = None,
+    warm_start: WarmStart | None = None,
+    *,
+    fault: Callable[[Trial, int], Fault] = never,
+) -> Sweep:
+    """Run all that is left, one trial at a time; an attempt ends where `fault` says so."""
+    with opened(folder, plan, session, warm_start) as sweep:
         while (trial := sweep.next_trial()) is not None:
-            run_trial(sweep, trial)
+            run_trial(sweep, trial, fault=fault)
         assert sweep.is_over
         sweep.close("finished")
     return sweep
 
 
 @contextmanager
-def opened(folder: RunFolder, plan: Plan, session: Session | None = None) -> Iterator[Sweep]:
+def opened(
+    folder: RunFolder,
+    plan: Plan,
+    session: Session | None = None,
+    warm_start: WarmStart | None = None,
+) -> Iterator[Sweep]:
     """A sweep whose session just ends where the block does, as after a kill."""
-    sweep = Sweep(folder, plan, session)
+    sweep = Sweep(folder, plan, session, warm_start)
     try:
         yield sweep
     finally:
         sweep.journal.close()
 
 
-def run_trial(sweep: Sweep, trial: Trial, fail_at: int | None = None) -> None:
+def run_trial(
+    sweep: Sweep,
+    trial: Trial,
+    fail_at: int | None = None,
+    fault: Callable[[Trial, int], Fault] = never,
+) -> None:
     folders = sweep.folder.checkpoint_folders(trial.trial_id)
     resume_from = folders[0] / CHECKPOINT_FILE if folders else None
     trainer = ClosedFormTrainer(trial.config, resume_from=resume_from, num_threads=None)
     sweep.start(trial.trial_id)
-    number = len(folders)
+    last = sweep.state.checkpoints.last_name.get(trial.trial_id)
+    number = 0 if last is None else int(last.split("_")[1]) + 1
     for report in trainer.train():
         if trainer.step == fail_at:
             sweep.end(trial.trial_id, error="out of luck")
+            return
+        if (what := fault(trial, trainer.step)) is not None:
+            sweep.attempt_failed(trial.trial_id, f"it {what}", counted=what == "fails")
             return
         decision = Decision.CONTINUE
         if report is not None:

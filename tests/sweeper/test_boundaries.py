@@ -18,7 +18,10 @@ def loaded_after(code: str) -> set[str]:
 @pytest.mark.parametrize(
     ("code", "forbidden"),
     [
-        ("import sweeper.cli, sweeper.running, sweeper.sweep", {"ray", "torch", "wandb", "plotly"}),
+        (
+            "import sweeper.cli, sweeper.running, sweeper.sweep",
+            {"ray", "torch", "wandb", "optuna", "scipy", "plotly"},
+        ),
         ("import sweeper.ray_tune.runner, sweeper.ray_tune.trial_actor", {"torch", "wandb"}),
         ("import trainable.training, trainable.__main__", {"ray", "sweeper", "wandb"}),
         ("import trainable.config, trainable.report, trainable.model_size", {"torch"}),

@@ -64,6 +64,8 @@ def test_each_example_of_the_reference_fits_it(example: str) -> None:
         LR + "scheduler: {type: asha, clock: tokens, grace_steps: 5}\n",
         LR + "constraints: [{les: [1, 2]}]\n",
         LR + "search: {algoritm: grid}\n",
+        LR + "checkpoints: {budget: 20 gigs}\n",
+        LR + "checkpoints: {keep: 1}\n",
         LR + "search: {algorithm: random, num_trials: 0}\n",
     ],
 )

@@ -114,3 +114,16 @@ def test_a_trial_that_fits_no_node_is_refused(
     with pytest.raises(ResourceError) as error:
         place(tiny_plan(space=SIZES, resources=resources), nodes, NOWHERE)
     assert str(error.value) == f"space.yaml: {problem}"
+
+
+def test_a_case_that_may_yet_be_suggested_must_fit_too(tiny_plan: Any) -> None:
+    """A single stand-in is of one size; what is suggested may be of the other."""
+    cases = [{"when": {"size": size}, "cpu": 4} for size in ("small", "large")]
+    for case in cases:
+        sections = {"space": SIZES, "resources": {"cpu": 1, "cases": [case]}}
+        plan = tiny_plan(**sections, search={"algorithm": "tpe", "num_trials": 1})
+        with pytest.raises(ResourceError, match="a trial asks for 4, but this machine has 2"):
+            place(plan, LAPTOP, NOWHERE)
+    drawn = tiny_plan(**sections, search={"algorithm": "random", "num_trials": 1, "seed": 1})
+    assert {trial.suggestion.values["size"] for trial in drawn.trials} == {"small"}
+    assert place(drawn, LAPTOP, NOWHERE).slots == 1

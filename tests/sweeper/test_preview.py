@@ -85,3 +85,13 @@ def test_what_is_not_known_is_not_made_up(tiny_plan: Any) -> None:
     assert "these trials would fail" in text
     assert "Expected" not in text
     assert [line.split()[-2:] for line in text.splitlines() if "size " in line] == [["-", "-"]] * 2
+
+
+def test_a_search_that_learns_is_told_by_its_stand_ins(tiny_plan: Any) -> None:
+    search = {"algorithm": "tpe", "num_trials": 5}
+    machine = Machine(slots=2, free_memory=2**34)
+    told = printed(tiny_plan(space=SIZES, search=search), machine, None)
+    assert "tiny: 5 trials, 2 at a time" in told
+    assert "tpe chooses points by results: random ones stand for them here." in told
+    drawn = tiny_plan(space=SIZES, search={**search, "algorithm": "sobol"})
+    assert "stand for them" not in printed(drawn, machine, None)

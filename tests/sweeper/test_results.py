@@ -111,6 +111,19 @@ def test_a_name_that_is_not_swept_in_a_trial_is_null_there(tmp_path: Path, tiny_
     ]  # fmt: skip
 
 
+def test_the_table_has_what_the_checkpoints_took(tmp_path: Path, plan: Plan) -> None:
+    folder = RunFolder(tmp_path)
+    state = state_with(plan, (Status.RUNNING, [(4, 2.0)]), (Status.PENDING, []))
+    for number, size in enumerate((500, 700, 300)):
+        name = f"checkpoint_{number:06d}"
+        state.apply({"event": "checkpoint", "trial": "0000", "checkpoint": name, "bytes": size})
+    write_tables(state, folder)
+    table = pq.read_table(folder.results)
+    assert table.column("checkpoint_bytes").to_pylist() == [300, None]
+    assert table.column("checkpoint").to_pylist() == ["trials/0000/checkpoint_000002", None]
+    assert table.schema.metadata == {b"checkpoint_high_water_bytes": b"1500"}
+
+
 def test_tables_of_a_sweep_without_trials_have_the_same_columns(tmp_path: Path, plan: Plan) -> None:
     folder = RunFolder(tmp_path)
     write_tables(SweepState(plan.spec), folder)

@@ -138,6 +138,24 @@ def watch_one_trial(tmp_path: Path, plan: Plan, on: Console, *, verbose: bool = 
         watcher.close(sweep)
 
 
+def test_checkpoints_beyond_their_budget_are_told_of_once(tmp_path: Path, tiny_plan: Any) -> None:
+    plan = tiny_plan(checkpoints={"budget": 20})  # two of them, and each completed trial keeps one
+    folder = create_run_folder(tmp_path, plan.spec, None, "space.yaml")
+    screen = console()
+    with opened(folder, plan) as sweep:
+        watcher = Screen(screen, len(plan.trials))
+        told = []
+        for trial in iter(sweep.next_trial, None):
+            run_trial(sweep, trial)
+            for _ in range(2):
+                watcher.refresh(sweep)
+            told.append(text(screen).count("over their budget of 20 B"))
+    assert told[0] == 0
+    assert told[-1] == 1
+    print_summary(screen, sweep.state, folder)
+    assert "at most (budget 20 B)." in text(screen)
+
+
 def test_time_left_is_at_the_speed_so_far(tmp_path: Path, plan: Plan) -> None:
     folder = create_run_folder(tmp_path, plan.spec, None, "space.yaml")
     with opened(folder, plan) as sweep:

@@ -9,9 +9,10 @@ from ruamel.yaml import YAML
 
 from sweeper.errors import SpecError
 from sweeper.run_folder import create_run_folder
+from sweeper.search_problems import MAX_TRIALS
 from sweeper.space import DOMAINS
 from sweeper.spec import SweepSpec
-from sweeper.spec_file import MAX_TRIALS, load_spec
+from sweeper.spec_file import load_spec
 from sweeper.yaml_source import is_plain
 
 LR = "space: {learning_rate: {grid: [1e-3, 2e-3]}}\n"
@@ -44,11 +45,19 @@ def test_the_least_a_file_can_say(tmp_path: Path) -> None:
         "constraints": [],
         "seeds": None,
         "objective": {"metric": "val_loss", "mode": "min"},
-        "search": {"algorithm": "grid", "seed": 0, "num_trials": None},
+        "search": {
+            "algorithm": "grid",
+            "seed": 0,
+            "num_trials": None,
+            "initial": None,
+            "from": None,
+        },
         "scheduler": {"type": "fifo"},
         "resources": "auto",
         "max_concurrent": None,
         "max_retries": 2,
+        "checkpoints": {"keep": 2, "budget": None},
+        "trial_timeout_s": 3600,
     }
 
 
@@ -68,7 +77,8 @@ TABLE = [
     # unknown keys, at every level, with the nearest right one
     ("spaces: 1\n" + LR, ":1: spaces: no such key; did you mean 'space'?"),
     (LR + "foo: 1\n", ":2: foo: no such key; there are: name, description, data, train, space, "
-     "constraints, seeds, objective, search, scheduler, resources, max_concurrent, max_retries"),
+     "constraints, seeds, objective, search, scheduler, resources, max_concurrent, max_retries, "
+     "checkpoints"),
     (LR + "train:\n  learning_rat: 1\n",
      ":3: train.learning_rat: no such training setting; did you mean 'learning_rate'?"),
     ("space: {learning_rte: {grid: [1]}}",
@@ -157,6 +167,15 @@ TABLE = [
     (LR + "resources: {cases: [{cpu: 2}]}", ":2: resources.cases.0.when: is required"),
     (LR + "resources: {cases: [{when: {learning_rate: 1e-3}, gpus: 2}]}",
      ":2: resources.cases.0.gpus: no such key; did you mean 'gpu'?"),
+    (LR + "checkpoints: {keep: 1}", ":2: checkpoints.keep: must be at least 2, got 1"),
+    (LR + "checkpoints: {budget: 20 gigs}", ":2: checkpoints.budget: must be a size, as 20GB, "
+     "500MB or 1.5GiB, or a whole number of bytes, got '20 gigs'"),
+    (LR + "checkpoints: {budget: 0}", ":2: checkpoints.budget: must be at least 1, got 0"),
+    (LR + "checkpoints: {budget: true}",
+     ":2: checkpoints.budget: must be a whole number, got true"),
+    (LR + "checkpoints: {budgt: 1GB}",
+     ":2: checkpoints.budgt: no such key; did you mean 'budget'?"),
+    (LR + "checkpoints: 20GB", ":2: checkpoints: must be a mapping, got '20GB'"),
     (LR + "resources: {gpu: -1}", ":2: resources.gpu: must be at least 0, got -1"),
     (LR + "max_retries: -1", ":2: max_retries: must be at least 0, got -1"),
     (LR + "scheduler: {type: asha, grace_steps: 5, reduction_factor: 1}",
@@ -438,11 +457,11 @@ def test_a_spec_written_to_a_run_folder_is_read_back_the_same(
 
 leaves = st.one_of(
     st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=5),
-    st.sampled_from(["asha", "fifo", "random", "grid", "val_loss"]),
+    st.sampled_from(["asha", "fifo", "random", "grid", "sobol", "tpe", "val_loss"]),
 )  # fmt: skip
 KEYS = [*SweepSpec.model_fields, *DOMAINS, "type", "grace_steps", "num_trials", "cpu", "d_model",
         "learning_rate", "num_heads", "seed", "size", "algorithm", "metric",
-        "init_from"]  # fmt: skip
+        "init_from", "initial", "from"]  # fmt: skip
 anything = st.recursive(
     leaves,
     lambda inner: st.one_of(

@@ -13,7 +13,7 @@ from sweeper.run_folder import RunFolder, create_run_folder
 from sweeper.status import Decision, Status
 from sweeper.sweep import Metrics, Sweep, Trial, replay
 from tests.sweeper.closed_form import ClosedFormTrainer
-from tests.sweeper.in_process import Killed, Mortal, drive, opened, run_trial
+from tests.sweeper.in_process import Fault, Killed, Mortal, drive, never, opened, run_trial
 
 GRID = {"learning_rate": {"grid": [1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 0.7]}}
 
@@ -87,14 +87,31 @@ def test_promotion_goes_on_from_the_rung_and_trains_no_step_twice(
     assert sum(e["event"] == "trial_started" for e in events) == 6 + len(promoted)
 
 
+def faulty(trial: Trial, step: int) -> Fault:
+    """One trial fails always, one once as it leaves its rung, one loses its node once."""
+    match trial.config.learning_rate:
+        case 3e-3 if step == 3:
+            return "fails"
+        case 1e-4 if step == 3 and not trial.failures:
+            return "fails"
+        case 1e-3 if step == 7 and not trial.losses:
+            return "is lost"
+        case _:
+            return None
+
+
 # A process that is killed does not close its files.
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize("fault", [never, faulty], ids=["sound", "faulty"])
 @pytest.mark.parametrize("before", [True, False], ids=["before", "after"])
 def test_killed_at_any_event_it_ends_as_if_never_killed(
-    tmp_path: Path, either_plan: Plan, monkeypatch: pytest.MonkeyPatch, before: bool
+    tmp_path: Path, either_plan: Plan, monkeypatch: pytest.MonkeyPatch, before: bool, fault: Any
 ) -> None:
+    monkeypatch.setattr("sweeper.sweep.backoff_seconds", lambda _: 0.0)
     whole = new_folder(tmp_path / "whole", either_plan)
-    straight = drive(whole, either_plan)
+    straight = drive(whole, either_plan, fault=fault)
+    failed = [e for e in read_journal(whole.journal) if e["event"] == "attempt_failed"]
+    assert len(failed) == (0 if fault is never else 4)
     total = len(list(read_journal(whole.journal)))
     assert total > 40
     for at in range(1, total + 1):
@@ -102,10 +119,10 @@ def test_killed_at_any_event_it_ends_as_if_never_killed(
         with monkeypatch.context() as patch:
             Mortal(patch, at, before=before)
             with pytest.raises(Killed):
-                drive(folder, either_plan)
+                drive(folder, either_plan, fault=fault)
         before_kill = list(read_journal(folder.journal)) if folder.journal.exists() else []
         ended = {e["trial"] for e in before_kill if e["event"] == "trial_ended"}
-        resumed = drive(folder, either_plan)
+        resumed = drive(folder, either_plan, fault=fault)
         assert decisions(folder) == decisions(whole), f"killed at event {at}"
         assert table(folder, resumed) == table(whole, straight), f"killed at event {at}"
         after_kill = list(read_journal(folder.journal))[len(before_kill) :]

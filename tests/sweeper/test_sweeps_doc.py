@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from sweeper.errors import SpecError
 from sweeper.plan import make_plan
 from sweeper.space import DOMAINS
-from sweeper.spec import AshaSpec, Objective, Resources, Search, SweepSpec
+from sweeper.spec import AshaSpec, CheckpointsSpec, Objective, Resources, Search, SweepSpec
 from sweeper.spec_file import load_spec
 
 DOC = (Path(__file__).parents[2] / "docs" / "sweeps.md").read_text()
@@ -40,11 +40,14 @@ def test_the_example_of_mistakes_is_what_is_told(
     assert str(error.value) == told.strip()
 
 
-@pytest.mark.parametrize("section", [SweepSpec, Objective, Search, AshaSpec, Resources])
+@pytest.mark.parametrize(
+    "section", [SweepSpec, Objective, Search, AshaSpec, Resources, CheckpointsSpec]
+)
 def test_every_key_and_its_default_is_in_a_table(section: type[BaseModel]) -> None:
     for key, field in section.model_fields.items():
         if key == "type":
             continue  # told in the text
+        key = field.alias or key
         rows = [row for row in DOC.splitlines() if re.match(rf"\| \[?`{key}`", row)]
         line = "\n".join(rows)  # `mode` is a key of two sections
         assert rows, f"{key} is in no table"

@@ -38,7 +38,8 @@ class HangingTrainer(ClosedFormTrainer):
 
 def main() -> None:
     what, argument, runs, trainer = sys.argv[1:]
-    trainer = f"tests.sweeper.ray_tune.driver:{trainer}"
+    if ":" not in trainer:
+        trainer = f"tests.sweeper.ray_tune.driver:{trainer}"
     options = Options(runs=Path(runs), dashboard=False, trainer=trainer)
     console = Console(quiet=True)
     if what == "run":

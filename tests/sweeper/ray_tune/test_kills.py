@@ -123,6 +123,6 @@ def test_killed_twenty_times_it_ends_as_if_never_killed(
 
 
 def rows(state: SweepState, folder: RunFolder) -> list[dict[str, Any]]:
-    """The table, but for the numbers of the checkpoints."""
+    """The table, but for the checkpoints: their numbers, their size with Tune's own notes."""
     table = result_rows(state, folder)
-    return [{key: value for key, value in row.items() if key != "checkpoint"} for row in table]
+    return [{key: row[key] for key in row if not key.startswith("checkpoint")} for row in table]

@@ -1,0 +1,115 @@
+"""Which checkpoints are on storage, and which of them go: what resume and promotion need stays.
+
+Pure: the account is a fold over the journal, and the policy a function of the account.
+"""
+
+import itertools
+import math
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+from sweeper.status import Status
+
+
+class Stored(NamedTuple):
+    """A checkpoint on storage."""
+
+    trial_id: str
+    name: str  # of its folder; names of a trial grow, and none is used twice
+    size: int  # bytes
+
+
+class CheckpointAccount:
+    """What each trial has on storage, and how much that has been at most."""
+
+    def __init__(self) -> None:
+        self.of_trial: dict[str, list[Stored]] = {}  # oldest first; only trials that have any
+        self.last_name: dict[str, str] = {}  # the newest that a trial ever had
+        self.found: set[str] = set()  # trials whose newest may be half-written
+        self.total = 0
+        self.high_water = 0
+        self.bytes_per_param = 0.0  # at most
+
+    def add(self, stored: Stored, num_params: int, *, found: bool) -> None:
+        """
+        Args:
+            num_params: Of the trial's model, which is what its size depends on.
+            found: Nobody saw it land: it was there when a session began.
+        """
+        self.of_trial.setdefault(stored.trial_id, []).append(stored)
+        self.last_name[stored.trial_id] = stored.name
+        (self.found.add if found else self.found.discard)(stored.trial_id)
+        self.total += stored.size
+        self.high_water = max(self.high_water, self.total)
+        self.bytes_per_param = max(self.bytes_per_param, stored.size / num_params)
+
+    def remove(self, trial_id: str, name: str) -> None:
+        gone = [stored for stored in self.of_trial.get(trial_id, ()) if stored.name == name]
+        left = [stored for stored in self.of_trial.pop(trial_id, ()) if stored.name != name]
+        if left:
+            self.of_trial[trial_id] = left
+        self.total -= sum(stored.size for stored in gone)
+
+    def newest(self, trial_id: str) -> Stored | None:
+        of_trial = self.of_trial.get(trial_id)
+        return of_trial[-1] if of_trial else None
+
+    def next_size(self, trial_id: str, num_params: int) -> int:
+        """Bytes that a trial's next checkpoint will have; 0 while none is known to go by."""
+        newest = self.newest(trial_id)
+        return newest.size if newest else math.ceil(self.bytes_per_param * num_params)
+
+    def strange(self, trial_id: str, on_disk: Iterable[str]) -> tuple[list[str], list[str]]:
+        """Of the names on disk that are not in the account, oldest first: those that have landed
+        unseen, and those that are to be removed."""
+        known = {stored.name for stored in self.of_trial.get(trial_id, ())}
+        last = self.last_name.get(trial_id, "")
+        names = sorted(name for name in on_disk if name not in known)
+        return [name for name in names if name > last], [name for name in names if name <= last]
+
+
+def unneeded(account: CheckpointAccount, trial_id: str, status: Status, keep: int) -> list[Stored]:
+    """Those of a trial that no resume and no promotion will ask for, oldest first."""
+    of_trial = account.of_trial.get(trial_id, [])
+    kept = {Status.COMPLETED: 1, Status.STOPPED: 0, Status.DIVERGED: 0}.get(status, keep)
+    if kept and trial_id in account.found:
+        kept += 1  # in case it is half-written
+    return of_trial[: max(0, len(of_trial) - kept)]
+
+
+def over_budget(
+    account: CheckpointAccount,
+    statuses: Mapping[str, Status],
+    budget: int,
+    standing: Callable[[Collection[str]], Sequence[str]],
+    coming: int,
+) -> list[Stored]:
+    """What is to go, the least missed first, so that the rest is within the budget.
+
+    First older ones, which only stand in should the newest be damaged; then the newest of failed
+    trials, from which they could be tried again; then those of paused trials, the least likely to
+    be promoted first. Never the newest of a trial that is to run on, nor the last of a completed
+    trial: where these are more than the budget, it is exceeded.
+
+    Args:
+        statuses: Of every trial that has checkpoints.
+        standing: Orders paused trials, the most likely to be promoted first.
+        coming: Bytes to keep free, for what running trials will write next.
+    """
+    excess = account.total + coming - budget
+    if excess <= 0:
+        return []
+    paused = {name for name in account.of_trial if statuses[name] is Status.PAUSED}
+    failed = [name for name in account.of_trial if statuses[name] is Status.FAILED]
+    waiting = [*failed, *reversed(standing(paused))]
+    others = [name for name in account.of_trial if name not in {*waiting}]
+    older, newest = [], []
+    for trial_id in [*waiting, *others]:
+        # one that was found may be half-written: then the one before it is the good one
+        last = 2 if trial_id in account.found else 1
+        older += account.of_trial[trial_id][:-last]
+        newest += account.of_trial[trial_id][-last:] if trial_id in waiting else []
+    sizes = itertools.accumulate((stored.size for stored in [*older, *newest]), initial=0)
+    return [
+        stored for stored, before in zip([*older, *newest], sizes, strict=False) if before < excess
+    ]
