@@ -2,37 +2,33 @@
 
 import signal
 import sys
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from sweeper import corpus
-from sweeper.effective_spec import effective_spec
+from sweeper.command_line import acting, comparing, looking
+from sweeper.command_line.arguments import Name, Quiet, Runs, Verbose, examples, make_console
 from sweeper.errors import StorageError
-from sweeper.format import number
 from sweeper.preview import as_json, preview, print_forecast
-from sweeper.results import best_trial, objective
 from sweeper.resuming import Changes
-from sweeper.run_folder import RunFolder, find_run_folder, list_run_folders
+from sweeper.run_folder import find_run_folder
 from sweeper.running import Options, WandbMode, resume_sweep, run_sweep
-from sweeper.screen import print_summary, settings, trial_table
 from sweeper.status import ExitCode
-from sweeper.sweep import SweepState, replay
 from sweeper.wandb_runs import wandb_sync
 from trainable.errors import UserError
 
 app = typer.Typer(
     help="Which learning rate, warmup and model size should I train my language model with?",
     no_args_is_help=True,
+    epilog=examples("plan search_spaces/lr.yaml", "run search_spaces/lr.yaml", "best lr"),
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-console = Console(highlight=False, soft_wrap=True)
+console = make_console()
 
-Runs = Annotated[Path, typer.Option("--runs", help="Folder of the run folders.")]
 Wandb = Annotated[WandbMode, typer.Option("--wandb", help="Log every trial to Weights & Biases.")]
 Overrides = Annotated[
     list[str],
@@ -41,11 +37,13 @@ Overrides = Annotated[
     ),
 ]
 Dashboard = Annotated[bool, typer.Option(help="Start the Ray dashboard.")]
-Name = Annotated[str, typer.Argument(help="A sweep's name, or its run folder.")]
 
 
 def main() -> None:
     """Run the command line; a mistake of the user's ends in one message and exit code 2."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a name in letters that the terminal lacks
     # SIGTERM ends a command as Ctrl-C does, with exit code 130; what has begun is put away.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
@@ -58,7 +56,13 @@ def main() -> None:
         sys.exit(ExitCode.INTERRUPTED)
 
 
-@app.command()
+@app.command(
+    epilog=examples(
+        "run search_spaces/lr.yaml",
+        "run search_spaces/lr.yaml --set train.max_steps=1200 --name longer",
+        "run search_spaces/lr.yaml --quiet --wandb offline",
+    )
+)
 def run(
     file: Annotated[Path, typer.Argument(help="A search space, as search_spaces/lr.yaml.")],
     name: Annotated[
@@ -68,13 +72,18 @@ def run(
     runs: Runs = Path("runs"),
     wandb: Wandb = "off",
     dashboard: Dashboard = True,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
 ) -> None:
     """Run a sweep: train every trial, stop the poor ones early, name the best."""
-    options = Options(runs=runs, wandb=wandb, dashboard=dashboard)
+    console.quiet = quiet
+    options = Options(runs=runs, wandb=wandb, dashboard=dashboard, verbose=verbose, quiet=quiet)
     raise typer.Exit(run_sweep(file, console, options, name, overrides))
 
 
-@app.command()
+@app.command(
+    epilog=examples("plan search_spaces/lr.yaml", "plan search_spaces/lr.yaml --no-probe --json")
+)
 def plan(
     file: Annotated[Path, typer.Argument(help="A search space, as search_spaces/lr.yaml.")],
     overrides: Overrides = [],  # noqa: B006  # typer copies it
@@ -90,9 +99,13 @@ def plan(
 
 
 @app.command(
-    epilog="Examples: `resume lr` · `resume lr --num-trials 40` · `resume lr --retry-failed "
-    "--set max_retries=5` · `resume lr --set resources.cpu=2 --set max_concurrent=4`. "
-    "More in docs/resume.md."
+    epilog=examples(
+        "resume lr",
+        "resume lr --num-trials 40",
+        "resume lr --retry-failed --set max_retries=5",
+        "resume lr --set resources.cpu=2 --set max_concurrent=4",
+    )
+    + "\n\nMore in docs/resume.md."
 )
 def resume(
     name: Name,
@@ -117,9 +130,12 @@ def resume(
     runs: Runs = Path("runs"),
     wandb: Wandb = "off",
     dashboard: Dashboard = True,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
 ) -> None:
     """Go on with an interrupted sweep, each trial from its newest good checkpoint."""
-    options = Options(runs=runs, wandb=wandb, dashboard=dashboard)
+    console.quiet = quiet
+    options = Options(runs=runs, wandb=wandb, dashboard=dashboard, verbose=verbose, quiet=quiet)
     changes = Changes(
         overrides=overrides,
         num_trials=num_trials,
@@ -129,49 +145,12 @@ def resume(
     raise typer.Exit(resume_sweep(name, console, options, changes))
 
 
-@app.command("list")
-def list_(runs: Runs = Path("runs")) -> None:
-    """All sweeps: their state, their trials, their best."""
-    folders = list_run_folders(runs)
-    if not folders:
-        console.print(f"No sweeps in {runs}/ yet. Start one: make sweep")
-        return
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in ("sweep", "state", "ended", "best", "objective"):
-        table.add_column(heading)
-    for folder in folders:
-        try:
-            state, total = _open(folder)
-        except UserError as error:
-            table.add_row(folder.name, "damaged", "", str(error).splitlines()[0], "")
-            continue
-        winner = best_trial(state)
-        ended = sum(trial.status.ended for trial in state.trials.values())
-        values = "" if winner is None else settings(winner)
-        value = "" if winner is None else number(objective(state, winner))
-        table.add_row(folder.name, _state(folder, state), f"{ended}/{total}", values, value)
-    console.print(table)
-
-
-@app.command()
-def status(name: Name, runs: Runs = Path("runs")) -> None:
-    """The trials of a sweep, running or not, best first."""
-    folder = find_run_folder(runs, name)
-    state, total = _open(folder)
-    ended = sum(trial.status.ended for trial in state.trials.values())
-    console.print(f"{folder.path}/: {_state(folder, state)}, {ended}/{total} trials ended")
-    console.print(trial_table(console, state))
-
-
-@app.command()
-def best(name: Name, runs: Runs = Path("runs")) -> None:
-    """The winner of a sweep, and the command that trains it further."""
-    folder = find_run_folder(runs, name)
-    state, _ = _open(folder)
-    print_summary(console, state, folder)
-
-
-@app.command()
+@app.command(
+    epilog=examples(
+        "prepare my_texts/ notes.md --out data/mine --tokenizer bpe:8192",
+        "prepare stories.jsonl --text-field story --out data/stories",
+    )
+)
 def prepare(
     inputs: Annotated[
         list[str] | None,
@@ -209,16 +188,25 @@ def wandb_sync_(name: Name, runs: Runs = Path("runs")) -> None:
     wandb_sync(find_run_folder(runs, name), console)
 
 
-def _open(folder: RunFolder) -> tuple[SweepState, int]:
-    """A sweep's state as its journal has it, and how many trials it has in all."""
-    spec, _ = effective_spec(folder)
-    state = replay(spec, folder)
-    if not folder.is_locked:
-        state.interrupt()
-    return state, spec.num_trials()
-
-
-def _state(folder: RunFolder, state: SweepState) -> str:
-    if folder.is_locked:
-        return "running"
-    return state.outcome or "interrupted"
+LOOK, ACT = "Look at a sweep", "Act on a sweep"
+app.command("list", rich_help_panel=LOOK, epilog=examples("list", "list --json"))(looking.list_)
+app.command(
+    rich_help_panel=LOOK,
+    epilog=examples("status lr", "status lr --watch", "status lr --json"),
+)(looking.status)
+app.command(
+    rich_help_panel=LOOK,
+    epilog=examples("best lr", "best lr --command", "best lr --yaml > train.yaml"),
+)(looking.best)
+app.command(rich_help_panel=LOOK, epilog=examples("trial lr 0003"))(looking.trial)
+app.command(
+    rich_help_panel=LOOK,
+    epilog=examples("compare lr lr-2", "compare lr lr-2 --html compare.html"),
+)(comparing.compare)
+app.command(rich_help_panel=ACT, epilog=examples("export lr out/", "export lr 0003 out/"))(
+    acting.export
+)
+app.command(
+    rich_help_panel=ACT,
+    epilog=examples("delete lr --checkpoints", "delete lr --checkpoints --with-best --yes"),
+)(acting.delete)

@@ -86,6 +86,15 @@ def data_files(data: Path) -> Settings:
     return {"train_data": str(folder.train), "val_data": str(folder.val)}
 
 
+def plan_again(resolved: SweepSpec, source: YamlSource) -> Plan:
+    """The plan of a sweep that has begun, wherever its data are by now: its trials name none.
+
+    Raises:
+        SpecError: a combination that no run can have.
+    """
+    return _plan(resolved, {}, resolved, source)
+
+
 def _require_data(folder: CorpusFolder, spec: SweepSpec, source: YamlSource) -> None:
     for file in (folder.train, folder.val):
         if not file.is_file():

@@ -21,6 +21,8 @@ from trainable.config import nearest
 
 RUNS = Path("runs")  # where sweeps are looked for by name
 CHECKPOINT_FILE = "checkpoint.pt"
+MAX_NAMED = 10  # of the sweeps that there are, in a message
+ASKING_SECONDS = 0.5  # whoever asks whether a folder is locked holds its lock for an instant
 
 
 class RunFolder:
@@ -127,27 +129,36 @@ class RunFolder:
         """Hold the folder as its one driver. The kernel drops the lock with the process.
 
         Raises:
-            RunFolderError: another driver holds it.
+            RunFolderError: another driver holds it, or nobody can: the disk is read-only.
         """
-        lock = FileLock(self.path / ".lock")
+        lock = self._lock()
         try:
-            lock.acquire(timeout=0)
+            lock.acquire(timeout=ASKING_SECONDS, poll_interval=0.02)
         except Timeout:
             raise RunFolderError(
                 f"{self.path}: another sweeper is at work in it; "
                 f"watch it with: python -m sweeper status {self.called}"
+            ) from None
+        except OSError as error:
+            raise RunFolderError(
+                f"{self.path}: cannot be written ({error.strerror}); "
+                "work on a copy, in a folder of your own"
             ) from None
         try:
             yield
         finally:
             lock.release()
 
+    def _lock(self) -> FileLock:
+        return FileLock(self.path / ".lock")
+
     @property
     def is_locked(self) -> bool:
+        """Whether a driver is at work in it."""
         try:
-            with self.locked():
+            with self._lock().acquire(timeout=0):
                 return False
-        except RunFolderError:
+        except Timeout:
             return True
         except OSError:  # a read-only copy has no driver
             return False
@@ -177,10 +188,14 @@ def create_run_folder(
     """A new folder that holds the spec, under `name`, or under the spec's name with a number.
 
     Raises:
-        RunFolderError: `name` was asked for and is taken.
+        RunFolderError: `name` was asked for and is taken; nothing can be written in `runs`.
     """
-    runs.mkdir(parents=True, exist_ok=True)
-    staging = Path(tempfile.mkdtemp(prefix=".new-", dir=runs))
+    try:
+        runs.mkdir(parents=True, exist_ok=True)
+        staging = Path(tempfile.mkdtemp(prefix=".new-", dir=runs))
+    except OSError as error:
+        problem = f"{runs}: cannot be written ({error.strerror}); name another folder: --runs"
+        raise RunFolderError(problem) from None
     staging.chmod(0o755)
     (staging / "trials").mkdir()
     _write_spec(staging / "sweep.yaml", spec, resolved_from)
@@ -218,9 +233,22 @@ def find_run_folder(runs: Path, name: str) -> RunFolder:
     for path in (runs / name, Path(name)):
         if RunFolder(path).journal.is_file():
             return RunFolder(path)
+        if RunFolder(path).spec.is_file():
+            raise RunFolderError(
+                f"{path}: it has no journal.jsonl, so no sweep ever began in it; "
+                f"start one: python -m sweeper run {RunFolder(path).spec}"
+            )
     known = [folder.name for folder in list_run_folders(runs)]
-    hint = nearest(name, known) or (f"; there are: {', '.join(known)}" if known else "")
+    hint = nearest(name, known) or _there_are(known, runs)
     raise RunFolderError(f"{runs / name}: no sweep there{hint}")
+
+
+def _there_are(known: list[str], runs: Path) -> str:
+    if not known:
+        return f"; {runs}/ has none (another folder: --runs)"
+    newest = known[-MAX_NAMED:]
+    more = len(known) - len(newest)
+    return f"; there are: {', '.join(newest)}" + (f" and {more} more" if more else "")
 
 
 def list_run_folders(runs: Path) -> list[RunFolder]:

@@ -44,6 +44,8 @@ class Options:
     runs: Path = RUNS
     wandb: WandbMode = "off"
     dashboard: bool = True
+    verbose: bool = False
+    quiet: bool = False  # but for the run folder, at the end
     trainer: str = "trainable.training:Trainer"  # the class of the training loop
 
 
@@ -102,6 +104,8 @@ def resume_sweep(
         if session is None:
             console.print(f"{folder.path}/ has finished: there is nothing to go on with.")
             print_summary(console, resumption.state, folder)
+            if options.quiet:
+                print(folder.path)
             return _exit_code(resumption.state)
         if options.wandb == "online":
             require_login("--wandb online")
@@ -159,6 +163,8 @@ def _drive(
                 _close(sweep, audience, outcome)
     print_summary(console, sweep.state, folder)
     console.print(f"\nThe record of this sweep: {folder.path}/")
+    if options.quiet:
+        print(folder.path)
     if outcome == "interrupted":
         console.print(f"Interrupted. Go on with:  python -m sweeper resume {folder.called}")
         return ExitCode.INTERRUPTED
@@ -183,7 +189,7 @@ def _watchers(sweep: Sweep, console: Console, options: Options) -> list[Watcher]
     watchers: list[Watcher] = [
         MetricsFiles(sweep.folder),
         Tables(sweep.folder),
-        Screen(console, len(sweep.plan.trials)),
+        Screen(console, len(sweep.plan.trials), verbose=options.verbose),
     ]
     if options.wandb != "off":
         watchers.append(WandbProcess(sweep.folder, options.wandb))

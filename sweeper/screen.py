@@ -1,93 +1,24 @@
 """What a person sees of a sweep: one live table in a terminal, plain lines elsewhere."""
 
+import math
 import shlex
 import time
 
-from rich.console import Console, Group, RenderableType
+from rich.console import Console
 from rich.live import Live
-from rich.measure import Measurement
-from rich.table import Table
-from rich.text import Text
 
-from sweeper.format import count, duration, headline, number, size, swept
-from sweeper.results import best_trial, objective, ranked, runner_up
+from sweeper.format import count, headline, number, size, swept
+from sweeper.live_view import live_view, progress_line, utc_now
+from sweeper.results import best_trial, runner_up
 from sweeper.run_folder import CHECKPOINT_FILE, RunFolder
 from sweeper.status import Status
 from sweeper.sweep import Metrics, Sweep, SweepState, Trial
+from sweeper.time_left import TimeLeft, TimeLeftEstimator
+from sweeper.trial_table import trial_table
 from trainable.config import TrainConfig
 
-STYLES = {
-    Status.RUNNING: "cyan",
-    Status.COMPLETED: "green",
-    Status.PAUSED: "blue",
-    Status.STOPPED: "dim",
-    Status.DIVERGED: "magenta",
-    Status.FAILED: "red",
-    Status.INTERRUPTED: "yellow",
-    Status.PENDING: "dim",
-}
-SHOWN_TRIALS = 30
 REFRESH_SECONDS = 0.5
-
-
-def trial_table(console: Console, state: SweepState, *, shown: int | None = None) -> RenderableType:
-    """The trials, best first; a narrow screen shows fewer columns of them."""
-    trials = ranked(state)
-    rows = [_cells(state, trial) for trial in trials[:shown]]
-    optional = ["tok/s", "perplexity", "left"]
-    if all(not row["left"] for row in rows):
-        optional.remove("left")
-        _drop("left", rows)
-    table = _table(rows, trials)
-    endless = console.options.update(max_width=10_000)
-    while optional and Measurement.get(console, endless, table).maximum > console.width:
-        _drop(optional.pop(0), rows)
-        table = _table(rows, trials)
-    hidden = len(trials) - len(rows)
-    return Group(table, Text(f"… and {hidden} more", style="dim")) if hidden else table
-
-
-def _cells(state: SweepState, trial: Trial) -> dict[str, str]:
-    """A row by column heading."""
-    newest = trial.progress or trial.last_report or {}
-    running = trial.status is Status.RUNNING
-    return {
-        "trial": trial.trial_id,
-        **{
-            key: swept(trial.values[key]) if key in trial.values else ""
-            for key in state.spec.swept_names()
-        },
-        "step": f"{newest.get('step', 0)}/{trial.config.max_steps}",
-        state.spec.objective.metric.removeprefix("val_"): number(objective(state, trial)),
-        "perplexity": number((trial.last_report or {}).get("val_perplexity"), 2),
-        "tok/s": count(newest.get("tokens_per_second")),
-        "state": trial.status.value,
-        "left": duration(seconds_left(trial)) if running else "",
-    }
-
-
-def _drop(heading: str, rows: list[dict[str, str]]) -> None:
-    for row in rows:
-        row.pop(heading, None)
-
-
-def _table(rows: list[dict[str, str]], trials: list[Trial]) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in rows[0] if rows else ():
-        left = heading in {"trial", "state"}
-        table.add_column(heading, justify="left" if left else "right", no_wrap=True)
-    for row, trial in zip(rows, trials, strict=False):
-        table.add_row(*row.values(), style=STYLES[trial.status])
-    return table
-
-
-def seconds_left(trial: Trial) -> float | None:
-    """At the speed it has had so far; None before its first report."""
-    newest = trial.progress or trial.last_report
-    if newest is None or not newest["step"]:
-        return None
-    steps_left = trial.config.max_steps - int(newest["step"])
-    return float(newest["train_seconds"]) / int(newest["step"]) * steps_left
+MOST_OF_THE_DRIVER = 0.05  # of its time goes into the screen, however many trials there are
 
 
 def settings(trial: Trial) -> str:
@@ -96,37 +27,44 @@ def settings(trial: Trial) -> str:
 
 
 class Screen:
-    """Shows a running sweep (a `Watcher`)."""
+    """Shows a running sweep (a `Watcher`): a table that stays in its place, or lines."""
 
-    def __init__(self, console: Console, total: int) -> None:
+    def __init__(self, console: Console, total: int, *, verbose: bool = False) -> None:
+        """
+        Args:
+            verbose: Lines of every start, report and end, above the table if there is one.
+        """
         self.console = console
         self.total = total
-        self._started = self._refreshed = time.monotonic()
+        self.verbose = verbose
+        self._due = -math.inf
+        self._ended = 0
+        self._estimator: TimeLeftEstimator | None = None
         self._told_of_budget = False
         self._live: Live | None = None
-        if console.is_terminal:
+        if console.is_terminal and not console.quiet:
             self._live = Live(console=console, auto_refresh=False, transient=True)
             self._live.start()
 
+    @property
+    def _in_lines(self) -> bool:
+        return self._live is None or self.verbose
+
     def started(self, trial: Trial) -> None:
-        if self._live is None and trial.attempts > 1:
+        if trial.attempts > 1 and self._in_lines:
             self._line(trial, f"started again from step {trial.step}")
+        elif self.verbose:
+            self._line(trial, "started")
 
     def reported(self, trial: Trial, reports: list[Metrics]) -> None:
-        if self._live is not None:
+        if not self._in_lines:
             return
         for report in reports:
-            if report["val_loss"] is not None:
-                self._line(
-                    trial,
-                    f"step {report['step']}/{trial.config.max_steps}  "
-                    f"val_loss {number(report['val_loss'])}  "
-                    f"perplexity {number(report['val_perplexity'], 2)}  "
-                    f"{count(report['tokens_per_second'])} tok/s",
-                )
+            if report["val_loss"] is not None or self.verbose:
+                self._line(trial, report_line(trial, report))
 
     def ended(self, trial: Trial) -> None:
-        if self._live is None:
+        if self._in_lines:
             again = trial.status is Status.PENDING
             what = "failed, and will be tried again" if again else trial.status.value
             self._line(trial, f"{what}: {headline(trial.error)}" if trial.error else what)
@@ -134,15 +72,23 @@ class Screen:
     def _line(self, trial: Trial, what: str) -> None:
         if self.console.quiet:
             return  # rich would lay it out all the same
-        self.console.print(f"{trial.trial_id}  {settings(trial)}  {what}")
+        self.console.print(f"{trial.trial_id}  {settings(trial)}  {what}", markup=False)
 
     def refresh(self, sweep: Sweep) -> None:
         self._tell_of_budget(sweep.state)
-        now = time.monotonic()
-        if self._live is None or now - self._refreshed < REFRESH_SECONDS:
+        began = time.monotonic()
+        if self.console.quiet or began < self._due:
             return
-        self._refreshed = now
-        self._live.update(self._view(sweep), refresh=True)
+        if self._live is not None:
+            left = self._time_left(sweep)
+            view = live_view(self.console, sweep.state, self.total, left, utc_now())
+            self._live.update(view, refresh=True)
+        elif (ended := sum(trial.status.ended for trial in sweep.trials.values())) > self._ended:
+            self._ended = ended
+            left = self._time_left(sweep)
+            self.console.print(progress_line(sweep.state, self.total, left, utc_now()))
+        cost = time.monotonic() - began
+        self._due = began + max(REFRESH_SECONDS, cost / MOST_OF_THE_DRIVER)
 
     def _tell_of_budget(self, state: SweepState) -> None:
         """Once, where nothing more could be removed."""
@@ -156,21 +102,24 @@ class Screen:
             "set max_concurrent."
         )
 
-    def _view(self, sweep: Sweep) -> RenderableType:
-        statuses = [trial.status for trial in sweep.trials.values()]
-        ended = sum(status.ended for status in statuses)
-        running = statuses.count(Status.RUNNING)
-        line = Text(
-            f"{ended}/{self.total} trials ended, {running} running, "
-            f"{duration(time.monotonic() - self._started)} so far",
-            style="bold",
-        )
-        rows = max(3, self.console.height - 6)
-        return Group(line, trial_table(self.console, sweep.state, shown=min(rows, SHOWN_TRIALS)))
+    def _time_left(self, sweep: Sweep) -> TimeLeft | None:
+        self._estimator = self._estimator or TimeLeftEstimator(sweep.plan)
+        return self._estimator.time_left(sweep.state)
 
     def close(self, sweep: Sweep) -> None:
         if self._live is not None:
             self._live.stop()
+
+
+def report_line(trial: Trial, report: Metrics) -> str:
+    """What a trial has reported, in one line."""
+    parts = [f"step {report['step']}/{trial.config.max_steps}"]
+    if report["val_loss"] is not None:
+        parts.append(f"val_loss {number(report['val_loss'])}")
+        parts.append(f"perplexity {number(report['val_perplexity'], 2)}")
+    else:
+        parts.append(f"train_loss {number(report['train_loss'])}")
+    return "  ".join([*parts, f"{count(report['tokens_per_second'])} tok/s"])
 
 
 def print_summary(console: Console, state: SweepState, folder: RunFolder) -> None:

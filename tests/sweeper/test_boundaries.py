@@ -20,7 +20,7 @@ def loaded_after(code: str) -> set[str]:
     [
         (
             "import sweeper.cli, sweeper.running, sweeper.sweep",
-            {"ray", "torch", "wandb", "optuna", "scipy"},
+            {"ray", "torch", "wandb", "optuna", "scipy", "plotly"},
         ),
         ("import sweeper.ray_tune.runner, sweeper.ray_tune.trial_actor", {"torch", "wandb"}),
         ("import trainable.training, trainable.__main__", {"ray", "sweeper", "wandb"}),

@@ -3,9 +3,11 @@
 import subprocess
 import sys
 from pathlib import Path
+from threading import Timer
 from typing import Any
 
 import pytest
+from filelock import FileLock
 
 from sweeper.errors import RunFolderError
 from sweeper.plan import Plan
@@ -37,6 +39,22 @@ def test_a_name_asked_for_and_in_use_is_refused(tmp_path: Path, plan: Plan) -> N
     with pytest.raises(RunFolderError, match=r"in use; .*python -m sweeper resume \S+mine"):
         create_run_folder(tmp_path, plan.spec, "mine", "space.yaml")
     assert [path.name for path in tmp_path.iterdir() if path.is_dir()] == ["mine"]
+
+
+def test_a_folder_for_runs_that_cannot_be_made(tmp_path: Path, plan: Plan) -> None:
+    (tmp_path / "runs").write_text("a file")
+    with pytest.raises(RunFolderError, match=r"runs: cannot be written .*; name another folder"):
+        create_run_folder(tmp_path / "runs", plan.spec, None, "space.yaml")
+
+
+def test_whoever_only_asks_whether_it_runs_keeps_no_driver_out(tmp_path: Path, plan: Plan) -> None:
+    """`status --watch` asks every second; a resume must not fail for it."""
+    folder = create_run_folder(tmp_path, plan.spec, None, "space.yaml")
+    asking = FileLock(folder.path / ".lock", thread_local=False)
+    asking.acquire()
+    Timer(0.1, asking.release).start()
+    with folder.locked():
+        assert folder.is_locked
 
 
 def test_the_second_driver_is_refused(tmp_path: Path, plan: Plan) -> None:

@@ -10,8 +10,9 @@ from rich.console import Console
 
 from sweeper.plan import Plan
 from sweeper.run_folder import create_run_folder
-from sweeper.screen import Screen, print_summary, seconds_left, settings, train_command
-from sweeper.sweep import Sweep
+from sweeper.screen import Screen, print_summary, report_line, settings, train_command
+from sweeper.sweep import Sweep, Trial
+from sweeper.trial_table import seconds_left, trial_table
 from tests.sweeper.in_process import drive, opened, run_trial
 from trainable.report import Report
 
@@ -65,28 +66,67 @@ def test_without_a_winner_it_says_so(tmp_path: Path, plan: Plan) -> None:
     assert "no winner" in text(screen)
 
 
-def test_plain_lines_where_there_is_no_terminal(tmp_path: Path, plan: Plan) -> None:
+def test_plain_lines_where_there_is_no_terminal(
+    tmp_path: Path, plan: Plan, monkeypatch: Any
+) -> None:
+    monkeypatch.setattr("sweeper.screen.REFRESH_SECONDS", 0)
+    monkeypatch.setattr("sweeper.screen.MOST_OF_THE_DRIVER", 1e9)
     screen = console()
     watch_one_trial(tmp_path, plan, screen)
     lines = text(screen).splitlines()
     assert lines[0].startswith("0000  learning_rate ")
     assert "step 4/16  val_loss " in lines[0]
-    assert lines[-1].endswith(("completed", "stopped", "diverged"))
+    assert lines[-2].endswith(("completed", "stopped", "diverged"))
+    assert lines[-1].startswith("1/4 trials ended, ")
     assert "\x1b" not in text(screen)
 
 
 def test_a_live_table_in_a_terminal(tmp_path: Path, plan: Plan, monkeypatch: Any) -> None:
     monkeypatch.setattr("sweeper.screen.REFRESH_SECONDS", 0)
+    monkeypatch.setattr("sweeper.screen.MOST_OF_THE_DRIVER", 1e9)
     screen = console(terminal=True)
     watch_one_trial(tmp_path, plan, screen)
     assert "1/4 trials ended" in text(screen)
     assert "step 4/16" not in text(screen)
 
 
-def watch_one_trial(tmp_path: Path, plan: Plan, on: Console) -> None:
+def test_verbose_tells_every_start_and_report_above_the_table(
+    tmp_path: Path, plan: Plan, monkeypatch: Any
+) -> None:
+    monkeypatch.setattr("sweeper.screen.REFRESH_SECONDS", 0)
+    monkeypatch.setattr("sweeper.screen.MOST_OF_THE_DRIVER", 1e9)
+    screen = console(terminal=True)
+    watch_one_trial(tmp_path, plan, screen, verbose=True)
+    assert "  started" in text(screen)
+    assert "step 4/16  val_loss " in text(screen)
+    assert "1/4 trials ended" in text(screen)
+
+
+def test_a_report_between_evaluations_has_the_training_loss(plan: Plan) -> None:
+    trial = Trial("0000", {}, plan.trials[0].config)
+    report = {"step": 3, "val_loss": None, "train_loss": 2.5, "tokens_per_second": 1234.0}
+    assert report_line(trial, report) == "step 3/16  train_loss 2.5000  1.2k tok/s"
+
+
+def test_a_screen_too_small_shows_what_runs(tmp_path: Path, plan: Plan) -> None:
     folder = create_run_folder(tmp_path, plan.spec, None, "space.yaml")
     with opened(folder, plan) as sweep:
-        watcher = Screen(on, len(plan.trials))
+        for _ in range(3):
+            run_trial(sweep, next_of(sweep))
+        running = next_of(sweep)
+        sweep.start(running.trial_id)
+        screen = console()
+        screen.print(trial_table(screen, sweep.state, shown=2))
+    _, best, last, more = text(screen).splitlines()
+    assert "completed" in best
+    assert last.startswith(running.trial_id) or best.startswith(running.trial_id)
+    assert more == "… and 2 more"
+
+
+def watch_one_trial(tmp_path: Path, plan: Plan, on: Console, *, verbose: bool = False) -> None:
+    folder = create_run_folder(tmp_path, plan.spec, None, "space.yaml")
+    with opened(folder, plan) as sweep:
+        watcher = Screen(on, len(plan.trials), verbose=verbose)
         trial = sweep.next_trial()
         assert trial is not None
         watcher.started(trial)
@@ -147,7 +187,8 @@ def test_a_name_that_is_not_swept_in_a_trial_has_an_empty_cell(
     screen = console()
     print_summary(screen, drive(folder, plan).state, folder)
     lines = text(screen).splitlines()
-    assert lines[0].split()[:4] == ["trial", "warmup_steps", "size", "step"]
+    assert lines[0].split()[:5] == ["trial", "warmup_steps", "size", "curve", "step"]
     (small,) = [line for line in lines if " small " in line and "/16" in line]
-    assert small.split()[1:3] == ["small", "16/16"]
+    assert small.split()[1] == "small"
+    assert small.split()[3] == "16/16"
     assert sum(" large " in line and "/16" in line for line in lines) == 2

@@ -1,0 +1,69 @@
+"""Pictures of the documentation, each made from a real sweep, written to docs/pictures/:
+
+python docs/pictures.py terminal runs/lr
+"""
+
+import argparse
+import io
+import re
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from rich.console import Console
+
+from sweeper.journal import read_journal
+from sweeper.live_view import live_view
+from sweeper.plan import plan_again
+from sweeper.run_folder import RunFolder, find_run_folder
+from sweeper.spec_file import load_spec
+from sweeper.sweep import SweepState, replay_event
+from sweeper.time_left import TimeLeftEstimator
+
+PICTURES = Path(__file__).parent / "pictures"
+WIDTH = 100
+
+
+def terminal(folder: RunFolder, at: float) -> Path:
+    """What `run` showed when this share of the sweep's time had passed."""
+    spec, source = load_spec(folder.spec)
+    events = list(read_journal(folder.journal))
+    times = [datetime.fromisoformat(event["time"]) for event in events]
+    now = times[0] + at * (times[-1] - times[0]) + timedelta(milliseconds=1)
+    state = SweepState(spec)
+    for number, (event, time) in enumerate(zip(events, times, strict=True), start=1):
+        if time <= now:
+            replay_event(state, event, folder, number)
+    plan = plan_again(spec, source)
+    left = TimeLeftEstimator(plan).time_left(state)
+    console = Console(
+        record=True,
+        width=WIDTH,
+        height=40,
+        file=io.StringIO(),
+        force_terminal=True,
+        highlight=False,
+    )
+    console.print(f"[bold]$ python -m sweeper run search_spaces/{folder.name}.yaml[/]")
+    console.print(f"[bold]{folder.name}[/]: {spec.description}")
+    console.print(live_view(console, state, len(plan.trials), left, now))
+    svg = console.export_svg(title=f"sweeper: {folder.name}")
+    path = PICTURES / "terminal.svg"
+    path.write_text(re.sub(r"@font-face \{.*?\}\s*", "", svg, flags=re.DOTALL))  # no network
+    return path
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    pictures = parser.add_subparsers(dest="picture", required=True)
+    of_terminal = pictures.add_parser("terminal", help="the live table")
+    of_terminal.add_argument("run", help="a run folder, as runs/lr")
+    of_terminal.add_argument("--at", type=float, default=0.75, help="share of its time [0.75]")
+    given = parser.parse_args()
+    PICTURES.mkdir(exist_ok=True)
+    folder = find_run_folder(Path("runs"), given.run)
+    if given.picture == "terminal":
+        print(terminal(folder, given.at))
+
+
+if __name__ == "__main__":
+    main()
