@@ -25,7 +25,7 @@ class Parameter:
 
 @dataclass(frozen=True, kw_only=True)
 class Evaluation:
-    """What one evaluation of a trial found. `value` is the objective, None where it is no number."""
+    """What one evaluation of a trial found. `value` is the objective; None: it is no number."""
 
     step: int
     value: float | None
@@ -95,7 +95,7 @@ class SweepData:
     name: str
     folder: str
     description: str = ""
-    state: Literal["running", "interrupted", "finished", "failed", "unknown"] = "unknown"
+    state: str = "unknown"  # running, or how its last session ended
     metric: str = "val_loss"
     mode: Literal["min", "max"] = "min"
     parameters: tuple[Parameter, ...] = ()
