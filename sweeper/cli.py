@@ -172,6 +172,21 @@ def best(name: Name, runs: Runs = Path("runs")) -> None:
 
 
 @app.command()
+def report(
+    name: Name,
+    runs: Runs = Path("runs"),
+    out: Annotated[Path | None, typer.Option(help="Write to this folder. [the run folder]")] = None,
+) -> None:
+    """The answer as one HTML page, and its plots as pictures; of a sweep in any state."""
+    from sweeper.report import write_report
+
+    written = write_report(find_run_folder(runs, name), out)
+    console.print(f"{written.path} ({written.path.stat().st_size / 1e6:.1f} MB)")
+    if written.pictures:
+        console.print(f"{written.pictures[0].parent}/ ({len(written.pictures)} pictures)")
+
+
+@app.command()
 def prepare(
     inputs: Annotated[
         list[str] | None,

@@ -58,6 +58,16 @@ class RunFolder:
         return self.path / "history.parquet"
 
     @property
+    def report(self) -> Path:
+        """The answer as one page."""
+        return self.path / "report.html"
+
+    @property
+    def plots(self) -> Path:
+        """The report's plots as pictures."""
+        return self.path / "plots"
+
+    @property
     def log(self) -> Path:
         """What Ray and Tune say."""
         return self.path / "ray.log"

@@ -38,6 +38,7 @@ def load(folder: RunFolder) -> SweepData:
     sweep = SweepData(name=folder.path.resolve().name, folder=str(folder.path))
     try:
         spec, _ = load_spec(folder.spec)
+        sweep = replace(sweep, spec_text=folder.spec.read_text(encoding="utf-8"))
         sweep = _described(sweep, spec)
         return _recorded(sweep, spec, folder, read_record(spec, folder))
     except UserError as error:
@@ -57,7 +58,7 @@ def _described(sweep: SweepData, spec: SweepSpec) -> SweepData:
         parameters=parameters.of_space(spec.space),
         seeds=tuple(spec.seeds or ()),
         scheduler=spec.scheduler.type,
-        clock=spec.scheduler.clock,
+        clock=getattr(spec.scheduler, "clock", "step"),
         reduction_factor=getattr(spec.scheduler, "reduction_factor", None),
         data=_data_meta(spec),
     )

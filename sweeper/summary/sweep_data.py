@@ -108,6 +108,7 @@ class SweepData:
     arrivals: tuple[Arrival, ...] = ()
     sessions: tuple[Session, ...] = ()
     data: Mapping[str, Any] | None = None  # meta.json of what it trained on
+    spec_text: str | None = None  # sweep.yaml, to run it again
     notes: tuple[str, ...] = ()  # what could not be read, and what that leaves out
 
     @property
