@@ -7,6 +7,7 @@ from sweeper.report.figure import (
     COLOURS,
     Figure,
     Trace,
+    clock_title,
     layout,
     metric_title,
     selected_trace,
@@ -41,6 +42,8 @@ def curves_figure(sweep: SweepData) -> Figure | None:
         for status in reversed(Status)  # the completed ones on top
     ]
     lines = [(_curve_trace(sweep, s, of, limit), of) for s, of in groups if of]
+    if trials[0].status is Status.COMPLETED:
+        lines.append((_best_trace(sweep, trials[0], limit), trials[:1]))
     ends = [(_end_trace(sweep, s, of), of) for s, of in groups if of and s in STYLES]
     axes = {
         name: {
@@ -132,6 +135,13 @@ def _curve_trace(
     }
 
 
+def _best_trace(sweep: SweepData, trial: TrialData, limit: int) -> Trace:
+    """The best once more, on top of all."""
+    trace = _curve_trace(sweep, trial.status, [trial], limit)
+    line = {"color": "@ink", "width": 2.5}
+    return trace | {"name": f"the best, {trial.trial_id}", "line": line, "opacity": 1}
+
+
 def _end_trace(sweep: SweepData, status: Status, trials: Sequence[TrialData]) -> Trace:
     """Where a trial was stopped, or was last seen before it diverged."""
     diverged = status is Status.DIVERGED
@@ -161,8 +171,15 @@ def _rung_shapes(sweep: SweepData) -> list[Trace]:
             "yref": "paper",
             "y0": 0,
             "y1": 1,
-            "layer": "below",
             "line": {"color": "@grey", "width": 1, "dash": "dot"},
+            "label": {
+                "text": clock_title(sweep, rung),
+                "textposition": "end",
+                "textangle": -90,
+                "xanchor": "right",
+                "yanchor": "bottom",
+                "font": {"size": 11, "color": "@muted"},
+            },
         }
         for rung in rungs
     ]

@@ -4,10 +4,10 @@ A figure is Plotly's own JSON; a colour in it is a name (`@blue`) that the page 
 theme, light or dark.
 """
 
-from collections.abc import Sequence
+import math
 from typing import Any
 
-from sweeper.format import count, number, swept
+from sweeper.format import count, flops, number, swept
 from sweeper.space import Scalar
 from sweeper.status import Status
 from sweeper.summary.levels import Level
@@ -63,7 +63,7 @@ def clock_title(sweep: SweepData, rung: int) -> str:
     """A rung as people say it: `step 75`, `1.2M tokens`."""
     if sweep.clock == "step":
         return f"step {rung:,}"
-    return f"{count(rung)} {'FLOPs' if sweep.clock == 'flops' else sweep.clock}"
+    return f"{flops(rung)} FLOPs" if sweep.clock == "flops" else f"{count(rung)} tokens"
 
 
 def short(value: float | None, digits: int = 6) -> float | None:
@@ -113,7 +113,7 @@ def selected_trace() -> Trace:
     }
 
 
-def parameter_axis(parameter: Parameter, x: Sequence[Scalar]) -> dict[str, Any]:
+def parameter_axis(parameter: Parameter) -> dict[str, Any]:
     """The axis of a swept name, on the scale of its space, marked at its listed values."""
     axis = titled(plain(parameter.name))
     if parameter.scale == "category":
@@ -122,8 +122,18 @@ def parameter_axis(parameter: Parameter, x: Sequence[Scalar]) -> dict[str, Any]:
     axis["type"] = parameter.scale
     listed = [value for value in parameter.options if isinstance(value, int | float)]
     if 1 < len(listed) <= 12:
-        axis |= {"tickvals": listed, "ticktext": [plain(value) for value in listed]}
+        return axis | {"tickvals": listed, "ticktext": [plain(value) for value in listed]}
+    if parameter.scale == "log" and parameter.low and parameter.high:
+        ticks = log_ticks(parameter.low, parameter.high)
+        axis |= {"tickvals": ticks, "ticktext": [plain(value) for value in ticks]}
     return axis
+
+
+def log_ticks(low: float, high: float) -> list[float]:
+    """1, 2 and 5 times powers of ten from low to high."""
+    exponents = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    every = [float(f"{digit}e{exponent}") for exponent in exponents for digit in (1, 2, 5)]
+    return [tick for tick in every if low <= tick <= high]
 
 
 def coordinate(parameter: Parameter, x: Scalar) -> Scalar:

@@ -11,6 +11,18 @@
 
   // ---- figures
 
+  async function unpackPlotly() {
+    const packed = atob(document.getElementById("plotly").textContent);
+    const bytes = new Uint8Array(packed.length);
+    for (let index = 0; index < packed.length; index += 1) bytes[index] = packed.charCodeAt(index);
+    const unpacked = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
+    const script = document.createElement("script");
+    script.textContent = await new Response(unpacked).text();
+    document.head.append(script);
+  }
+
+  const ready = unpackPlotly();
+
   const COLOUR_KEYS = new Set(["color", "bgcolor", "bordercolor", "gridcolor", "linecolor", "colorscale"]);
 
   function themed(value, key) {
@@ -72,7 +84,7 @@
     for (const { isIntersecting, target } of entries) {
       if (!isIntersecting) continue;
       seen.unobserve(target);
-      draw(target);
+      ready.then(() => draw(target));
     }
   }, { rootMargin: "300px" });
   document.querySelectorAll("[data-figure]").forEach((element) => seen.observe(element));
@@ -89,6 +101,10 @@
   // ---- the chosen trial
 
   const details = document.getElementById("details");
+  const table = document.getElementById("trial-table");
+  const rows = table ? [...table.tBodies[0].rows] : [];
+  const rowOf = new Map(rows.map((row) => [row.dataset.trial, row]));
+  const columns = table ? [...table.tHead.rows[0].cells].slice(2).map((cell) => cell.textContent.trim()) : [];
 
   function node(tag, text, name) {
     const element = document.createElement(tag);
@@ -99,25 +115,29 @@
 
   function listing(entries) {
     const list = node("dl", undefined, "listing");
-    for (const [name, value] of Object.entries(entries)) list.append(node("dt", name), node("dd", value));
+    for (const [name, value] of Object.entries(entries)) list.append(node("dt", name), node("dd", String(value)));
     return list;
+  }
+
+  function shownOf(name) { // its row in the table
+    const cells = [...rowOf.get(name).cells].slice(2); // beyond its id and its status
+    return Object.fromEntries(cells.map((cell, index) => [columns[index], cell.textContent]));
   }
 
   function describe(name) {
     const trial = data.trials[name];
+    const { status } = rowOf.get(name).dataset;
     const heading = node("h3");
-    const title = node("span", ` trial ${name}, ${trial.status}`);
-    title.prepend(node("i", undefined, `dot ${trial.status}`));
+    const title = node("span", ` trial ${name}, ${status}`);
+    title.prepend(node("i", undefined, `dot ${status}`));
     const close = node("button", "close", "quiet");
     close.type = "button";
     close.addEventListener("click", () => choose(null));
     heading.append(title, close);
-    const parts = [heading, listing(trial.values), listing(trial.facts)];
+    const parts = [heading, listing(shownOf(name)), listing(trial.facts)];
     if (trial.error) parts.push(node("pre", trial.error));
     const config = node("details");
-    const whole = Object.fromEntries(
-      Object.entries({ ...data.shared, ...trial.config }).map(([key, value]) => [key, String(value)]));
-    config.append(node("summary", "its whole config"), listing(whole));
+    config.append(node("summary", "its other settings"), listing({ ...data.shared, ...trial.config }));
     parts.push(config);
     details.replaceChildren(...parts);
   }
@@ -127,7 +147,7 @@
     if (!(chosen in data.trials)) chosen = null;
     details.hidden = chosen === null;
     if (chosen !== null) describe(chosen);
-    document.querySelectorAll("tr[data-trial], .chip[data-trial]").forEach((element) => {
+    [...rows, ...document.querySelectorAll(".chip[data-trial]")].forEach((element) => {
       element.classList.toggle("selected", element.dataset.trial === chosen);
     });
     for (const element of drawn.values()) {
@@ -160,10 +180,8 @@
 
   // ---- the table
 
-  const table = document.getElementById("trial-table");
   if (!table) return;
   const body = table.tBodies[0];
-  const rows = [...body.rows];
   const search = document.getElementById("filter");
   const shown = document.getElementById("shown");
   const showAll = document.getElementById("show-all");
@@ -199,7 +217,7 @@
       for (const other of table.tHead.rows[0].cells) other.setAttribute("aria-sort", "none");
       heading.setAttribute("aria-sort", order);
       const sign = order === "ascending" ? 1 : -1;
-      const key = (row) => row.cells[column].dataset.key;
+      const key = ({ cells }) => cells[column].dataset.key ?? cells[column].textContent;
       rows.sort((a, b) => { // what has no value comes last either way
         if (key(a) === "" || key(b) === "") return (key(a) === "") - (key(b) === "");
         return sign * compare(key(a), key(b));

@@ -38,7 +38,7 @@ def response_figure(sweep: SweepData, response: Response) -> Figure:
         traces.append(_line(sweep, response, curve, colour))
         if curve.optimum is not None and curve.optimum.interpolated:
             traces.append(_optimum(response, curve, colour))
-    x = parameter_axis(response.parameter, [])
+    x = parameter_axis(response.parameter)
     y = titled(metric_title(sweep), range=_y_range(sweep, final))
     return {
         "data": [*traces, selected_trace()],
@@ -109,8 +109,12 @@ def _rung_line(sweep: SweepData, response: Response, curve: Curve) -> Trace:
     name = level_title(sweep, curve.level)
     return {
         "type": "scatter",
-        "mode": "markers" if parameter.scale == "category" else "lines",
+        "mode": "markers" if parameter.scale == "category" else "lines+text",
         "name": name,
+        "text": [*[""] * (len(curve.samples) - 1), f" {name}"],
+        "textposition": "middle right",
+        "textfont": {"size": 11, "color": "@muted"},
+        "showlegend": False,
         "x": [coordinate(parameter, sample.x) for sample in curve.samples],
         "y": [short(sample.value) for sample in curve.samples],
         "line": {"color": "@grey", "width": 1.2, "dash": "dot"},

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from sweeper.format import count, duration, number
+from sweeper.format import count, duration, flops, number
 from sweeper.report.figure import clock_title
 from sweeper.summary.rungs import Cost
 from sweeper.summary.summarising import Summary
@@ -59,7 +59,7 @@ def saving_views(summary: Summary) -> tuple[SavingView, ...]:
     costs = (
         ("tokens", savings.tokens, count),
         ("training time", savings.seconds, duration),
-        ("FLOPs", savings.flops, _scientific),
+        ("FLOPs", savings.flops, flops),
     )
     return tuple(
         SavingView(
@@ -76,7 +76,3 @@ def saving_views(summary: Summary) -> tuple[SavingView, ...]:
 
 def _share(cost: Cost) -> float:
     return cost.spent / cost.full if cost.full else 1.0
-
-
-def _scientific(value: float | None) -> str:
-    return "-" if value is None else f"{value:.2e}"

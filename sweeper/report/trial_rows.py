@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from sweeper.format import count, number, swept
-from sweeper.report.figure import METRIC_TITLES
 from sweeper.space import Scalar, Settings
 from sweeper.summary.summarising import Summary
 from sweeper.summary.sweep_data import SweepData, TrialData
@@ -12,10 +11,10 @@ from sweeper.summary.sweep_data import SweepData, TrialData
 
 @dataclass(frozen=True, kw_only=True)
 class TableCell:
-    """`key` is what the column is sorted by: a number or a text; empty sorts last."""
+    """`key` is what the column is sorted by, where that is not its text; nothing sorts last."""
 
     text: str
-    key: str
+    key: str | None = None
     is_number: bool = True
 
 
@@ -75,15 +74,16 @@ def _cells(sweep: SweepData, names: list[str], trial: TrialData) -> tuple[TableC
 def _value_cell(value: Scalar) -> TableCell:
     if isinstance(value, int | float) and not isinstance(value, bool):
         return _number_cell(value, swept(value))
-    return TableCell(text=swept(value), key=swept(value), is_number=False)
+    return TableCell(text=swept(value), is_number=False)
 
 
 def _number_cell(value: float | None, text: str) -> TableCell:
-    return TableCell(text=text, key="" if value is None else f"{value:.10g}")
+    key = "" if value is None else f"{value:.7g}"
+    return TableCell(text=text, key=None if key == text else key)
 
 
 def _blank() -> TableCell:
-    return TableCell(text="", key="", is_number=False)
+    return TableCell(text="", is_number=False)
 
 
 def _last_line(error: str | None) -> str:
@@ -105,30 +105,15 @@ def shared_config(sweep: SweepData) -> Settings:
 
 
 def trial_details(sweep: SweepData) -> dict[str, dict[str, Any]]:
-    """By id: what the page shows of a chosen trial; of its config, what not all have in common."""
-    shared = shared_config(sweep)
-    return {
-        trial.trial_id: {
-            "status": str(trial.status),
-            "values": {name: swept(value) for name, value in trial.point.items()}
-            | ({} if trial.seed is None else {"seed": str(trial.seed)}),
-            "facts": _facts(sweep, trial),
-            "config": {
-                name: swept(value) for name, value in trial.config.items() if name not in shared
-            },
-            "error": trial.error,
-        }
-        for trial in sweep.trials
-    }
-
-
-def _facts(sweep: SweepData, trial: TrialData) -> dict[str, str]:
-    of = "" if trial.max_steps is None else f" of {trial.max_steps:,}"
-    facts = {
-        METRIC_TITLES.get(sweep.metric, sweep.metric): number(trial.value),
-        "perplexity": number(trial.perplexity, 2),
-        "step": f"{trial.step:,}{of}",
-        "parameters": count(trial.num_params),
-        "checkpoint": trial.checkpoint or "-",
-    }
-    return {name: text for name, text in facts.items() if text != "-"}
+    """By id: what the page shows of a chosen trial beside its row; of its config, what not all have
+    in common and no column shows."""
+    shared = shared_config(sweep).keys() | {parameter.name for parameter in sweep.parameters}
+    details: dict[str, dict[str, Any]] = {}
+    for trial in sweep.trials:
+        config = {k: swept(v) for k, v in trial.config.items() if k not in shared}
+        facts = {"parameters": count(trial.num_params), "checkpoint": trial.checkpoint}
+        known = {name: text for name, text in facts.items() if text and text != "-"}
+        details[trial.trial_id] = {"facts": known, "config": config}
+        if trial.error:
+            details[trial.trial_id]["error"] = trial.error
+    return details

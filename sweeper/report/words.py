@@ -26,7 +26,8 @@ class Answer:
 
 
 def point_text(point: Point) -> str:
-    return ", ".join(f"{name} {swept(value)}" for name, value in point.items())
+    """In one line; a name and its value stay together."""
+    return ", ".join(f"{name}\u00a0{swept(value)}" for name, value in point.items())
 
 
 def answer(summary: Summary) -> Answer:
