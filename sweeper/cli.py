@@ -12,7 +12,7 @@ from rich.table import Table
 from sweeper import corpus
 from sweeper.effective_spec import effective_spec
 from sweeper.errors import StorageError
-from sweeper.format import number
+from sweeper.format import number, size
 from sweeper.preview import as_json, preview, print_forecast
 from sweeper.results import best_trial, objective
 from sweeper.resuming import Changes
@@ -181,7 +181,7 @@ def report(
     from sweeper.report import write_report
 
     written = write_report(find_run_folder(runs, name), out)
-    console.print(f"{written.path} ({written.path.stat().st_size / 1e6:.1f} MB)")
+    console.print(f"{written.path} ({size(written.path.stat().st_size)})")
     if written.pictures:
         console.print(f"{written.pictures[0].parent}/ ({len(written.pictures)} pictures)")
 

@@ -18,6 +18,14 @@ def count(number: float | None) -> str:
     return f"{number:.0f}"
 
 
+def flops(number: float) -> str:
+    """2.6e13 as `26.0T`."""
+    for limit, unit in ((1e21, "Z"), (1e18, "E"), (1e15, "P"), (1e12, "T")):
+        if number >= limit:
+            return f"{number / limit:.1f}{unit}"
+    return count(number)
+
+
 def duration(seconds: float | None) -> str:
     """3725 as `1h02m`."""
     if seconds is None:

@@ -1,7 +1,6 @@
 """What to type next: the commands that a summary hands to its reader."""
 
 import shlex
-from pathlib import Path
 
 from sweeper.run_folder import CHECKPOINT_FILE, RunFolder
 
@@ -19,10 +18,4 @@ def train_command(folder: RunFolder, trial_id: str, checkpoint: str, max_steps: 
 def export_command(folder: RunFolder, trial_id: str) -> str:
     """Writes a trial's model as a Hugging Face folder."""
     output = f"models/{folder.name}-{trial_id}"
-    return f"python -m sweeper export {called(folder)} {trial_id} {shlex.quote(output)}"
-
-
-def called(folder: RunFolder) -> str:
-    """What a sweep is called on the command line: its name, or its path outside of `runs/`."""
-    usual = folder.path.parent == Path("runs")
-    return shlex.quote(folder.name if usual else str(folder.path))
+    return f"python -m sweeper export {folder.called} {trial_id} {shlex.quote(output)}"

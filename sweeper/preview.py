@@ -21,7 +21,7 @@ from sweeper.forecast import (
     shape_of,
     shapes,
 )
-from sweeper.format import count, duration
+from sweeper.format import count, duration, flops
 from sweeper.placement import Node, Placement, Share, num_at_once, place
 from sweeper.plan import Plan, make_plan
 from sweeper.probe import data_to_look_at, measure_speeds, this_machine
@@ -120,7 +120,7 @@ def _tokens_per_second(shape: ShapeForecast) -> str:
 def _rung_table(forecast: Forecast) -> Table:
     table = _table({"step": "step", "tokens": "tokens", "flops": "FLOPs"}[forecast.clock], "trials")
     for rung in forecast.rungs:
-        at = str(rung.at) if forecast.clock == "step" else _flops(rung.at)
+        at = str(rung.at) if forecast.clock == "step" else flops(rung.at)
         table.add_row(at, f"{rung.expected_trials:.1f}")
     return table
 
@@ -135,15 +135,7 @@ def _cost_table(forecast: Forecast) -> Table:
 
 
 def _cost(cost: Cost) -> tuple[str, str, str]:
-    return count(cost.tokens), _flops(cost.flops), duration(cost.wall_seconds)
-
-
-def _flops(number: float) -> str:
-    """2.6e13 as `26.0T`."""
-    for limit, unit in ((1e21, "Z"), (1e18, "E"), (1e15, "P"), (1e12, "T")):
-        if number >= limit:
-            return f"{number / limit:.1f}{unit}"
-    return count(number)
+    return count(cost.tokens), flops(cost.flops), duration(cost.wall_seconds)
 
 
 def _notes(forecast: Forecast) -> list[str]:

@@ -18,6 +18,7 @@ from sweeper.report.response_figure import response_figure
 from sweeper.report.rung_rows import RungView, SavingView, rung_views, saving_views
 from sweeper.report.trial_rows import TrialTable, shared_config, trial_details, trial_table
 from sweeper.report.words import Answer, answer, edge_text, point_text
+from sweeper.summary.pairs import Pair
 from sweeper.summary.summarising import Summary
 
 
@@ -94,6 +95,7 @@ def make_page(summary: Summary, meta_line: str, commands: tuple[Command, ...]) -
             f"pair-{index}",
             f"{pair.x.parameter.name} × {pair.y.parameter.name}",
             pair_figure(sweep, pair),
+            *_pair_notes(summary, pair),
         )
         for index, pair in enumerate(summary.pairs)
         if pair.cells
@@ -116,6 +118,13 @@ def make_page(summary: Summary, meta_line: str, commands: tuple[Command, ...]) -
         table=trial_table(summary),
         facts=environment_facts(sweep),
     )
+
+
+def _pair_notes(summary: Summary, pair: Pair) -> list[str]:
+    what = f"The best {metric_title(summary.sweep)} at the end."
+    if all(cell.value is not None for cell in pair.cells):
+        return [what]
+    return [f"{what} ○ was stopped before, × diverged or failed, … is not at its end."]
 
 
 def _winner_facts(summary: Summary) -> tuple[tuple[str, str], ...]:

@@ -5,11 +5,13 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from sweeper.format import number
-from sweeper.report.figure import Figure, layout, metric_title, plain, selected_trace, short, titled
+from sweeper.report.figure import Figure, layout, plain, selected_trace, short, titled
+from sweeper.status import Status
 from sweeper.summary.pairs import Axis, Cell, Pair
 from sweeper.summary.sweep_data import SweepData, TrialData
 
 MAX_LABELLED = 80  # cells with their value written in them
+GLYPHS = {Status.STOPPED: "○", Status.DIVERGED: "×", Status.FAILED: "×"}
 
 
 def pair_figure(sweep: SweepData, pair: Pair) -> Figure:
@@ -46,7 +48,6 @@ def pair_figure(sweep: SweepData, pair: Pair) -> Figure:
             titled(plain(pair.y.parameter.name), type="category", categoryarray=rows),
             height=max(260, 90 + 42 * pair.y.size),
         ),
-        "title": f"{metric_title(sweep)} at the end",
     }
 
 
@@ -79,8 +80,8 @@ def _unfinished(
         "mode": "text",
         "x": [columns[cell.x] for cell in cells],
         "y": [rows[cell.y] for cell in cells],
-        "text": [str(trials[cell.trial_id].status) for cell in cells],
-        "textfont": {"size": 11, "color": "@muted"},
+        "text": [GLYPHS.get(trials[cell.trial_id].status, "…") for cell in cells],
+        "textfont": {"size": 14, "color": "@grey"},
         "customdata": [cell.trial_id for cell in cells],
         "hovertext": [_story(trials[cell.trial_id]) for cell in cells],
         "hovertemplate": "%{x}, %{y}<br>%{hovertext}<extra></extra>",
@@ -96,4 +97,4 @@ def _labels(axis: Axis) -> list[str]:
     if axis.values:
         return [plain(value) for value in axis.values]
     ends = [math.exp(e) if axis.parameter.scale == "log" else e for e in axis.edges]
-    return [f"{low:.3g} – {high:.3g}" for low, high in pairwise(ends)]
+    return [f"{low:.2g}–{high:.2g}" for low, high in pairwise(ends)]

@@ -1,5 +1,6 @@
 """Loss against one swept name: a curve per size, or per rung where there is one size only."""
 
+import math
 from collections.abc import Sequence
 
 from sweeper.format import swept
@@ -28,10 +29,14 @@ from sweeper.summary.sweep_data import SweepData
 def response_figure(sweep: SweepData, response: Response) -> Figure:
     last = {curve.group: curve for curve in response.curves}  # levels ascend: the last one counts
     final = list(last.values())
+    y_range = _y_range(sweep, final)
+    top = y_range[1] if y_range else math.inf
     traces = _trial_dots(sweep, response)
     if response.grouped_by is None:
         traces += [
-            _rung_line(sweep, response, curve) for curve in response.curves if curve not in final
+            _rung_line(sweep, response, curve, top)
+            for curve in response.curves
+            if curve not in final
         ]
     for index, curve in enumerate(final):
         colour = GROUP_COLOURS[index % len(GROUP_COLOURS)]
@@ -39,7 +44,7 @@ def response_figure(sweep: SweepData, response: Response) -> Figure:
         if curve.optimum is not None and curve.optimum.interpolated:
             traces.append(_optimum(response, curve, colour))
     x = parameter_axis(response.parameter)
-    y = titled(metric_title(sweep), range=_y_range(sweep, final))
+    y = titled(metric_title(sweep), range=y_range)
     return {
         "data": [*traces, selected_trace()],
         "layout": layout(x, y, height=400, showlegend=True),
@@ -103,15 +108,17 @@ def _line(sweep: SweepData, response: Response, curve: Curve, colour: str) -> Tr
     return trace
 
 
-def _rung_line(sweep: SweepData, response: Response, curve: Curve) -> Trace:
+def _rung_line(sweep: SweepData, response: Response, curve: Curve, top: float) -> Trace:
     """All who got to a rung, compared there: fair, though early."""
     parameter = response.parameter
     name = level_title(sweep, curve.level)
+    inside = [index for index, sample in enumerate(curve.samples) if sample.value <= top]
+    label_at = inside[-1] if inside else None
     return {
         "type": "scatter",
         "mode": "markers" if parameter.scale == "category" else "lines+text",
         "name": name,
-        "text": [*[""] * (len(curve.samples) - 1), f" {name}"],
+        "text": [f" {name}" if i == label_at else "" for i in range(len(curve.samples))],
         "textposition": "middle right",
         "textfont": {"size": 11, "color": "@muted"},
         "showlegend": False,

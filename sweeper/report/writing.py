@@ -44,7 +44,7 @@ def write_report(folder: RunFolder, out: Path | None = None) -> Report:
     except OSError as error:
         raise RunFolderError(
             f"{target.path}: the report cannot be written there ({error.strerror}); "
-            f"write it elsewhere with: python -m sweeper report {folder.name} --out FOLDER"
+            f"write it elsewhere with: python -m sweeper report {folder.called} --out FOLDER"
         ) from error
     return Report(target.report, pictures)
 
