@@ -226,8 +226,9 @@ def find_run_folder(runs: Path, name: str) -> RunFolder:
         RunFolderError: there is none; the message names the nearest.
     """
     for path in (runs / name, Path(name)):
-        if RunFolder(path).journal.is_file():
-            return RunFolder(path)
+        folder = RunFolder(path)
+        if folder.journal.is_file() or folder.results.is_file():  # what is left of one counts
+            return folder
     known = [folder.name for folder in list_run_folders(runs)]
     hint = nearest(name, known) or (f"; there are: {', '.join(known)}" if known else "")
     raise RunFolderError(f"{runs / name}: no sweep there{hint}")
