@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from sweeper.corpus import CorpusFolder
+from sweeper.effective_spec import effective_spec
 from sweeper.errors import RunFolderError
 from sweeper.results import COLUMNS, Row, history_rows, result_rows
 from sweeper.run_folder import RunFolder
@@ -39,6 +40,8 @@ def load(folder: RunFolder) -> SweepData:
     try:
         spec, _ = load_spec(folder.spec)
         sweep = replace(sweep, spec_text=folder.spec.read_text(encoding="utf-8"))
+        sweep = _described(sweep, spec)  # what there is to say should the journal not be readable
+        spec, _ = effective_spec(folder)
         sweep = _described(sweep, spec)
         return _recorded(sweep, spec, folder, read_record(spec, folder))
     except UserError as error:
@@ -75,7 +78,7 @@ def _recorded(sweep: SweepData, spec: SweepSpec, folder: RunFolder, record: Reco
         sweep,
         state="running" if running else state.outcome or "interrupted",
         trials=_trials(sweep, rows, history_rows(state)),
-        num_planned=len(spec.suggestions()),
+        num_planned=spec.num_trials(),
         arrivals=tuple(record.arrivals.values()),
         sessions=tuple(record.sessions),
     )
