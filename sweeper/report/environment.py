@@ -1,8 +1,10 @@
 """What it takes to run the sweep again: versions, code, machine, data, commands."""
 
+import hashlib
 import json
 import shlex
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from sweeper.summary.sweep_data import Session, SweepData
@@ -17,7 +19,7 @@ def environment_facts(sweep: SweepData) -> Facts:
     newest = sweep.sessions[-1].environment
     return (
         ("Sessions", tuple((_span(s), _command(s)) for s in sweep.sessions)),
-        ("Software", tuple(_software(newest))),
+        ("Software", (*_software(newest), *_code(sweep))),
         ("Machine", tuple(_machine(newest))),
         *_data(sweep),
     )
@@ -56,6 +58,13 @@ def _software(environment: Mapping[str, Any]) -> list[tuple[str, str]]:
     return facts
 
 
+def _code(sweep: SweepData) -> list[tuple[str, str]]:
+    """One hash over those of the files."""
+    files = _fingerprint(sweep, "code")
+    digest = hashlib.sha256(json.dumps(files, sort_keys=True).encode()).hexdigest()
+    return [("training code", f"{len(files)} files, hash {digest[:16]}")] if files else []
+
+
 def _machine(environment: Mapping[str, Any]) -> list[tuple[str, str]]:
     facts = [("host", str(environment.get("host", "?")))]
     machine = environment.get("machine")
@@ -72,20 +81,22 @@ def _machine(environment: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 
 def _data(sweep: SweepData) -> Facts:
-    facts: list[tuple[str, str]] = []
-    if sweep.sessions:
-        fingerprint = sweep.sessions[-1].environment.get("fingerprint")
-        if isinstance(fingerprint, dict):
-            facts += [
-                (str(k), v if isinstance(v, str) else json.dumps(v)) for k, v in fingerprint.items()
-            ]
+    """The hashes are those of the newest session's time, else those that the data state."""
     meta = sweep.data or {}
     shown = ("tokenizer", "vocab_size", "train_tokens", "val_tokens")
-    facts += [(name.replace("_", " "), _grouped(meta[name])) for name in shown if name in meta]
-    hashes = meta.get("sha256")
+    facts = [(name.replace("_", " "), _grouped(meta[name])) for name in shown if name in meta]
+    hashes = _fingerprint(sweep, "data") or meta.get("sha256")
     if isinstance(hashes, dict):
-        facts += [(f"sha256 of {name}", str(value)) for name, value in hashes.items()]
+        facts += [(f"hash of {Path(name).name}", str(value)) for name, value in hashes.items()]
     return (("Data", tuple(facts)),) if facts else ()
+
+
+def _fingerprint(sweep: SweepData, part: str) -> dict[str, Any]:
+    """What the newest session noted of the data, or of the code, file by file."""
+    environment = sweep.sessions[-1].environment if sweep.sessions else {}
+    fingerprint = environment.get("fingerprint")
+    files = fingerprint.get(part) if isinstance(fingerprint, dict) else None
+    return files if isinstance(files, dict) else {}
 
 
 def _grouped(value: Any) -> str:

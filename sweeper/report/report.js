@@ -31,7 +31,7 @@
       return getComputedStyle(document.documentElement).getPropertyValue("--" + value.slice(1)).trim();
     }
     if (Array.isArray(value)) {
-      return key === "colorscale" || Array.isArray(value[0]) || typeof value[0] === "object"
+      return COLOUR_KEYS.has(key) || Array.isArray(value[0]) || typeof value[0] === "object"
         ? value.map((item) => themed(item, key)) : value;
     }
     if (value === null || typeof value !== "object") return value;

@@ -21,9 +21,10 @@ from sweeper.report.figure import (
     titled,
     value_text,
 )
+from sweeper.space import Scalar
 from sweeper.status import Status
 from sweeper.summary.response import Curve, Response
-from sweeper.summary.sweep_data import SweepData
+from sweeper.summary.sweep_data import SweepData, TrialData
 
 
 def response_figure(sweep: SweepData, response: Response) -> Figure:
@@ -54,6 +55,7 @@ def response_figure(sweep: SweepData, response: Response) -> Figure:
 def _trial_dots(sweep: SweepData, response: Response) -> list[Trace]:
     """Every trial at its last evaluation: what was stopped is open, it is at an earlier step."""
     parameter = response.parameter
+    groups = list(dict.fromkeys(curve.group for curve in response.curves))
     traces: list[Trace] = []
     for status in Status:
         trials = [
@@ -76,7 +78,7 @@ def _trial_dots(sweep: SweepData, response: Response) -> list[Trace]:
                         f"<br>{metric_title(sweep)} %{{y:.4f}} at %{{text}}<extra></extra>"
                     ),
                     "marker": {
-                        "color": COLOURS[status],
+                        "color": [_dot_colour(response, trial, groups) for trial in trials],
                         "symbol": SYMBOLS[status],
                         "size": 7 if len(trials) < 200 else 5,
                         "opacity": 0.9 if status is Status.COMPLETED else 0.7,
@@ -84,6 +86,14 @@ def _trial_dots(sweep: SweepData, response: Response) -> list[Trace]:
                 }
             )
     return traces
+
+
+def _dot_colour(response: Response, trial: TrialData, groups: Sequence[Scalar]) -> str:
+    """Of a completed trial that of its curve."""
+    group = None if response.grouped_by is None else trial.point.get(response.grouped_by)
+    if trial.status is Status.COMPLETED and group in groups:
+        return GROUP_COLOURS[groups.index(group) % len(GROUP_COLOURS)]
+    return COLOURS[trial.status]
 
 
 def _line(sweep: SweepData, response: Response, curve: Curve, colour: str) -> Trace:

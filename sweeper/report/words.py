@@ -49,16 +49,21 @@ def _headline(summary: Summary, winner: Winner) -> str:
     tied = [] if winner.noise is None else list(winner.noise.tied)
     best = point_text(winner.best.point)
     if len(tied) > 1:
-        return f"{_listing([point_text(p.point) for p in tied])} are tied"
+        return f"{_listing([p.point for p in tied])} are tied"
     if summary.sweep.state == "finished" or summary.sweep.state == "unknown":
         return f"{best} trains best"
     return f"{best} is best so far"
 
 
-def _listing(names: list[str]) -> str:
-    if len(names) > MAX_NAMED:
+def _listing(points: list[Point]) -> str:
+    """`learning_rate 0.0012 and 0.0024`: a name that all have alone stands once."""
+    names = [point_text(point) for point in points]
+    if len(points) > MAX_NAMED:
         return f"{names[0]} and {len(names) - 1} others"
-    return f"{', '.join(names[:-1])} and {names[-1]}" if "," not in names[0] else "; ".join(names)
+    if all(len(point) == 1 and point.keys() == points[0].keys() for point in points):
+        names[1:] = [swept(value) for point in points[1:] for value in point.values()]
+        return f"{', '.join(names[:-1])} and {names[-1]}"
+    return "; ".join(names)
 
 
 def _lede(summary: Summary, winner: Winner) -> str:

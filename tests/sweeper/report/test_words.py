@@ -27,7 +27,7 @@ def test_the_winner_is_named_with_its_margin_and_the_unknown_noise() -> None:
 
 def test_within_the_noise_there_is_no_one_winner() -> None:
     said = told(sweep_of(seeded({1e-3: [1.0, 1.2, 1.4], 1e-2: [1.1, 1.2, 1.5]})))
-    assert said.headline == "learning_rate 0.001 and learning_rate 0.01 are tied"
+    assert said.headline == "learning_rate 0.001 and 0.01 are tied"
     assert said.verdict_kind == "tied"
 
 
