@@ -47,7 +47,8 @@ def load(folder: RunFolder) -> SweepData:
     except UserError as error:
         if not folder.results.exists():
             raise RunFolderError(str(error)) from error
-        note = f"{str(error).splitlines()[0]} This report is made from {folder.results.name} alone."
+        problem = str(error).splitlines()[0].rstrip(".")
+        note = f"{problem}. This report is made from {folder.results.name} alone."
         return _tabulated(replace(sweep, notes=(note,)), folder)
 
 
