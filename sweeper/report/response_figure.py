@@ -1,5 +1,6 @@
 """Loss against one swept name: a curve per size, or per rung where there is one size only."""
 
+import itertools
 import math
 from collections.abc import Sequence
 
@@ -21,7 +22,6 @@ from sweeper.report.figure import (
     titled,
     value_text,
 )
-from sweeper.space import Scalar
 from sweeper.status import Status
 from sweeper.summary.response import Curve, Response
 from sweeper.summary.sweep_data import SweepData, TrialData
@@ -55,7 +55,6 @@ def response_figure(sweep: SweepData, response: Response) -> Figure:
 def _trial_dots(sweep: SweepData, response: Response) -> list[Trace]:
     """Every trial at its last evaluation: what was stopped is open, it is at an earlier step."""
     parameter = response.parameter
-    groups = list(dict.fromkeys(curve.group for curve in response.curves))
     traces: list[Trace] = []
     for status in Status:
         trials = [
@@ -78,7 +77,7 @@ def _trial_dots(sweep: SweepData, response: Response) -> list[Trace]:
                         f"<br>{metric_title(sweep)} %{{y:.4f}} at %{{text}}<extra></extra>"
                     ),
                     "marker": {
-                        "color": [_dot_colour(response, trial, groups) for trial in trials],
+                        "color": _dot_colours(response, status, trials),
                         "symbol": SYMBOLS[status],
                         "size": 7 if len(trials) < 200 else 5,
                         "opacity": 0.9 if status is Status.COMPLETED else 0.7,
@@ -88,12 +87,16 @@ def _trial_dots(sweep: SweepData, response: Response) -> list[Trace]:
     return traces
 
 
-def _dot_colour(response: Response, trial: TrialData, groups: Sequence[Scalar]) -> str:
-    """Of a completed trial that of its curve."""
-    group = None if response.grouped_by is None else trial.point.get(response.grouped_by)
-    if trial.status is Status.COMPLETED and group in groups:
-        return GROUP_COLOURS[groups.index(group) % len(GROUP_COLOURS)]
-    return COLOURS[trial.status]
+def _dot_colours(
+    response: Response, status: Status, trials: Sequence[TrialData]
+) -> str | list[str]:
+    """Of completed trials those of their curves."""
+    by = response.grouped_by
+    if by is None or status is not Status.COMPLETED:
+        return COLOURS[status]
+    groups = dict.fromkeys(curve.group for curve in response.curves)
+    colours = dict(zip(groups, itertools.cycle(GROUP_COLOURS), strict=False))
+    return [colours.get(trial.point.get(by), COLOURS[status]) for trial in trials]
 
 
 def _line(sweep: SweepData, response: Response, curve: Curve, colour: str) -> Trace:
