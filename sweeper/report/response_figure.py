@@ -30,7 +30,7 @@ from sweeper.summary.sweep_data import SweepData, TrialData
 def response_figure(sweep: SweepData, response: Response) -> Figure:
     last = {curve.group: curve for curve in response.curves}  # levels ascend: the last one counts
     final = list(last.values())
-    y_range = _y_range(sweep, final)
+    y_range = _y_range(sweep)
     top = y_range[1] if y_range else math.inf
     traces = _trial_dots(sweep, response)
     if response.grouped_by is None:
@@ -132,7 +132,7 @@ def _rung_line(sweep: SweepData, response: Response, curve: Curve, top: float) -
         "mode": "markers" if parameter.scale == "category" else "lines+text",
         "name": name,
         "text": [f" {name}" if i == label_at else "" for i in range(len(curve.samples))],
-        "textposition": "middle right",
+        "textposition": "top left",
         "textfont": {"size": 11, "color": "@muted"},
         "showlegend": False,
         "x": [coordinate(parameter, sample.x) for sample in curve.samples],
@@ -171,15 +171,13 @@ def _rounded(x: object) -> float:
     return float(f"{x:.3g}")
 
 
-def _y_range(sweep: SweepData, final: Sequence[Curve]) -> list[float] | None:
-    """Without what is so bad that the rest would be a flat line."""
-    values = sorted(
-        [t.value for t in sweep.trials if t.value is not None]
-        + [s.value for c in final for s in c.samples]
-    )
+def _y_range(sweep: SweepData) -> list[float] | None:
+    """Without what is so bad that the rest would be a flat line: down to the median and half as
+    far again."""
+    values = sorted(trial.value for trial in sweep.trials if trial.value is not None)
     if len(values) < 4 or sweep.mode == "max":
         return None
     low, middle, high = values[0], values[len(values) // 2], values[-1]
-    top = min(high, low + 3 * max(middle - low, 1e-9))
+    top = min(high, low + 1.5 * max(middle - low, 1e-9))
     pad = 0.08 * (top - low) or 0.1
     return [low - 1.5 * pad, top + pad]
