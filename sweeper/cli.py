@@ -203,6 +203,9 @@ app.command(
     rich_help_panel=LOOK,
     epilog=examples("compare lr lr-2", "compare lr lr-2 --html compare.html"),
 )(comparing.compare)
+app.command(rich_help_panel=ACT, epilog=examples("report lr", "report lr --out answer/"))(
+    acting.report
+)
 app.command(rich_help_panel=ACT, epilog=examples("export lr out/", "export lr 0003 out/"))(
     acting.export
 )

@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from sweeper.look import Look
+from sweeper.next_steps import train_command
 from sweeper.results import objective, ranked, runner_up
 from sweeper.run_folder import CHECKPOINT_FILE, RunFolder
-from sweeper.screen import train_command
 from sweeper.settings import OWNED
 from sweeper.status import Status
 from sweeper.sweep import SweepState, Trial
@@ -89,7 +89,10 @@ def whole_trial_facts(look: Look, trial: Trial) -> Facts:
 def best_facts(look: Look, best: Trial) -> Facts:
     """The winner, by how much it is ahead, and the command that trains it further."""
     second = runner_up(look.state, best)
-    there = checkpoint_file(look.folder, best) is not None
+    command = None
+    if best.checkpoint is not None and checkpoint_file(look.folder, best) is not None:
+        max_steps = best.config.max_steps
+        command = train_command(look.folder, best.trial_id, best.checkpoint, max_steps)
     return {
         "sweep": look.folder.name,
         **trial_facts(look.state, best, look.folder),
@@ -102,7 +105,7 @@ def best_facts(look: Look, best: Trial) -> Facts:
             "step": second.step,
             "margin": second.margin,
         },
-        "command": train_command(best.config, look.folder, best) if there else None,
+        "command": command,
     }
 
 

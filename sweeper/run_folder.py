@@ -60,6 +60,16 @@ class RunFolder:
         return self.path / "history.parquet"
 
     @property
+    def report(self) -> Path:
+        """The answer as one page."""
+        return self.path / "report.html"
+
+    @property
+    def plots(self) -> Path:
+        """The report's plots as pictures."""
+        return self.path / "plots"
+
+    @property
     def log(self) -> Path:
         """What Ray and Tune say."""
         return self.path / "ray.log"
@@ -231,12 +241,13 @@ def find_run_folder(runs: Path, name: str) -> RunFolder:
         RunFolderError: there is none; the message names the nearest.
     """
     for path in (runs / name, Path(name)):
-        if RunFolder(path).journal.is_file():
-            return RunFolder(path)
-        if RunFolder(path).spec.is_file():
+        folder = RunFolder(path)
+        if folder.journal.is_file() or folder.results.is_file():  # what is left of one counts
+            return folder
+        if folder.spec.is_file():
             raise RunFolderError(
                 f"{path}: it has no journal.jsonl, so no sweep ever began in it; "
-                f"start one: python -m sweeper run {RunFolder(path).spec}"
+                f"start one: python -m sweeper run {folder.spec}"
             )
     known = [folder.name for folder in list_run_folders(runs)]
     hint = nearest(name, known) or _there_are(known, runs)

@@ -1,5 +1,6 @@
 """A whole sweep, from its file to its results: check everything, then start, then record."""
 
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
@@ -163,6 +164,7 @@ def _drive(
                 _close(sweep, audience, outcome)
     print_summary(console, sweep.state, folder)
     console.print(f"\nThe record of this sweep: {folder.path}/")
+    _report(console, folder)
     if options.quiet:
         print(folder.path)
     if outcome == "interrupted":
@@ -179,6 +181,19 @@ def _close(sweep: Sweep, audience: Audience, outcome: str) -> None:
         raise
     finally:
         sweep.close(outcome)
+
+
+def _report(console: Console, folder: RunFolder) -> None:
+    """The sweep has been run: whatever is wrong with its report takes nothing from it."""
+    try:
+        from sweeper.report import write_report  # takes a second
+
+        console.print(f"The report: {write_report(folder).path}")
+    except Exception as error:  # recorded, with its traceback
+        with folder.log.open("a", encoding="utf-8") as log:
+            log.write(traceback.format_exc())
+        console.print(f"The report was not written: {error}", markup=False)
+        console.print(f"Try again with:  python -m sweeper report {folder.called}")
 
 
 def _exit_code(state: SweepState) -> ExitCode:

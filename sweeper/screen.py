@@ -1,7 +1,6 @@
 """What a person sees of a sweep: one live table in a terminal, plain lines elsewhere."""
 
 import math
-import shlex
 import time
 
 from rich.console import Console
@@ -9,13 +8,13 @@ from rich.live import Live
 
 from sweeper.format import count, headline, number, size, swept
 from sweeper.live_view import live_view, progress_line, utc_now
+from sweeper.next_steps import train_command
 from sweeper.results import best_trial, runner_up
-from sweeper.run_folder import CHECKPOINT_FILE, RunFolder
+from sweeper.run_folder import RunFolder
 from sweeper.status import Status
 from sweeper.sweep import Metrics, Sweep, SweepState, Trial
 from sweeper.time_left import TimeLeft, TimeLeftEstimator
 from sweeper.trial_table import trial_table
-from trainable.config import TrainConfig
 
 REFRESH_SECONDS = 0.5
 MOST_OF_THE_DRIVER = 0.05  # of its time goes into the screen, however many trials there are
@@ -157,14 +156,5 @@ def print_summary(console: Console, state: SweepState, folder: RunFolder) -> Non
         )
     if best.checkpoint:
         console.print("Train it further:")
-        console.print(f"  [bold]{train_command(best.config, folder, best)}[/]")
-
-
-def train_command(config: TrainConfig, folder: RunFolder, trial: Trial) -> str:
-    """The command that trains this trial's model for as many steps again."""
-    checkpoint = folder.trial(trial.trial_id) / str(trial.checkpoint) / CHECKPOINT_FILE
-    output = f"checkpoints/{folder.name}-{trial.trial_id}"
-    return (
-        f"python -m trainable --resume_from {shlex.quote(str(checkpoint))} "
-        f"--max_steps {2 * config.max_steps} --output_dir {shlex.quote(output)}"
-    )
+        command = train_command(folder, best.trial_id, best.checkpoint, best.config.max_steps)
+        console.print(f"  [bold]{command}[/]")

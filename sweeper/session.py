@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from importlib.metadata import version
 from typing import Any
 
+from sweeper import machine
 from sweeper.fingerprint import Fingerprint
 from sweeper.placement import Placement
 
@@ -37,6 +38,7 @@ class Session:
             "command": sys.argv,
             "python": platform.python_version(),
             "versions": {name: version(name) for name in ("sweeper", "torch", "ray", "numpy")},
+            **machine.describe(),
             "overrides": list(self.overrides),
             "fingerprint": self.fingerprint,
             "accepted": list(self.accepted),

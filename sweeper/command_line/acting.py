@@ -1,4 +1,4 @@
-"""Commands that make or free something of a sweep that is there: `export`, `delete`."""
+"""Commands that make or free something of a sweep that is there: `report`, `export`, `delete`."""
 
 import sys
 from collections.abc import Sequence
@@ -19,6 +19,21 @@ from sweeper.run_folder import RUNS, find_run_folder
 from sweeper.screen import settings
 
 SHOWN_TRIALS = 20
+
+
+def report(
+    name: Name,
+    out: Annotated[Path | None, typer.Option(help="Write to this folder. [the run folder]")] = None,
+    runs: Runs = RUNS,
+) -> None:
+    """The answer as one HTML page, and its plots as pictures; of a sweep in any state."""
+    from sweeper.report import write_report  # takes a second
+
+    written = write_report(find_run_folder(runs, name), out)
+    console = make_console()
+    console.print(f"{written.path} ({size(written.path.stat().st_size)})")
+    if written.pictures:
+        console.print(f"{written.pictures[0].parent}/ ({len(written.pictures)} pictures)")
 
 
 def export(

@@ -23,6 +23,10 @@ def loaded_after(code: str) -> set[str]:
             {"ray", "torch", "wandb", "optuna", "scipy", "plotly"},
         ),
         ("import sweeper.ray_tune.runner, sweeper.ray_tune.trial_actor", {"torch", "wandb"}),
+        (
+            "import sweeper.cli, sweeper.summary, sweeper.report",
+            {"ray", "torch", "plotly", "matplotlib", "optuna", "scipy", "jinja2"},
+        ),
         ("import trainable.training, trainable.__main__", {"ray", "sweeper", "wandb"}),
         ("import trainable.config, trainable.report, trainable.model_size", {"torch"}),
     ],

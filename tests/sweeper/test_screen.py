@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from sweeper.next_steps import train_command
 from sweeper.plan import Plan
 from sweeper.run_folder import create_run_folder
-from sweeper.screen import Screen, print_summary, report_line, settings, train_command
+from sweeper.screen import Screen, print_summary, report_line, settings
 from sweeper.sweep import Sweep, Trial
 from sweeper.trial_table import seconds_left, trial_table
 from tests.sweeper.in_process import drive, opened, run_trial
@@ -51,7 +52,9 @@ def test_the_command_quotes_what_a_shell_would_break(tmp_path: Path, plan: Plan)
     folder = create_run_folder(tmp_path / "my runs", plan.spec, None, "space.yaml")
     sweep = drive(folder, plan)
     trial = sweep.trials["0000"]
-    words = shlex.split(train_command(trial.config, folder, trial))
+    words = shlex.split(
+        train_command(folder, "0000", str(trial.checkpoint), trial.config.max_steps)
+    )
     assert words[:4] == ["python", "-m", "trainable", "--resume_from"]
     assert Path(words[4]).is_file()
     assert words[words.index("--max_steps") + 1] == str(2 * trial.config.max_steps)

@@ -1,0 +1,62 @@
+"""What a driver runs on and from, for the record: its hardware, and the state of its code."""
+
+import os
+import platform
+import subprocess
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+PATIENCE_SECONDS = 5  # with git in a large tree, with a GPU driver that hangs
+
+
+@cache  # of a process, once
+def describe() -> dict[str, Any]:
+    """`machine` and `git`; what cannot be found out is None."""
+    return {"machine": _machine(), "git": _git()}
+
+
+def _machine() -> dict[str, Any]:
+    query = _output("nvidia-smi", "--query-gpu=name", "--format=csv,noheader")
+    return {
+        "cpu": _cpu_name(),
+        "cpus": os.cpu_count(),
+        "memory_bytes": _memory_bytes(),
+        "gpus": (query or "").splitlines(),
+        "system": platform.platform(),
+    }
+
+
+def _cpu_name() -> str | None:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:  # not Linux
+        return platform.processor() or None
+    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(names, platform.machine() or None)
+
+
+def _memory_bytes() -> int | None:
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (ValueError, OSError):
+        return None
+
+
+def _git() -> dict[str, Any] | None:
+    """The commit of the working folder, and whether it has changes; None outside of a tree."""
+    commit = _output("git", "rev-parse", "HEAD")
+    if commit is None:
+        return None
+    changes = _output("git", "status", "--porcelain", "--untracked-files=no")
+    return {"commit": commit, "dirty": None if changes is None else bool(changes)}
+
+
+def _output(*command: str) -> str | None:
+    try:
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=True
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip()
