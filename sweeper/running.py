@@ -14,6 +14,7 @@ from sweeper.errors import StorageError
 from sweeper.fingerprint import take_fingerprint
 from sweeper.placement import place
 from sweeper.plan import Plan, make_plan
+from sweeper.ray_token import token_command
 from sweeper.results import best_trial
 from sweeper.resuming import NO_CHANGES, Changes, prepare_resumption
 from sweeper.run_folder import (
@@ -141,6 +142,7 @@ def _drive(
     warm_start: WarmStart | None,
 ) -> ExitCode:
     # Ray takes seconds to import: a mistake in the file is told before.
+    from sweeper.ray_tune.metrics import RayMetrics
     from sweeper.ray_tune.runner import ray_cluster, run_trials
 
     with ray_cluster(dashboard=options.dashboard) as cluster:
@@ -148,7 +150,7 @@ def _drive(
         with open_folder() as folder:  # and hold its lock
             sweep = Sweep(folder, plan, replace(session, placement=placement), warm_start)
             _introduce(console, sweep, placement.slots, cluster.dashboard_url)
-            audience = Audience(sweep, _watchers(sweep, console, options))
+            audience = Audience(sweep, [*_watchers(sweep, console, options), RayMetrics(sweep)])
             outcome = "failed"
             try:
                 finished = run_trials(sweep, placement, audience, options.trainer)
@@ -203,7 +205,6 @@ def _introduce(console: Console, sweep: Sweep, slots: int, dashboard_url: str | 
     if sweep.state.warm_start is not None:
         console.print(sweep.state.warm_start.summary())
     if dashboard_url:
-        console.print(
-            f"Ray dashboard: {dashboard_url} (it asks for a token: "
-            "`.venv/bin/ray get-auth-token` prints it)"
-        )
+        command = token_command()
+        token = f" (it asks for a token: `{command}` prints it)" if command else ""
+        console.print(f"Ray dashboard: {dashboard_url}{token}")
