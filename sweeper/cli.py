@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from sweeper import corpus
+from sweeper.commands import mirroring
 from sweeper.effective_spec import effective_spec
 from sweeper.errors import StorageError
 from sweeper.format import number
@@ -201,6 +202,11 @@ def prepare(
         text_field=text_field,
         console=console,
     )
+
+
+app.command()(mirroring.tensorboard)
+app.command()(mirroring.optuna)
+app.command()(mirroring.grafana)
 
 
 @app.command("wandb-sync")
