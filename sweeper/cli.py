@@ -18,7 +18,7 @@ from sweeper.preview import as_json, preview, print_forecast
 from sweeper.results import best_trial, objective
 from sweeper.resuming import Changes
 from sweeper.run_folder import RunFolder, find_run_folder, list_run_folders
-from sweeper.running import Options, WandbMode, resume_sweep, run_sweep
+from sweeper.running import Options, WandbMode, resume_sweep, run_file
 from sweeper.screen import print_summary, settings, trial_table
 from sweeper.status import ExitCode
 from sweeper.sweep import SweepState, replay
@@ -72,7 +72,7 @@ def run(
 ) -> None:
     """Run a sweep: train every trial, stop the poor ones early, name the best."""
     options = Options(runs=runs, wandb=wandb, dashboard=dashboard)
-    raise typer.Exit(run_sweep(file, console, options, name, overrides))
+    raise typer.Exit(run_file(file, console, options, name, overrides))
 
 
 @app.command()

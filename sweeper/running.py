@@ -45,10 +45,11 @@ class Options:
     runs: Path = RUNS
     wandb: WandbMode = "off"
     dashboard: bool = True
+    watchers: tuple[Watcher, ...] = ()  # who else looks on
     trainer: str = "trainable.training:Trainer"  # the class of the training loop
 
 
-def run_sweep(
+def run_file(
     file: Path,
     console: Console,
     options: Options,
@@ -93,7 +94,7 @@ def resume_sweep(
     the exit code.
 
     Raises:
-        UserError: as in `run_sweep`; there is no such sweep, or it is running; it may not change
+        UserError: as in `run_file`; there is no such sweep, or it is running; it may not change
             so, or has changed without a word.
     """
     folder = find_run_folder(options.runs, name)
@@ -189,7 +190,7 @@ def _watchers(sweep: Sweep, console: Console, options: Options) -> list[Watcher]
     ]
     if options.wandb != "off":
         watchers.append(WandbProcess(sweep.folder, options.wandb))
-    return watchers
+    return [*watchers, *options.watchers]
 
 
 def _introduce(console: Console, sweep: Sweep, slots: int, dashboard_url: str | None) -> None:

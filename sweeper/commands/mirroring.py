@@ -1,4 +1,4 @@
-"""Commands that show a sweep in tools that people already use: `tensorboard`, `optuna`, `grafana`."""
+"""Commands that show a sweep in tools that people already use."""
 
 import json
 import shlex

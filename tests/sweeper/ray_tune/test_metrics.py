@@ -31,9 +31,9 @@ DRIVER = """
 import sys
 from pathlib import Path
 from rich.console import Console
-from sweeper.running import Options, run_sweep
+from sweeper.running import Options, run_file
 options = Options(runs=Path(sys.argv[2]), trainer="tests.sweeper.ray_tune.test_metrics:Gated")
-sys.exit(run_sweep(Path(sys.argv[1]), Console(width=200), options))
+sys.exit(run_file(Path(sys.argv[1]), Console(width=200), options))
 """
 
 
