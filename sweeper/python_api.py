@@ -18,13 +18,11 @@ from sweeper.errors import ResourceError, SpecError
 from sweeper.following import Follower
 from sweeper.format import number
 from sweeper.results import best_trial, history_table, objective, ranked, results_table
-from sweeper.run_folder import RunFolder, find_run_folder
+from sweeper.run_folder import RUNS, RunFolder, find_run_folder
 from sweeper.running import Options, WandbMode, run_file
 from sweeper.screen import settings
 from sweeper.spec import SweepSpec
 from sweeper.sweep import Metrics, Sweep, Trial
-
-RUNS = Path("runs")
 
 
 class LoadedSweep:

@@ -45,7 +45,7 @@ class TensorBoardMirror:
         """
         self.sweep = Follower(folder)
         self._records = _Records()
-        self._written: set[str] = set()  # trials that have ended
+        self._ended: dict[str, int] = {}  # written to the end of which attempt
 
     def update(self) -> None:
         """Show what the follower has taken in."""
@@ -54,10 +54,11 @@ class TensorBoardMirror:
         first = state.sessions[0]["time"]
         _bring_to(_file(folder), self._records.experiment(first, self._parameters()))
         for trial in begun:
-            if trial.trial_id not in self._written:
-                _bring_to(_file(folder / run_name(trial)), self._of(trial))
-                if trial.status.ended:
-                    self._written.add(trial.trial_id)
+            if self._ended.get(trial.trial_id) == trial.attempts:
+                continue
+            _bring_to(_file(folder / run_name(trial)), self._of(trial))
+            if trial.status.ended:
+                self._ended[trial.trial_id] = trial.attempts
 
     def _of(self, trial: Trial) -> bytes:
         parameters = self._parameters()

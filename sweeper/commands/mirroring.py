@@ -11,17 +11,16 @@ from rich.console import Console
 
 from sweeper.following import Mirror, mirror
 from sweeper.grafana import board
-from sweeper.run_folder import find_run_folder
+from sweeper.run_folder import RUNS, find_run_folder
 
 Name = Annotated[str, typer.Argument(help="A sweep's name, or its run folder.")]
 Runs = Annotated[Path, typer.Option("--runs", help="Folder of the run folders.")]
 Follow = Annotated[
     bool, typer.Option("--follow", help="Go on until the sweep's driver ends, as it trains.")
 ]
-DEFAULT_RUNS = Path("runs")
 
 
-def tensorboard(name: Name, runs: Runs = DEFAULT_RUNS, follow: Follow = False) -> None:
+def tensorboard(name: Name, runs: Runs = RUNS, follow: Follow = False) -> None:
     """Write TensorBoard's files: curves, and the HParams view. Again: what is new."""
     from sweeper.tensorboard_mirror import TensorBoardMirror
 
@@ -36,7 +35,7 @@ def optuna(
         str | None,
         typer.Option(metavar="URL", help="As postgresql://… [optuna.db in the run folder]"),
     ] = None,
-    runs: Runs = DEFAULT_RUNS,
+    runs: Runs = RUNS,
     follow: Follow = False,
 ) -> None:
     """Keep the sweep as a study in an Optuna storage, which optuna-dashboard opens."""

@@ -8,6 +8,7 @@ import socket
 import struct
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -20,11 +21,13 @@ from rich.console import Console
 from sweeper.errors import WandbError
 from sweeper.plan import Plan
 from sweeper.run_folder import RunFolder, create_run_folder
-from sweeper.status import Status
+from sweeper.running import Options, run_file
+from sweeper.status import ExitCode, Status
 from sweeper.sweep import Sweep
 from sweeper.wandb_mirror import offline_parts
 from sweeper.wandb_runs import WandbProcess, require_login, wandb_sync
 from sweeper.watchers import MetricsFiles
+from tests.sweeper.closed_form import REFERENCE
 from tests.sweeper.fake_wandb import FakeWandb, fake_wandb
 from tests.sweeper.in_process import drive, opened, run_trial
 
@@ -268,11 +271,39 @@ def test_the_key_is_in_no_file(
     require_login("--wandb online")
     process = WandbProcess(folder, "online")
     sweep = drive(folder, plan)
+    while not server.has_finished(4):  # on a busy machine later than `close` would wait
+        assert process._process.poll() is None
+        time.sleep(0.05)
     process.close(sweep)
     _is_on(server, sweep)
     assert any(key and key.startswith("Basic ") for key in server.keys)  # it was used
     files = [path for path in tmp_path.rglob("*") if path.is_file()]
     assert [path for path in files if KEY.encode() in path.read_bytes()] == []
+    out, err = capfd.readouterr()
+    assert KEY not in out + err
+
+
+def test_the_key_is_in_no_file_of_a_whole_sweep_nor_in_ray_s_logs(
+    tmp_path: Path,
+    write_space: Any,
+    server: FakeWandb,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    with tempfile.TemporaryDirectory(prefix="ray-", dir="/tmp", ignore_cleanup_errors=True) as ray:
+        monkeypatch.setenv("RAY_TMPDIR", ray)  # its sockets' paths must be short
+        options = Options(
+            runs=tmp_path / "runs", wandb="online", dashboard=False, trainer=REFERENCE
+        )
+        code = run_file(write_space(), Console(), options)
+        folder = RunFolder(tmp_path / "runs" / "tiny")
+        wandb_sync(folder, Console())  # what a busy machine had no time for
+        files = [p for root in (tmp_path, Path(ray)) for p in root.rglob("*") if p.is_file()]
+        assert [path for path in files if KEY.encode() in path.read_bytes()] == []
+    assert code is ExitCode.DONE
+    assert server.has_finished(4)  # it was used
+    assert {folder.log, folder.wandb_log, folder.journal} <= set(files)
+    assert any("session_" in str(path) and path.suffix == ".log" for path in files)
     out, err = capfd.readouterr()
     assert KEY not in out + err
 
