@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Protocol
 
 from sweeper.effective_spec import effective_spec
+from sweeper.errors import RunFolderError
 from sweeper.journal import JournalReader
 from sweeper.run_folder import RunFolder
 from sweeper.status import Status
@@ -72,9 +73,15 @@ class Mirror(Protocol):
 
 
 def mirror(mirror: Mirror, *, follow: bool, every_seconds: float = 2.0) -> None:
-    """Bring a mirror up to date; where it is to follow, until no driver runs the sweep."""
+    """Bring a mirror up to date; where it is to follow, until no driver runs the sweep.
+
+    Raises:
+        UserError: the folder is damaged, or has nothing to show; what the mirror raises.
+    """
     while True:
         running = mirror.sweep.catch_up_or_interrupt()
+        if not mirror.sweep.state.sessions:
+            raise RunFolderError(f"{mirror.sweep.folder.path}: no sweep has begun in it yet")
         mirror.update()
         if not (follow and running):
             return

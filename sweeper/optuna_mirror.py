@@ -17,7 +17,11 @@ from optuna.distributions import (
     FloatDistribution,
     IntDistribution,
 )
-from optuna.exceptions import ExperimentalWarning, UpdateFinishedTrialError
+from optuna.exceptions import (
+    ExperimentalWarning,
+    StorageInternalError,
+    UpdateFinishedTrialError,
+)
 from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
@@ -76,13 +80,15 @@ class OptunaMirror:
         """Show what the follower has taken in.
 
         Raises:
-            MirrorError: the storage has another study of this name.
+            MirrorError: the storage has another study of this name, or cannot be written.
         """
-        study = self._study()
         try:
-            self._update(study)
+            self._update(self._study())
+        except StorageInternalError as error:
+            reason = str(error.__cause__ or error).splitlines()[0]
+            raise MirrorError(f"the Optuna storage cannot be written: {reason}") from error
         except UpdateFinishedTrialError:  # a trial that had ended has been tried again
-            self._storage.delete_study(study)
+            self._storage.delete_study(self._study())
             self._shown = {}
             self._update(self._study())
 

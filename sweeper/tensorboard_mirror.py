@@ -48,7 +48,20 @@ class TensorBoardMirror:
         self._ended: dict[str, int] = {}  # written to the end of which attempt
 
     def update(self) -> None:
-        """Show what the follower has taken in."""
+        """Show what the follower has taken in.
+
+        Raises:
+            MirrorError: the files cannot be written.
+        """
+        try:
+            self._update()
+        except OSError as error:
+            path = self.sweep.folder.tensorboard
+            raise MirrorError(
+                f"{path}: cannot be written: {error.strerror}; copy the run folder to where it can"
+            ) from error
+
+    def _update(self) -> None:
         state, folder = self.sweep.state, self.sweep.folder.tensorboard
         begun = [trial for trial in state.trials.values() if trial.trial_id in self.sweep.started]
         first = state.sessions[0]["time"]

@@ -5,6 +5,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
 from collections.abc import Callable
@@ -115,6 +116,24 @@ def test_a_follower_sees_the_same(planned: Planned) -> None:
     mirror(followed, follow=True)  # nobody runs it: once
     study = optuna.load_study(study_name="tiny", storage=default_storage(folder))
     is_shown(study, sweep)
+
+
+def test_it_follows_until_the_driver_is_gone(planned: Planned) -> None:
+    folder, plan = planned()
+
+    def follow() -> None:
+        followed = OptunaMirror(folder, default_storage(folder))
+        mirror(followed, follow=True, every_seconds=0.01)
+
+    follower = threading.Thread(target=follow)
+    with folder.locked(), opened(folder, plan) as sweep:
+        follower.start()
+        while (trial := sweep.next_trial()) is not None:
+            run_trial(sweep, trial)
+        assert follower.is_alive()
+        sweep.close("finished")
+    follower.join()
+    is_shown(optuna.load_study(study_name="tiny", storage=default_storage(folder)), sweep)
 
 
 def test_a_trial_that_had_failed_and_was_tried_again_makes_the_study_anew(planned: Planned) -> None:

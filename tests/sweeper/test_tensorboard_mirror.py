@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from sweeper.errors import MirrorError
+from sweeper.errors import MirrorError, RunFolderError
 from sweeper.following import mirror
 from sweeper.plan import Plan
 from sweeper.run_folder import RunFolder, create_run_folder
@@ -178,6 +178,17 @@ def test_without_tensorboard_it_says_what_to_install(
     drive(folder, plan)
     monkeypatch.setitem(sys.modules, "tensorboard.plugins.hparams.metadata", None)
     with pytest.raises(MirrorError, match=r"not installed .*pip install tensorboard"):
+        update(folder)
+
+
+def test_a_folder_that_cannot_be_written_and_one_with_nothing_in_it(planned: Planned) -> None:
+    folder, plan = planned()
+    folder.journal.touch()
+    with pytest.raises(RunFolderError, match="no sweep has begun in it yet"):
+        update(folder)
+    drive(folder, plan)
+    folder.tensorboard.write_text("in the way")
+    with pytest.raises(MirrorError, match=r"tensorboard: cannot be written: .*copy the run folder"):
         update(folder)
 
 
