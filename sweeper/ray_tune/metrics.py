@@ -37,7 +37,7 @@ class RayMetrics:
             key: Gauge(f"sweeper_trial_{key}", text, tags) for key, text in PER_TRIAL.items()
         }
         self._trials = Gauge("sweeper_trials", "Trials by status.", ("sweep", "status"))
-        text = "The best objective that any trial has reported."
+        text = "The best objective at any trial's last evaluation."
         self._best = Gauge("sweeper_best_objective", text, ("sweep", "metric", "trial", "values"))
         self._set_at = -math.inf
 

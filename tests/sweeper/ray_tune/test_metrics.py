@@ -21,7 +21,11 @@ from typing import Any
 import pytest
 
 from sweeper.grafana import ENDED, board, queries
+from sweeper.ray_tune.metrics import RayMetrics, best_so_far, trials_by_status
+from sweeper.run_folder import create_run_folder
+from sweeper.status import Status
 from tests.sweeper.closed_form import ClosedFormTrainer
+from tests.sweeper.in_process import opened, run_trial
 
 PROMETHEUS = shutil.which("prometheus")
 TITLES = "SWEEPER_TEST_TITLES"  # names a folder: a file a trial, with the name of its process
@@ -205,3 +209,24 @@ def test_trials_have_their_names_in_the_dashboard_though_they_share_actors(
         "ray::tiny 0003 learning_rate 0.1",
     }
     assert len({trial["pid"] for trial in told}) == 2  # actors are reused
+
+
+def test_a_label_is_ascii_whatever_is_swept_and_what_is_to_come_is_pending(
+    tmp_path: Path, tiny_plan: Any
+) -> None:
+    plan = tiny_plan(space={"size": {"grid": {"größe": {"d_ff": 16}, "x" * 200: {"d_ff": 64}}}})
+    folder = create_run_folder(tmp_path / "runs", plan.spec, None, "space.yaml")
+    with opened(folder, plan) as sweep:
+        metrics = RayMetrics(sweep)
+        assert best_so_far(sweep.state) is None
+        trials = [sweep.next_trial(), sweep.next_trial()]
+        labels = {metrics._tags(trial)["values"] for trial in trials if trial}
+        assert labels == {r"size gr\xf6\xdfe", "size " + "x" * 115}
+        assert trials_by_status(sweep)[Status.PENDING] == 2
+        assert set(trials_by_status(sweep)) == set(Status)
+        for trial in trials:
+            assert trial is not None
+            run_trial(sweep, trial)
+        best = best_so_far(sweep.state)
+    assert best is not None
+    assert best[1] == min(trial.reports[-1]["val_loss"] for trial in sweep.trials.values())
