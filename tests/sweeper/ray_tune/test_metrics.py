@@ -42,7 +42,7 @@ sys.exit(run_file(Path(sys.argv[1]), Console(width=200), options))
 
 
 class Gated(ClosedFormTrainer):
-    """Waits in its middle, until the test has seen enough."""
+    """Waits in its middle, where no checkpoint is due, until the test has seen enough."""
 
     def train(self) -> Iterator[Any]:
         title = Path("/proc/self/cmdline").read_text().rstrip("\0")
@@ -51,12 +51,12 @@ class Gated(ClosedFormTrainer):
         )
         for report in super().train():
             yield report
-            while self.step >= 8 and not Path(os.environ[GATE]).exists():
+            while self.step == 9 and not Path(os.environ[GATE]).exists():
                 time.sleep(0.1)
                 yield None
 
 
-def until(what: str, is_so: Callable[[], Any], seconds: float = 90) -> Any:
+def until(what: str, is_so: Callable[[], Any], seconds: float = 240) -> Any:
     """Wait for a condition."""
     deadline = time.monotonic() + seconds
     while not (found := is_so()):
