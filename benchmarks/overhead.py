@@ -113,7 +113,7 @@ def run_sweeper(
 
     from sweeper.journal import read_journal
     from sweeper.run_folder import RunFolder
-    from sweeper.running import Options, run_sweep
+    from sweeper.running import Options, run_file
     from sweeper.sweep import Sweep
 
     with tempfile.TemporaryDirectory() as temporary:
@@ -143,7 +143,7 @@ def run_sweeper(
             start(sweep, trial_id)
 
         Sweep.start = timed_start
-        run_sweep(folder / "space.yaml", Console(quiet=True), options)
+        run_file(folder / "space.yaml", Console(quiet=True), options)
         run_folder = RunFolder(folder / "runs" / "overhead")
         events = list(read_journal(run_folder.journal))
         metadata = pq.read_schema(run_folder.results).metadata

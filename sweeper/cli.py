@@ -9,13 +9,13 @@ from typing import Annotated
 import typer
 
 from sweeper import corpus
-from sweeper.command_line import acting, comparing, looking
+from sweeper.command_line import acting, comparing, looking, mirroring
 from sweeper.command_line.arguments import Name, Quiet, Runs, Verbose, examples, make_console
 from sweeper.errors import StorageError
 from sweeper.preview import as_json, preview, print_forecast
 from sweeper.resuming import Changes
 from sweeper.run_folder import find_run_folder
-from sweeper.running import Options, WandbMode, resume_sweep, run_sweep
+from sweeper.running import Options, WandbMode, resume_sweep, run_file
 from sweeper.status import ExitCode
 from sweeper.wandb_runs import wandb_sync
 from trainable.errors import UserError
@@ -78,7 +78,7 @@ def run(
     """Run a sweep: train every trial, stop the poor ones early, name the best."""
     console.quiet = quiet
     options = Options(runs=runs, wandb=wandb, dashboard=dashboard, verbose=verbose, quiet=quiet)
-    raise typer.Exit(run_sweep(file, console, options, name, overrides))
+    raise typer.Exit(run_file(file, console, options, name, overrides))
 
 
 @app.command(
@@ -182,13 +182,13 @@ def prepare(
     )
 
 
-@app.command("wandb-sync")
+@app.command("wandb-sync", rich_help_panel="Show it in other tools")
 def wandb_sync_(name: Name, runs: Runs = Path("runs")) -> None:
     """Upload a sweep to Weights & Biases: what it does not have yet, logged offline or not."""
     wandb_sync(find_run_folder(runs, name), console)
 
 
-LOOK, ACT = "Look at a sweep", "Act on a sweep"
+LOOK, ACT, SHOW = "Look at a sweep", "Act on a sweep", "Show it in other tools"
 app.command("list", rich_help_panel=LOOK, epilog=examples("list", "list --json"))(looking.list_)
 app.command(
     rich_help_panel=LOOK,
@@ -213,3 +213,10 @@ app.command(
     rich_help_panel=ACT,
     epilog=examples("delete lr --checkpoints", "delete lr --checkpoints --with-best --yes"),
 )(acting.delete)
+app.command(rich_help_panel=SHOW, epilog=examples("tensorboard lr", "tensorboard lr --follow"))(
+    mirroring.tensorboard
+)
+app.command(rich_help_panel=SHOW, epilog=examples("optuna lr", "optuna lr --follow"))(
+    mirroring.optuna
+)
+app.command(rich_help_panel=SHOW, epilog=examples("grafana > board.json"))(mirroring.grafana)

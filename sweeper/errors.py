@@ -27,3 +27,7 @@ class ResourceError(UserError):
 
 class WandbError(UserError):
     """Weights & Biases cannot be used as asked."""
+
+
+class MirrorError(UserError):
+    """A sweep cannot be shown in another tool as asked."""

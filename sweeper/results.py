@@ -2,7 +2,6 @@
 
 import math
 import os
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args, get_type_hints
@@ -116,12 +115,23 @@ def history_rows(state: SweepState) -> list[Row]:
 
 def write_tables(state: SweepState, folder: RunFolder) -> None:
     """Write results.parquet and history.parquet, each whole or not at all."""
+    _write(results_table(state, folder), folder.results)
+    _write(history_table(state), folder.history)
+
+
+def results_table(state: SweepState, folder: RunFolder) -> pa.Table:
+    """`result_rows`, typed."""
     labels = [(name, pa.string()) for name in _label_names(state)]
-    results = [*_NAMED, *labels, *_columns(TrainConfig), *_MEASURED]
-    history = [*_NAMED[:1], *labels, *_columns(Report)]
     of_sweep = {"checkpoint_high_water_bytes": str(state.checkpoints.high_water)}
-    _write(result_rows(state, folder), pa.schema(results, of_sweep), folder.results)
-    _write(history_rows(state), pa.schema(history), folder.history)
+    schema = pa.schema([*_NAMED, *labels, *_columns(TrainConfig), *_MEASURED], of_sweep)
+    return pa.Table.from_pylist(result_rows(state, folder), schema=schema)
+
+
+def history_table(state: SweepState) -> pa.Table:
+    """`history_rows`, typed."""
+    labels = [(name, pa.string()) for name in _label_names(state)]
+    schema = pa.schema([*_NAMED[:1], *labels, *_columns(Report)])
+    return pa.Table.from_pylist(history_rows(state), schema=schema)
 
 
 def _label_names(state: SweepState) -> list[str]:
@@ -170,7 +180,7 @@ _MEASURED = [
 COLUMNS = frozenset(name for name, _ in [*_NAMED, *_columns(Report), *_MEASURED])
 
 
-def _write(rows: Iterable[Row], schema: pa.Schema, path: Path) -> None:
+def _write(table: pa.Table, path: Path) -> None:
     temporary = path.with_name(path.name + ".tmp")
-    pq.write_table(pa.Table.from_pylist(list(rows), schema=schema), temporary)
+    pq.write_table(table, temporary)
     os.replace(temporary, path)

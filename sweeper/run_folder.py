@@ -93,6 +93,16 @@ class RunFolder:
         return self.wandb / ".lock"
 
     @property
+    def optuna(self) -> Path:
+        """An Optuna storage with this sweep as its study."""
+        return self.path / "optuna.db"
+
+    @property
+    def tensorboard(self) -> Path:
+        """Event files, in a folder a trial."""
+        return self.path / "tensorboard"
+
+    @property
     def trials(self) -> Path:
         return self.path / "trials"
 

@@ -15,6 +15,7 @@ from sweeper.errors import StorageError
 from sweeper.fingerprint import take_fingerprint
 from sweeper.placement import place
 from sweeper.plan import Plan, make_plan
+from sweeper.ray_token import token_command
 from sweeper.results import best_trial
 from sweeper.resuming import NO_CHANGES, Changes, prepare_resumption
 from sweeper.run_folder import (
@@ -47,10 +48,11 @@ class Options:
     dashboard: bool = True
     verbose: bool = False
     quiet: bool = False  # but for the run folder, at the end
+    watchers: tuple[Watcher, ...] = ()  # who else looks on
     trainer: str = "trainable.training:Trainer"  # the class of the training loop
 
 
-def run_sweep(
+def run_file(
     file: Path,
     console: Console,
     options: Options,
@@ -95,7 +97,7 @@ def resume_sweep(
     the exit code.
 
     Raises:
-        UserError: as in `run_sweep`; there is no such sweep, or it is running; it may not change
+        UserError: as in `run_file`; there is no such sweep, or it is running; it may not change
             so, or has changed without a word.
     """
     folder = find_run_folder(options.runs, name)
@@ -146,6 +148,7 @@ def _drive(
     warm_start: WarmStart | None,
 ) -> ExitCode:
     # Ray takes seconds to import: a mistake in the file is told before.
+    from sweeper.ray_tune.metrics import RayMetrics
     from sweeper.ray_tune.runner import ray_cluster, run_trials
 
     with ray_cluster(dashboard=options.dashboard) as cluster:
@@ -153,7 +156,7 @@ def _drive(
         with open_folder() as folder:  # and hold its lock
             sweep = Sweep(folder, plan, replace(session, placement=placement), warm_start)
             _introduce(console, sweep, placement.slots, cluster.dashboard_url)
-            audience = Audience(sweep, _watchers(sweep, console, options))
+            audience = Audience(sweep, [*_watchers(sweep, console, options), RayMetrics(sweep)])
             outcome = "failed"
             try:
                 finished = run_trials(sweep, placement, audience, options.trainer)
@@ -208,7 +211,7 @@ def _watchers(sweep: Sweep, console: Console, options: Options) -> list[Watcher]
     ]
     if options.wandb != "off":
         watchers.append(WandbProcess(sweep.folder, options.wandb))
-    return watchers
+    return [*watchers, *options.watchers]
 
 
 def _introduce(console: Console, sweep: Sweep, slots: int, dashboard_url: str | None) -> None:
@@ -224,7 +227,6 @@ def _introduce(console: Console, sweep: Sweep, slots: int, dashboard_url: str | 
     if sweep.state.warm_start is not None:
         console.print(sweep.state.warm_start.summary())
     if dashboard_url:
-        console.print(
-            f"Ray dashboard: {dashboard_url} (it asks for a token: "
-            "`.venv/bin/ray get-auth-token` prints it)"
-        )
+        command = token_command()
+        token = f" (it asks for a token: `{command}` prints it)" if command else ""
+        console.print(f"Ray dashboard: {dashboard_url}{token}")

@@ -18,7 +18,6 @@ from typing import Any, Literal
 
 from filelock import FileLock
 
-from sweeper.errors import WandbError
 from sweeper.following import Follower
 from sweeper.format import headline
 from sweeper.run_folder import RunFolder, write_json
@@ -34,6 +33,7 @@ EVERY_SECONDS = 1.0
 FINISH_SECONDS = {"offline": 30.0, "online": 5.0}  # at most, for what is left at the sweep's end
 INIT_SECONDS = 20.0  # for a server to answer
 AT_ONCE = 8  # runs that are opened, or finished, together
+NOTHING_NEW = "nothing new"  # what `sync` says last where all was there
 BATCH = 64  # runs between two notes of what is logged
 
 
@@ -214,9 +214,19 @@ def _synced_marker(part: Path) -> Path:
 
 
 def main() -> None:
-    """Mirror a folder until standard input ends, then finish, within seconds."""
+    """Mirror a folder until standard input ends, then finish, within seconds. Or `sync` it: all
+    that is missing, however long it takes, and say whether there was anything."""
     folder = RunFolder(Path(sys.argv[1]))
-    mode: Mode = "online" if sys.argv[2] == "online" else "offline"
+    if sys.argv[2] == "sync":
+        mirror = WandbMirror(folder, "online")
+        mirror.update(last=True)
+        _require_complete(mirror)
+        print("uploaded" if mirror.opened else NOTHING_NEW, flush=True)
+        os._exit(0)  # every run is finished: nothing is left to wait for
+    _follow(folder, "online" if sys.argv[2] == "online" else "offline")
+
+
+def _follow(folder: RunFolder, mode: Mode) -> None:
     ending = threading.Event()
 
     def wait_for_the_end() -> None:
@@ -233,8 +243,13 @@ def main() -> None:
             mirror.update()
         mirror.update(last=True)
         mirror.wandb.teardown()  # until then, not all need be in the files
+    _require_complete(mirror)
+
+
+def _require_complete(mirror: WandbMirror) -> None:
     if mirror.incomplete():
-        raise WandbError(mirror.problem or "the sweep went on meanwhile")
+        print(mirror.problem or "the sweep went on meanwhile", file=sys.stderr, flush=True)
+        os._exit(1)
 
 
 if __name__ == "__main__":

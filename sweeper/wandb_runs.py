@@ -5,16 +5,16 @@ import signal
 import subprocess
 import sys
 from contextlib import suppress
-from importlib import import_module
-from typing import Any
 
 from rich.console import Console
 
 from sweeper.errors import WandbError
 from sweeper.run_folder import RunFolder
 from sweeper.sweep import Metrics, Sweep, Trial
-from sweeper.wandb_mirror import FINISH_SECONDS, Mode, WandbMirror, is_synced, offline_parts
+from sweeper.wandb_login import NO_KEY
+from sweeper.wandb_mirror import FINISH_SECONDS, NOTHING_NEW, Mode, is_synced, offline_parts
 
+LOGIN_SECONDS = 60.0  # for a key to be taken; wandb itself tries a dead server for half a minute
 START_SECONDS = 5.0  # that the process may need on a busy machine
 PATHS_AT_ONCE = 500  # of a command line
 
@@ -28,16 +28,39 @@ def require_login(what: str) -> None:
     Raises:
         WandbError: there is no key, or no server that takes it.
     """
-    wandb: Any = import_module("wandb")  # a second to import, and seldom wanted
+    code, said = _ask("sweeper.wandb_login", [], LOGIN_SECONDS)
+    if code == 0:
+        return
     instead = "log to files with --wandb offline (`python -m sweeper wandb-sync NAME` uploads them)"
-    os.environ.setdefault("WANDB_SILENT", "true")
-    try:
-        logged_in = wandb.login(prompt=False)
-    except wandb.errors.Error as error:
-        problem = str(error).splitlines()[0]
-        raise WandbError(f"{what}: {problem}; try later, or {instead}") from None
-    if not logged_in:
+    if code == NO_KEY:
         raise WandbError(f"{what}: no API key; run `wandb login`, set WANDB_API_KEY, or {instead}")
+    if code is None:
+        said = [f"no answer from Weights & Biases within {LOGIN_SECONDS:.0f} s"]
+    raise WandbError(f"{what}: {said[-1] if said else 'no answer'}; try later, or {instead}")
+
+
+def _ask(module: str, arguments: list[str], seconds: float | None) -> tuple[int | None, list[str]]:
+    """The exit code of a module run by itself (None: it took too long), and what it said.
+
+    Whatever it has started ends with it: wandb's service may hang where a server does.
+    """
+    process = subprocess.Popen(
+        [sys.executable, "-m", module, *arguments],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(seconds)
+        code = process.poll()
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+    said, _ = process.communicate()
+    return code, said.strip().splitlines()
 
 
 class WandbProcess:
@@ -98,11 +121,11 @@ def wandb_sync(folder: RunFolder, console: Console) -> None:
         parts = [str(part.parent) for part in offline_parts(folder) if not is_synced(part)]
         for start in range(0, len(parts), PATHS_AT_ONCE):
             _upload(parts[start : start + PATHS_AT_ONCE])
-        mirror = WandbMirror(folder, "online")
-        mirror.update(last=True)
-    if mirror.incomplete():
-        raise WandbError(f"wandb-sync: {mirror.problem}; run it again: it goes on where it was")
-    news = "now" if parts or mirror.opened else "already: there was nothing to upload"
+        code, said = _ask("sweeper.wandb_mirror", [str(folder.path), "sync"], seconds=None)
+    last = said[-1] if said else "ended early"
+    if code != 0:
+        raise WandbError(f"wandb-sync: {last}; run it again: it goes on where it was")
+    news = "now" if parts or last != NOTHING_NEW else "already: there was nothing to upload"
     console.print(f"{folder.path}/: all of it is on Weights & Biases {news}.")
 
 

@@ -12,6 +12,7 @@ from ray.tune.search import SearchAlgorithm
 from sweeper.placement import Placement
 from sweeper.ray_tune.faults import Faults
 from sweeper.ray_tune.interrupt import Interrupt
+from sweeper.screen import settings
 from sweeper.status import Decision, Status
 from sweeper.sweep import Sweep, Trial
 from sweeper.watchers import Watcher
@@ -76,6 +77,7 @@ class SweepSearch(SearchAlgorithm):  # type: ignore[misc]
                 "trainer": self.trainer,
                 "timeout_s": self.sweep.plan.spec.trial_timeout_s,
                 "stack": str(self.sweep.folder.trial_stack(trial.trial_id).resolve()),
+                "title": f"{self.sweep.folder.name} {trial.trial_id} {settings(trial)}",
             },
             storage=self.experiment.storage,
             evaluated_params=trial.values,

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import ray._raylet
 from ray import tune
 from ray.tune.result import SHOULD_CHECKPOINT
 
@@ -31,13 +32,14 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]  # Ray is untyped
     """Runs one trial after another in one process (Tune reuses the actor).
 
     The config that Tune hands over: `train` (the settings), `num_threads`, `trainer`, the class of
-    the loop as `module:name`, `timeout_s`, after which a silent trial is killed, and `stack`, the
-    file in which it notes before where it is.
+    the loop as `module:name`, `title`, what people know the trial by, `timeout_s`, after which a
+    silent trial is killed, and `stack`, the file in which it notes before where it is.
     """
 
     process_state: ProcessState | None = None  # as it was before the first trial
 
     def setup(self, config: dict[str, Any]) -> None:
+        self.title: str = config["title"]
         self.train_config = TrainConfig.from_mapping(config["train"])
         self.num_threads: int = config["num_threads"]
         self.trainer_class = _load(config["trainer"])
@@ -48,6 +50,10 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]  # Ray is untyped
         self.events: Iterator[Any] = iter(())
         self.process_state = self.process_state or ProcessState()
         self.process_state.restore(self.train_config.seed)
+
+    def __repr__(self) -> str:
+        """The actor's name among Ray's. It asks once, for the first trial of several."""
+        return f"{self.title}, …"
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
         self.cleanup()
@@ -68,6 +74,7 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]  # Ray is untyped
 
     def step(self) -> dict[str, Any]:
         """Train up to the next evaluation or checkpoint, or for a few seconds."""
+        _name_process(f"ray::{self.title}")
         with stack_if_longer(self.noted_after_s, self.stack):
             return self._train()
 
@@ -152,6 +159,12 @@ def _metrics(report: Any) -> dict[str, Any]:
         name: value if value is not None and math.isfinite(value) else None
         for name, value in metrics.items()
     }
+
+
+def _name_process(title: str) -> None:
+    """In Ray's dashboard, `ps` and `nvidia-smi`, until the end of the slice: Ray names it then."""
+    if (set_title := getattr(ray._raylet, "setproctitle", None)) is not None:
+        set_title(title)
 
 
 def _load(reference: str) -> Any:

@@ -41,6 +41,10 @@ class FakeWandb(ThreadingHTTPServer):
     def url(self) -> str:
         return f"http://127.0.0.1:{self.server_port}"
 
+    def has_finished(self, num_runs: int) -> bool:
+        runs = list(self.runs.values())
+        return len(runs) == num_runs and all(run.exit_code is not None for run in runs)
+
     def answer(self, operation: str, variables: Json) -> Json:
         match operation:
             case "Viewer":

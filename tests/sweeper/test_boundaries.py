@@ -22,6 +22,12 @@ def loaded_after(code: str) -> set[str]:
             "import sweeper.cli, sweeper.running, sweeper.sweep",
             {"ray", "torch", "wandb", "optuna", "scipy", "plotly"},
         ),
+        (
+            "import sweeper.command_line.mirroring, sweeper.grafana",
+            {"ray", "torch", "wandb", "optuna"},
+        ),
+        ("import sweeper.optuna_mirror, sweeper.tensorboard_mirror", {"ray", "torch", "wandb"}),
+        ("import sweeper.python_api", {"ray", "torch", "wandb", "optuna"}),
         ("import sweeper.ray_tune.runner, sweeper.ray_tune.trial_actor", {"torch", "wandb"}),
         (
             "import sweeper.cli, sweeper.summary, sweeper.report",

@@ -6,8 +6,12 @@ import os
 import signal
 import socket
 import struct
+import subprocess
+import sys
+import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +21,13 @@ from rich.console import Console
 from sweeper.errors import WandbError
 from sweeper.plan import Plan
 from sweeper.run_folder import RunFolder, create_run_folder
-from sweeper.status import Status
+from sweeper.running import Options, run_file
+from sweeper.status import ExitCode, Status
 from sweeper.sweep import Sweep
-from sweeper.wandb_mirror import WandbMirror, offline_parts
+from sweeper.wandb_mirror import offline_parts
 from sweeper.wandb_runs import WandbProcess, require_login, wandb_sync
 from sweeper.watchers import MetricsFiles
+from tests.sweeper.closed_form import REFERENCE
 from tests.sweeper.fake_wandb import FakeWandb, fake_wandb
 from tests.sweeper.in_process import drive, opened, run_trial
 
@@ -31,14 +37,10 @@ KEY = "0123456789abcdef0123456789abcdef01234567"
 
 
 @pytest.fixture(autouse=True)
-def nobody_is_logged_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def nobody_is_logged_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
     monkeypatch.delenv("WANDB_API_KEY", raising=False)
-    yield
-    import wandb
-
-    wandb.teardown()  # its service remembers the login of this test
 
 
 @pytest.fixture
@@ -166,21 +168,57 @@ def test_one_run_a_trial_and_no_step_twice_after_a_resume(
     assert float(summary(records, "best_val_loss")[-1]) == min(losses)
 
 
+STEPWISE = """
+import sys
+from pathlib import Path
+from sweeper.run_folder import RunFolder
+from sweeper.wandb_mirror import WandbMirror
+mirror = None
+for line in sys.stdin:
+    mirror = mirror or WandbMirror(RunFolder(Path(sys.argv[1])), "online")
+    mirror.update(last=line == "last\\n")
+    print("done", flush=True)
+"""
+
+
+@contextmanager
+def stepwise_mirror(folder: RunFolder) -> Iterator[Callable[[str], None]]:
+    """A mirror in a process of its own, brought up to date when it is told to."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", STEPWISE, str(folder.path)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+    def update(what: str) -> None:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        print(what, file=process.stdin, flush=True)
+        assert process.stdout.readline() == "done\n"
+
+    try:
+        with process:
+            yield update
+            os.killpg(process.pid, signal.SIGKILL)
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+
+
 def test_a_trial_promoted_goes_on_in_its_run_and_one_dropped_at_the_end_is_told_stopped(
     tmp_path: Path, tiny_plan: Any, server: FakeWandb
 ) -> None:
     """The mirror sees every state: it is brought up to date after each trial's turn."""
     plan = tiny_plan(scheduler={"type": "asha", "mode": "promote", "grace_steps": 4})
     folder = new_folder(tmp_path, plan)
-    mirror = None
-    with opened(folder, plan) as sweep:
+    with stepwise_mirror(folder) as update, opened(folder, plan) as sweep:
         while (trial := sweep.next_trial()) is not None:
             run_trial(sweep, trial)
-            mirror = mirror or WandbMirror(folder, "online")
-            mirror.update()
+            update("now")
         sweep.close("finished")
-    assert mirror is not None
-    mirror.update(last=True)
+        update("last")
     promoted = [trial for trial in sweep.trials.values() if trial.attempts > 1]
     assert promoted
     assert {t.status for t in sweep.trials.values()} == {Status.COMPLETED, Status.STOPPED}
@@ -233,11 +271,39 @@ def test_the_key_is_in_no_file(
     require_login("--wandb online")
     process = WandbProcess(folder, "online")
     sweep = drive(folder, plan)
+    while not server.has_finished(4):  # on a busy machine later than `close` would wait
+        assert process._process.poll() is None
+        time.sleep(0.05)
     process.close(sweep)
     _is_on(server, sweep)
     assert any(key and key.startswith("Basic ") for key in server.keys)  # it was used
     files = [path for path in tmp_path.rglob("*") if path.is_file()]
     assert [path for path in files if KEY.encode() in path.read_bytes()] == []
+    out, err = capfd.readouterr()
+    assert KEY not in out + err
+
+
+def test_the_key_is_in_no_file_of_a_whole_sweep_nor_in_ray_s_logs(
+    tmp_path: Path,
+    write_space: Any,
+    server: FakeWandb,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    with tempfile.TemporaryDirectory(prefix="ray-", dir="/tmp", ignore_cleanup_errors=True) as ray:
+        monkeypatch.setenv("RAY_TMPDIR", ray)  # its sockets' paths must be short
+        options = Options(
+            runs=tmp_path / "runs", wandb="online", dashboard=False, trainer=REFERENCE
+        )
+        code = run_file(write_space(), Console(), options)
+        folder = RunFolder(tmp_path / "runs" / "tiny")
+        wandb_sync(folder, Console())  # what a busy machine had no time for
+        files = [p for root in (tmp_path, Path(ray)) for p in root.rglob("*") if p.is_file()]
+        assert [path for path in files if KEY.encode() in path.read_bytes()] == []
+    assert code is ExitCode.DONE
+    assert server.has_finished(4)  # it was used
+    assert {folder.log, folder.wandb_log, folder.journal} <= set(files)
+    assert any("session_" in str(path) and path.suffix == ".log" for path in files)
     out, err = capfd.readouterr()
     assert KEY not in out + err
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from sweeper.running import Options, resume_sweep, run_sweep
+from sweeper.running import Options, resume_sweep, run_file
 from tests.sweeper.closed_form import ClosedFormTrainer
 from tests.sweeper.closed_form import PathTrainer as PathTrainer  # to be named
 from trainable.config import TrainConfig
@@ -44,7 +44,7 @@ def main() -> None:
     options = Options(runs=Path(runs), dashboard=False, trainer=trainer)
     console = Console(quiet=True)
     if what == "run":
-        sys.exit(run_sweep(Path(argument), console, options))
+        sys.exit(run_file(Path(argument), console, options))
     sys.exit(resume_sweep(argument, console, options))
 
 

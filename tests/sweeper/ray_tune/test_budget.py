@@ -12,7 +12,7 @@ from rich.console import Console
 from sweeper.format import size
 from sweeper.journal import read_journal
 from sweeper.run_folder import RunFolder
-from sweeper.running import Options, run_sweep
+from sweeper.running import Options, run_file
 from sweeper.spec_file import load_spec
 from sweeper.status import ExitCode, Status
 from sweeper.sweep import SweepState, replay
@@ -31,7 +31,7 @@ TRAINER = "tests.sweeper.ray_tune.driver:NotingTrainer"
 
 def run(space: Path, runs: Path) -> tuple[RunFolder, SweepState, str]:
     console = Console(file=io.StringIO(), width=100)
-    code = run_sweep(space, console, Options(runs=runs, dashboard=False, trainer=TRAINER))
+    code = run_file(space, console, Options(runs=runs, dashboard=False, trainer=TRAINER))
     assert code is ExitCode.DONE
     folder = RunFolder(runs / "tiny")
     spec, _ = load_spec(folder.spec)

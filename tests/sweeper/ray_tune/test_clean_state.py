@@ -16,7 +16,7 @@ import torch
 from rich.console import Console
 
 from sweeper.run_folder import CHECKPOINT_FILE, RunFolder
-from sweeper.running import Options, run_sweep
+from sweeper.running import Options, run_file
 from sweeper.status import ExitCode
 from tests.sweeper.closed_form import ClosedFormTrainer
 
@@ -68,7 +68,7 @@ def test_nothing_of_a_trial_reaches_the_next(tmp_path: Path, write_space: Any) -
     space = write_space(scheduler={"type": "fifo"}, train={"eval_every_steps": 8}, max_concurrent=1)
     console = Console(file=io.StringIO(), width=100)
     options = Options(runs=tmp_path / "runs", dashboard=False, trainer=TRAINER)
-    assert run_sweep(space, console, options) is ExitCode.DONE
+    assert run_file(space, console, options) is ExitCode.DONE
     folder = RunFolder(tmp_path / "runs" / "tiny")
     newest = [folder.checkpoint_folders(f"{i:04d}")[0] / CHECKPOINT_FILE for i in range(4)]
     found = [json.loads(path.read_text())["found"] for path in newest]

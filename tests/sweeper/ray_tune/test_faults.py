@@ -14,7 +14,7 @@ from sweeper.errors import StorageError
 from sweeper.format import headline
 from sweeper.journal import read_journal
 from sweeper.run_folder import RunFolder
-from sweeper.running import Options, resume_sweep, run_sweep
+from sweeper.running import Options, resume_sweep, run_file
 from sweeper.status import ExitCode
 from sweeper.watchers import read_metrics
 from tests.sweeper.ray_tune.faulty_trainers import (
@@ -65,7 +65,7 @@ def test_every_failure_costs_its_trial_alone(
         max_retries=1,
         trial_timeout_s=30,
     )
-    assert run_sweep(space, console, options(tmp_path / "runs", ZOO)) is ExitCode.DONE
+    assert run_file(space, console, options(tmp_path / "runs", ZOO)) is ExitCode.DONE
     folder = RunFolder(tmp_path / "runs" / "tiny")
     rows = {r["learning_rate"]: r for r in pq.read_table(folder.results).to_pylist()}
     assert Counter(row["status"] for row in rows.values()) == {"completed": 6, "failed": 1}
@@ -114,7 +114,7 @@ def test_a_report_without_the_metric_stops_at_its_rung(
     tmp_path: Path, write_space: Any, console: Console
 ) -> None:
     space = write_space(space={"learning_rate": {"grid": [SOUND, SILENT]}}, resources={"cpu": 2})
-    assert run_sweep(space, console, options(tmp_path / "runs", ZOO)) is ExitCode.DONE
+    assert run_file(space, console, options(tmp_path / "runs", ZOO)) is ExitCode.DONE
     folder = RunFolder(tmp_path / "runs" / "tiny")
     rows = {r["learning_rate"]: r for r in pq.read_table(folder.results).to_pylist()}
     assert (rows[SOUND]["status"], rows[SILENT]["status"]) == ("completed", "stopped")
@@ -128,7 +128,7 @@ def test_a_process_that_cannot_be_used_again_is_not_the_next_trials_failure(
         space={"learning_rate": {"grid": [1e-3, 2e-3, 3e-3]}}, scheduler={"type": "fifo"},
         max_concurrent=1, max_retries=0,
     )  # fmt: skip
-    assert run_sweep(space, console, options(tmp_path / "runs", POISON)) is ExitCode.DONE
+    assert run_file(space, console, options(tmp_path / "runs", POISON)) is ExitCode.DONE
     folder = RunFolder(tmp_path / "runs" / "tiny")
     rows = pq.read_table(folder.results).to_pylist()
     assert [(row["status"], row["num_failures"]) for row in rows] == [("completed", 0)] * 3
@@ -146,7 +146,7 @@ def test_a_checkpoint_on_a_full_disk_stops_the_sweep_and_costs_no_trial_anything
     monkeypatch.setenv(FULL_WHILE, str(full))
     space = write_space(scheduler={"type": "fifo"}, train={"eval_every_steps": 4}, max_retries=0)
     with pytest.raises(StorageError, match=r"trial 000\d: .*No space left .* resume tiny"):
-        run_sweep(space, console, options(tmp_path / "runs", FULL))
+        run_file(space, console, options(tmp_path / "runs", FULL))
     folder = RunFolder(tmp_path / "runs" / "tiny")
     events = list(read_journal(folder.journal))
     assert events[-1]["outcome"] == "failed"
@@ -180,7 +180,7 @@ def test_a_disk_that_fills_up_stops_the_sweep_and_with_room_it_goes_on(
         scheduler={"type": "fifo"}, train={"eval_every_steps": 4}, max_retries=0,
     )  # fmt: skip
     with pytest.raises(StorageError, match=r"No space left .* resume tiny"):
-        run_sweep(space, console, options(runs, HEAVY))
+        run_file(space, console, options(runs, HEAVY))
     folder = RunFolder(runs / "tiny")
     before = list(read_journal(folder.journal))
     assert not {"attempt_failed", "watcher_failed"} & {event["event"] for event in before}

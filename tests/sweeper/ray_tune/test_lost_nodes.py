@@ -16,7 +16,7 @@ from rich.console import Console
 from sweeper.format import headline
 from sweeper.journal import read_journal
 from sweeper.run_folder import RunFolder
-from sweeper.running import Options, run_sweep
+from sweeper.running import Options, run_file
 from sweeper.status import ExitCode
 from sweeper.watchers import read_metrics
 from tests.sweeper.ray_tune.faulty_trainers import (
@@ -50,7 +50,7 @@ def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[Cluster]:
 def run(space: Path, tmp_path: Path, trainer: str) -> RunFolder:
     console = Console(file=io.StringIO(), width=100)
     options = Options(runs=tmp_path / "runs", dashboard=False, trainer=trainer)
-    assert run_sweep(space, console, options) is ExitCode.DONE
+    assert run_file(space, console, options) is ExitCode.DONE
     return RunFolder(tmp_path / "runs" / "tiny")
 
 

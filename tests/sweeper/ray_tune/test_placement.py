@@ -15,7 +15,7 @@ from sweeper.errors import ResourceError
 from sweeper.journal import read_journal
 from sweeper.preview import preview
 from sweeper.run_folder import RunFolder
-from sweeper.running import Options, run_sweep
+from sweeper.running import Options, run_file
 from sweeper.status import ExitCode
 from tests.sweeper.closed_form import ClosedFormTrainer
 
@@ -72,7 +72,7 @@ def test_on_two_nodes(two_nodes: None, tmp_path: Path, write_space: Any) -> None
     with pytest.raises(ResourceError, match=told):
         preview(too_much, probe=False)
     with pytest.raises(ResourceError, match=told):
-        run_sweep(too_much, console, options)
+        run_file(too_much, console, options)
     assert not (tmp_path / "runs").exists()
 
     sizes = {"small": {"d_model": 16}, "large": {"d_model": 32}}
@@ -84,7 +84,7 @@ def test_on_two_nodes(two_nodes: None, tmp_path: Path, write_space: Any) -> None
         max_concurrent=2,
     )
     assert preview(space, probe=False).slots == 2
-    assert run_sweep(space, console, options) is ExitCode.DONE
+    assert run_file(space, console, options) is ExitCode.DONE
     journal = list(read_journal(RunFolder(tmp_path / "runs" / "tiny").journal))
     assert most_at_once(journal) == 2
     placement = journal[0]["placement"]

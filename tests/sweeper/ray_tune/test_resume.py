@@ -17,7 +17,7 @@ from rich.console import Console
 from sweeper.journal import read_journal
 from sweeper.resuming import Changes
 from sweeper.run_folder import CHECKPOINT_FILE, RunFolder
-from sweeper.running import Options, resume_sweep, run_sweep
+from sweeper.running import Options, resume_sweep, run_file
 from sweeper.status import ExitCode, Status
 from tests.sweeper.closed_form import REFERENCE
 from tests.sweeper.ray_tune.driver import GATE
@@ -150,7 +150,7 @@ def test_a_finished_sweep_gets_more_trials_another_chance_and_other_resources(
     def options(trainer: str) -> Options:
         return Options(runs=tmp_path / "runs", dashboard=False, trainer=trainer)
 
-    assert run_sweep(space, console, options(FAILING)) is ExitCode.DONE
+    assert run_file(space, console, options(FAILING)) is ExitCode.DONE
     folder = RunFolder(tmp_path / "runs" / "tiny")
     before, first = events(folder), state_of(folder).trials
     failed = [t for t in first.values() if t.status is Status.FAILED]

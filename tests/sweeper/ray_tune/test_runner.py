@@ -14,7 +14,7 @@ from sweeper.errors import ResourceError, StorageError
 from sweeper.journal import Journal, read_journal
 from sweeper.results import result_rows
 from sweeper.run_folder import CHECKPOINT_FILE, RunFolder, create_run_folder
-from sweeper.running import Options, resume_sweep, run_sweep
+from sweeper.running import Options, resume_sweep, run_file
 from sweeper.spec_file import load_spec
 from sweeper.status import ExitCode, Status
 from sweeper.sweep import SweepState, replay
@@ -58,7 +58,7 @@ def test_tune_carries_out_what_the_sweep_decides(
         "space": {"learning_rate": {"grid": [1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 0.7]}},
         "resources": ONE_AT_A_TIME,
     }
-    code = run_sweep(write_space(**sections), console, options(tmp_path))
+    code = run_file(write_space(**sections), console, options(tmp_path))
     assert code is ExitCode.DONE
     folder = RunFolder(tmp_path / "runs" / "tiny")
     plan = tiny_plan(**sections)
@@ -97,7 +97,7 @@ def test_promotion_resumes_from_the_rung(
         space={"learning_rate": {"grid": [1e-4, 2e-4, 5e-4, 1e-3, 2e-3, 5e-3, 1e-2, 0.7]}},
         scheduler={"type": "asha", "mode": "promote", "grace_steps": 4},
     )
-    assert run_sweep(space, console, options(tmp_path)) is ExitCode.DONE
+    assert run_file(space, console, options(tmp_path)) is ExitCode.DONE
     folder = RunFolder(tmp_path / "runs" / "tiny")
     journal = list(read_journal(folder.journal))
     rungs: dict[int, dict[str, float]] = {}
@@ -141,7 +141,7 @@ def test_one_failure_costs_one_trial(
         space={"learning_rate": {"grid": [1e-3, 1e-2, 0.2]}}, scheduler={"type": "fifo"},
         train={"eval_every_steps": 4}, max_retries=1,
     )  # fmt: skip
-    code = run_sweep(space, console, options(tmp_path, FAILING))
+    code = run_file(space, console, options(tmp_path, FAILING))
     assert code is ExitCode.DONE
     folder = RunFolder(tmp_path / "runs" / "tiny")
     by_rate = {t.config.learning_rate: t for t in opened(folder).trials.values()}
@@ -181,7 +181,7 @@ def test_a_full_disk_stops_the_sweep_and_it_resumes(
     with monkeypatch.context() as patch:
         patch.setattr(Journal, "append", until_full)
         with pytest.raises(StorageError, match=r"No space left .* python -m sweeper resume tiny"):
-            run_sweep(space, console, options(tmp_path))
+            run_file(space, console, options(tmp_path))
     folder = RunFolder(tmp_path / "runs" / "tiny")
     before = list(read_journal(folder.journal))
     assert len(before) == 11
@@ -194,7 +194,7 @@ def test_no_success_at_all_is_exit_code_1(
     tmp_path: Path, write_space: Any, console: Console
 ) -> None:
     space = write_space(space={"learning_rate": {"grid": [0.6, 0.7]}})
-    assert run_sweep(space, console, options(tmp_path)) is ExitCode.FAILED
+    assert run_file(space, console, options(tmp_path)) is ExitCode.FAILED
 
 
 # A process that is killed does not close its files.
@@ -236,5 +236,5 @@ def test_a_cluster_that_does_not_answer_is_told_in_seconds(
 ) -> None:
     monkeypatch.setenv("RAY_ADDRESS", address)
     with pytest.raises(ResourceError, match=f"no Ray cluster answers at {address}"):
-        run_sweep(write_space(), console, options(tmp_path))
+        run_file(write_space(), console, options(tmp_path))
     assert not (tmp_path / "runs").exists()

@@ -1,0 +1,209 @@
+"""What a notebook or a script does with sweeps: `from sweeper import load_sweep, run_sweep, …`."""
+
+import io
+import re
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+from rich.console import Console
+from ruamel.yaml import YAML
+from ruamel.yaml.representer import RepresenterError
+
+from sweeper.errors import ResourceError, SpecError
+from sweeper.following import Follower
+from sweeper.format import number
+from sweeper.results import best_trial, history_table, objective, ranked, results_table
+from sweeper.run_folder import RUNS, RunFolder, find_run_folder
+from sweeper.running import Options, WandbMode, run_file
+from sweeper.screen import settings
+from sweeper.spec import SweepSpec
+from sweeper.sweep import Metrics, Sweep, Trial
+
+if TYPE_CHECKING:
+    from sweeper.summary import Summary
+
+
+class LoadedSweep:
+    """A sweep as its run folder tells it, whoever runs it, or ran it.
+
+    The trials are as they were when it was loaded; `refresh` takes in what has happened since.
+    """
+
+    def __init__(self, folder: RunFolder) -> None:
+        """
+        Raises:
+            UserError: the folder is damaged.
+        """
+        self.folder = folder
+        self._follower = Follower(folder)
+        self._running = False
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Take in what has happened since."""
+        self._running = self._follower.catch_up_or_interrupt()
+
+    @property
+    def name(self) -> str:
+        return self.folder.name
+
+    @property
+    def path(self) -> Path:
+        return self.folder.path
+
+    @property
+    def spec(self) -> SweepSpec:
+        """The search space, with every default filled in."""
+        return self._follower.state.spec
+
+    @property
+    def state(self) -> str:
+        """running, finished, interrupted, or failed."""
+        return "running" if self._running else self._follower.state.outcome or "interrupted"
+
+    @property
+    def trials(self) -> list[Trial]:
+        """All that have been handed out, best first."""
+        return ranked(self._follower.state)
+
+    @property
+    def best(self) -> Trial | None:
+        """The best of those that have completed; None while there is none."""
+        return best_trial(self._follower.state)
+
+    @property
+    def results(self) -> pa.Table:
+        """A row a trial, best first: the columns of results.parquet. Not measured is null."""
+        return results_table(self._follower.state, self.folder)
+
+    @property
+    def history(self) -> pa.Table:
+        """A row an evaluation: the columns of history.parquet."""
+        return history_table(self._follower.state)
+
+    def __repr__(self) -> str:
+        ended = sum(trial.status.ended for trial in self.trials)
+        told = f"{self.state}, {ended} of {len(self.trials)} trials ended"
+        if (best := self.best) is not None:
+            value = number(objective(self._follower.state, best))
+            told += f"; best {settings(best)}: {self.spec.objective.metric} {value}"
+        return f"<sweep {self.name}: {told}>"
+
+
+def load_sweep(name: str | Path, *, runs: str | Path = RUNS) -> LoadedSweep:
+    """The sweep of this name under `runs`, or in this folder; finished, interrupted, or running.
+
+    Raises:
+        UserError: there is none, or its record is damaged.
+    """
+    return LoadedSweep(find_run_folder(Path(runs), str(name)))
+
+
+def read_results(name: str | Path, *, runs: str | Path = RUNS) -> pa.Table:
+    """A row a trial, best first. `.to_pandas()` makes it a data frame.
+
+    Raises:
+        UserError: as `load_sweep`.
+    """
+    return load_sweep(name, runs=runs).results
+
+
+def summarise(sweep: LoadedSweep) -> "Summary":
+    """What it has found out: the winner and its margin, the response to each parameter, and more.
+
+    Raises:
+        UserError: the run folder cannot be read any more.
+    """
+    from sweeper import summary  # what it computes with takes a while to import
+
+    return summary.summarise(summary.load(sweep.folder))
+
+
+def run_sweep(
+    space: str | Path | Mapping[str, Any],
+    *,
+    name: str | None = None,
+    overrides: Sequence[str] = (),
+    runs: str | Path = RUNS,
+    wandb: WandbMode = "off",
+    dashboard: bool = True,
+    quiet: bool = False,
+    trainer: str = Options.trainer,
+) -> LoadedSweep:
+    """Run a sweep to its end, as `python -m sweeper run` does, and load it.
+
+    Args:
+        space: A search-space file, or what would be in one.
+        name: Of the sweep; refused if taken. None: from the file, with a number if taken.
+        overrides: `KEY=VALUE` each, in the place of the file's.
+        quiet: Print nothing.
+        trainer: The class of the training loop, as `module:name`.
+
+    Raises:
+        UserError: the space, the data or the machine does not fit. Nothing has been started then.
+    """
+    _require_no_ray()
+    seen = _Seen()
+    options = Options(
+        runs=Path(runs), wandb=wandb, dashboard=dashboard, trainer=trainer, watchers=(seen,)
+    )
+    console = Console(highlight=False, soft_wrap=True, quiet=quiet)
+    if isinstance(space, Mapping):
+        with tempfile.TemporaryDirectory() as folder:
+            file = _written(space, Path(folder))
+            try:
+                run_file(file, console, options, name, overrides)
+            except SpecError as error:  # the file is gone when this is read
+                line = rf"{re.escape(str(file))}(:\d+)?"
+                told = [re.sub(line, "space", problem) for problem in error.problems]
+                raise SpecError(told) from None
+    else:
+        run_file(Path(space), console, options, name, overrides)
+    assert seen.folder is not None
+    return LoadedSweep(seen.folder)
+
+
+def _require_no_ray() -> None:
+    ray = sys.modules.get("ray")
+    if ray is not None and ray.is_initialized():
+        raise ResourceError(
+            "Ray is at work in this process already, and a sweep starts its own: call "
+            "ray.shutdown() before (to run on a cluster, set RAY_ADDRESS)"
+        )
+
+
+def _written(space: Mapping[str, Any], folder: Path) -> Path:
+    """As a file: there is one way to check a space."""
+    text = io.StringIO()
+    try:
+        YAML(typ="safe", pure=True).dump(dict(space), text)
+    except RepresenterError as error:
+        value = str(error).splitlines()[0].removeprefix("cannot represent an object: ")
+        raise SpecError(
+            [f"space: only numbers, text, lists and dicts, got {value}; of NumPy: .tolist()"]
+        ) from None
+    file = folder / "sweep.yaml"
+    file.write_text(text.getvalue(), encoding="utf-8")
+    return file
+
+
+class _Seen:
+    """Notes where the sweep is recorded (a `Watcher`)."""
+
+    def __init__(self) -> None:
+        self.folder: RunFolder | None = None
+
+    def started(self, trial: Trial) -> None: ...
+
+    def reported(self, trial: Trial, reports: list[Metrics]) -> None: ...
+
+    def ended(self, trial: Trial) -> None: ...
+
+    def refresh(self, sweep: Sweep) -> None: ...
+
+    def close(self, sweep: Sweep) -> None:
+        self.folder = sweep.folder

@@ -1,0 +1,176 @@
+"""Sweeps from Python: loaded while they go on and after, run from a dict, asked by other tools."""
+
+import os
+import re
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+import sweeper
+from sweeper import load_sweep, read_results, run_sweep, summarise
+from sweeper.errors import ResourceError, RunFolderError, SpecError
+from sweeper.run_folder import RunFolder, create_run_folder
+from sweeper.status import Status
+from tests.sweeper.closed_form import REFERENCE
+from tests.sweeper.conftest import TINY
+from tests.sweeper.in_process import drive, opened, run_trial
+from tests.sweeper.test_boundaries import loaded_after
+
+
+@pytest.fixture
+def folder(tmp_path: Path, tiny_plan: Any) -> RunFolder:
+    plan = tiny_plan()
+    return create_run_folder(tmp_path / "runs", plan.spec, None, "space.yaml")
+
+
+def test_importing_it_costs_nothing() -> None:
+    heavy = {"ray", "torch", "pyarrow", "numpy", "rich", "pydantic", "optuna", "pandas"}
+    assert not loaded_after("import sweeper") & heavy
+    assert not loaded_after("from sweeper import load_sweep") & {"ray", "torch", "optuna", "wandb"}
+    assert set(sweeper.__all__) <= set(dir(sweeper))
+    with pytest.raises(AttributeError, match="'sweeper' has no attribute 'nonsense'"):
+        _ = sweeper.nonsense
+
+
+def test_its_types_are_told(tmp_path: Path) -> None:
+    """A type checker takes them from the package, also behind the lazy import."""
+    root = Path(sweeper.__file__).parents[1]
+    assert (root / "sweeper" / "py.typed").exists()
+    code = (
+        "from sweeper import load_sweep, run_sweep\n"
+        "reveal_type(load_sweep('lr').best)\nrun_sweep('lr.yaml', nme='x')\n"
+    )
+    command = [
+        sys.executable, "-m", "mypy", "--strict", "--follow-imports=silent",
+        "--ignore-missing-imports", f"--cache-dir={tmp_path}", "-c", code,
+    ]  # fmt: skip
+    environment = os.environ | {"MYPYPATH": str(root)}
+    checked = subprocess.run(
+        command, capture_output=True, text=True, cwd=tmp_path, env=environment
+    ).stdout
+    assert re.search(r'Revealed type is "sweeper\.sweep\.Trial \| None"', checked), checked
+    assert 'Unexpected keyword argument "nme"' in checked
+
+
+def test_a_finished_sweep(folder: RunFolder, tiny_plan: Any) -> None:
+    drive(folder, tiny_plan())
+    sweep = load_sweep("tiny", runs=folder.path.parent)
+    assert (sweep.name, sweep.path, sweep.state) == ("tiny", folder.path, "finished")
+    assert sweep.best is not None
+    assert sweep.best.values == {"learning_rate": 1e-3}
+    assert sweep.trials[0] is sweep.best
+    assert repr(sweep) == (
+        "<sweep tiny: finished, 4 of 4 trials ended; best learning_rate 0.001: val_loss 1.7500>"
+    )
+    frame = sweep.results.to_pandas()
+    assert list(frame["trial_id"]) == [trial.trial_id for trial in sweep.trials]
+    assert frame["val_loss"][0] == 1.75
+    assert len(sweep.history) == sum(len(trial.reports) for trial in sweep.trials)
+    assert read_results(folder.path).equals(sweep.results)
+
+
+def test_a_running_sweep_and_what_happens_next(folder: RunFolder, tiny_plan: Any) -> None:
+    with folder.locked(), opened(folder, tiny_plan()) as driver:
+        first = driver.next_trial()
+        assert first is not None
+        driver.start(first.trial_id)
+        sweep = load_sweep(folder.path)
+        assert (sweep.state, sweep.best) == ("running", None)
+        assert [trial.status for trial in sweep.trials] == [Status.RUNNING]
+        run_trial(driver, first)
+        assert [trial.status for trial in sweep.trials] == [Status.RUNNING]
+        sweep.refresh()
+        assert [trial.status for trial in sweep.trials] == [Status.COMPLETED]
+        assert sweep.results.num_rows == 1
+        second = driver.next_trial()
+        assert second is not None
+        driver.start(second.trial_id)
+    sweep.refresh()
+    assert sweep.state == "interrupted"
+    assert {trial.status for trial in sweep.trials} == {Status.COMPLETED, Status.INTERRUPTED}
+
+
+def test_an_unknown_sweep_is_named_with_the_nearest(folder: RunFolder, tiny_plan: Any) -> None:
+    drive(folder, tiny_plan())
+    with pytest.raises(RunFolderError, match=r"tine: no sweep there; did you mean 'tiny'"):
+        load_sweep("tine", runs=folder.path.parent)
+
+
+@pytest.mark.skipif(find_spec("sweeper.summary") is None, reason="no summary in this version")
+def test_a_summary(folder: RunFolder, tiny_plan: Any) -> None:
+    drive(folder, tiny_plan())
+    assert "0002" in repr(summarise(load_sweep(folder.path)))
+
+
+def space(tokens_folder: Path, **sections: Any) -> dict[str, Any]:
+    return {
+        "name": "tiny",
+        "data": str(tokens_folder),
+        "train": TINY,
+        "space": {"learning_rate": {"grid": np.logspace(-4, -1, 4).tolist()}},
+        **sections,
+    }
+
+
+def test_run_from_a_dict_twice_on_a_thread_and_on_the_main_one(
+    tmp_path: Path, tokens_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As a notebook has it: neither needs the main thread, nor a process of its own."""
+    options: Any = {"runs": tmp_path, "dashboard": False, "quiet": True, "trainer": REFERENCE}
+    found = []
+
+    def run() -> None:
+        found.append(run_sweep(space(tokens_folder), overrides=["train.max_steps=8"], **options))
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join()
+    run()
+    first, second = found
+    assert [sweep.name for sweep in found] == ["tiny", "tiny-2"]
+    assert first.state == second.state == "finished"
+    for sweep in found:
+        assert sweep.best is not None
+        assert sweep.best.values["learning_rate"] == pytest.approx(1e-3)
+        assert sweep.best.step == 8
+    assert second.results.equals(pq.read_table(second.folder.results))
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize(
+    ("sections", "message"),
+    [
+        ({"spce": {}}, r"^space: spce: no such key; did you mean 'space'"),
+        ({"space": {"learning_rate": {"grid": np.ones(2)}}}, r"^space: .*\.tolist\(\)$"),
+        ({"train": {"max_stps": 3}}, r"^space: train.max_stps: no such training setting"),
+    ],
+)
+def test_a_mistake_in_a_dict(
+    tmp_path: Path, tokens_folder: Path, sections: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(SpecError, match=message):
+        run_sweep(space(tokens_folder, **sections), runs=tmp_path / "runs")
+    assert not (tmp_path / "runs").exists()
+
+
+@pytest.fixture
+def busy_ray(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A Ray that the process has started itself; a sweep's would end with it."""
+    import ray
+
+    monkeypatch.setattr(ray, "is_initialized", lambda: True)
+    yield
+
+
+@pytest.mark.usefixtures("busy_ray")
+def test_a_process_that_has_a_ray_already(tmp_path: Path, tokens_folder: Path) -> None:
+    with pytest.raises(ResourceError, match=r"ray.shutdown\(\)"):
+        run_sweep(space(tokens_folder), runs=tmp_path / "runs")
