@@ -35,11 +35,8 @@ class Look:
         return self.follower.state
 
     def refresh(self) -> None:
-        """Take in what is new. Whether it runs is asked first: what it wrote last is then read."""
-        self.is_running = self.folder.is_locked
-        self.follower.catch_up()
-        if not self.is_running:
-            self.state.interrupt()
+        """Take in what is new."""
+        self.is_running = self.follower.catch_up_or_interrupt()
         for trial in self.state.trials.values():
             trial.progress = None
         for trial in self.state.with_status(Status.RUNNING):

@@ -14,9 +14,9 @@ from ruamel.yaml import YAML
 from ruamel.yaml.representer import RepresenterError
 
 from sweeper.errors import ResourceError, SpecError
-from sweeper.following import Follower
 from sweeper.format import number
-from sweeper.results import best_trial, history_table, objective, ranked, results_table
+from sweeper.look import Look
+from sweeper.results import history_table, objective, ranked, results_table
 from sweeper.run_folder import RUNS, RunFolder, find_run_folder
 from sweeper.running import Options, WandbMode, run_file
 from sweeper.screen import settings
@@ -39,13 +39,11 @@ class LoadedSweep:
             UserError: the folder is damaged.
         """
         self.folder = folder
-        self._follower = Follower(folder)
-        self._running = False
-        self.refresh()
+        self._look = Look(folder)
 
     def refresh(self) -> None:
         """Take in what has happened since."""
-        self._running = self._follower.catch_up_or_interrupt()
+        self._look.refresh()
 
     @property
     def name(self) -> str:
@@ -58,38 +56,37 @@ class LoadedSweep:
     @property
     def spec(self) -> SweepSpec:
         """The search space, with every default filled in."""
-        return self._follower.state.spec
+        return self._look.state.spec
 
     @property
     def state(self) -> str:
         """running, finished, interrupted, or failed."""
-        return "running" if self._running else self._follower.state.outcome or "interrupted"
+        return self._look.state_name
 
     @property
     def trials(self) -> list[Trial]:
         """All that have been handed out, best first."""
-        return ranked(self._follower.state)
+        return ranked(self._look.state)
 
     @property
     def best(self) -> Trial | None:
         """The best of those that have completed; None while there is none."""
-        return best_trial(self._follower.state)
+        return self._look.best
 
     @property
     def results(self) -> pa.Table:
         """A row a trial, best first: the columns of results.parquet. Not measured is null."""
-        return results_table(self._follower.state, self.folder)
+        return results_table(self._look.state, self.folder)
 
     @property
     def history(self) -> pa.Table:
         """A row an evaluation: the columns of history.parquet."""
-        return history_table(self._follower.state)
+        return history_table(self._look.state)
 
     def __repr__(self) -> str:
-        ended = sum(trial.status.ended for trial in self.trials)
-        told = f"{self.state}, {ended} of {len(self.trials)} trials ended"
+        told = f"{self.state}, {self._look.num_ended} of {len(self.trials)} trials ended"
         if (best := self.best) is not None:
-            value = number(objective(self._follower.state, best))
+            value = number(objective(self._look.state, best))
             told += f"; best {settings(best)}: {self.spec.objective.metric} {value}"
         return f"<sweep {self.name}: {told}>"
 
