@@ -1,11 +1,13 @@
 """report.html and the pictures, of sweeps in any state."""
 
+import io
 import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 from typer.testing import CliRunner
 
 from sweeper.cli import app
@@ -13,6 +15,7 @@ from sweeper.errors import RunFolderError
 from sweeper.report import write_report
 from sweeper.results import write_tables
 from sweeper.run_folder import RunFolder, create_run_folder
+from sweeper.running import _report
 from tests.sweeper.in_process import drive, opened, run_trial
 
 
@@ -126,3 +129,16 @@ def test_from_the_command_line(
     unknown = CliRunner().invoke(app, ["report", "tinny", *runs])
     assert isinstance(unknown.exception, RunFolderError)
     assert "no sweep there" in str(unknown.exception)
+
+
+def test_a_report_that_fails_takes_nothing_from_the_sweep(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(folder: RunFolder) -> None:
+        raise RuntimeError("no such font")
+
+    monkeypatch.setattr("sweeper.report.write_report", fail)
+    console = Console(file=io.StringIO(), width=200)
+    _report(console, RunFolder(tmp_path))
+    assert "The report was not written: no such font" in console.file.getvalue()
+    assert "Traceback" in RunFolder(tmp_path).log.read_text()
