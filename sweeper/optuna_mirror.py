@@ -6,6 +6,7 @@ change of a trial that has ended, so if ours does, the study is made anew.
 
 import math
 import warnings
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime
 from typing import Any, assert_never
@@ -210,18 +211,26 @@ def _distribution(spec: SweepSpec, name: str, value: Any) -> BaseDistribution:
             return _listed(domain.values())
         case Normal():
             mean, deviation = domain.normal
-            low, high = mean - FAR * deviation, mean + FAR * deviation
-            return FloatDistribution(min(low, value), max(high, value))
+            return _floats(mean - FAR * deviation, mean + FAR * deviation, value)
         case Uniform():
-            return FloatDistribution(*domain.bounds())
+            return _floats(*domain.bounds(), value)
         case LogUniform():
-            return FloatDistribution(*domain.bounds(), log=True)
+            return _floats(*domain.bounds(), value, log=True)
         case RandInt():
-            return IntDistribution(domain.randint[0], domain.randint[1])
+            return _whole(domain.randint, value)
         case LogRandInt():
-            return IntDistribution(domain.lograndint[0], domain.lograndint[1], log=True)
+            return _whole(domain.lograndint, value, log=True)
         case _:
             assert_never(domain)
+
+
+def _floats(low: float, high: float, value: float, *, log: bool = False) -> BaseDistribution:
+    """With the value: a population that explores may leave the range."""
+    return FloatDistribution(min(low, value), max(high, value), log=log)
+
+
+def _whole(bounds: Sequence[int], value: int, *, log: bool = False) -> BaseDistribution:
+    return IntDistribution(min(bounds[0], value), max(bounds[1], value), log=log)
 
 
 def _listed(values: list[Any]) -> BaseDistribution:
