@@ -19,7 +19,7 @@ from sweeper.plan import Plan, PlannedTrial, make_plan
 from sweeper.searcher import make_searcher
 from sweeper.spec_file import load_spec
 from sweeper.status import Status
-from sweeper.sweep import Trial
+from sweeper.sweep_state import Trial
 
 AFTER = (10, 25, 50, 100)
 SPACE = """

@@ -14,9 +14,10 @@ from rich.console import Console
 from sweeper.journal import read_journal
 from sweeper.live_view import live_view
 from sweeper.plan import plan_again
+from sweeper.replay import replay_event
 from sweeper.run_folder import RunFolder, find_run_folder
 from sweeper.spec_file import load_spec
-from sweeper.sweep import SweepState, replay_event
+from sweeper.sweep_state import SweepState
 from sweeper.time_left import TimeLeftEstimator
 
 PICTURES = Path(__file__).parent / "pictures"

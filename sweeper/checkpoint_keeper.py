@@ -12,7 +12,7 @@ from sweeper.status import Decision, Status
 from trainable.model_size import num_params
 
 if TYPE_CHECKING:
-    from sweeper.sweep import SweepState
+    from sweeper.sweep_state import SweepState
 
 
 class CheckpointKeeper:

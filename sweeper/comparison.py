@@ -6,7 +6,7 @@ from typing import Any
 
 from sweeper.results import best_trial, objective, ranked
 from sweeper.space import Scalar
-from sweeper.sweep import SweepState, Trial
+from sweeper.sweep_state import SweepState, Trial
 from trainable.model_size import flops_per_token
 
 MAX_VALUES = 20  # of a swept name, beyond which a table of them helps nobody

@@ -13,7 +13,7 @@ from sweeper.format import number, swept
 from sweeper.results import best_trial
 from sweeper.space import Scalar
 from sweeper.status import Status
-from sweeper.sweep import Trial
+from sweeper.sweep_state import Trial
 from trainable.atomic_file import write_atomically
 
 # Told apart by people who are colour-blind too (Okabe and Ito).

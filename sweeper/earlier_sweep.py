@@ -6,11 +6,12 @@ from pathlib import Path
 from sweeper.errors import RunFolderError, SpecError
 from sweeper.known_points import point_of
 from sweeper.observation import observe
+from sweeper.replay import replay
 from sweeper.run_folder import RunFolder, find_run_folder
 from sweeper.spec import SweepSpec
 from sweeper.spec_file import load_spec
 from sweeper.status import Status
-from sweeper.sweep import Trial, replay
+from sweeper.sweep_state import Trial
 from sweeper.warm_start import WarmStart
 from sweeper.yaml_source import YamlSource
 

@@ -11,7 +11,7 @@ from sweeper.errors import RunFolderError
 from sweeper.facts import checkpoint_file
 from sweeper.look import Look
 from sweeper.results import ranked
-from sweeper.sweep import Trial
+from sweeper.sweep_state import Trial
 
 SHOWN_TRIALS = 10
 

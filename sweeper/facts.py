@@ -10,7 +10,7 @@ from sweeper.results import objective, ranked, runner_up
 from sweeper.run_folder import CHECKPOINT_FILE, RunFolder
 from sweeper.settings import OWNED
 from sweeper.status import Status
-from sweeper.sweep import SweepState, Trial
+from sweeper.sweep_state import SweepState, Trial
 from trainable.errors import UserError
 
 Facts = dict[str, Any]

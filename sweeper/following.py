@@ -11,9 +11,10 @@ from typing import Protocol
 from sweeper.effective_spec import effective_spec
 from sweeper.errors import RunFolderError
 from sweeper.journal import JournalReader
+from sweeper.replay import replay_event
 from sweeper.run_folder import RunFolder
 from sweeper.status import Status
-from sweeper.sweep import Metrics, SweepState, Trial, replay_event
+from sweeper.sweep_state import Metrics, SweepState, Trial
 from sweeper.watchers import read_metrics
 
 

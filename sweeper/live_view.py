@@ -8,7 +8,7 @@ from rich.text import Text
 
 from sweeper.format import duration
 from sweeper.status import Status
-from sweeper.sweep import SweepState
+from sweeper.sweep_state import SweepState
 from sweeper.time_left import TimeLeft
 from sweeper.trial_table import trial_table
 

@@ -8,7 +8,7 @@ from sweeper.plan import plan_again
 from sweeper.results import best_trial
 from sweeper.run_folder import RunFolder
 from sweeper.status import Status
-from sweeper.sweep import SweepState, Trial
+from sweeper.sweep_state import SweepState, Trial
 from sweeper.time_left import TimeLeft, TimeLeftEstimator
 from sweeper.yaml_source import read_yaml
 from trainable.config import nearest

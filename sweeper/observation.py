@@ -11,7 +11,7 @@ from sweeper.spec import SweepSpec
 from sweeper.status import Status
 
 if TYPE_CHECKING:
-    from sweeper.sweep import Trial
+    from sweeper.sweep_state import Trial
 
 
 @dataclass(frozen=True)

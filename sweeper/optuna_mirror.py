@@ -33,7 +33,7 @@ from sweeper.run_folder import RunFolder
 from sweeper.space import AnyDomain, Choice, Grid, LogRandInt, LogUniform, Normal, RandInt, Uniform
 from sweeper.spec import SweepSpec
 from sweeper.status import Status
-from sweeper.sweep import Trial
+from sweeper.sweep_state import Trial
 from trainable.model_size import num_params
 
 STATES = {

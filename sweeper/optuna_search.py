@@ -21,7 +21,7 @@ from sweeper.search import Point, is_swept
 from sweeper.status import Status
 
 if TYPE_CHECKING:
-    from sweeper.sweep import Trial
+    from sweeper.sweep_state import Trial
 
 MAX_ASKS = 100  # for one trial; each takes the time of a suggestion
 

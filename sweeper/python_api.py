@@ -21,7 +21,8 @@ from sweeper.run_folder import RUNS, RunFolder, find_run_folder
 from sweeper.running import Options, WandbMode, run_file
 from sweeper.screen import settings
 from sweeper.spec import SweepSpec
-from sweeper.sweep import Metrics, Sweep, Trial
+from sweeper.sweep import Sweep
+from sweeper.sweep_state import Metrics, Trial
 
 if TYPE_CHECKING:
     from sweeper.summary import Summary

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 
 from sweeper.run_folder import RunFolder
 from sweeper.status import Status
-from sweeper.sweep import SweepState, Trial
+from sweeper.sweep_state import SweepState, Trial
 from trainable.config import TrainConfig
 from trainable.model_size import num_params
 from trainable.report import Report

@@ -12,11 +12,12 @@ from sweeper.errors import RunFolderError, SpecError
 from sweeper.fingerprint import Fingerprint, differences, is_changeable, take_fingerprint
 from sweeper.overrides import parse_override
 from sweeper.plan import Plan, make_plan
+from sweeper.replay import replay
 from sweeper.run_folder import RunFolder
 from sweeper.session import Session
 from sweeper.spec import CHANGEABLE, SweepSpec
 from sweeper.status import Status
-from sweeper.sweep import SweepState, replay
+from sweeper.sweep_state import SweepState
 from sweeper.yaml_source import YamlSource
 from trainable.config import nearest
 

@@ -29,7 +29,8 @@ from sweeper.screen import Screen, print_summary
 from sweeper.session import Session
 from sweeper.spec_file import load_spec
 from sweeper.status import ExitCode
-from sweeper.sweep import Sweep, SweepState
+from sweeper.sweep import Sweep
+from sweeper.sweep_state import SweepState
 from sweeper.wandb_runs import WandbProcess, require_login
 from sweeper.warm_start import WarmStart
 from sweeper.watchers import Audience, MetricsFiles, Tables, Watcher

@@ -12,7 +12,8 @@ from sweeper.next_steps import train_command
 from sweeper.results import best_trial, runner_up
 from sweeper.run_folder import RunFolder
 from sweeper.status import Status
-from sweeper.sweep import Metrics, Sweep, SweepState, Trial
+from sweeper.sweep import Sweep
+from sweeper.sweep_state import Metrics, SweepState, Trial
 from sweeper.time_left import TimeLeft, TimeLeftEstimator
 from sweeper.trial_table import trial_table
 

@@ -11,7 +11,7 @@ from sweeper.observation import Observation
 from sweeper.plan import Plan, PlannedTrial
 
 if TYPE_CHECKING:
-    from sweeper.sweep import Trial
+    from sweeper.sweep_state import Trial
 
 
 class Searcher(Protocol):

@@ -18,7 +18,7 @@ from sweeper.spec import SweepSpec
 from trainable.atomic_file import flush
 
 if TYPE_CHECKING:
-    from sweeper.sweep import Trial
+    from sweeper.sweep_state import Trial
 
 
 def take_over(

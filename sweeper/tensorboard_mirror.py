@@ -20,7 +20,7 @@ from sweeper.format import swept
 from sweeper.run_folder import RunFolder
 from sweeper.space import Choice, Grid, Scalar
 from sweeper.status import Status
-from sweeper.sweep import Metrics, Trial
+from sweeper.sweep_state import Metrics, Trial
 
 CURVES = (
     "val_loss",

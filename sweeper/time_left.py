@@ -13,7 +13,7 @@ from sweeper.clock import clock_per_step
 from sweeper.forecast import Machine, RungForecast, forecast
 from sweeper.plan import Plan
 from sweeper.status import Status
-from sweeper.sweep import SweepState, Trial
+from sweeper.sweep_state import SweepState, Trial
 from trainable.config import TrainConfig
 from trainable.model_size import flops_per_token
 

@@ -8,7 +8,7 @@ from sweeper.live_view import screen_width
 from sweeper.look import Look
 from sweeper.results import ranked
 from sweeper.screen import settings
-from sweeper.sweep import Trial
+from sweeper.sweep_state import Trial
 from sweeper.terminal_chart import chart
 from sweeper.trial_table import STYLES, rung_step
 from trainable.model_size import num_params

@@ -10,7 +10,7 @@ from sweeper.columns import Column, fitting, table, total
 from sweeper.format import count, duration, number, swept
 from sweeper.results import objective, ranked
 from sweeper.status import Status
-from sweeper.sweep import SweepState, Trial
+from sweeper.sweep_state import SweepState, Trial
 from sweeper.terminal_chart import Scale, sparkline
 
 STYLES = {

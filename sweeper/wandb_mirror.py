@@ -23,7 +23,7 @@ from sweeper.format import headline
 from sweeper.run_folder import RunFolder, write_json
 from sweeper.screen import settings
 from sweeper.status import Status
-from sweeper.sweep import Trial
+from sweeper.sweep_state import Trial
 from trainable.model_size import num_params
 
 Mode = Literal["offline", "online"]

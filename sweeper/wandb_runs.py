@@ -10,7 +10,8 @@ from rich.console import Console
 
 from sweeper.errors import WandbError
 from sweeper.run_folder import RunFolder
-from sweeper.sweep import Metrics, Sweep, Trial
+from sweeper.sweep import Sweep
+from sweeper.sweep_state import Metrics, Trial
 from sweeper.wandb_login import NO_KEY
 from sweeper.wandb_mirror import FINISH_SECONDS, NOTHING_NEW, Mode, is_synced, offline_parts
 

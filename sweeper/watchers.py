@@ -12,7 +12,8 @@ from sweeper.results import write_tables
 from sweeper.run_folder import RunFolder
 from sweeper.status import Status
 from sweeper.storage import is_storage_error
-from sweeper.sweep import Metrics, Sweep, Trial
+from sweeper.sweep import Sweep
+from sweeper.sweep_state import Metrics, Trial
 
 
 class Watcher(Protocol):

@@ -8,7 +8,7 @@ from rich.live import Live
 from sweeper.live_view import live_view, progress_line, utc_now
 from sweeper.look import Look
 from sweeper.screen import report_line, settings
-from sweeper.sweep import Trial
+from sweeper.sweep_state import Trial
 from sweeper.trial_table import trial_table
 
 EVERY_SECONDS = 1.0

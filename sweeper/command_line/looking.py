@@ -32,7 +32,7 @@ from sweeper.results import objective
 from sweeper.run_folder import RUNS, RunFolder, find_run_folder, list_run_folders
 from sweeper.screen import print_summary, settings
 from sweeper.status import ExitCode
-from sweeper.sweep import Trial
+from sweeper.sweep_state import Trial
 from sweeper.trial_page import print_trial
 from sweeper.watching import show, watch
 from trainable.errors import UserError

@@ -14,7 +14,8 @@ from sweeper.ray_tune.faults import Faults
 from sweeper.ray_tune.interrupt import Interrupt
 from sweeper.screen import settings
 from sweeper.status import Decision, Status
-from sweeper.sweep import Sweep, Trial
+from sweeper.sweep import Sweep
+from sweeper.sweep_state import Trial
 from sweeper.watchers import Watcher
 
 

@@ -14,7 +14,8 @@ from ray.util.metrics import Gauge
 from sweeper.results import objective
 from sweeper.screen import settings
 from sweeper.status import Status
-from sweeper.sweep import Metrics, Sweep, SweepState, Trial
+from sweeper.sweep import Sweep
+from sweeper.sweep_state import Metrics, SweepState, Trial
 
 EVERY_SECONDS = 1.0
 LONGEST_VALUES = 120  # characters of a label

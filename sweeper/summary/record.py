@@ -3,11 +3,12 @@
 from dataclasses import dataclass, field
 
 from sweeper.journal import Event, read_journal
+from sweeper.replay import replay_event
 from sweeper.run_folder import RunFolder
 from sweeper.spec import SweepSpec
 from sweeper.status import Decision
 from sweeper.summary.sweep_data import Arrival, Session
-from sweeper.sweep import SweepState, replay_event
+from sweeper.sweep_state import SweepState
 
 
 @dataclass

@@ -10,7 +10,8 @@ from sweeper.plan import Plan
 from sweeper.run_folder import CHECKPOINT_FILE, RunFolder
 from sweeper.session import Session
 from sweeper.status import Decision
-from sweeper.sweep import Sweep, Trial
+from sweeper.sweep import Sweep
+from sweeper.sweep_state import Trial
 from sweeper.warm_start import WarmStart
 from tests.sweeper.closed_form import ClosedFormTrainer, PathTrainer
 

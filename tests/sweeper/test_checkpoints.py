@@ -10,11 +10,12 @@ from hypothesis import strategies as st
 from sweeper.checkpoints import CheckpointAccount, Stored, over_budget, unneeded
 from sweeper.journal import read_journal
 from sweeper.plan import Plan
+from sweeper.replay import replay
 from sweeper.results import result_rows
 from sweeper.run_folder import CHECKPOINT_FILE, RunFolder, create_run_folder
 from sweeper.scheduler import Asha, Promotion
 from sweeper.status import Decision, Status
-from sweeper.sweep import Sweep, replay
+from sweeper.sweep import Sweep
 from tests.sweeper.closed_form import ClosedFormTrainer
 from tests.sweeper.in_process import Killed, Mortal, drive, opened, run_trial, save
 

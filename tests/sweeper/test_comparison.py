@@ -8,7 +8,7 @@ from sweeper.comparison import Comparison, Contender, Difference, compare
 from sweeper.comparison_page import curves_figure, parameter_figure
 from sweeper.comparison_tables import outcome_table, setting_text, verdict_text
 from sweeper.status import Status
-from sweeper.sweep import SweepState
+from sweeper.sweep_state import SweepState
 from tests.sweeper.test_results import state_with
 
 GRID = {"learning_rate": {"grid": [1e-3, 1e-2]}}

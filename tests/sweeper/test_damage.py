@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from sweeper.errors import RunFolderError
 from sweeper.journal import read_journal
 from sweeper.plan import Plan
+from sweeper.replay import replay
 from sweeper.results import result_rows
 from sweeper.run_folder import RunFolder, create_run_folder
-from sweeper.sweep import replay
 from tests.sweeper.in_process import drive
 
 ON_ONE_FOLDER = settings(

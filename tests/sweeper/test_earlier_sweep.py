@@ -11,10 +11,10 @@ from sweeper.earlier_sweep import read_warm_start
 from sweeper.errors import SpecError
 from sweeper.observation import Observation
 from sweeper.plan import Plan
+from sweeper.replay import replay
 from sweeper.run_folder import RunFolder, create_run_folder
 from sweeper.spec_file import load_spec
 from sweeper.status import Status
-from sweeper.sweep import replay
 from sweeper.warm_start import WarmStart
 from tests.sweeper.closed_form import loss_at
 from tests.sweeper.in_process import drive, opened, run_trial

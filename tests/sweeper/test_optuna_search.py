@@ -23,7 +23,8 @@ from sweeper.plan import Plan
 from sweeper.results import result_rows
 from sweeper.run_folder import RunFolder, create_run_folder
 from sweeper.status import Decision, Status
-from sweeper.sweep import Sweep, Trial
+from sweeper.sweep import Sweep
+from sweeper.sweep_state import Trial
 from sweeper.warm_start import WarmStart
 from tests.sweeper.closed_form import ClosedFormTrainer
 from tests.sweeper.in_process import Killed, Mortal, drive, opened, run_trial

@@ -10,7 +10,7 @@ from sweeper.plan import Plan
 from sweeper.results import best_trial, ranked, runner_up, write_tables
 from sweeper.run_folder import RunFolder, create_run_folder
 from sweeper.status import Status
-from sweeper.sweep import SweepState
+from sweeper.sweep_state import SweepState
 from trainable.config import TrainConfig
 
 BUNDLES = {

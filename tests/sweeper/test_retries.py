@@ -15,7 +15,8 @@ from sweeper.results import result_rows
 from sweeper.retries import LONGEST_WAIT_SECONDS, backoff_seconds
 from sweeper.run_folder import RunFolder, create_run_folder
 from sweeper.status import Decision, Status
-from sweeper.sweep import Sweep, Trial
+from sweeper.sweep import Sweep
+from sweeper.sweep_state import Trial
 from sweeper.watchers import MetricsFiles
 from tests.sweeper.closed_form import ClosedFormTrainer
 from tests.sweeper.in_process import opened, run_trial
@@ -38,7 +39,7 @@ def later(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
         ahead += seconds
 
     monkeypatch.setattr("sweeper.sweep.time", Clock)
-    monkeypatch.setattr("sweeper.sweep.backoff_seconds", lambda attempts: WAIT * bool(attempts))
+    monkeypatch.setattr("sweeper.sweep_state.backoff_seconds", lambda attempts: WAIT * bool(attempts))
     return put_forward
 
 

@@ -12,7 +12,8 @@ from sweeper.next_steps import train_command
 from sweeper.plan import Plan
 from sweeper.run_folder import create_run_folder
 from sweeper.screen import Screen, print_summary, report_line, settings
-from sweeper.sweep import Sweep, Trial
+from sweeper.sweep import Sweep
+from sweeper.sweep_state import Trial
 from sweeper.trial_table import seconds_left, trial_table
 from tests.sweeper.in_process import drive, opened, run_trial
 from trainable.report import Report

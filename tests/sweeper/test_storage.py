@@ -10,7 +10,7 @@ import torch
 from sweeper.errors import StorageError
 from sweeper.run_folder import create_run_folder
 from sweeper.storage import is_storage_error
-from sweeper.sweep import Metrics, Trial
+from sweeper.sweep_state import Metrics, Trial
 from sweeper.watchers import Audience, MetricsFiles
 from tests.sweeper.in_process import opened
 from trainable.checkpoint import write_checkpoint

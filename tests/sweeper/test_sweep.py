@@ -11,10 +11,12 @@ import pytest
 from sweeper.errors import RunFolderError, StorageError
 from sweeper.journal import read_journal
 from sweeper.plan import Plan
+from sweeper.replay import replay
 from sweeper.results import result_rows
 from sweeper.run_folder import CHECKPOINT_FILE, RunFolder, create_run_folder
 from sweeper.status import Decision, Status
-from sweeper.sweep import Metrics, Sweep, Trial, replay
+from sweeper.sweep import Sweep
+from sweeper.sweep_state import Metrics, Trial
 from tests.sweeper.closed_form import ClosedFormTrainer, loss_at
 from tests.sweeper.in_process import Fault, Killed, Mortal, drive, never, opened, run_trial
 
@@ -135,7 +137,7 @@ def faulty(trial: Trial, step: int) -> Fault:
 def test_killed_at_any_event_it_ends_as_if_never_killed(
     tmp_path: Path, any_plan: Plan, monkeypatch: pytest.MonkeyPatch, before: bool, fault: Any
 ) -> None:
-    monkeypatch.setattr("sweeper.sweep.backoff_seconds", lambda _: 0.0)
+    monkeypatch.setattr("sweeper.sweep_state.backoff_seconds", lambda _: 0.0)
     whole = new_folder(tmp_path / "whole", any_plan)
     straight = drive(whole, any_plan, fault=fault)
     failed = [e for e in read_journal(whole.journal) if e["event"] == "attempt_failed"]

@@ -11,11 +11,12 @@ from rich.console import Console
 
 from sweeper.format import size
 from sweeper.journal import read_journal
+from sweeper.replay import replay
 from sweeper.run_folder import RunFolder
 from sweeper.running import Options, run_file
 from sweeper.spec_file import load_spec
 from sweeper.status import ExitCode, Status
-from sweeper.sweep import SweepState, replay
+from sweeper.sweep_state import SweepState
 from sweeper.watchers import read_metrics
 from tests.sweeper.ray_tune.driver import STARTS
 

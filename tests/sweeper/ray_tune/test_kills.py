@@ -14,11 +14,12 @@ import pytest
 from ray.cluster_utils import Cluster
 
 from sweeper.journal import read_journal
+from sweeper.replay import replay
 from sweeper.results import result_rows
 from sweeper.run_folder import CHECKPOINT_FILE, RunFolder
 from sweeper.spec_file import load_spec
 from sweeper.status import ExitCode
-from sweeper.sweep import SweepState, replay
+from sweeper.sweep_state import SweepState
 from tests.sweeper.ray_tune.driver import STARTS
 
 KILLS = 20

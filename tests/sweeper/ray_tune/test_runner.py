@@ -12,12 +12,13 @@ from rich.console import Console
 
 from sweeper.errors import ResourceError, StorageError
 from sweeper.journal import Journal, read_journal
+from sweeper.replay import replay
 from sweeper.results import result_rows
 from sweeper.run_folder import CHECKPOINT_FILE, RunFolder, create_run_folder
 from sweeper.running import Options, resume_sweep, run_file
 from sweeper.spec_file import load_spec
 from sweeper.status import ExitCode, Status
-from sweeper.sweep import SweepState, replay
+from sweeper.sweep_state import SweepState
 from sweeper.watchers import read_metrics
 from tests.sweeper.closed_form import REFERENCE
 from tests.sweeper.in_process import Killed, Mortal, drive

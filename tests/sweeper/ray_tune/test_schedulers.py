@@ -14,11 +14,11 @@ import pytest
 from ray.cluster_utils import Cluster
 
 from sweeper.journal import Event, read_journal
+from sweeper.replay import replay
 from sweeper.results import result_rows
 from sweeper.run_folder import CHECKPOINT_FILE, RunFolder
 from sweeper.spec_file import load_spec
 from sweeper.status import ExitCode
-from sweeper.sweep import replay
 
 KILLS = 3
 ROOT = Path(__file__).parents[3]
