@@ -1,11 +1,13 @@
 """Pictures of the documentation, each made from a real sweep, written to docs/pictures/:
 
 python docs/pictures.py terminal runs/lr
+python docs/pictures.py report runs/lr        (with playwright and Debian's chromium)
 """
 
 import argparse
 import io
 import re
+import tempfile
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -15,6 +17,7 @@ from sweeper.journal import read_journal
 from sweeper.live_view import live_view
 from sweeper.plan import plan_again
 from sweeper.replay import replay_event
+from sweeper.report import write_report
 from sweeper.run_folder import RunFolder, find_run_folder
 from sweeper.spec_file import load_spec
 from sweeper.sweep_state import SweepState
@@ -22,6 +25,7 @@ from sweeper.time_left import TimeLeftEstimator
 
 PICTURES = Path(__file__).parent / "pictures"
 WIDTH = 100
+REPORT_SIZE = {"width": 1280, "height": 1240}
 
 
 def terminal(folder: RunFolder, at: float) -> Path:
@@ -53,17 +57,36 @@ def terminal(folder: RunFolder, at: float) -> Path:
     return path
 
 
+def report(folder: RunFolder) -> Path:
+    """The first screen of the report."""
+    from playwright.sync_api import sync_playwright
+
+    path = PICTURES / "report.png"
+    with tempfile.TemporaryDirectory() as out, sync_playwright() as playwright:
+        page_path = write_report(folder, Path(out)).path
+        browser = playwright.chromium.launch(
+            executable_path="/usr/bin/chromium", args=["--headless", "--no-sandbox"]
+        )
+        page = browser.new_page(viewport=REPORT_SIZE, color_scheme="light", offline=True)
+        page.goto(page_path.as_uri())
+        page.wait_for_selector("[data-figure] .main-svg")
+        page.screenshot(path=path)
+        browser.close()
+    return path
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     pictures = parser.add_subparsers(dest="picture", required=True)
     of_terminal = pictures.add_parser("terminal", help="the live table")
     of_terminal.add_argument("run", help="a run folder, as runs/lr")
     of_terminal.add_argument("--at", type=float, default=0.75, help="share of its time [0.75]")
+    of_report = pictures.add_parser("report", help="the first screen of the report")
+    of_report.add_argument("run", help="a run folder, as runs/lr")
     given = parser.parse_args()
     PICTURES.mkdir(exist_ok=True)
     folder = find_run_folder(Path("runs"), given.run)
-    if given.picture == "terminal":
-        print(terminal(folder, given.at))
+    print(terminal(folder, given.at) if given.picture == "terminal" else report(folder))
 
 
 if __name__ == "__main__":
