@@ -66,13 +66,14 @@ def ray_cluster(*, dashboard: bool = True) -> Iterator[Cluster]:
         try:
             if address:
                 _require_answer(address)
-            context = ray.init(
-                # By itself Ray would join whatever cluster was last started on this machine.
-                address=None if address else "local",
-                include_dashboard=None if address else dashboard,
-                log_to_driver=False,
-                configure_logging=False,
-            )
+            with _own_sigterm():
+                context = ray.init(
+                    # By itself Ray would join what was last started on this machine.
+                    address=None if address else "local",
+                    include_dashboard=None if address else dashboard,
+                    log_to_driver=False,
+                    configure_logging=False,
+                )
         except ConnectionError as error:
             raise ResourceError(
                 f"RAY_ADDRESS: no Ray cluster answers at {address} ({error}); "
@@ -87,6 +88,15 @@ def ray_cluster(*, dashboard: bool = True) -> Iterator[Cluster]:
             )
         finally:
             ray.shutdown()
+
+
+@contextmanager
+def _own_sigterm() -> Iterator[None]:
+    """`ray.init` puts a handler of its own in the place of ours, which ends with another code."""
+    before = signal.getsignal(signal.SIGTERM)
+    yield
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, before)
 
 
 def _require_answer(address: str) -> None:
@@ -125,7 +135,7 @@ def run_trials(sweep: Sweep, placement: Placement, audience: Watcher, trainer: s
         )
     for leftover in sweep.folder.tune_leftovers:
         leftover.unlink(missing_ok=True)
-    return sweep.is_over and all(trial.status.ended for trial in sweep.trials.values())
+    return sweep.is_over
 
 
 @contextmanager
