@@ -39,7 +39,8 @@ def later(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
         ahead += seconds
 
     monkeypatch.setattr("sweeper.sweep.time", Clock)
-    monkeypatch.setattr("sweeper.sweep_state.backoff_seconds", lambda attempts: WAIT * bool(attempts))
+    wait = "sweeper.sweep_state.backoff_seconds"
+    monkeypatch.setattr(wait, lambda attempts: WAIT * bool(attempts))
     return put_forward
 
 
