@@ -16,6 +16,7 @@ from sweeper.report import write_report
 from sweeper.results import write_tables
 from sweeper.run_folder import RunFolder, create_run_folder
 from sweeper.running import _report
+from sweeper.summary import load
 from tests.sweeper.in_process import drive, opened, run_trial
 
 
@@ -81,6 +82,21 @@ def test_a_sweep_that_has_finished_no_trial_or_started_none(tmp_path: Path, tiny
         assert trial is not None
         run_trial(sweep, trial)
     assert "best so far" in headline(write_report(folder).path)
+
+
+@pytest.mark.parametrize("scheduler", ["fifo", "asha", "hyperband", "median", "pbt"])
+def test_sweeps_under_every_scheduler_have_one(
+    finished: Callable[..., RunFolder], scheduler: str
+) -> None:
+    pace = {"fifo": {}, "pbt": {"interval_steps": 4}}.get(scheduler, {"grace_steps": 4})
+    folder = finished(
+        scheduler={"type": scheduler, **pace},
+        space={"learning_rate": {"loguniform": [1e-4, 1e-1]}},
+        search={"algorithm": "random", "num_trials": 6},
+        train={"checkpoint_every_steps": 4, "eval_every_steps": 4},
+    )
+    assert "trains best" in headline(write_report(folder).path)
+    assert load(folder).notes == ()
 
 
 def test_what_users_wrote_is_text_not_markup(finished: Callable[..., RunFolder]) -> None:
