@@ -119,7 +119,7 @@ def _curve(
     binned: bool,
 ) -> Curve:
     best: dict[Scalar, Sample] = {}
-    for sample in _samples(parameter, trials, level.values):
+    for sample in _samples(sweep, parameter, trials, level.values):
         key = bin_of(parameter, sample.x) if binned else sample.x
         if key not in best or sweep.sign * sample.value < sweep.sign * best[key].value:
             best[key] = sample
@@ -129,13 +129,16 @@ def _curve(
 
 
 def _samples(
-    parameter: Parameter, trials: Sequence[TrialData], values: Mapping[str, float]
+    sweep: SweepData,
+    parameter: Parameter,
+    trials: Sequence[TrialData],
+    values: Mapping[str, float],
 ) -> list[Sample]:
     """One for each point, over its seeds."""
     points: dict[str, list[TrialData]] = {}
     for trial in trials:
         if trial.trial_id in values:
-            points.setdefault(repr(sorted(trial.point.items())), []).append(trial)
+            points.setdefault(sweep.repeats(trial), []).append(trial)
     return [
         Sample(
             x=same[0].point[parameter.name],

@@ -115,3 +115,8 @@ class SweepData:
     def sign(self) -> float:
         """Times this, less is better."""
         return 1.0 if self.mode == "min" else -1.0
+
+    def repeats(self, trial: TrialData) -> str:
+        """What trials that only differ by their seed share. Without `seeds:`, two trials at one
+        point are no repeats: they are the same run twice, or one took over from the other."""
+        return repr(sorted(trial.point.items())) if self.seeds else trial.trial_id

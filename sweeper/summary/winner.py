@@ -78,7 +78,7 @@ def points_of(sweep: SweepData) -> list[PointResult]:
     """Every point of which a trial has completed, best first by the mean over its seeds."""
     trials: dict[str, list[TrialData]] = {}
     for trial in sweep.trials:
-        trials.setdefault(repr(sorted(trial.point.items())), []).append(trial)
+        trials.setdefault(sweep.repeats(trial), []).append(trial)
     results = []
     for same in trials.values():
         completed = [t for t in same if t.status is Status.COMPLETED and t.value is not None]

@@ -43,8 +43,12 @@ def sweep_of(
         folder="runs/lr",
         parameters=tuple(parameters),
         trials=tuple(trials),
-        **{"state": "finished"} | more,
+        **{"state": "finished", "seeds": _seeds(trials)} | more,
     )
+
+
+def _seeds(trials: Sequence[TrialData]) -> tuple[int, ...]:
+    return tuple({trial.seed: None for trial in trials if trial.seed is not None})
 
 
 def by_rate(

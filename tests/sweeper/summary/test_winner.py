@@ -106,3 +106,13 @@ def test_a_mean_of_the_seeds_that_did_well_is_marked_as_flattered() -> None:
     stopped = trial("s", {"learning_rate": 1e-3}, 4.0, status=Status.STOPPED, seed=2)
     assert points_of(sweep_of([*trials, stopped]))[0].is_flattered
     assert not points_of(sweep_of(trials))[0].is_flattered
+
+
+def test_two_trials_at_one_point_are_no_repeats_without_seeds() -> None:
+    same = [
+        trial("0000", {"learning_rate": 1e-3}, 1.0),
+        trial("0001", {"learning_rate": 1e-3}, 1.1),
+    ]
+    points = points_of(sweep_of(same))
+    assert [point.mean for point in points] == [1.0, 1.1]
+    assert noise_of(points) is None
