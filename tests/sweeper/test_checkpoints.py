@@ -220,10 +220,10 @@ def test_a_budget_changes_no_decision(
     with opened(folder, plan) as sweep:
         landed = sweep.checkpoints.landed
 
-        def watched(trial_id: str, name: str) -> None:
+        def watched(trial_id: str, name: str, step: int | None) -> None:
             nonlocal most
             most = max(most, bytes_on_disk(folder))
-            landed(trial_id, name)
+            landed(trial_id, name, step)
 
         sweep.checkpoints.landed = watched  # type: ignore[method-assign]
         while (trial := sweep.next_trial()) is not None:

@@ -27,6 +27,7 @@ from sweeper.sweep import Sweep
 from tests.sweeper.closed_form import REFERENCE
 from tests.sweeper.in_process import Killed, Mortal, drive, opened, run_trial
 
+SEARCH = {"algorithm": "random", "seed": 3, "initial": None, "from": None}
 RANDOM = {
     "train": {"min_learning_rate": 0},
     "space": {"learning_rate": {"loguniform": [1e-4, 1e-1]}},
@@ -92,7 +93,7 @@ def edit(path: Path, old: str, new: str) -> None:
         ("resources={gpu: 0.5}", {"resources": {"cpu": 1, "gpu": 0.5, "cases": []}}),
         ("max_concurrent=3", {"max_concurrent": 3}),
         ("max_retries=7", {"max_retries": 7}),
-        ("search.num_trials=6", {"search": {"algorithm": "random", "seed": 3, "num_trials": 6}}),
+        ("search.num_trials=6", {"search": {**SEARCH, "num_trials": 6}}),
     ],
 )
 def test_what_may_change(started: Any, text: str, now: dict[str, Any]) -> None:

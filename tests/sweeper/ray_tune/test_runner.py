@@ -129,7 +129,8 @@ def test_promotion_resumes_from_the_rung(
     assert all(of == list(range(len(of))) for of in numbers.values()), "no step is trained twice"
     assert {path.name for path in folder.trials.iterdir()} == set(state.trials)
     for row in pq.read_table(folder.results).to_pylist():
-        assert (folder.path / row["checkpoint"] / CHECKPOINT_FILE).is_file()
+        if row["status"] == "completed":
+            assert (folder.path / row["checkpoint"] / CHECKPOINT_FILE).is_file()
 
 
 def test_one_failure_costs_one_trial(
@@ -236,6 +237,7 @@ def test_a_cluster_that_does_not_answer_is_told_in_seconds(
     address: str,
 ) -> None:
     monkeypatch.setenv("RAY_ADDRESS", address)
+    monkeypatch.setattr("ray._private.services.find_gcs_addresses", set)  # others run here, too
     with pytest.raises(ResourceError, match=f"no Ray cluster answers at {address}"):
         run_file(write_space(), console, options(tmp_path))
     assert not (tmp_path / "runs").exists()

@@ -111,10 +111,10 @@ def test_killed_and_resumed_it_decides_the_same(
         rows = table(each)
         ids = {row["trial_id"] for row in rows}
         assert {path.name for path in each.trials.iterdir()} == ids, "a folder a trial"
-        for trial_id in ids:
-            saved = each.checkpoint_folders(trial_id)[0] / CHECKPOINT_FILE
-            last = next(row["step"] for row in rows if row["trial_id"] == trial_id)
-            assert json.loads(saved.read_text())["step"] == last
+        for row in rows:
+            if row["status"] == "completed":
+                saved = each.checkpoint_folders(row["trial_id"])[0] / CHECKPOINT_FILE
+                assert json.loads(saved.read_text())["step"] == row["step"]
     if name == "median":
         return
     # What all wait for does not depend on who comes first.
