@@ -21,7 +21,6 @@ from rich.console import Console
 from sweeper.errors import WandbError
 from sweeper.plan import Plan
 from sweeper.run_folder import RunFolder, create_run_folder
-from sweeper.running import Options, run_file
 from sweeper.status import ExitCode, Status
 from sweeper.sweep import Sweep
 from sweeper.wandb_mirror import offline_parts
@@ -283,6 +282,18 @@ def test_the_key_is_in_no_file(
     assert KEY not in out + err
 
 
+ONLINE_SWEEP = f"""
+import sys
+from pathlib import Path
+from rich.console import Console
+from sweeper.running import Options, run_file
+options = Options(
+    runs=Path(sys.argv[2]), wandb="online", dashboard=False, trainer="{REFERENCE}"
+)
+sys.exit(run_file(Path(sys.argv[1]), Console(), options))
+"""
+
+
 def test_the_key_is_in_no_file_of_a_whole_sweep_nor_in_ray_s_logs(
     tmp_path: Path,
     write_space: Any,
@@ -292,15 +303,15 @@ def test_the_key_is_in_no_file_of_a_whole_sweep_nor_in_ray_s_logs(
 ) -> None:
     with tempfile.TemporaryDirectory(prefix="ray-", dir="/tmp", ignore_cleanup_errors=True) as ray:
         monkeypatch.setenv("RAY_TMPDIR", ray)  # its sockets' paths must be short
-        options = Options(
-            runs=tmp_path / "runs", wandb="online", dashboard=False, trainer=REFERENCE
-        )
-        code = run_file(write_space(), Console(), options)
+        # In a process of its own: Ray keeps the token of the first home that a process has had.
+        runs, space = tmp_path / "runs", write_space()
+        session = [sys.executable, "-c", ONLINE_SWEEP, str(space), str(runs)]
+        code = subprocess.run(session, cwd=Path(__file__).parents[2], timeout=300).returncode
         folder = RunFolder(tmp_path / "runs" / "tiny")
         wandb_sync(folder, Console())  # what a busy machine had no time for
         files = [p for root in (tmp_path, Path(ray)) for p in root.rglob("*") if p.is_file()]
         assert [path for path in files if KEY.encode() in path.read_bytes()] == []
-    assert code is ExitCode.DONE
+    assert code == ExitCode.DONE
     assert server.has_finished(4)  # it was used
     assert {folder.log, folder.wandb_log, folder.journal} <= set(files)
     assert any("session_" in str(path) and path.suffix == ".log" for path in files)
