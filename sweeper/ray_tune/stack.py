@@ -11,7 +11,8 @@ from pathlib import Path
 @contextmanager
 def stack_if_longer(seconds: float | None, path: Path) -> Iterator[None]:
     """Write the stack of this thread to `path` if what is inside takes longer; it goes on, and if
-    it comes to an end the file is removed."""
+    it comes to a good end the file is removed: a process that is killed may still raise on its way
+    out, and the driver is to find what it has noted."""
     if seconds is None:
         yield
         return
@@ -28,5 +29,4 @@ def stack_if_longer(seconds: float | None, path: Path) -> Iterator[None]:
         yield
     finally:
         timer.cancel()
-        if timer.finished.is_set() and path.exists():
-            path.unlink()
+    path.unlink(missing_ok=True)
