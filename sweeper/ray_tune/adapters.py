@@ -39,7 +39,7 @@ class SweepSearch(SearchAlgorithm):  # type: ignore[misc]
         (self.experiment,) = experiments
 
     def is_finished(self) -> bool:
-        return self._finished or self.interrupt.requested or self.sweep.is_over
+        return self._finished or self.sweep.is_over
 
     def next_trial(self) -> TuneTrial | None:
         if self.interrupt.requested or not self._has_room():

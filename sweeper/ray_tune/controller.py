@@ -61,6 +61,13 @@ class SweepController(TuneController):  # type: ignore[misc]
         state: dict[str, Any] = super().__getstate__()
         return {name: value for name, value in state.items() if name != "faults"}
 
+    def on_step_begin(self) -> None:
+        """A signal counts from here on: heard between two of Tune's questions whether all has
+        finished, it would get two answers, and Tune takes that for an error."""
+        super().on_step_begin()
+        if self.faults.interrupt.requested:
+            self._search_alg.set_finished()
+
     def on_step_end(self) -> None:
         super().on_step_end()
         actors = self._actor_manager._live_actors_to_ray_actors_resources
