@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 
-from sweeper.ray_tune.adapters import Interrupt, SweepScheduler
+from sweeper.placement import Placement
+from sweeper.ray_tune.adapters import Interrupt, SweepScheduler, SweepSearch
 from sweeper.run_folder import create_run_folder
+from sweeper.spec import Resources
 from tests.sweeper.closed_form import ClosedFormTrainer
 from tests.sweeper.in_process import opened
 
@@ -40,3 +42,18 @@ def test_an_evaluation_that_is_no_number_stops_its_trial_at_the_rung(
         assert trial.reports == []
         assert told(broken) == "STOP"
         assert trial.rung == 4
+
+
+def test_a_signal_does_not_change_what_tune_is_told_in_the_middle_of_a_turn(
+    tmp_path: Path, tiny_plan: Any
+) -> None:
+    plan = tiny_plan()
+    folder = create_run_folder(tmp_path, plan.spec, None, "space.yaml")
+    with opened(folder, plan) as sweep:
+        interrupt = Interrupt()
+        search = SweepSearch(sweep, Placement(Resources(), slots=1), "a:b", interrupt)
+        interrupt.request()
+        assert not search.is_finished(), "Tune has just been told that it is not"
+        assert search.next_trial() is None
+        search.set_finished()  # as the controller does at the beginning of its next turn
+        assert search.is_finished()
