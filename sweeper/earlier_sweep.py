@@ -3,13 +3,13 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+from sweeper.effective_spec import effective_spec
 from sweeper.errors import RunFolderError, SpecError
 from sweeper.known_points import point_of
 from sweeper.observation import observe
 from sweeper.replay import replay
 from sweeper.run_folder import RunFolder, find_run_folder
 from sweeper.spec import SweepSpec
-from sweeper.spec_file import load_spec
 from sweeper.status import Status
 from sweeper.sweep_state import Trial
 from sweeper.warm_start import WarmStart
@@ -32,7 +32,7 @@ def read_warm_start(spec: SweepSpec, runs: Path, source: YamlSource) -> WarmStar
         folder = find_run_folder(runs, spec.search.from_run)
     except RunFolderError as error:
         raise SpecError([source.problem(("search", "from"), str(error))]) from None
-    earlier, _ = load_spec(folder.spec)
+    earlier, _ = effective_spec(folder)
     if earlier.objective != spec.objective:
         was, now = (f"{each.mode} {each.metric}" for each in (earlier.objective, spec.objective))
         problem = f"that sweep's objective is {was}, and this one's {now}; results do not compare"
