@@ -9,7 +9,7 @@ from ray.tune.experiment import Trial as TuneTrial
 from ray.tune.schedulers import TrialScheduler
 from ray.tune.search import SearchAlgorithm
 
-from sweeper.placement import Placement
+from sweeper.placement import Placement, Share
 from sweeper.ray_tune.faults import Faults
 from sweeper.ray_tune.interrupt import Interrupt
 from sweeper.screen import settings
@@ -17,6 +17,11 @@ from sweeper.status import Decision, Status
 from sweeper.sweep import Sweep
 from sweeper.sweep_state import Trial
 from sweeper.watchers import Watcher
+
+
+def request(share: Share) -> PlacementGroupFactory:
+    """A trial's share of a node, as it is asked of Ray."""
+    return PlacementGroupFactory([{"CPU": share.cpu} | ({"GPU": share.gpu} if share.gpu else {})])
 
 
 class SweepSearch(SearchAlgorithm):  # type: ignore[misc]
@@ -67,7 +72,6 @@ class SweepSearch(SearchAlgorithm):  # type: ignore[misc]
 
     def _tune_trial(self, trial: Trial) -> TuneTrial:
         share = self.placement.share(trial.values)
-        bundle = {"CPU": share.cpu} | ({"GPU": share.gpu} if share.gpu else {})
         checkpoints = self.sweep.folder.checkpoint_folders(trial.trial_id)
         tune_trial = TuneTrial(
             self.experiment.run_identifier,
@@ -82,7 +86,7 @@ class SweepSearch(SearchAlgorithm):  # type: ignore[misc]
             },
             storage=self.experiment.storage,
             evaluated_params=trial.values,
-            placement_group_factory=PlacementGroupFactory([bundle]),
+            placement_group_factory=request(share),
             checkpoint_config=CheckpointConfig(),
             restore_path=str(checkpoints[0]) if checkpoints else None,
             trial_name_creator=lambda tune_trial: tune_trial.trial_id,

@@ -1,6 +1,7 @@
 """Tune's loop, but for what would let the failure of one trial cost more than that trial."""
 
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -9,11 +10,14 @@ import ray.tune.tune as tune_module
 from ray.air.execution import PlacementGroupResourceManager
 from ray.air.execution._internal import RayActorManager
 from ray.exceptions import RayActorError, RayTaskError
+from ray.tune import PlacementGroupFactory
 from ray.tune.execution.tune_controller import TuneController
 from ray.tune.experiment import Trial as TuneTrial
 
 from sweeper.ray_tune.failures import ActorLost
 from sweeper.ray_tune.faults import Faults
+
+START_SECONDS = 10.0  # that a process may take to start, with torch
 
 
 class ActorManager(RayActorManager):  # type: ignore[misc]  # Ray is untyped
@@ -33,9 +37,20 @@ class SweepController(TuneController):  # type: ignore[misc]
     place in the queue for a trial that failed as it was given a process.
     """
 
-    def __init__(self, faults: Faults, **settings: Any) -> None:
+    def __init__(
+        self, faults: Faults, idle: Mapping[PlacementGroupFactory, int], **settings: Any
+    ) -> None:
+        """
+        Args:
+            idle: How many processes, by what they were asked for, are kept though no trial waits
+                for one. By itself Tune ends all but one: trials are handed out only once there is
+                room, and those that end together would leave one process of theirs.
+        """
         super().__init__(**settings)
         self.faults = faults
+        for resources, number in idle.items():
+            self._actor_cache.increase_max(resources, by=number)
+        self._asked: dict[str, tuple[Any, float]] = {}  # a process that is to start for a trial
         self._actor_manager = ActorManager(resource_manager=PlacementGroupResourceManager())
 
     def _process_trial_failure(self, trial: TuneTrial, exception: Exception) -> None:
@@ -51,6 +66,19 @@ class SweepController(TuneController):  # type: ignore[misc]
         self._search_alg.on_trial_complete(trial.trial_id, error=True)
         self._schedule_trial_stop(trial, exception=exception)
         self.faults.failed(trial.trial_id, exception, had_process=had_process)
+
+    def _maybe_reuse_cached_actor(self, trial: TuneTrial) -> bool:
+        """A process that is to start for a trial is waited for. Tune would end it at once for one
+        that has come free, and trials of milliseconds would share one process to the end. Not for
+        long: what is free may be what the other has no room beside."""
+        actor, now = self._trial_to_actor.get(trial), time.monotonic()
+        if actor is not None and trial not in self._resetting_trials:
+            asked = self._asked.get(trial.trial_id)
+            if asked is None or asked[0] is not actor:
+                asked = self._asked[trial.trial_id] = (actor, now)
+            if now - asked[1] < START_SECONDS:
+                return False
+        return bool(super()._maybe_reuse_cached_actor(trial))
 
     def _update_trial_queue(self, blocking: bool = False, timeout: int = 600) -> bool:
         """Never blocks: where every trial waits for another attempt, the rest still goes on."""

@@ -32,7 +32,7 @@ from ray import tune
 
 from sweeper.errors import ResourceError
 from sweeper.placement import Node, Placement
-from sweeper.ray_tune.adapters import SweepCallback, SweepScheduler, SweepSearch
+from sweeper.ray_tune.adapters import SweepCallback, SweepScheduler, SweepSearch, request
 from sweeper.ray_tune.controller import SweepController, controlled
 from sweeper.ray_tune.faults import Faults
 from sweeper.ray_tune.interrupt import Interrupt
@@ -118,7 +118,7 @@ def run_trials(sweep: Sweep, placement: Placement, audience: Watcher, trainer: s
     with (
         _signals(interrupt, sweep.folder),
         _ray_messages_to(logging.FileHandler(sweep.folder.log)),
-        controlled(partial(SweepController, faults)),
+        controlled(partial(SweepController, faults, _idle(placement))),
     ):
         # `tune.run` rather than a Tuner: a Tuner pickles itself into the run folder.
         tune.run(
@@ -136,6 +136,13 @@ def run_trials(sweep: Sweep, placement: Placement, audience: Watcher, trainer: s
     for leftover in sweep.folder.tune_leftovers:
         leftover.unlink(missing_ok=True)
     return sweep.is_over
+
+
+def _idle(placement: Placement) -> dict[tune.PlacementGroupFactory, int]:
+    """A process for each slot; where shares differ none, as it would keep its own from others."""
+    if placement.resources.cases:
+        return {}
+    return {request(placement.share({})): placement.slots}
 
 
 @contextmanager
