@@ -111,10 +111,10 @@ def run_sweeper(
     from rich.console import Console
     from ruamel.yaml import YAML
 
-    from sweeper.journal import read_journal
-    from sweeper.run_folder import RunFolder
+    from sweeper.engine.sweep import Sweep
+    from sweeper.record.journal import read_journal
+    from sweeper.record.run_folder import RunFolder
     from sweeper.running import Options, run_file
-    from sweeper.sweep import Sweep
 
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)

@@ -15,10 +15,10 @@ import numpy as np
 from playwright.sync_api import sync_playwright
 from ruamel.yaml import YAML
 
-from sweeper.plan import make_plan
-from sweeper.report import write_report
-from sweeper.run_folder import RunFolder, create_run_folder
-from sweeper.spec_file import load_spec
+from sweeper.plan.plan import make_plan
+from sweeper.record.run_folder import RunFolder, create_run_folder
+from sweeper.spec.reading.spec_file import load_spec
+from sweeper.views.report import write_report
 from tests.sweeper.in_process import drive
 
 SPACE = {

@@ -15,11 +15,11 @@ from pathlib import Path
 
 import numpy as np
 
-from sweeper.plan import Plan, PlannedTrial, make_plan
-from sweeper.searcher import make_searcher
-from sweeper.spec_file import load_spec
+from sweeper.plan.plan import Plan, PlannedTrial, make_plan
+from sweeper.record.state.sweep_state import Trial
+from sweeper.spec.reading.spec_file import load_spec
 from sweeper.status import Status
-from sweeper.sweep_state import Trial
+from sweeper.strategy.search.searcher import make_searcher
 
 AFTER = (10, 25, 50, 100)
 SPACE = """

@@ -24,9 +24,9 @@ import torch
 import torch.nn.functional as F
 
 from trainable.config import TrainConfig
-from trainable.model_size import flops_per_token
-from trainable.pretrained import llama_config
-from trainable.training import Trainer
+from trainable.loop.training import Trainer
+from trainable.model.model_size import flops_per_token
+from trainable.model.pretrained import llama_config
 
 GUIDE_SMALL = {"d_model": 128, "num_heads": 4, "d_ff": 512, "num_layers": 2, "vocab_size": 32000}
 SHAPES = {
@@ -192,8 +192,8 @@ def measure_memory(folder: Path, given: dict[str, object]) -> None:
 
 def input_share(folder: Path, shape: dict[str, int], step_seconds: float) -> float:
     """The part of a step that reading its batch would take, were it not read ahead."""
-    from trainable.data import training_windows
-    from trainable.token_files import open_tokens
+    from trainable.data.batches import training_windows
+    from trainable.data.token_files import open_tokens
 
     config = make_config(folder, shape, dtype="float32", compile=False, device="cpu")
     tokens = open_tokens(Path(str(config.train_data)))

@@ -20,8 +20,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from sweeper.journal import read_journal
-from sweeper.run_folder import RunFolder
+from sweeper.record.journal import read_journal
+from sweeper.record.run_folder import RunFolder
 
 ENDS = ("trial_ended", "trial_paused", "attempt_failed")
 

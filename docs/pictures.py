@@ -13,15 +13,15 @@ from pathlib import Path
 
 from rich.console import Console
 
-from sweeper.journal import read_journal
-from sweeper.live_view import live_view
-from sweeper.plan import plan_again
-from sweeper.replay import replay_event
-from sweeper.report import write_report
-from sweeper.run_folder import RunFolder, find_run_folder
-from sweeper.spec_file import load_spec
-from sweeper.sweep_state import SweepState
-from sweeper.time_left import TimeLeftEstimator
+from sweeper.analysis.time_left import TimeLeftEstimator
+from sweeper.plan.plan import plan_again
+from sweeper.record.journal import read_journal
+from sweeper.record.replay import replay_event
+from sweeper.record.run_folder import RunFolder, find_run_folder
+from sweeper.record.state.sweep_state import SweepState
+from sweeper.spec.reading.spec_file import load_spec
+from sweeper.views.report import write_report
+from sweeper.views.terminal.live_view import live_view
 
 PICTURES = Path(__file__).parent / "pictures"
 WIDTH = 100

@@ -13,19 +13,19 @@ from rich.console import Console
 from ruamel.yaml import YAML
 from ruamel.yaml.representer import RepresenterError
 
+from sweeper.analysis.monitor import Look
+from sweeper.engine.sweep import Sweep
 from sweeper.errors import ResourceError, SpecError
-from sweeper.format import number
-from sweeper.look import Look
-from sweeper.results import history_table, objective, ranked, results_table
-from sweeper.run_folder import RUNS, RunFolder, find_run_folder
+from sweeper.record.run_folder import RUNS, RunFolder, find_run_folder
+from sweeper.record.state.sweep_state import Metrics, Trial
+from sweeper.record.tables import history_table, objective, ranked, results_table
 from sweeper.running import Options, WandbMode, run_file
-from sweeper.screen import settings
-from sweeper.spec import SweepSpec
-from sweeper.sweep import Sweep
-from sweeper.sweep_state import Metrics, Trial
+from sweeper.spec.sweep_spec import SweepSpec
+from sweeper.views.format import number
+from sweeper.views.terminal.screen import settings
 
 if TYPE_CHECKING:
-    from sweeper.summary import Summary
+    from sweeper.analysis.summary import Summary
 
 
 class LoadedSweep:
@@ -116,7 +116,7 @@ def summarise(sweep: LoadedSweep) -> "Summary":
     Raises:
         UserError: the run folder cannot be read any more.
     """
-    from sweeper import summary  # what it computes with takes a while to import
+    from sweeper.analysis import summary  # what it computes with takes a while to import
 
     return summary.summarise(summary.load(sweep.folder))
 

@@ -10,32 +10,32 @@ from typing import Literal
 from rich.console import Console
 
 from sweeper.corpus import prepare_default
-from sweeper.earlier_sweep import read_warm_start
+from sweeper.engine.session.fingerprint import take_fingerprint
+from sweeper.engine.session.resuming import NO_CHANGES, Changes, prepare_resumption
+from sweeper.engine.session.session import Session
+from sweeper.engine.sweep import Sweep
+from sweeper.engine.warm_starting import read_warm_start
+from sweeper.engine.watchers import Audience, MetricsFiles, Tables, Watcher
 from sweeper.errors import StorageError
-from sweeper.fingerprint import take_fingerprint
-from sweeper.placement import place
-from sweeper.plan import Plan, make_plan
-from sweeper.ray_token import token_command
-from sweeper.results import best_trial
-from sweeper.resuming import NO_CHANGES, Changes, prepare_resumption
-from sweeper.run_folder import (
+from sweeper.plan.placement import place
+from sweeper.plan.plan import Plan, make_plan
+from sweeper.record.run_folder import (
     RUNS,
     RunFolder,
     create_run_folder,
     find_run_folder,
     require_free_name,
 )
-from sweeper.screen import Screen, print_summary
-from sweeper.session import Session
-from sweeper.spec_file import load_spec
+from sweeper.record.state.sweep_state import SweepState
+from sweeper.record.state.warm_start import WarmStart
+from sweeper.record.tables import best_trial
+from sweeper.runtime.ray_tune.token import token_command
+from sweeper.spec.reading.spec_file import load_spec
+from sweeper.spec.reading.yaml_source import YamlSource
 from sweeper.status import ExitCode
-from sweeper.sweep import Sweep
-from sweeper.sweep_state import SweepState
-from sweeper.wandb_runs import WandbProcess, require_login
-from sweeper.warm_start import WarmStart
-from sweeper.watchers import Audience, MetricsFiles, Tables, Watcher
-from sweeper.yaml_source import YamlSource
-from trainable.token_files import check_data
+from sweeper.views.terminal.screen import Screen, print_summary
+from sweeper.views.trackers.wandb_runs import WandbProcess, require_login
+from trainable.data.token_files import check_data
 
 WandbMode = Literal["off", "offline", "online"]
 
@@ -50,7 +50,7 @@ class Options:
     verbose: bool = False
     quiet: bool = False  # but for the run folder, at the end
     watchers: tuple[Watcher, ...] = ()  # who else looks on
-    trainer: str = "trainable.training:Trainer"  # the class of the training loop
+    trainer: str = "trainable.loop.training:Trainer"  # the class of the training loop
 
 
 def run_file(
@@ -149,8 +149,8 @@ def _drive(
     warm_start: WarmStart | None,
 ) -> ExitCode:
     # Ray takes seconds to import: a mistake in the file is told before.
-    from sweeper.ray_tune.metrics import RayMetrics
-    from sweeper.ray_tune.runner import ray_cluster, run_trials
+    from sweeper.runtime.ray_tune.metrics import RayMetrics
+    from sweeper.runtime.ray_tune.runner import ray_cluster, run_trials
 
     with ray_cluster(dashboard=options.dashboard) as cluster:
         placement = place(plan, cluster.nodes, source)
@@ -190,7 +190,7 @@ def _close(sweep: Sweep, audience: Audience, outcome: str) -> None:
 def _report(console: Console, folder: RunFolder) -> None:
     """The sweep has been run: whatever is wrong with its report takes nothing from it."""
     try:
-        from sweeper.report import write_report  # takes a second
+        from sweeper.views.report import write_report  # takes a second
 
         console.print(f"The report: {write_report(folder).path}")
     except Exception as error:  # recorded, with its traceback

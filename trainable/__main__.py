@@ -12,14 +12,14 @@ from pathlib import Path
 from types import FrameType
 from typing import Self
 
-from trainable.command_line import parse_command_line
+from trainable.command_line.arguments import parse_command_line
+from trainable.command_line.console import ConsoleLog, report_line
+from trainable.command_line.options import ProgramOptions
+from trainable.command_line.run_folder import RunFolder
+from trainable.command_line.wandb_log import WandbLog
 from trainable.config import TrainConfig
-from trainable.console import ConsoleLog, report_line
 from trainable.errors import UserError
-from trainable.options import ProgramOptions
-from trainable.run_folder import RunFolder
-from trainable.training import Trainer
-from trainable.wandb_log import WandbLog
+from trainable.loop.training import Trainer
 
 
 class StopRequest:

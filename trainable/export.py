@@ -5,9 +5,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from trainable.checkpoint import checkpoint_config, read_checkpoint
 from trainable.errors import CheckpointError, UserError
-from trainable.pretrained import find_tokenizer, write_llama_folder
+from trainable.model.checkpoint import checkpoint_config, read_checkpoint
+from trainable.model.pretrained import find_tokenizer, write_llama_folder
 
 
 def export(checkpoint: Path, folder: Path, tokenizer: Path | None = None) -> Path | None:

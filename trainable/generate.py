@@ -9,12 +9,12 @@ import torch
 from tokenizers import Tokenizer
 from torch import Tensor
 
-from trainable.checkpoint import checkpoint_config, read_checkpoint
 from trainable.config import TrainConfig
 from trainable.errors import CheckpointError, ConfigError, UserError
-from trainable.model import KVCache, LanguageModel
-from trainable.precision import resolve_device
-from trainable.pretrained import find_tokenizer
+from trainable.model.checkpoint import checkpoint_config, read_checkpoint
+from trainable.model.pretrained import find_tokenizer
+from trainable.model.transformer import KVCache, LanguageModel
+from trainable.optimisation.precision import resolve_device
 
 
 def load_model(

@@ -9,10 +9,10 @@ from pathlib import Path
 
 from rich.console import Console
 
-from sweeper.corpus.documents import DocumentReader
-from sweeper.corpus.inputs import InputFile, check_inputs_exist, find_files, stdlib_files
 from sweeper.corpus.meta import CorpusFolder, Meta, Source
 from sweeper.corpus.progress import stage
+from sweeper.corpus.reading.documents import DocumentReader
+from sweeper.corpus.reading.inputs import InputFile, check_inputs_exist, find_files, stdlib_files
 from sweeper.corpus.split import Split, split_documents
 from sweeper.corpus.staging import appearing, refuse_existing
 from sweeper.corpus.summary import print_summary

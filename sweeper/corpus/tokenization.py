@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
 from sweeper.corpus.meta import TokenDtype
-from sweeper.corpus.pieces import END_OF_TEXT
+from sweeper.corpus.reading.pieces import END_OF_TEXT
 from sweeper.corpus.split import position
 from trainable.config import nearest
 from trainable.errors import DataError

@@ -1,6 +1,6 @@
 """A training loop without training: the loss is a formula of (settings, step).
 
-It has the interface of `trainable.training.Trainer`, so that orchestration is tested with the real
+It has the interface of `trainable.loop.training.Trainer`: orchestration is tested with the real
 engine and the real Ray, in milliseconds a trial, and what comes out can be computed by hand.
 """
 
@@ -13,7 +13,7 @@ from pathlib import Path
 
 from trainable.config import TrainConfig
 from trainable.errors import CheckpointError
-from trainable.report import Report
+from trainable.loop.report import Report
 
 REFERENCE = "tests.sweeper.closed_form:ClosedFormTrainer"
 BEST_LEARNING_RATE = 1e-3

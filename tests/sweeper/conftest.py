@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from ruamel.yaml import YAML
 
-from sweeper.plan import Plan, make_plan
-from sweeper.spec_file import load_spec
+from sweeper.plan.plan import Plan, make_plan
+from sweeper.spec.reading.spec_file import load_spec
 
 TINY: dict[str, Any] = {
     "d_model": 16,

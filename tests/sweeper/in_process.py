@@ -5,14 +5,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
-from sweeper.journal import Journal
-from sweeper.plan import Plan
-from sweeper.run_folder import CHECKPOINT_FILE, RunFolder
-from sweeper.session import Session
+from sweeper.engine.session.session import Session
+from sweeper.engine.sweep import Sweep
+from sweeper.plan.plan import Plan
+from sweeper.record.journal import Journal
+from sweeper.record.run_folder import CHECKPOINT_FILE, RunFolder
+from sweeper.record.state.sweep_state import Trial
+from sweeper.record.state.warm_start import WarmStart
 from sweeper.status import Decision
-from sweeper.sweep import Sweep
-from sweeper.sweep_state import Trial
-from sweeper.warm_start import WarmStart
 from tests.sweeper.closed_form import ClosedFormTrainer, PathTrainer
 
 

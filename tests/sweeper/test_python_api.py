@@ -6,7 +6,6 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +16,12 @@ import pytest
 import sweeper
 from sweeper import load_sweep, read_results, run_sweep, summarise
 from sweeper.errors import ResourceError, RunFolderError, SpecError
-from sweeper.run_folder import RunFolder, create_run_folder
+from sweeper.record.run_folder import RunFolder, create_run_folder
 from sweeper.status import Status
 from tests.sweeper.closed_form import REFERENCE
 from tests.sweeper.conftest import TINY
 from tests.sweeper.in_process import drive, opened, run_trial
-from tests.sweeper.test_boundaries import loaded_after
+from tests.sweeper.test_rooms import loaded_after
 
 
 @pytest.fixture
@@ -104,7 +103,6 @@ def test_an_unknown_sweep_is_named_with_the_nearest(folder: RunFolder, tiny_plan
         load_sweep("tine", runs=folder.path.parent)
 
 
-@pytest.mark.skipif(find_spec("sweeper.summary") is None, reason="no summary in this version")
 def test_a_summary(folder: RunFolder, tiny_plan: Any) -> None:
     drive(folder, tiny_plan())
     assert "0002" in repr(summarise(load_sweep(folder.path)))

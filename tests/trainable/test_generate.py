@@ -13,9 +13,9 @@ from trainable import export, generate
 from trainable.config import TrainConfig
 from trainable.errors import CheckpointError
 from trainable.generate import generate_tokens, load_model, sample
-from trainable.model import LanguageModel
-from trainable.pretrained import write_llama_folder
-from trainable.training import Trainer
+from trainable.loop.training import Trainer
+from trainable.model.pretrained import write_llama_folder
+from trainable.model.transformer import LanguageModel
 
 MakeConfig = Callable[..., TrainConfig]
 

@@ -15,7 +15,7 @@ import torch
 
 from trainable.__main__ import main
 from trainable.config import TrainConfig
-from trainable.training import Trainer
+from trainable.loop.training import Trainer
 
 MakeConfig = Callable[..., TrainConfig]
 
@@ -188,9 +188,10 @@ def test_a_terminal_gets_a_bar_with_the_time_left(
 
 def test_the_program_stands_alone() -> None:
     """trainable knows no sweep: what it imports must not bring Ray, sweeper or W&B along."""
-    modules = "trainable.__main__, trainable.generate, trainable.export, trainable.training"
-    driver = "trainable.config, trainable.report, trainable.token_files, trainable.memory"
-    driver += ", trainable.model_size, trainable.errors, trainable.run_folder, trainable.schedule"
+    modules = "trainable.__main__, trainable.generate, trainable.export, trainable.loop.training"
+    driver = "trainable.config, trainable.errors, trainable.loop.report, trainable.loop.memory"
+    driver += ", trainable.data.token_files, trainable.model.model_size"
+    driver += ", trainable.command_line.run_folder, trainable.optimisation.schedule"
     code = "import sys, {}; print([m for m in {} if m in sys.modules])"
     for imported, forbidden in (
         (modules, ["ray", "sweeper", "wandb", "transformers"]),

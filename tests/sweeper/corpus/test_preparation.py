@@ -13,9 +13,9 @@ from rich.console import Console
 from tokenizers import Tokenizer
 
 from sweeper.corpus import prepare, prepare_default
-from sweeper.corpus.inputs import InputFile, stdlib_files
 from sweeper.corpus.meta import CorpusFolder, Meta, Source
 from sweeper.corpus.preparation import MAX_LISTED_FILES, listed
+from sweeper.corpus.reading.inputs import InputFile, stdlib_files
 from trainable.errors import DataError
 
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer, models, pre_tokenizers
 from tokenizers.processors import TemplateProcessing
 
-from sweeper.corpus.inputs import stdlib_files
+from sweeper.corpus.reading.inputs import stdlib_files
 from sweeper.corpus.split import position
 from sweeper.corpus.tokenization import (
     ByteEncoder,

@@ -1,0 +1,1 @@
+"""What was found out: values in, values out."""

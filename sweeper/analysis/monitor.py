@@ -1,0 +1,98 @@
+"""A sweep as it stands in its run folder, whoever runs it, or nobody any more."""
+
+from collections.abc import Sequence
+
+from sweeper.analysis.time_left import TimeLeft, TimeLeftEstimator
+from sweeper.errors import RunFolderError
+from sweeper.plan.plan import plan_again
+from sweeper.record.follower import Follower
+from sweeper.record.run_folder import RunFolder
+from sweeper.record.state.sweep_state import SweepState, Trial
+from sweeper.record.tables import best_trial
+from sweeper.spec.reading.yaml_source import read_yaml
+from sweeper.status import Status
+from trainable.config import nearest
+from trainable.errors import UserError
+
+
+class Look:
+    """Reads a sweep, and reads on with every `refresh`.
+
+    Raises:
+        UserError: the folder's files are not those of a sweep that this version can read.
+    """
+
+    def __init__(self, folder: RunFolder) -> None:
+        self.folder = folder
+        self.follower = Follower(folder)
+        self.num_trials = self.state.spec.num_trials()
+        self.is_running = False
+        self._estimator: TimeLeftEstimator | None = None
+        self.refresh()
+
+    @property
+    def state(self) -> SweepState:
+        return self.follower.state
+
+    def refresh(self) -> None:
+        """Take in what is new."""
+        self.is_running = self.follower.catch_up_or_interrupt()
+        for trial in self.state.trials.values():
+            trial.progress = None
+        for trial in self.state.with_status(Status.RUNNING):
+            if rows := self.follower.rows(trial, after=trial.step):
+                trial.progress = rows[-1]
+
+    @property
+    def state_name(self) -> str:
+        """running, finished, interrupted, or failed."""
+        return "running" if self.is_running else self.state.outcome or "interrupted"
+
+    @property
+    def num_ended(self) -> int:
+        return sum(trial.status.ended for trial in self.state.trials.values())
+
+    @property
+    def best(self) -> Trial | None:
+        return best_trial(self.state)
+
+    def time_left(self) -> TimeLeft | None:
+        """None where it does not run, or nothing is known yet."""
+        if not self.is_running:
+            return None
+        if self._estimator is None:
+            plan = plan_again(self.state.spec, read_yaml(self.folder.spec))
+            self._estimator = TimeLeftEstimator(plan)
+        return self._estimator.time_left(self.state)
+
+    def trial(self, trial_id: str) -> Trial:
+        """The trial of this id; zeros in front may be left out.
+
+        Raises:
+            RunFolderError: there is none; the message names the nearest.
+        """
+        for known in (trial_id, trial_id.zfill(4)):
+            if known in self.state.trials:
+                return self.state.trials[known]
+        raise RunFolderError(
+            f"{self.folder.path}: no trial {trial_id!r}{_hint(trial_id, list(self.state.trials))}"
+        )
+
+
+def _hint(trial_id: str, known: Sequence[str]) -> str:
+    if not known:
+        return "; it has none yet"
+    if close := nearest(trial_id, list(known)):
+        return close
+    return f"; they go from {known[0]} to {known[-1]}"
+
+
+def looks(folders: Sequence[RunFolder]) -> list[tuple[RunFolder, Look | UserError]]:
+    """Each sweep, or why it cannot be read."""
+    found: list[tuple[RunFolder, Look | UserError]] = []
+    for folder in folders:
+        try:
+            found.append((folder, Look(folder)))
+        except UserError as error:
+            found.append((folder, error))
+    return found

@@ -1,0 +1,52 @@
+"""Where trials can be compared: at a rung, or at their ends, never one here with another there."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from sweeper.analysis.summary.sweep_data import SweepData
+from sweeper.status import Status
+
+
+@dataclass(frozen=True, kw_only=True)
+class Level:
+    """The objective of every trial that got there, by its id."""
+
+    rung: int | None = None  # on the scheduler's clock
+    step: int | None = None  # of a sweep without rungs that has completed none
+    values: Mapping[str, float]
+
+    @property
+    def is_end(self) -> bool:
+        return self.rung is None and self.step is None
+
+
+def levels_of(sweep: SweepData) -> tuple[Level, ...]:
+    """The rungs, from the lowest up, then the end; those that nobody reached are left out."""
+    rungs: dict[int, dict[str, float]] = {}
+    for arrival in sweep.arrivals:
+        if arrival.value is not None:
+            rungs.setdefault(arrival.rung, {})[arrival.trial_id] = arrival.value
+    levels = [Level(rung=rung, values=rungs[rung]) for rung in sorted(rungs)]
+    ends = {
+        trial.trial_id: trial.value
+        for trial in sweep.trials
+        if trial.status is Status.COMPLETED and trial.value is not None
+    }
+    if ends:
+        levels.append(Level(values=ends))
+    return tuple(levels) or _shared_step(sweep)
+
+
+def _shared_step(sweep: SweepData) -> tuple[Level, ...]:
+    """The step at which the most trials were evaluated, the later of two."""
+    values: dict[int, dict[str, float]] = {}
+    for trial in sweep.trials:
+        for evaluation in trial.evaluations:
+            if evaluation.value is not None:
+                values.setdefault(evaluation.step, {})[trial.trial_id] = evaluation.value
+    if not values:
+        return ()
+    counts = Counter({step: len(reached) for step, reached in values.items()})
+    step = max(counts, key=lambda step: (counts[step], step))
+    return (Level(step=step, values=values[step]),)

@@ -1,0 +1,203 @@
+"""From a run folder to the input of a summary: its tables, and what else its files tell."""
+
+import json
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from sweeper.analysis.summary import parameters
+from sweeper.analysis.summary.rung_record import Record, read_record
+from sweeper.analysis.summary.sweep_data import Evaluation, SweepData, TrialData
+from sweeper.corpus import CorpusFolder
+from sweeper.errors import RunFolderError
+from sweeper.record.effective_spec import effective_spec
+from sweeper.record.run_folder import RunFolder
+from sweeper.record.tables import COLUMNS, Row, history_rows, result_rows
+from sweeper.spec.reading.spec_file import load_spec
+from sweeper.spec.sweep_spec import SweepSpec
+from sweeper.status import Status
+from sweeper.strategy.search.draws import Point
+from trainable.config import TrainConfig
+from trainable.errors import ConfigError, UserError
+from trainable.model.model_size import flops_per_token
+
+# What differs between trials without being a question.
+UNASKED = {"seed", "train_data", "val_data"}
+
+
+def load(folder: RunFolder) -> SweepData:
+    """All that a run folder tells, also of a sweep that is still going, or of a damaged folder.
+
+    The journal is the truth, and the tables are made from it. Where it cannot be read, the tables
+    stand in, and `notes` say what that leaves out.
+
+    Raises:
+        RunFolderError: there is no sweep in it.
+    """
+    sweep = SweepData(name=folder.path.resolve().name, folder=str(folder.path))
+    try:
+        spec, _ = load_spec(folder.spec)
+        sweep = replace(sweep, spec_text=folder.spec.read_text(encoding="utf-8"))
+        sweep = _described(sweep, spec)  # what there is to say should the journal not be readable
+        spec, _ = effective_spec(folder)
+        sweep = _described(sweep, spec)
+        return _recorded(sweep, spec, folder, read_record(spec, folder))
+    except UserError as error:
+        if not folder.results.exists():
+            raise RunFolderError(str(error)) from error
+        problem = str(error).splitlines()[0].rstrip(".")
+        note = f"{problem}. This report is made from {folder.results.name} alone."
+        return _tabulated(replace(sweep, notes=(note,)), folder)
+
+
+def _described(sweep: SweepData, spec: SweepSpec) -> SweepData:
+    """With what the search-space file says."""
+    return replace(
+        sweep,
+        description=spec.description,
+        metric=spec.objective.metric,
+        mode=spec.objective.mode,
+        parameters=parameters.of_space(spec.space),
+        seeds=tuple(spec.seeds or ()),
+        scheduler=spec.scheduler.type,
+        clock=getattr(spec.scheduler, "clock", "step"),
+        reduction_factor=getattr(spec.scheduler, "reduction_factor", None),
+        data=_data_meta(spec),
+    )
+
+
+def _recorded(sweep: SweepData, spec: SweepSpec, folder: RunFolder, record: Record) -> SweepData:
+    state = record.state
+    running = folder.is_locked
+    if not running:
+        state.interrupt()
+    values = {trial_id: trial.values for trial_id, trial in state.trials.items()}
+    rows = [row | {"values": values[row["trial_id"]]} for row in result_rows(state, folder)]
+    return replace(
+        sweep,
+        state="running" if running else state.outcome or "interrupted",
+        trials=_trials(sweep, rows, history_rows(state)),
+        num_planned=spec.num_trials(),
+        arrivals=tuple(record.arrivals.values()),
+        sessions=tuple(record.sessions),
+    )
+
+
+def _tabulated(sweep: SweepData, folder: RunFolder) -> SweepData:
+    """From the tables alone, also those of an older version that lack columns."""
+    rows = _read(folder.results)
+    history = (
+        _read(folder.history) if folder.history.exists() else [r for r in rows if r.get("step")]
+    )
+    if not sweep.parameters:
+        sweep = replace(sweep, parameters=parameters.of_values(_varying(rows)))
+    names = [parameter.name for parameter in sweep.parameters]
+    for row in rows:
+        row["values"] = {name: row[name] for name in names if row.get(name) is not None}
+    return replace(sweep, trials=_trials(sweep, rows, history))
+
+
+def _read(path: Path) -> list[Row]:
+    import pyarrow.lib as arrow
+    import pyarrow.parquet as pq
+
+    try:
+        rows: list[Row] = pq.read_table(path).to_pylist()
+    except (OSError, arrow.ArrowException) as error:
+        raise RunFolderError(f"{path}: cannot be read ({error}); restore it from a copy") from None
+    if rows and "trial_id" not in rows[0]:
+        raise RunFolderError(f"{path}: no table of a sweep's: it has no column trial_id")
+    return rows
+
+
+def _varying(rows: Sequence[Row]) -> dict[str, list[Any]]:
+    """The settings, and names of bundles, that are not the same in all trials. A setting that only
+    follows a bundle is none of them."""
+    columns = {name: [row[name] for row in rows] for name in (rows[0] if rows else ())}
+    settings = TrainConfig.__dataclass_fields__
+    swept = {
+        name: column
+        for name, column in columns.items()
+        if (name in settings or name not in COLUMNS)
+        and name not in UNASKED
+        and len({repr(value) for value in column}) > 1
+    }
+    bundles = [column for name, column in swept.items() if name not in settings]
+    return {
+        name: column
+        for name, column in swept.items()
+        if name not in settings or not any(_follows(column, bundle) for bundle in bundles)
+    }
+
+
+def _follows(column: Sequence[Any], bundle: Sequence[Any]) -> bool:
+    return len(set(zip(bundle, column, strict=True))) == len(set(bundle))
+
+
+def _trials(sweep: SweepData, rows: Sequence[Row], history: Sequence[Row]) -> tuple[TrialData, ...]:
+    evaluations: dict[str, list[Evaluation]] = defaultdict(list)
+    for row in history:
+        if row.get("step") is not None:
+            evaluations[row["trial_id"]].append(
+                Evaluation(
+                    step=row["step"],
+                    value=row.get(sweep.metric),
+                    seconds=row.get("train_seconds", row.get("wall_seconds")),
+                )
+            )
+    return tuple(_trial(sweep, row, evaluations[row["trial_id"]]) for row in rows)
+
+
+def _trial(sweep: SweepData, row: Row, evaluations: Sequence[Evaluation]) -> TrialData:
+    values: Point = dict(row["values"])
+    seed = values.pop("seed", None) if sweep.seeds else None
+    config = {name: row[name] for name in TrainConfig.__dataclass_fields__ if name in row}
+    tokens, flops = _pace(config)
+    return TrialData(
+        trial_id=row["trial_id"],
+        status=_status(row.get("status")),
+        point=values,
+        seed=seed if isinstance(seed, int) else None,
+        config=config,
+        evaluations=tuple(evaluations),
+        loss=row.get("val_loss"),
+        perplexity=row.get("val_perplexity"),
+        bits_per_byte=row.get("val_bits_per_byte"),
+        tokens_per_second=row.get("tokens_per_second"),
+        max_steps=row.get("max_steps"),
+        num_params=row.get("num_params"),
+        checkpoint=row.get("checkpoint"),
+        error=row.get("error"),
+        tokens_per_step=tokens,
+        flops_per_step=flops,
+    )
+
+
+def _status(text: Any) -> Status:
+    return Status(text) if text in set(Status) else Status.INTERRUPTED
+
+
+def _pace(settings: Mapping[str, Any]) -> tuple[int | None, int | None]:
+    """Tokens and FLOPs of a step; None where a setting that decides them is not known."""
+    needed = {"batch_size", "context_length", "d_model", "d_ff", "num_layers", "vocab_size"}
+    try:
+        config = TrainConfig.from_mapping(settings)
+    except ConfigError:
+        return None, None
+    if not needed <= settings.keys():
+        return None, None
+    tokens = config.batch_size * config.context_length
+    return tokens, tokens * flops_per_token(config)
+
+
+def _data_meta(spec: SweepSpec) -> dict[str, Any] | None:
+    """What the prepared folder says of itself, where it is still there."""
+    if spec.data is None:
+        return None
+    try:
+        meta = json.loads(CorpusFolder(Path(spec.data)).meta.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return meta if isinstance(meta, dict) else None

@@ -1,0 +1,74 @@
+"""The axes of a summary: what was swept, between which ends, on which scale."""
+
+import statistics
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import pairwise
+from typing import Any
+
+from sweeper.analysis.summary.sweep_data import Parameter, Scale
+from sweeper.spec.space import AnyDomain, Choice, Grid, LogRandInt, LogUniform, Normal, Scalar
+from sweeper.spec.train_settings import is_number
+from trainable.config import TrainConfig
+
+WIDE = 8.0  # listed values whose largest is so many times the smallest are meant on a log scale
+
+
+def of_space(space: Mapping[str, AnyDomain]) -> tuple[Parameter, ...]:
+    """A parameter for each name of a search space."""
+    return tuple(_of_domain(name, domain) for name, domain in space.items())
+
+
+def of_values(columns: Mapping[str, Iterable[Scalar]]) -> tuple[Parameter, ...]:
+    """A parameter for each name, as far as the values that were tried tell."""
+    return tuple(_listed(name, list(dict.fromkeys(values))) for name, values in columns.items())
+
+
+def _of_domain(name: str, domain: AnyDomain) -> Parameter:
+    if isinstance(domain, Grid | Choice):
+        if domain.is_bundled:
+            return Parameter(name=name, scale="category", options=tuple(domain.values()))
+        return _listed(name, domain.values())
+    if isinstance(domain, Normal):  # without ends
+        return Parameter(name=name, scale="linear", least=_least(name))
+    low, high = domain.bounds()
+    scale: Scale = "log" if isinstance(domain, LogUniform | LogRandInt) else "linear"
+    return Parameter(name=name, scale=scale, low=low, high=high, least=_least(name))
+
+
+def _listed(name: str, values: Sequence[Scalar]) -> Parameter:
+    numbers = sorted(v for v in values if isinstance(v, int | float) and not isinstance(v, bool))
+    if len(numbers) < len(values) or not numbers:
+        return Parameter(name=name, scale="category", options=tuple(values))
+    return Parameter(
+        name=name,
+        scale=scale_of(numbers),
+        options=tuple(values),
+        low=numbers[0],
+        high=numbers[-1],
+        least=_least(name),
+    )
+
+
+def scale_of(numbers: Sequence[float]) -> Scale:
+    """The scale on which listed numbers, in ascending order, are meant: that on which they are
+    spaced more evenly, and the logarithmic one where they are far apart."""
+    if len(numbers) < 2 or numbers[0] <= 0:
+        return "linear"
+    if numbers[-1] / numbers[0] >= WIDE or len(numbers) == 2:
+        return "log" if numbers[-1] / numbers[0] >= 2 else "linear"
+    gaps = [after - before for before, after in pairwise(numbers)]
+    ratios = [after / before for before, after in pairwise(numbers)]
+    return "log" if _unevenness(ratios) < _unevenness(gaps) else "linear"
+
+
+def _unevenness(gaps: Sequence[float]) -> float:
+    return statistics.pstdev(gaps) / statistics.mean(gaps)
+
+
+def _least(name: str) -> float | None:
+    """What no run can be below, or reach from above 0: `learning_rate` has none to run into."""
+    field: Any = TrainConfig.__dataclass_fields__.get(name)
+    if field is None or not is_number(name):
+        return None
+    least: float | None = field.metadata["at_least"]
+    return least

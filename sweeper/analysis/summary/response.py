@@ -1,0 +1,228 @@
+"""How the objective answers to each swept name: curves, their optimum, and whether it lies at the
+edge of the space."""
+
+import math
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from sweeper.analysis.summary.levels import Level
+from sweeper.analysis.summary.sweep_data import Parameter, SweepData, TrialData
+from sweeper.spec.space import Scalar
+
+MAX_GROUPS = 6  # curves that an eye can tell apart
+NUM_BINS = 8
+NEAR_EDGE = 0.05  # of a range
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sample:
+    """The best that was found at one value of a parameter (for a range, in one part of it)."""
+
+    x: Scalar
+    value: float  # the mean over the seeds
+    trial_id: str
+    deviation: float | None = None  # over the seeds
+
+
+@dataclass(frozen=True, kw_only=True)
+class Optimum:
+    """Where a curve is lowest: at the vertex of the parabola through the best sample and its two
+    neighbours, on the parameter's scale; or, where there is none, at the best sample."""
+
+    x: Scalar
+    value: float
+    interpolated: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Edge:
+    """The best value lies at an end of the space: beyond it may be a better one."""
+
+    name: str
+    side: Literal["low", "high"]
+    bound: float
+    group: Scalar = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Curve:
+    """The objective over one parameter at one level, at its best over the others."""
+
+    group: Scalar = None  # a value of the name that the response is grouped by
+    level: Level
+    samples: tuple[Sample, ...]  # by x
+    optimum: Optimum | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Response:
+    """All curves over one parameter. `binned`: each sample is the best of a part of the range."""
+
+    parameter: Parameter
+    grouped_by: str | None
+    binned: bool
+    curves: tuple[Curve, ...]
+    edges: tuple[Edge, ...]
+
+
+def responses_of(sweep: SweepData, levels: Sequence[Level]) -> tuple[Response, ...]:
+    """One for each swept name, in the order of the file."""
+    return tuple(_response(sweep, parameter, levels) for parameter in sweep.parameters)
+
+
+def grouping(sweep: SweepData, parameter: Parameter) -> Parameter | None:
+    """The name that a response is split by: `size`, or else the first with few names."""
+    if parameter.scale == "category":
+        return None
+    named = [
+        other
+        for other in sweep.parameters
+        if other.scale == "category" and 1 < len(other.options) <= MAX_GROUPS
+    ]
+    return next((other for other in named if other.name == "size"), named[0] if named else None)
+
+
+def _response(sweep: SweepData, parameter: Parameter, levels: Sequence[Level]) -> Response:
+    by = grouping(sweep, parameter)
+    numeric = [p for p in sweep.parameters if p.scale != "category"]
+    binned = not parameter.options and len(numeric) > 1
+    groups: list[Scalar] = [None] if by is None else list(by.options)
+    curves, edges = [], []
+    for group in groups:
+        trials = [
+            trial
+            for trial in sweep.trials
+            if parameter.name in trial.point and (by is None or trial.point.get(by.name) == group)
+        ]
+        own = [_curve(sweep, parameter, trials, level, group, binned) for level in levels]
+        own = [curve for curve in own if curve.samples]
+        curves += own
+        if own and (edge := _edge(sweep, parameter, trials, own[-1])) is not None:
+            edges.append(edge)
+    return Response(
+        parameter=parameter,
+        grouped_by=None if by is None else by.name,
+        binned=binned,
+        curves=tuple(curves),
+        edges=tuple(edges),
+    )
+
+
+def _curve(
+    sweep: SweepData,
+    parameter: Parameter,
+    trials: Sequence[TrialData],
+    level: Level,
+    group: Scalar,
+    binned: bool,
+) -> Curve:
+    best: dict[Scalar, Sample] = {}
+    for sample in _samples(sweep, parameter, trials, level.values):
+        key = bin_of(parameter, sample.x) if binned else sample.x
+        if key not in best or sweep.sign * sample.value < sweep.sign * best[key].value:
+            best[key] = sample
+    samples = sorted(best.values(), key=lambda sample: _order(parameter, sample.x))
+    optimum = _optimum(sweep, parameter, samples, interpolate=not binned)
+    return Curve(group=group, level=level, samples=tuple(samples), optimum=optimum)
+
+
+def _samples(
+    sweep: SweepData,
+    parameter: Parameter,
+    trials: Sequence[TrialData],
+    values: Mapping[str, float],
+) -> list[Sample]:
+    """One for each point, over its seeds."""
+    points: dict[str, list[TrialData]] = {}
+    for trial in trials:
+        if trial.trial_id in values:
+            points.setdefault(sweep.repeats(trial), []).append(trial)
+    return [
+        Sample(
+            x=same[0].point[parameter.name],
+            value=statistics.fmean(values[trial.trial_id] for trial in same),
+            trial_id=same[0].trial_id,  # trials are in order of merit
+            deviation=statistics.stdev(values[t.trial_id] for t in same) if len(same) > 1 else None,
+        )
+        for same in points.values()
+    ]
+
+
+def _order(parameter: Parameter, x: Scalar) -> float:
+    if parameter.scale == "category":
+        return parameter.options.index(x) if x in parameter.options else len(parameter.options)
+    return float(x) if isinstance(x, int | float) else math.nan
+
+
+def on_scale(parameter: Parameter, x: float) -> float:
+    return math.log(x) if parameter.scale == "log" else x
+
+
+def position(parameter: Parameter, x: float) -> float:
+    """Where a value lies between the ends of the space, on its scale: from 0 to 1."""
+    if parameter.low is None or parameter.high is None or parameter.low == parameter.high:
+        return 0.5
+    low, high = on_scale(parameter, parameter.low), on_scale(parameter, parameter.high)
+    return (on_scale(parameter, x) - low) / (high - low)
+
+
+def bin_of(parameter: Parameter, x: Scalar) -> int:
+    """The part of a range that a value lies in, of NUM_BINS."""
+    if not isinstance(x, int | float):
+        return 0
+    return max(0, min(NUM_BINS - 1, int(position(parameter, x) * NUM_BINS)))
+
+
+def _optimum(
+    sweep: SweepData, parameter: Parameter, samples: Sequence[Sample], *, interpolate: bool
+) -> Optimum | None:
+    if not samples:
+        return None
+    index = min(range(len(samples)), key=lambda i: sweep.sign * samples[i].value)
+    best = samples[index]
+    observed = Optimum(x=best.x, value=best.value, interpolated=False)
+    if parameter.scale == "category" or not interpolate or not 0 < index < len(samples) - 1:
+        return observed
+    around = [
+        (on_scale(parameter, float(sample.x)), sample.value)
+        for sample in samples[index - 1 : index + 2]
+        if isinstance(sample.x, int | float)
+    ]
+    vertex = parabola_vertex(around) if len(around) == 3 else None
+    if vertex is None:
+        return observed
+    x = math.exp(vertex[0]) if parameter.scale == "log" else vertex[0]
+    return Optimum(x=x, value=vertex[1], interpolated=True)
+
+
+def parabola_vertex(points: Sequence[tuple[float, float]]) -> tuple[float, float] | None:
+    """The turning point of the parabola through three points; None where they lie on a line."""
+    (x0, y0), (x1, y1), (x2, y2) = points
+    left, right = (y1 - y0) / (x1 - x0), (y2 - y1) / (x2 - x1)
+    bend = (right - left) / (x2 - x0)
+    if bend == 0:
+        return None
+    x = (x0 + x1) / 2 - left / (2 * bend)
+    return x, y0 + left * (x - x0) + bend * (x - x0) * (x - x1)
+
+
+def _edge(
+    sweep: SweepData, parameter: Parameter, trials: Sequence[TrialData], curve: Curve
+) -> Edge | None:
+    """At an end of the space, where more than two values were tried and a run can go further."""
+    if parameter.low is None or parameter.high is None:
+        return None
+    if len({trial.point[parameter.name] for trial in trials if trial.evaluations}) < 3:
+        return None
+    best = min(curve.samples, key=lambda sample: sweep.sign * sample.value)
+    if not isinstance(best.x, int | float):
+        return None
+    near = 0.0 if parameter.options else NEAR_EDGE
+    where = position(parameter, best.x)
+    if where <= near and not (parameter.least is not None and parameter.low <= parameter.least):
+        return Edge(name=parameter.name, side="low", bound=parameter.low, group=curve.group)
+    if where >= 1 - near:
+        return Edge(name=parameter.name, side="high", bound=parameter.high, group=curve.group)
+    return None

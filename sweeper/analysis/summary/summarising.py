@@ -1,0 +1,43 @@
+"""The answer of a sweep, and what it rests on."""
+
+from dataclasses import dataclass
+
+from sweeper.analysis.summary.importance import Importance, importance_of
+from sweeper.analysis.summary.levels import Level, levels_of
+from sweeper.analysis.summary.pairs import Pair, pairs_of
+from sweeper.analysis.summary.response import Response, responses_of
+from sweeper.analysis.summary.rungs import RungRow, Savings, rungs_of, savings_of
+from sweeper.analysis.summary.sweep_data import SweepData
+from sweeper.analysis.summary.winner import PointResult, Winner, points_of, winner_of
+
+
+@dataclass(frozen=True, kw_only=True)
+class Summary:
+    """What a sweep has found out so far."""
+
+    sweep: SweepData
+    points: tuple[PointResult, ...]  # of which a trial has completed, best first
+    winner: Winner | None
+    levels: tuple[Level, ...]
+    responses: tuple[Response, ...]
+    pairs: tuple[Pair, ...]
+    importance: Importance | None
+    rungs: tuple[RungRow, ...]
+    savings: Savings | None
+
+
+def summarise(sweep: SweepData) -> Summary:
+    """Compute everything that a report says; reads and draws nothing."""
+    points = points_of(sweep)
+    levels = levels_of(sweep)
+    return Summary(
+        sweep=sweep,
+        points=tuple(points),
+        winner=winner_of(sweep, points),
+        levels=levels,
+        responses=responses_of(sweep, levels),
+        pairs=pairs_of(sweep),
+        importance=importance_of(sweep, levels),
+        rungs=rungs_of(sweep),
+        savings=savings_of(sweep),
+    )

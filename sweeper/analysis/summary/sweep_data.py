@@ -1,0 +1,122 @@
+"""What a summary is made of: a sweep's trials, evaluations, rungs and circumstances, as values."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from sweeper.spec.space import Scalar, Settings
+from sweeper.status import Status
+from sweeper.strategy.search.draws import Point
+
+Scale = Literal["linear", "log", "category"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parameter:
+    """A swept name and the space that it was swept over."""
+
+    name: str
+    scale: Scale
+    options: tuple[Scalar, ...] = ()  # where they are listed, in the order of the file
+    low: float | None = None  # the ends of the space; None for names and for what has no ends
+    high: float | None = None
+    least: float | None = None  # no run can have less
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluation:
+    """What one evaluation of a trial found. `value` is the objective; None: it is no number."""
+
+    step: int
+    value: float | None
+    seconds: float | None = None  # of training, up to here
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrialData:
+    """One trial. What an old table does not have is None."""
+
+    trial_id: str
+    status: Status
+    point: Point  # what it tries, its repeated seed left out
+    seed: int | None = None  # of `seeds:`
+    config: Settings
+    evaluations: tuple[Evaluation, ...] = ()
+    loss: float | None = None
+    perplexity: float | None = None
+    bits_per_byte: float | None = None
+    tokens_per_second: float | None = None
+    tokens_per_step: int | None = None
+    flops_per_step: int | None = None
+    max_steps: int | None = None
+    num_params: int | None = None
+    checkpoint: str | None = None  # of the newest one, from the run folder
+    error: str | None = None
+
+    @property
+    def value(self) -> float | None:
+        """The objective at its last evaluation."""
+        return self.evaluations[-1].value if self.evaluations else None
+
+    @property
+    def step(self) -> int:
+        return self.evaluations[-1].step if self.evaluations else 0
+
+    @property
+    def seconds(self) -> float | None:
+        return self.evaluations[-1].seconds if self.evaluations else None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Arrival:
+    """A trial at a rung. `kept` is None while that is open: it waits to be promoted."""
+
+    rung: int  # on the scheduler's clock
+    trial_id: str
+    step: int
+    value: float | None
+    kept: bool | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Session:
+    """One driver's time with the sweep: when, where, and with what."""
+
+    started: str
+    ended: str | None  # of its last event, where it did not say that it ends
+    outcome: str | None
+    environment: Mapping[str, Any]  # as `session_started` has it
+
+
+@dataclass(frozen=True, kw_only=True)
+class SweepData:
+    """A whole sweep, as far as its run folder tells."""
+
+    name: str
+    folder: str
+    description: str = ""
+    state: str = "unknown"  # running, or how its last session ended
+    metric: str = "val_loss"
+    mode: Literal["min", "max"] = "min"
+    parameters: tuple[Parameter, ...] = ()
+    seeds: tuple[int, ...] = ()
+    trials: tuple[TrialData, ...] = ()  # best first
+    num_planned: int | None = None
+    scheduler: str = "fifo"
+    clock: Literal["step", "tokens", "flops"] = "step"
+    reduction_factor: int | None = None
+    arrivals: tuple[Arrival, ...] = ()
+    sessions: tuple[Session, ...] = ()
+    data: Mapping[str, Any] | None = None  # meta.json of what it trained on
+    spec_text: str | None = None  # sweep.yaml, to run it again
+    notes: tuple[str, ...] = ()  # what could not be read, and what that leaves out
+
+    @property
+    def sign(self) -> float:
+        """Times this, less is better."""
+        return 1.0 if self.mode == "min" else -1.0
+
+    def repeats(self, trial: TrialData) -> str:
+        """What trials that only differ by their seed share. Without `seeds:`, two trials at one
+        point are no repeats: they are the same run twice, or one took over from the other."""
+        return repr(sorted(trial.point.items())) if self.seeds else trial.trial_id

@@ -1,0 +1,132 @@
+"""How long a sweep has yet to go, at the speed it has: what is expected, and what it is at most.
+
+What a scheduler will stop is not known. Expected is what a trial has yet to do under the forecast
+of `python -m sweeper plan`: how many of the trials that reach a rung reach the next one.
+"""
+
+import heapq
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from sweeper.plan.forecast import Machine, RungForecast, forecast
+from sweeper.plan.plan import Plan
+from sweeper.record.state.sweep_state import SweepState, Trial
+from sweeper.spec.clock import clock_per_step
+from sweeper.status import Status
+from trainable.config import TrainConfig
+from trainable.model.model_size import flops_per_token
+
+
+@dataclass(frozen=True)
+class TimeLeft:
+    """In seconds, from now to the end of the last trial. Starting actors is left out."""
+
+    expected: float
+    at_most: float  # if nothing were stopped any more
+
+
+@dataclass(frozen=True)
+class Work:
+    """What a trial has yet to do, in FLOPs."""
+
+    expected: float
+    at_most: float
+
+
+class TimeLeftEstimator:
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+
+    @cached_property
+    def rungs(self) -> Sequence[RungForecast]:
+        """By their place on the scheduler's clock. Some tenths of a second of work."""
+        machine = Machine(slots=1, free_memory=None)
+        return forecast(self.plan, machine, {}).rungs
+
+    def time_left(self, state: SweepState) -> TimeLeft | None:
+        """None while nothing is known of the speed."""
+        speed = speed_of(state)
+        if speed is None:
+            return None
+        work = [self._work(trial.config, trial) for trial in _unfinished(state)]
+        to_come = self.plan.trials[len(state.trials) :]
+        work += [self._work(planned.config, None) for planned in to_come]
+        slots = slots_of(state)
+        return TimeLeft(
+            expected=seconds_on_slots((w.expected / speed for w in work), slots),
+            at_most=seconds_on_slots((w.at_most / speed for w in work), slots),
+        )
+
+    def _work(self, config: TrainConfig, trial: Trial | None) -> Work:
+        per_step = clock_per_step(config, self.plan.spec.scheduler.clock)
+        end, now = config.max_steps * per_step, step_of(trial) * per_step
+        will_go_on = trial is None or trial.status is not Status.PAUSED
+        clock = clock_left(self.rungs, now, end, will_go_on=will_go_on)
+        flops_per_clock = flops_of_a_step(config) / per_step
+        return Work(clock * flops_per_clock, (end - now) * flops_per_clock)
+
+
+def clock_left(rungs: Sequence[RungForecast], now: int, end: int, *, will_go_on: bool) -> float:
+    """How far a trial at `now` is expected to come beyond it, on the scheduler's clock.
+
+    Args:
+        rungs: With the trials that are expected to reach each, the end among them.
+        will_go_on: To the next rung, for certain; a paused one has yet to earn it.
+    """
+    past = [rung.expected_trials for rung in rungs if rung.at <= now]
+    stops = [(rung.at, rung.expected_trials) for rung in rungs if now < rung.at < end]
+    # Trials of other lengths have ends of their own: this one is as likely as the next stop there.
+    stops.append((end, next((r.expected_trials for r in rungs if r.at >= end), 0.0)))
+    reaching = stops[0][1] if will_go_on or not past else past[-1]
+    left, position = 0.0, now
+    for at, trials in stops:
+        left += (at - position) * min(1.0, trials / reaching if reaching else 0.0)
+        position = at
+    return left
+
+
+def seconds_on_slots(durations: Iterable[float], slots: int) -> float:
+    """From now to the last one's end, each taken by the first slot that is free, in order."""
+    free = [0.0] * max(1, slots)
+    for seconds in durations:
+        heapq.heapreplace(free, free[0] + seconds)
+    return max(free)
+
+
+def speed_of(state: SweepState) -> float | None:
+    """FLOP/s of a trial, evaluations included: of those that run now; before they have reported,
+    of all that have."""
+    measured = [(trial, newest) for trial in state.trials.values() if (newest := _newest(trial))]
+    running = [(t, newest) for t, newest in measured if t.status is Status.RUNNING]
+    flops = seconds = 0.0
+    for trial, newest in running or measured:
+        flops += newest["step"] * flops_of_a_step(trial.config)
+        seconds += newest["train_seconds"]
+    return flops / seconds if seconds else None
+
+
+def slots_of(state: SweepState) -> int:
+    """How many trials run at a time, as the session began."""
+    placement = state.sessions[-1].get("placement", {}) if state.sessions else {}
+    return int(placement.get("slots", 1))
+
+
+def flops_of_a_step(config: TrainConfig) -> int:
+    return flops_per_token(config) * config.batch_size * config.context_length
+
+
+def step_of(trial: Trial | None) -> int:
+    """The newest step that is known of."""
+    newest = _newest(trial) if trial is not None else None
+    return int(newest["step"]) if newest else 0
+
+
+def _newest(trial: Trial) -> dict[str, float] | None:
+    return trial.progress or trial.last_report
+
+
+def _unfinished(state: SweepState) -> list[Trial]:
+    """Those that run first."""
+    left = [trial for trial in state.trials.values() if not trial.status.ended]
+    return sorted(left, key=lambda trial: trial.status is not Status.RUNNING)

@@ -1,0 +1,1 @@
+"""The commands of `python -m sweeper`, by what they are for; `cli` has the rest."""

@@ -1,0 +1,123 @@
+"""Commands that make or free something of a sweep that is there: `report`, `export`, `delete`."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from sweeper.analysis.monitor import Look
+from sweeper.commands.arguments import Name, Runs, make_console
+from sweeper.commands.deletion import Deletion, deletable, delete_checkpoints
+from sweeper.commands.exporting import export_trial
+from sweeper.errors import RunFolderError
+from sweeper.record.run_folder import RUNS, find_run_folder
+from sweeper.views.format import size
+from sweeper.views.terminal.columns import Column, table
+from sweeper.views.terminal.screen import settings
+
+SHOWN_TRIALS = 20
+
+
+def report(
+    name: Name,
+    out: Annotated[Path | None, typer.Option(help="Write to this folder. [the run folder]")] = None,
+    runs: Runs = RUNS,
+) -> None:
+    """The answer as one HTML page, and its plots as pictures; of a sweep in any state."""
+    from sweeper.views.report import write_report  # takes a second
+
+    written = write_report(find_run_folder(runs, name), out)
+    console = make_console()
+    console.print(f"{written.path} ({size(written.path.stat().st_size)})")
+    if written.pictures:
+        console.print(f"{written.pictures[0].parent}/ ({len(written.pictures)} pictures)")
+
+
+def export(
+    name: Name,
+    id_and_out: Annotated[
+        list[str],
+        typer.Argument(metavar="[ID] OUT", help="A trial's id, else the best; the folder to make."),
+    ],
+    runs: Runs = RUNS,
+) -> None:
+    """The best model, or a trial's, as a Hugging Face folder."""
+    if len(id_and_out) > 2:
+        raise typer.BadParameter("one trial's id and one folder at most", param_hint="[ID] OUT")
+    *ids, out = id_and_out
+    look = Look(find_run_folder(runs, name))
+    trial, said = export_trial(look, ids[0] if ids else None, Path(out))
+    console = make_console()
+    console.print(f"Trial {trial.trial_id} of {look.folder.name} ({settings(trial)})", markup=False)
+    console.print(said, markup=False)
+    console.print(f"Load it: transformers.AutoModelForCausalLM.from_pretrained({out!r})")
+
+
+def delete(
+    name: Name,
+    checkpoints: Annotated[
+        bool, typer.Option("--checkpoints", help="Those of trials that have ended.")
+    ] = False,
+    with_best: Annotated[
+        bool, typer.Option("--with-best", help="The winner's newest checkpoint too.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    runs: Runs = RUNS,
+) -> None:
+    """Free the disk of a sweep's checkpoints; its record stays. Says first what that would free.
+
+    The winner's newest checkpoint is kept, and whatever a resume would go on from.
+    """
+    folder = find_run_folder(runs, name)
+    if not checkpoints:
+        raise RunFolderError(
+            f"{folder.path}: say what to delete: --checkpoints; to delete all of the sweep, its "
+            f"record too: rm -r {folder.path}"
+        )
+    with folder.locked():
+        pass  # told before anything is asked
+    console = make_console()
+    look = Look(folder)
+    deletions = deletable(look, with_best=with_best)
+    if not deletions:
+        console.print(f"{folder.path}/: there are no checkpoints to delete.")
+        return
+    _print_deletions(console, deletions)
+    if look.best is not None and look.best.checkpoint and not with_best:
+        kept = look.best.trial_id
+        console.print(f"The winner's newest, of trial {kept}, stays (--with-best frees it too).")
+    if not yes and not _agreed():
+        console.print("Nothing was deleted.")
+        return
+    console.print(f"Freed {size(delete_checkpoints(folder, with_best=with_best))}.")
+
+
+def _print_deletions(console: Console, deletions: Sequence[Deletion]) -> None:
+    of_trial: dict[str, list[int]] = {}
+    for deletion in deletions:
+        of_trial.setdefault(deletion.trial_id, []).append(deletion.num_bytes)
+    shown = list(of_trial.items())[:SHOWN_TRIALS]
+    columns = [
+        Column("trial", [trial_id for trial_id, _ in shown], right=False),
+        Column("checkpoints", [str(len(sizes)) for _, sizes in shown]),
+        Column("size", [size(sum(sizes)) for _, sizes in shown]),
+    ]
+    console.print(table(columns, console.width))
+    if (more := len(of_trial) - len(shown)) > 0:
+        console.print(f"and {more} more trials")
+    total = size(sum(deletion.num_bytes for deletion in deletions))
+    console.print(f"{len(deletions)} checkpoints would go, and free {total}.")
+
+
+def _agreed() -> bool:
+    """Asks; a script has to say it.
+
+    Raises:
+        RunFolderError: there is nobody to ask.
+    """
+    if not sys.stdin.isatty():
+        raise RunFolderError("nothing was deleted: there is nobody to ask; add --yes")
+    return typer.confirm("Delete them?")

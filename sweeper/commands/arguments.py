@@ -1,0 +1,66 @@
+"""What several commands are given in the same way, and the screen that they write to."""
+
+import json
+import os
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from sweeper.record.run_folder import RUNS, RunFolder, list_run_folders
+
+NO_SCREEN_WIDTH = 10_000  # a pipe breaks no line
+
+
+def make_console(*, quiet: bool = False) -> Console:
+    """Of standard output. NO_COLOR, COLUMNS and TERM count as everywhere."""
+    console = Console(highlight=False, soft_wrap=True, quiet=quiet)
+    if not console.is_terminal and "COLUMNS" not in os.environ:
+        console.width = NO_SCREEN_WIDTH
+    return console
+
+
+def print_json(value: Any) -> None:
+    print(json.dumps(value, indent=2, allow_nan=False))
+
+
+def _sweep_names(context: typer.Context, incomplete: str) -> list[str]:
+    runs = context.params.get("runs") or RUNS
+    names = [folder.name for folder in list_run_folders(Path(runs))]
+    return [name for name in names if name.startswith(incomplete)]
+
+
+def _trial_ids(context: typer.Context, incomplete: str) -> list[str]:
+    runs, name = context.params.get("runs") or RUNS, context.params.get("name")
+    trials = RunFolder(Path(runs) / str(name)).trials
+    ids = [path.name for path in trials.glob(f"{incomplete}*") if path.is_dir()]
+    return sorted(ids)
+
+
+Runs = Annotated[Path, typer.Option("--runs", help="Folder of the run folders.")]
+Name = Annotated[
+    str,
+    typer.Argument(
+        metavar="NAME", help="A sweep's name, or its run folder.", autocompletion=_sweep_names
+    ),
+]
+Names = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="NAME…", help="Sweeps' names, or run folders.", autocompletion=_sweep_names
+    ),
+]
+TrialId = Annotated[str, typer.Argument(metavar="ID", help="As 0003.", autocompletion=_trial_ids)]
+Json = Annotated[bool, typer.Option("--json", help="For scripts.")]
+Quiet = Annotated[
+    bool, typer.Option("--quiet", "-q", help="Print nothing but the run folder at the end.")
+]
+Verbose = Annotated[
+    bool, typer.Option("--verbose", "-v", help="A line of every start and report as well.")
+]
+
+
+def examples(*commands: str) -> str:
+    """Of a command's use, below its help."""
+    return "\n\n".join(["Examples:", *(f"$ python -m sweeper {command}" for command in commands)])

@@ -1,0 +1,94 @@
+"""`compare A B …`: sweeps side by side, as tables, as JSON, as a page."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from sweeper.analysis.comparison import Comparison, Contender
+from sweeper.analysis.comparison import compare as compare_sweeps
+from sweeper.analysis.monitor import Look
+from sweeper.commands.arguments import (
+    Json,
+    Names,
+    Runs,
+    make_console,
+    print_json,
+)
+from sweeper.errors import RunFolderError
+from sweeper.record.run_folder import RUNS, find_run_folder
+from sweeper.views.format import number, swept
+from sweeper.views.report.comparison_page import write_page
+from sweeper.views.terminal.columns import Column, table
+from sweeper.views.terminal.comparison_tables import outcome_table, setting_text, verdict_text
+
+
+def compare(
+    names: Names,
+    runs: Runs = RUNS,
+    html: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Also write a page with plots; opens offline."),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Sweeps side by side: what came of each, and what was different."""
+    contenders = _contenders(names, runs)
+    comparison = compare_sweeps(contenders)
+    if html is not None:
+        write_page(html, contenders, comparison)
+    if json:
+        print_json(asdict(comparison))
+        return
+    console = make_console()
+    print_comparison(console, comparison)
+    if html is not None:
+        console.print(f"\nWith plots: {html}")
+
+
+def _contenders(names: Sequence[str], runs: Path) -> list[Contender]:
+    folders = [find_run_folder(runs, name) for name in names]
+    paths = [folder.path.resolve() for folder in folders]
+    if len(set(paths)) < 2 or len(set(paths)) < len(paths):
+        raise RunFolderError(
+            f"compare: name two different sweeps or more, got {', '.join(names)}; "
+            f"python -m sweeper list names all"
+        )
+    same_name = len({folder.name for folder in folders}) < len(folders)
+    looks = [Look(folder) for folder in folders]
+    return [
+        Contender(
+            str(look.folder.path) if same_name else look.folder.name,
+            look.state_name,
+            look.num_trials,
+            look.state,
+        )
+        for look in looks
+    ]
+
+
+def print_comparison(console: Console, comparison: Comparison) -> None:
+    names = [outcome.name for outcome in comparison.outcomes]
+
+    def show(first: str, rows: Sequence[tuple[str, Sequence[str]]]) -> None:
+        columns = [Column(first, [label for label, _ in rows], right=False)]
+        columns += [Column(name, [cells[i] for _, cells in rows]) for i, name in enumerate(names)]
+        console.print(table(columns, console.width, ascii=console.options.ascii_only))
+
+    show("sweep", outcome_table(comparison))
+    if (verdict := verdict_text(comparison)) is not None:
+        console.print(f"\n[bold green]{verdict}[/]")
+    for caveat in comparison.caveats:
+        console.print(f"[yellow]{caveat}[/]")
+    for name, values in comparison.by_value.items():
+        console.print()
+        show(name, [(swept(row.value), [number(o) for o in row.objectives]) for row in values])
+    if comparison.differences:
+        console.print()
+        rows = [
+            (d.setting, [setting_text(value) for value in d.values]) for d in comparison.differences
+        ]
+        show("different", rows)

@@ -1,0 +1,73 @@
+"""`delete NAME --checkpoints`: free the disk of what no one needs to go on, and say so first."""
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from sweeper.analysis.monitor import Look
+from sweeper.errors import RunFolderError
+from sweeper.record.journal import Journal
+from sweeper.record.run_folder import RunFolder
+from sweeper.record.tables import write_tables
+
+
+@dataclass(frozen=True)
+class Deletion:
+    """One checkpoint on disk that may go."""
+
+    trial_id: str
+    path: Path
+    num_bytes: int
+
+
+def deletable(look: Look, *, with_best: bool) -> list[Deletion]:
+    """What is on disk of the trials that have ended. Kept is what a resume would go on from, and
+    unless asked for the newest checkpoint of the winner."""
+    found, best = [], look.best
+    for trial in look.state.trials.values():
+        if not trial.status.ended:
+            continue
+        kept = trial.checkpoint if trial is best and not with_best else None
+        for folder in look.folder.checkpoint_folders(trial.trial_id):
+            if folder.name != kept:
+                size = look.folder.checkpoint_bytes(trial.trial_id, folder.name)
+                found.append(Deletion(trial.trial_id, folder, size))
+    return found
+
+
+def delete_checkpoints(folder: RunFolder, *, with_best: bool) -> int:
+    """Delete them, each recorded before it goes; the bytes that it has freed.
+
+    Raises:
+        RunFolderError: the sweep runs, or the folder cannot be written.
+    """
+    try:
+        with folder.locked():
+            look = Look(folder)
+            look.is_running = False  # the lock is ours
+            look.state.interrupt()
+            deletions = deletable(look, with_best=with_best)
+            _delete(folder, look, deletions)
+    except OSError as error:
+        raise RunFolderError(
+            f"{folder.path}: cannot be written ({error.strerror}); nothing more was deleted"
+        ) from None
+    return sum(deletion.num_bytes for deletion in deletions)
+
+
+def _delete(folder: RunFolder, look: Look, deletions: Sequence[Deletion]) -> None:
+    journal = Journal(folder.journal)
+    try:
+        for deletion in deletions:
+            look.state.apply(
+                journal.append(
+                    "checkpoint_removed",
+                    trial=deletion.trial_id,
+                    checkpoint=deletion.path.name,
+                )
+            )
+            shutil.rmtree(deletion.path)
+        write_tables(look.state, folder)
+    finally:
+        journal.close()

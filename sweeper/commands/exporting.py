@@ -1,0 +1,85 @@
+"""`export NAME [ID] OUT`: a trial's model as a Hugging Face folder, written whole or not at all."""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from sweeper.analysis.monitor import Look
+from sweeper.errors import RunFolderError
+from sweeper.record.state.sweep_state import Trial
+from sweeper.record.tables import ranked
+from sweeper.views.json_output import checkpoint_file
+
+SHOWN_TRIALS = 10
+
+
+class ExportError(RunFolderError):
+    """A model that cannot be exported, or not to there."""
+
+
+def export_trial(look: Look, trial_id: str | None, out: Path) -> tuple[Trial, str]:
+    """Write the model of a trial, else of the winner, to a new folder; what the trainable's own
+    exporter (`python -m trainable.export`, which needs torch) says of it.
+
+    Raises:
+        RunFolderError: no such trial; no winner yet.
+        ExportError: its checkpoint is gone or damaged; `out` has files in it, or cannot be made.
+    """
+    trial = _chosen(look, trial_id)
+    checkpoint = checkpoint_file(look.folder, trial)
+    if checkpoint is None:
+        raise ExportError(
+            f"{look.folder.path}: trial {trial.trial_id} ({trial.status}) has no checkpoint; "
+            f"{_trials_with_one(look)}"
+        )
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise ExportError(f"{out}: is there already; name a new folder")
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        staging = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
+    except OSError as error:
+        raise ExportError(f"{out}: cannot be made: {error.strerror}") from None
+    try:
+        said = _run_exporter(checkpoint, staging)
+        staging.chmod(0o755)
+        os.rename(staging, out)  # over an empty folder too
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+    return trial, said.replace(str(staging), str(out))
+
+
+def _chosen(look: Look, trial_id: str | None) -> Trial:
+    if trial_id is not None:
+        return look.trial(trial_id)
+    if look.best is None:
+        raise RunFolderError(
+            f"{look.folder.path}: no trial has completed, so there is no best; name one: "
+            f"python -m sweeper export {look.folder.called} ID OUT ({_trials_with_one(look)})"
+        )
+    return look.best
+
+
+def _trials_with_one(look: Look) -> str:
+    there = [t.trial_id for t in ranked(look.state) if checkpoint_file(look.folder, t) is not None]
+    if not there:
+        return "no trial has one"
+    more = len(there) - SHOWN_TRIALS
+    return f"these have one, best first: {', '.join(there[:SHOWN_TRIALS])}" + (
+        f" and {more} more" if more > 0 else ""
+    )
+
+
+def _run_exporter(checkpoint: Path, folder: Path) -> str:
+    done = subprocess.run(
+        [sys.executable, "-m", "trainable.export", str(checkpoint), str(folder)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode != 0:
+        problem = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
+        raise ExportError(problem.removeprefix("error: "))
+    return done.stdout.strip()

@@ -1,0 +1,62 @@
+"""Commands that show a sweep in tools that people already use."""
+
+import json
+import shlex
+from importlib.util import find_spec
+from typing import Annotated
+
+import typer
+
+from sweeper.commands.arguments import Name, Runs, make_console
+from sweeper.record.follower import Mirror, mirror
+from sweeper.record.run_folder import RUNS, find_run_folder
+from sweeper.views.trackers.grafana import board
+
+Follow = Annotated[
+    bool, typer.Option("--follow", help="Go on until the sweep's driver ends, as it trains.")
+]
+
+
+def tensorboard(name: Name, runs: Runs = RUNS, follow: Follow = False) -> None:
+    """Write TensorBoard's files: curves, and the HParams view. Again: what is new."""
+    from sweeper.views.trackers.tensorboard_mirror import TensorBoardMirror
+
+    folder = find_run_folder(runs, name)
+    command = f"tensorboard --logdir {shlex.quote(str(folder.path))}"
+    _show(TensorBoardMirror(folder), follow, f"{folder.tensorboard}/", command)
+
+
+def optuna(
+    name: Name,
+    storage: Annotated[
+        str | None,
+        typer.Option(metavar="URL", help="As postgresql://… [optuna.db in the run folder]"),
+    ] = None,
+    runs: Runs = RUNS,
+    follow: Follow = False,
+) -> None:
+    """Keep the sweep as a study in an Optuna storage, which optuna-dashboard opens."""
+    from sweeper.views.trackers.optuna_mirror import OptunaMirror, default_storage
+
+    folder = find_run_folder(runs, name)
+    url = storage or default_storage(folder)
+    shown, command = f"study {folder.name} in {url}", f"optuna-dashboard {shlex.quote(url)}"
+    _show(OptunaMirror(folder, url), follow, shown, command)
+
+
+def grafana() -> None:
+    """Print the board for Grafana, as JSON to import there."""
+    print(json.dumps(board(), indent=2))
+
+
+def _show(shown: Mirror, follow: bool, where: str, command: str) -> None:
+    """Told before it is followed: from then on there is something to look at."""
+    console = make_console()
+    mirror(shown, follow=False)
+    console.print(where, markup=False)
+    program = command.split()[0]
+    package = program.replace("-", "_")
+    missing = "" if find_spec(package) else f"  (first: pip install {program})"
+    console.print(f"Look at it:  {command}{missing}", markup=False)
+    if follow:
+        mirror(shown, follow=True)

@@ -1,0 +1,101 @@
+"""Storage as the account of checkpoints says: what is removed there goes, once that is on disk."""
+
+import contextlib
+import shutil
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from sweeper.record.run_folder import RunFolder
+from sweeper.record.state.checkpoints import over_budget
+from sweeper.status import Decision, Status
+from trainable.model.model_size import num_params
+
+if TYPE_CHECKING:
+    from sweeper.record.state.sweep_state import SweepState
+
+
+class CheckpointKeeper:
+    """Of one sweep at work."""
+
+    def __init__(self, state: "SweepState", folder: RunFolder, record: Callable[..., None]) -> None:
+        """
+        Args:
+            record: Writes an event to the journal and applies it to `state`.
+        """
+        self.state = state
+        self.folder = folder
+        self.record = record
+        self.rules = state.spec.checkpoints
+        self._running: set[str] = set()  # of thousands of trials, those to look at
+
+    def started(self, trial_id: str) -> None:
+        """The trial runs, and will write checkpoints."""
+        self._running.add(trial_id)
+        self.make_room()
+
+    def landed(self, trial_id: str, name: str, step: int | None) -> None:
+        """The trial has this checkpoint on storage, made at this step."""
+        self._record_landing(trial_id, name, step=step)
+        self.tidy(trial_id)
+
+    def compare_with_storage(self) -> None:
+        """Mend what a kill has parted: a checkpoint and its event, a removal and its effect."""
+        account = self.state.checkpoints
+        shutil.rmtree(self.folder.removed, ignore_errors=True)
+        for trial_id in self.state.trials:
+            on_disk = self._on_disk(trial_id)
+            for stored in list(account.of_trial.get(trial_id, ())):
+                if stored.name not in on_disk:  # somebody deleted it
+                    self.record("checkpoint_removed", trial=trial_id, checkpoint=stored.name)
+            for name in account.strange(trial_id, on_disk)[0]:
+                self._record_landing(trial_id, name, found=True)
+            self._delete_removed(trial_id)
+        self.make_room()
+
+    def tidy(self, trial_id: str) -> None:
+        """Remove what this trial needs no more, and what is beyond the budget."""
+        self._delete_removed(trial_id)
+        self.make_room()
+
+    def make_room(self) -> None:
+        """Keep the budget, with the next checkpoint of each trial that runs on."""
+        if self.rules.budget is None:
+            return
+        account, trials = self.state.checkpoints, self.state.trials
+        self._running = {t for t in self._running if trials[t].status is Status.RUNNING}
+        coming = sum(
+            account.next_size(trial.trial_id, num_params(trial.config))
+            for trial in map(trials.__getitem__, self._running)
+            if trial.decision is Decision.CONTINUE and trial.step < trial.config.max_steps
+        )
+        statuses = {trial_id: trials[trial_id].status for trial_id in account.of_trial}
+        standing = self.state.scheduler.standing
+        for stored in over_budget(account, statuses, self.rules.budget, standing, coming):
+            self.record("checkpoint_removed", trial=stored.trial_id, checkpoint=stored.name)
+            self._delete_removed(stored.trial_id)
+
+    def _record_landing(self, trial_id: str, name: str, **known: Any) -> None:
+        size = self.folder.checkpoint_bytes(trial_id, name)
+        self.record("checkpoint", trial=trial_id, checkpoint=name, bytes=size, **known)
+
+    def _on_disk(self, trial_id: str) -> set[str]:
+        return {path.name for path in self.folder.checkpoint_folders(trial_id)}
+
+    def _delete_removed(self, trial_id: str) -> None:
+        """Bring storage in line with the account. What lands at this moment is left alone."""
+        for name in self.state.checkpoints.strange(trial_id, self._on_disk(trial_id))[1]:
+            self._delete(trial_id, name)
+
+    def _delete(self, trial_id: str, name: str) -> None:
+        """At once out of the trial's folder, so that nobody meets half of it, and then from the
+        disk: gigabytes take seconds, in which the driver has better to do."""
+        doomed = self.folder.removed / f"{trial_id}-{name}"
+        self.folder.removed.mkdir(exist_ok=True)
+        with contextlib.suppress(OSError):  # another session will try again
+            self.folder.checkpoint(trial_id, name).rename(doomed)
+        threading.Thread(target=shutil.rmtree, args=(doomed, True)).start()
+
+    def close(self) -> None:
+        """The session ends; what is to be deleted is."""
+        shutil.rmtree(self.folder.removed, ignore_errors=True)

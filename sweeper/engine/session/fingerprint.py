@@ -1,0 +1,108 @@
+"""What the trials of a sweep have in common, so that a resumed session can tell whether it still
+holds: the settings that must not change, the code that trains, the data that it trains on."""
+
+import hashlib
+import os
+from collections.abc import Iterable
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from sweeper.corpus import CorpusFolder
+from sweeper.spec.sweep_spec import CHANGEABLE, SweepSpec
+
+TRAINABLE = "trainable"  # the package whose sources count
+BLOCK = 4096  # bytes
+BLOCKS = 64  # that are read of a data file, evenly spread: it may be large
+
+Fingerprint = dict[str, dict[str, Any]]  # "spec", "code", "data" -> name -> value or hash
+
+
+def take_fingerprint(spec: SweepSpec, trainer: str) -> Fingerprint:
+    """Of a resolved spec; `trainer` is the class of the training loop, as `module:name`."""
+    assert spec.data is not None, "a resolved spec names its data"
+    return {
+        "spec": fixed_settings(spec),
+        "code": {name: _hash([path.read_bytes()]) for name, path in _sources(trainer).items()},
+        "data": _data_hashes(CorpusFolder(Path(spec.data))),
+    }
+
+
+def fixed_settings(spec: SweepSpec) -> dict[str, Any]:
+    """What must not change, by dotted key: `train.max_steps`, `space.learning_rate`, …"""
+    settings: dict[str, Any] = {}
+    for key, section in spec.model_dump(mode="json").items():
+        inner = section.items() if isinstance(section, dict) else ()
+        settings |= {f"{key}.{name}": value for name, value in inner} or {key: section}
+    return {key: value for key, value in settings.items() if not is_changeable(key)}
+
+
+def is_changeable(key: str) -> bool:
+    """Whether a resumed sweep may have another value there; `key` is dotted."""
+    return any(key == free or key.startswith(f"{free}.") for free in CHANGEABLE)
+
+
+def differences(before: Fingerprint, now: Fingerprint) -> list[str]:
+    """What is other now, a line each; none where all is as it was."""
+    found = []
+    for part in ("spec", "code", "data"):
+        old, new = before.get(part, {}), now.get(part, {})
+        for name in dict.fromkeys([*old, *new]):
+            if name not in new:
+                found.append(f"{name} is gone")
+            elif name not in old:
+                found.append(f"{name} is new")
+            elif old[name] != new[name]:
+                values = f"was {_shown(old[name])}, is {_shown(new[name])}"
+                found.append(f"{name} {values if part == 'spec' else 'has changed'}")
+    return found
+
+
+def _shown(value: Any) -> str:
+    text = str(value)
+    return text if len(text) <= 80 else f"{text[:79]}…"
+
+
+def _sources(trainer: str) -> dict[str, Path]:
+    """The files of the training code, by names that do not depend on where they are installed."""
+    package = _file_of(TRAINABLE).parent
+    sources = {
+        f"{TRAINABLE}/{path.relative_to(package).as_posix()}": path
+        for path in sorted(package.rglob("*.py"))
+    }
+    module = trainer.partition(":")[0]
+    if module.partition(".")[0] != TRAINABLE:
+        sources[module] = _file_of(module)
+    return sources
+
+
+def _file_of(module: str) -> Path:
+    found = find_spec(module)
+    assert found is not None, f"no module {module}"
+    assert found.origin is not None, f"{module} is no file"
+    return Path(found.origin)
+
+
+def _data_hashes(folder: CorpusFolder) -> dict[str, str]:
+    files = (folder.meta, folder.train, folder.val)
+    return {f"data/{path.name}": _sample(path) for path in files if path.is_file()}
+
+
+def _sample(path: Path) -> str:
+    """Of a file's size and of blocks of it, the first and the last among them."""
+    size = os.path.getsize(path)
+    last = max(0, size - BLOCK)
+    starts = sorted({last * i // (BLOCKS - 1) for i in range(BLOCKS)})
+    with path.open("rb") as file:
+        blocks = [str(size).encode()]
+        for start in starts:
+            file.seek(start)
+            blocks.append(file.read(BLOCK))
+    return _hash(blocks)
+
+
+def _hash(parts: Iterable[bytes]) -> str:
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(part)
+    return digest.hexdigest()[:16]

@@ -1,0 +1,187 @@
+"""Before a sweep goes on: what is to be other is allowed, and all else is as it was."""
+
+import json
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+from sweeper.engine.session.fingerprint import (
+    Fingerprint,
+    differences,
+    is_changeable,
+    take_fingerprint,
+)
+from sweeper.engine.session.session import Session
+from sweeper.errors import RunFolderError, SpecError
+from sweeper.plan.plan import Plan, make_plan
+from sweeper.record.effective_spec import all_overrides, effective_spec
+from sweeper.record.replay import replay
+from sweeper.record.run_folder import RunFolder
+from sweeper.record.state.sweep_state import SweepState
+from sweeper.spec.reading.overrides import parse_override
+from sweeper.spec.reading.yaml_source import YamlSource
+from sweeper.spec.sweep_spec import CHANGEABLE, SweepSpec
+from sweeper.status import Status
+from trainable.config import nearest
+
+
+@dataclass(frozen=True, kw_only=True)
+class Changes:
+    """What a resumed sweep shall have otherwise, as the command line says it."""
+
+    overrides: Sequence[str] = ()  # of --set
+    num_trials: int | None = None
+    retry_failed: bool = False
+    accept: bool = False  # go on though settings, code or data are not what they were
+
+
+NO_CHANGES = Changes()
+
+
+@dataclass(frozen=True)
+class Resumption:
+    """A sweep that can go on, or that has nothing left to go on with."""
+
+    plan: Plan
+    source: YamlSource
+    state: SweepState
+    session: Session | None  # None: every trial has ended
+
+    @property
+    def notes(self) -> list[str]:
+        """What the user should know of this session before it begins."""
+        if self.session is None or not self.state.sessions:
+            return []
+        torch, was = version("torch"), self.state.sessions[-1]["versions"]["torch"]
+        changed = [f"Changed: {text}" for text in self.session.overrides]
+        accepted = [f"Accepted: {text}" for text in self.session.accepted]
+        return changed + accepted + ([f"torch was {was}, is {torch}"] if was != torch else [])
+
+
+def prepare_resumption(folder: RunFolder, changes: Changes, trainer: str) -> Resumption:
+    """Check everything that can be checked before Ray starts. Nothing is written.
+
+    Args:
+        trainer: The class of the training loop, as `module:name`.
+
+    Raises:
+        UserError: a change that is not allowed; settings, code or data that are not what they
+            were; a damaged journal.
+    """
+    if changes.num_trials is not None:
+        _require_draws(folder)
+    allowed = allowed_overrides(changes, folder)
+    spec, source = effective_spec(folder, allowed)
+    data = _data_of(spec, folder)
+    plan = make_plan(spec, data, source)
+    state = replay(plan.spec, folder)
+    _require_all_trials(plan, state, changes, source)
+    if not _has_work(plan, state, changes):
+        return Resumption(plan, source, state, None)
+    fingerprint = take_fingerprint(plan.spec, trainer)
+    session = Session(
+        overrides=tuple(all_overrides(folder, allowed)),
+        fingerprint=fingerprint,
+        accepted=_accepted(fingerprint, state, folder, changes),
+        retry_failed=changes.retry_failed,
+    )
+    return Resumption(plan, source, state, session)
+
+
+def allowed_overrides(changes: Changes, folder: RunFolder) -> list[str]:
+    """`--set` and `--num-trials` as overrides of sweep.yaml.
+
+    Raises:
+        SpecError: one that a sweep which has begun cannot take; all of them.
+    """
+    problems: list[str] = []
+    allowed = []
+    for text in changes.overrides:
+        try:
+            key_path, value = parse_override(text)
+        except SpecError as error:
+            problems += error.problems
+            continue
+        key = ".".join(map(str, key_path))
+        if not is_changeable(key):
+            problems.append(_refusal(key, text, folder))
+        elif key == "data" and isinstance(value, str):  # the next session may start elsewhere
+            allowed.append(f"data={json.dumps(str(Path(value).resolve()))}")
+        else:
+            allowed.append(text)
+    if problems:
+        raise SpecError(problems)
+    if changes.num_trials is not None:
+        allowed.append(f"search.num_trials={changes.num_trials}")
+    return allowed
+
+
+def _refusal(key: str, text: str, folder: RunFolder) -> str:
+    section = key.partition(".")[0]
+    if section not in SweepSpec.model_fields:
+        return f"--set {section}: no such key{nearest(section, SweepSpec.model_fields)}"
+    return (
+        f"--set {key}: is fixed since the sweep began, or its trials could not be compared "
+        f"(free are {', '.join(CHANGEABLE)}); start a new sweep: "
+        f"python -m sweeper run {shlex.quote(str(folder.spec))} --set {shlex.quote(text)}"
+    )
+
+
+def _require_draws(folder: RunFolder) -> None:
+    """Raises SpecError where the number of trials is not the user's to say."""
+    spec, _ = effective_spec(folder)
+    if spec.search.algorithm == "grid":
+        problem = "a grid search tries every combination; for other values start a new sweep"
+        example = f"python -m sweeper run {folder.spec} --set 'space.KEY.grid=[…]'"
+        raise SpecError([f"--num-trials: {problem}: {example}"])
+
+
+def _data_of(spec: SweepSpec, folder: RunFolder) -> Path:
+    assert spec.data is not None, "a resolved spec names its data"
+    if not Path(spec.data).is_dir():
+        raise RunFolderError(
+            f"{folder.path}: no folder {spec.data}, which it trains on; if that has moved: "
+            f"python -m sweeper resume {folder.called} --set data=FOLDER"
+        )
+    return Path(spec.data)
+
+
+def _require_all_trials(
+    plan: Plan, state: SweepState, changes: Changes, source: YamlSource
+) -> None:
+    """Trials that there are cannot be taken back."""
+    there = len(state.trials)
+    if plan.spec.search.num_trials is None or len(plan.trials) >= there:
+        return
+    at_least = -(-there // len(plan.spec.seeds or [0]))
+    problem = f"must be at least {at_least}: so many have begun"
+    if changes.num_trials is not None:
+        raise SpecError([f"--num-trials: {problem}, got {changes.num_trials}"])
+    raise SpecError([source.problem(("search", "num_trials"), problem)])
+
+
+def _has_work(plan: Plan, state: SweepState, changes: Changes) -> bool:
+    """Whether a trial is left to run, or shall be tried again."""
+    if changes.retry_failed and state.with_status(Status.FAILED):
+        return True
+    return state.outcome != "finished" or len(state.trials) < len(plan.trials)
+
+
+def _accepted(
+    fingerprint: Fingerprint, state: SweepState, folder: RunFolder, changes: Changes
+) -> tuple[str, ...]:
+    """What differs from the session before, where the user goes on all the same."""
+    before = state.sessions[-1].get("fingerprint") if state.sessions else None
+    if not before:
+        return ()  # killed before it began
+    found = differences(before, fingerprint)
+    if found and not changes.accept:
+        listed = "\n  ".join(found)
+        raise RunFolderError(
+            f"{folder.path}: its trials so far ran with something else:\n  {listed}\n"
+            "Put back what was there. Or let the trials to come differ from those before: "
+            f"python -m sweeper resume {folder.called} --accept-changes"
+        )
+    return tuple(found)

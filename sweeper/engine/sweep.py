@@ -1,0 +1,216 @@
+"""A sweep at work: what comes next, and every change of its state, an event that is on disk before
+it takes effect. Nothing here knows of Ray, so a simulator can drive it.
+"""
+
+import time
+from typing import Any, NoReturn
+
+from sweeper.engine.checkpoint_keeper import CheckpointKeeper
+from sweeper.engine.session.session import Session
+from sweeper.engine.takeover import drop_unrecorded_checkpoints, lacks_rung_checkpoint, take_over
+from sweeper.errors import StorageError
+from sweeper.plan.plan import Plan, PlannedTrial
+from sweeper.record.journal import Journal
+from sweeper.record.replay import replay
+from sweeper.record.run_folder import RunFolder, write_json
+from sweeper.record.state.sweep_state import Metrics, SweepState, Trial
+from sweeper.record.state.warm_start import WarmStart
+from sweeper.spec.scheduler_spec import PbtSpec
+from sweeper.status import Decision, Status
+from sweeper.strategy.schedulers.scheduler import Promotion
+from sweeper.strategy.search.searcher import make_searcher
+
+# Handed out, or to be: an interrupted trial is that until it starts again.
+_UNDER_WAY = (Status.PENDING, Status.INTERRUPTED, Status.RUNNING)
+
+
+class Sweep:
+    """A sweep at work: its state, and the journal that each change goes through first."""
+
+    def __init__(
+        self,
+        folder: RunFolder,
+        plan: Plan,
+        session: Session | None = None,
+        warm_start: WarmStart | None = None,
+    ) -> None:
+        """Open the folder's journal and fold over what is in it. The caller holds its lock.
+
+        Args:
+            warm_start: What `search.from` has found out; needed until the journal has it.
+        """
+        self.folder = folder
+        self.plan = plan
+        is_new = not folder.journal.exists()
+        self.state = SweepState(plan.spec) if is_new else replay(plan.spec, folder)
+        self.journal = Journal(folder.journal)
+        session = session or Session()
+        self._record("session_started", torn=self.journal.torn, **session.to_dict())
+        if warm_start is not None and self.state.warm_start is None:
+            self._record("warm_started", **warm_start.to_dict())
+        earlier = self.state.warm_start.observations if self.state.warm_start else ()
+        self._searcher = make_searcher(plan, earlier)
+        for trial in self.state.with_status(Status.FAILED) if session.retry_failed else ():
+            self._record("retried", trial=trial.trial_id)
+        if isinstance(plan.spec.scheduler, PbtSpec):
+            drop_unrecorded_checkpoints(folder, self.state.checkpoints, self.trials)
+        self.checkpoints = CheckpointKeeper(self.state, folder, self._record)
+        self.checkpoints.compare_with_storage()
+        for trial in self.state.with_status(Status.PENDING, Status.INTERRUPTED):
+            if self._has_nothing_left(trial):  # the kill came between a decision and its effect
+                self.release(trial.trial_id)
+        self._waiting = self.state.with_status(Status.PENDING, Status.INTERRUPTED)
+        self._storage_failure: StorageError | None = None
+
+    def _record(self, event: str, **fields: Any) -> None:
+        self.state.apply(self.journal.append(event, **fields))
+
+    @property
+    def trials(self) -> dict[str, Trial]:
+        return self.state.trials
+
+    @property
+    def is_over(self) -> bool:
+        """Nothing is left to hand out, now or later: what runs may fail, and be tried again."""
+        return len(self.trials) >= len(self.plan.trials) and all(
+            trial.status.ended for trial in self.trials.values()
+        )
+
+    @property
+    def failure(self) -> StorageError | None:
+        """Why the sweep has had to stop."""
+        return self.journal.failure or self._storage_failure
+
+    def next_trial(self) -> Trial | None:
+        """The next one to run, from its newest checkpoint: what an earlier session left or what
+        has failed a while ago, then who has earned a promotion, then the plan's next. None: there
+        is none, or not yet."""
+        now = time.time()
+        for trial in self._waiting:
+            if not trial.waits(now):
+                self._waiting.remove(trial)
+                return trial
+        paused = {trial.trial_id for trial in self.state.with_status(Status.PAUSED)}
+        more = len(self.trials) < len(self.plan.trials)
+        if paused and (promotion := self.state.scheduler.promotion(paused, more=more)) is not None:
+            return self._promote(promotion)
+        if more:
+            return self._create(self._searcher.next(list(self.trials.values())))
+        if paused and not self.state.with_status(*_UNDER_WAY):
+            return self._settle(paused)
+        return None
+
+    def _create(self, planned: PlannedTrial) -> Trial:
+        config = planned.config.to_dict()
+        path = self.folder.trial_config(planned.trial_id)
+        try:
+            write_json(path, config)
+        except OSError as error:
+            self.storage_failed(f"{path}: cannot be written ({error.strerror})")
+        self._record(
+            "trial_created", id=planned.trial_id, values=planned.suggestion.values, config=config
+        )
+        return self.trials[planned.trial_id]
+
+    def _promote(self, promotion: Promotion) -> Trial:
+        trial = self.trials[promotion.trial_id]
+        if promotion.source is None:
+            self._record("promoted", trial=promotion.trial_id, rung=promotion.rung)
+        else:
+            source = self.trials[promotion.source]
+            name = self.state.checkpoints.next_name(trial.trial_id)
+            fields = take_over(self.folder, self.plan, trial, source, promotion.rung, name)
+            self._record("exploited", trial=trial.trial_id, rung=promotion.rung, **fields)
+        return trial
+
+    def _settle(self, paused: set[str]) -> Trial | None:
+        """No one else comes: those paused have lost, but a sweep must have one that completed."""
+        if not self.state.with_status(Status.COMPLETED):
+            favourite = self.state.scheduler.favourite(paused)
+            if favourite is not None:
+                return self._promote(favourite)
+        for trial_id in sorted(paused):
+            self.end(trial_id)
+        return None
+
+    def start(self, trial_id: str) -> None:
+        self._record("trial_started", trial=trial_id)
+        self.checkpoints.started(trial_id)
+
+    def report(self, trial_id: str, metrics: Metrics) -> Decision:
+        """Record an evaluation and decide.
+
+        A step that was reported before (the trial went back to a checkpoint) is not recorded
+        again: the decision of that time stands.
+        """
+        trial = self.trials[trial_id]
+        if metrics["step"] < trial.step:
+            return Decision.CONTINUE
+        if metrics["step"] > trial.step:
+            self._record(
+                "report", trial=trial_id, metrics=metrics, **self.state.judge(trial, metrics)
+            )
+        return trial.decision
+
+    def checkpointed(self, trial_id: str, checkpoint: str, step: int | None = None) -> None:
+        self.checkpoints.landed(trial_id, checkpoint, step)
+
+    def _has_nothing_left(self, trial: Trial) -> bool:
+        """Whether all that is left to do is what was decided: to stop it, or to leave it paused."""
+        pauses = trial.decision is Decision.PAUSE
+        return trial.is_decided and not (pauses and lacks_rung_checkpoint(trial, self.plan.spec))
+
+    def attempt_failed(self, trial_id: str, error: str, *, counted: bool = True) -> None:
+        """An attempt ended in an error: the trial is tried again after a while, or has failed.
+
+        Args:
+            counted: Among the failures that a trial may have, of which the last one ends it.
+        """
+        trial = self.trials[trial_id]
+        done = self._has_nothing_left(trial)
+        if counted and trial.failures >= self.plan.spec.max_retries and not done:
+            self.end(trial_id, error=error)
+            return
+        self._record("attempt_failed", trial=trial_id, error=error, counted=counted)
+        if done:  # it failed on its way out
+            self.release(trial_id)
+        else:
+            self._waiting.append(trial)
+
+    def storage_failed(self, problem: str) -> NoReturn:
+        """The record of the sweep cannot be kept: no trial's fault, and no trial can go on.
+
+        Raises:
+            StorageError: always.
+        """
+        self._storage_failure = StorageError(
+            f"{problem}, so the sweep has stopped; "
+            f"make room, then: python -m sweeper resume {self.folder.name}"
+        )
+        raise self._storage_failure
+
+    def release(self, trial_id: str) -> None:
+        """The trial has left its actor as was decided, its checkpoint on storage: it is paused,
+        or at its end."""
+        if self.trials[trial_id].decision is Decision.PAUSE:
+            self._record("trial_paused", trial=trial_id)
+            self.checkpoints.tidy(trial_id)
+        else:
+            self.end(trial_id)
+
+    def end(self, trial_id: str, error: str | None = None) -> None:
+        """A trial's end: failed where there is an error, else what its last report says."""
+        status = Status.FAILED if error else self.trials[trial_id].outcome()
+        self._record("trial_ended", trial=trial_id, status=status.value, error=error)
+        self.checkpoints.tidy(trial_id)
+
+    def watcher_failed(self, watcher: str, error: str) -> None:
+        """Something that only looks on has failed; the sweep goes on without it."""
+        self._record("watcher_failed", watcher=watcher, error=error)
+
+    def close(self, outcome: str) -> None:
+        """The session ends; without a word where the journal can take none."""
+        if self.journal.failure is None:
+            self._record("session_ended", outcome=outcome)
+        self.checkpoints.close()
+        self.journal.close()

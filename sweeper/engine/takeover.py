@@ -1,0 +1,91 @@
+"""A trial takes over from another, under population based training: its checkpoint, and values
+near its values. The files come first, then the event: a kill in between leaves what the next
+attempt makes again, exactly, since both trials stay paused until the event is written."""
+
+import os
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sweeper.errors import StorageError
+from sweeper.plan.plan import Plan
+from sweeper.record.run_folder import RunFolder, write_json
+from sweeper.record.state.checkpoints import CheckpointAccount
+from sweeper.spec.scheduler_spec import PbtSpec
+from sweeper.spec.sweep_spec import SweepSpec
+from sweeper.strategy.schedulers.exploration import explore
+from trainable.atomic_file import flush
+
+if TYPE_CHECKING:
+    from sweeper.record.state.sweep_state import Trial
+
+
+def take_over(
+    folder: RunFolder, plan: Plan, trial: "Trial", source: "Trial", rung: int, checkpoint: str
+) -> dict[str, Any]:
+    """Put the source's checkpoint into the trial's folder, as `checkpoint`, and the new config; the
+    fields of the `exploited` event.
+
+    Raises:
+        StorageError: the checkpoint is not there, or cannot be copied.
+    """
+    assert source.checkpoint is not None, "a trial pauses with a checkpoint"
+    theirs = folder.checkpoint(source.trial_id, source.checkpoint)
+    try:
+        _copy(theirs, folder.checkpoint(trial.trial_id, checkpoint))
+    except (OSError, shutil.Error) as error:
+        raise StorageError(
+            f"{theirs}: trial {trial.trial_id} cannot take it over ({error}); "
+            "make room or put it back, then: "
+            f"python -m sweeper resume {folder.name}"
+        ) from error
+    values, config = explore(
+        plan.spec, source.values, source.config, trial=int(trial.trial_id), rung=rung
+    )
+    write_json(folder.trial_config(trial.trial_id), config.to_dict())
+    return {
+        "source": source.trial_id,
+        "source_checkpoint": source.checkpoint,
+        "checkpoint": checkpoint,
+        "step": source.checkpoint_step,
+        "bytes": folder.checkpoint_bytes(trial.trial_id, checkpoint),
+        "values": values,
+        "config": config.to_dict(),
+    }
+
+
+def _copy(source: Path, target: Path) -> None:
+    """Whole or not at all, in the place of what an attempt before a kill has left."""
+    temporary = target.with_name(f".{target.name}")
+    for leftover in (temporary, target):
+        if leftover.exists():
+            shutil.rmtree(leftover)
+    shutil.copytree(source, temporary, copy_function=_link)
+    os.rename(temporary, target)
+    flush(target.parent)
+
+
+def _link(source: str, target: str) -> None:
+    """A file of a checkpoint is never written to again: a second name for it will do."""
+    try:
+        os.link(source, target)
+    except OSError:  # a file system without links
+        shutil.copy2(source, target)
+
+
+def lacks_rung_checkpoint(trial: "Trial", spec: SweepSpec) -> bool:
+    """Whether a trial that was to pause, before a kill, has none of its rung that another could
+    take over."""
+    return isinstance(spec.scheduler, PbtSpec) and trial.checkpoint_step != trial.step
+
+
+def drop_unrecorded_checkpoints(
+    folder: RunFolder, account: CheckpointAccount, trial_ids: Iterable[str]
+) -> None:
+    """Those that a kill kept out of the journal: half a checkpoint, one of an unknown step, a copy
+    whose event was not written. What they were made for is done once more."""
+    for trial_id in trial_ids:
+        names = [path.name for path in folder.checkpoint_folders(trial_id)]
+        for name in account.strange(trial_id, names)[0]:
+            shutil.rmtree(folder.checkpoint(trial_id, name))

@@ -1,0 +1,291 @@
+"""What a plan will cost, before anything runs: a pure function of the plan and of measured speeds.
+
+What early stopping saves is an expectation. It is taken by running the sweep's own scheduler, in
+simulated time on as many slots as there are, over orders of merit: which trial is best, second, …
+is as likely to be any order, a trial keeps its place at every rung, and none diverges or fails.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from sweeper.plan.plan import Plan, PlannedTrial
+from sweeper.spec.clock import Clock, clock_per_step
+from sweeper.spec.scheduler_spec import (
+    AnySchedulerSpec,
+    AshaSpec,
+    EarlySpec,
+    FifoSpec,
+    HyperbandSpec,
+    MedianSpec,
+    PbtSpec,
+)
+from sweeper.strategy.schedulers import make_scheduler
+from sweeper.strategy.schedulers.scheduler import Fifo
+from sweeper.strategy.simulation import MAX_ORDERS, Job, Outcome, Stop, orders_of_merit, simulate
+from trainable.config import TrainConfig
+from trainable.loop.memory import estimate_memory
+from trainable.model.model_size import flops_per_token, num_params
+
+MAX_SIMULATED_TRIALS = 400  # a longer plan is judged by its first ones: their order is shuffled
+
+
+class Shape(NamedTuple):
+    """The settings that decide how large a trial is and how fast it trains."""
+
+    d_model: int
+    num_heads: int
+    d_ff: int
+    num_layers: int
+    vocab_size: int
+    context_length: int
+    batch_size: int
+    eval_windows: int
+    dtype: str
+    compile: bool
+    device: str
+
+
+def shape_of(config: TrainConfig) -> Shape:
+    return Shape(*(getattr(config, name) for name in Shape._fields))
+
+
+def shapes(plan: Plan) -> dict[Shape, TrainConfig]:
+    """Each distinct shape, with the config of the first trial that has it."""
+    found: dict[Shape, TrainConfig] = {}
+    for trial in plan.trials:
+        found.setdefault(shape_of(trial.config), trial.config)
+    return found
+
+
+@dataclass(frozen=True, kw_only=True)
+class Speed:
+    """How fast one trial of a shape is while every slot is busy."""
+
+    tokens_per_second: float  # of training, evaluations left out
+    evaluation_seconds: float  # of one evaluation
+
+
+@dataclass(frozen=True, kw_only=True)
+class Machine:
+    """What the sweep would run on. None: not known."""
+
+    slots: int
+    free_memory: int | None  # bytes
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShapeForecast:
+    name: str  # the swept values that make it, as `size small`
+    num_trials: int
+    num_params: int
+    memory: int  # bytes of a training step, the framework itself left out
+    fits: bool | None  # whether at least one sequence at a time does; None: not known
+    flops_per_token: int
+    speed: Speed | None
+    is_measured: bool  # else its speed is that of the nearest measured one, at the same FLOP/s
+
+
+@dataclass(frozen=True, kw_only=True)
+class RungForecast:
+    at: int  # on the forecast's clock
+    expected_trials: float  # that reach it
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cost:
+    tokens: float
+    flops: float
+    wall_seconds: float | None  # evaluations included, Ray's start and checkpoints not
+
+
+@dataclass(frozen=True, kw_only=True)
+class Forecast:
+    """The last rung is the trials' end. Without a scheduler `expected` equals `whole`."""
+
+    name: str
+    clock: Clock  # of the rungs
+    scheduler: str
+    num_trials: int
+    dropped: int  # points that the constraints ruled out
+    searcher: str | None  # that will choose the points by results: random ones are looked at here
+    slots: int
+    shapes: tuple[ShapeForecast, ...]
+    rungs: tuple[RungForecast, ...]
+    whole: Cost  # every trial to its end
+    expected: Cost
+    saved: float  # share of the FLOPs
+    orders_of_merit: int  # that the expectation is taken over
+    is_exact: bool  # those were all orders
+
+
+def forecast(plan: Plan, machine: Machine, speeds: Mapping[Shape, Speed]) -> Forecast:
+    """What the plan costs on this machine; `speeds` may lack shapes, or be empty."""
+    alike: dict[Shape, list[PlannedTrial]] = {}
+    for trial in plan.trials:
+        alike.setdefault(shape_of(trial.config), []).append(trial)
+    by_shape = {
+        shape: _shape_forecast(plan, trials, machine, speeds) for shape, trials in alike.items()
+    }
+    scheduler = plan.spec.scheduler
+    is_early = not isinstance(scheduler, FifoSpec | PbtSpec)
+    jobs = [_job(trial, scheduler, by_shape[shape_of(trial.config)]) for trial in plan.trials]
+    timed = all(shape.speed is not None for shape in by_shape.values())
+    whole = simulate(jobs, Fifo(), machine.slots, range(len(jobs)))
+    all_whole = _cost(jobs, [whole], 1.0, timed)
+    if not is_early:
+        outcomes, expected, scale = [whole], all_whole, 1.0
+    else:
+        sample = jobs[:MAX_SIMULATED_TRIALS]
+        scale = len(jobs) / len(sample)
+        outcomes = [
+            simulate(
+                sample,
+                make_scheduler(scheduler, "min", plan.spec.search.seed),
+                machine.slots,
+                merits,
+            )
+            for merits in orders_of_merit(len(sample), plan.spec.search.seed)
+        ]
+        expected = _cost(sample, outcomes, scale, timed)
+    reached = Counter[int]()
+    for outcome in outcomes:
+        reached.update(outcome.reached)
+    return Forecast(
+        name=plan.spec.name,
+        clock=scheduler.clock,
+        scheduler=_scheduler_name(scheduler),
+        num_trials=len(jobs),
+        dropped=plan.dropped,
+        searcher=plan.spec.search.algorithm if plan.has_stand_ins else None,
+        slots=machine.slots,
+        shapes=tuple(by_shape.values()),
+        rungs=tuple(
+            RungForecast(at=at, expected_trials=scale * reached[at] / len(outcomes))
+            for at in _shown(jobs, scheduler)
+        ),
+        whole=all_whole,
+        expected=expected,
+        saved=1 - expected.flops / all_whole.flops,
+        orders_of_merit=len(outcomes),
+        is_exact=not is_early or (scale == 1 and math.factorial(len(jobs)) <= MAX_ORDERS),
+    )
+
+
+def _scheduler_name(spec: AnySchedulerSpec) -> str:
+    return f"asha, {spec.mode}" if isinstance(spec, AshaSpec) else spec.type
+
+
+def _shown(jobs: Sequence[Job], spec: AnySchedulerSpec) -> list[int]:
+    """Where it is told how many trials come as far: at the rungs; without rungs, where trials are
+    first looked at. And at their ends."""
+    if isinstance(spec, EarlySpec) and not spec.has_rungs:
+        return sorted({stop.clock for job in jobs for stop in (job.stops[0], job.stops[-1])})
+    return sorted({stop.clock for job in jobs for stop in job.stops})
+
+
+def _shape_forecast(
+    plan: Plan,
+    trials: list[PlannedTrial],
+    machine: Machine,
+    speeds: Mapping[Shape, Speed],
+) -> ShapeForecast:
+    config = trials[0].config
+    shape = shape_of(config)
+    free = machine.free_memory
+    return ShapeForecast(
+        name=_name(plan, trials),
+        num_trials=len(trials),
+        num_params=num_params(config),
+        memory=estimate_memory(config),
+        fits=None if free is None else estimate_memory(config, micro_batch_size=1) <= free,
+        flops_per_token=flops_per_token(config),
+        speed=speeds.get(shape) or _speed_of_nearest(config, speeds),
+        is_measured=shape in speeds,
+    )
+
+
+def _name(plan: Plan, trials: list[PlannedTrial]) -> str:
+    names = []
+    for key, domain in plan.spec.space.items():
+        if domain.sets(key) & set(Shape._fields):
+            at = [t.suggestion.values[key] for t in trials if key in t.suggestion.values]
+            names += [f"{key} {'/'.join(dict.fromkeys(map(str, at)))}"] if at else []
+    return ", ".join(names) or "all trials"
+
+
+def _speed_of_nearest(config: TrainConfig, speeds: Mapping[Shape, Speed]) -> Speed | None:
+    """A shape that was not measured computes as fast as the measured one of the nearest size."""
+    flops = flops_per_token(config)
+    measured = {shape: flops_per_token(_resized(config, shape)) for shape in speeds}
+    if not measured:
+        return None
+    nearest = min(measured, key=lambda shape: abs(math.log(measured[shape] / flops)))
+    ratio = flops / measured[nearest]
+    evaluated = config.eval_windows * config.context_length
+    evaluated_there = nearest.eval_windows * nearest.context_length
+    return Speed(
+        tokens_per_second=speeds[nearest].tokens_per_second / ratio,
+        evaluation_seconds=speeds[nearest].evaluation_seconds
+        * ratio
+        * (evaluated / evaluated_there),
+    )
+
+
+def _resized(config: TrainConfig, shape: Shape) -> TrainConfig:
+    return TrainConfig(**{**config.to_dict(), **shape._asdict()})
+
+
+def _job(trial: PlannedTrial, scheduler: AnySchedulerSpec, shape: ShapeForecast) -> Job:
+    config = trial.config
+    tokens = config.batch_size * config.context_length
+    speed = shape.speed
+    return Job(
+        trial_id=trial.trial_id,
+        stops=tuple(_stops(config, scheduler)),
+        clock_per_step=clock_per_step(config, scheduler.clock),
+        eval_every_steps=config.eval_every_steps,
+        tokens_per_step=tokens,
+        flops_per_token=shape.flops_per_token,
+        # Without a speed the arithmetic is the clock: it tells who arrives first.
+        seconds_per_step=tokens / speed.tokens_per_second
+        if speed
+        else float(tokens * shape.flops_per_token),
+        evaluation_seconds=speed.evaluation_seconds if speed else 0.0,
+    )
+
+
+def _stops(config: TrainConfig, scheduler: AnySchedulerSpec) -> Iterator[Stop]:
+    """The evaluations that the scheduler looks at, and the end. At a rung, that is the first one at
+    or beyond it; without rungs, each from grace on."""
+    per_step, every = clock_per_step(config, scheduler.clock), config.eval_every_steps
+    end = config.max_steps * per_step
+    match scheduler:
+        case AshaSpec() | HyperbandSpec():
+            rung = scheduler.grace
+            while rung < end:
+                evaluations = -(-rung // (every * per_step))
+                if evaluations * every < config.max_steps:
+                    yield Stop(evaluations * every, rung)
+                rung *= scheduler.reduction_factor
+        case MedianSpec():
+            first = -(-scheduler.first_rung_step(config) // every) * every
+            for step in range(first, config.max_steps, every):
+                yield Stop(step, step * per_step)
+        case FifoSpec() | PbtSpec():  # which stop none
+            pass
+    yield Stop(config.max_steps, end)
+
+
+def _cost(jobs: Sequence[Job], outcomes: Sequence[Outcome], scale: float, timed: bool) -> Cost:
+    """The mean over the outcomes."""
+    tokens = flops = 0
+    for outcome in outcomes:
+        for job, step in zip(jobs, outcome.steps, strict=True):
+            tokens += step * job.tokens_per_step
+            flops += step * job.tokens_per_step * job.flops_per_token
+    share = scale / len(outcomes)
+    seconds = sum(outcome.seconds for outcome in outcomes) * share
+    return Cost(tokens=tokens * share, flops=flops * share, wall_seconds=seconds if timed else None)

@@ -1,0 +1,167 @@
+"""What each trial gets of the nodes that there are, and how many run at once. No Ray."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sweeper.errors import ResourceError
+from sweeper.plan.plan import Plan
+from sweeper.spec.reading.yaml_source import KeyPath, YamlSource
+from sweeper.spec.sweep_spec import ResourceCase, Resources
+from sweeper.strategy.search.draws import Point
+
+ROUNDING = 1e-6  # of sums of fractions; Ray counts in units of 1e-4
+
+
+@dataclass(frozen=True)
+class Node:
+    """A machine of the cluster."""
+
+    cpus: float
+    gpus: float
+
+
+@dataclass(frozen=True)
+class Share:
+    """What one trial gets of a node."""
+
+    cpu: float
+    gpu: float
+
+    @property
+    def num_threads(self) -> int:
+        return max(1, int(self.cpu))
+
+
+@dataclass(frozen=True)
+class Placement:
+    """What trials get, every `auto` resolved, and how many of them run at first."""
+
+    resources: Resources
+    slots: int
+
+    def share(self, values: Point) -> Share:
+        """What the trial of these values gets."""
+        return _share(self.resources, _case(self.resources, values))
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"slots": self.slots, **self.resources.model_dump()}
+
+
+def place(plan: Plan, nodes: Sequence[Node], source: YamlSource) -> Placement:
+    """Resolve what a plan asks for on these nodes.
+
+    Args:
+        source: Where the spec was read from, for messages.
+
+    Raises:
+        ResourceError: a trial fits no node.
+    """
+    stated, most = plan.spec.resources, plan.spec.max_concurrent or len(plan.trials)
+    if stated == "auto":
+        resources = even_shares(nodes, min(most, len(plan.trials)))
+    else:
+        resources = stated
+        points = [trial.suggestion.values for trial in plan.trials]
+        cases = [_case(stated, point) for point in points]
+        if plan.has_stand_ins:  # any other may be suggested
+            cases += stated.cases
+        for case in {id(found): found for found in cases}.values():
+            _require_room(stated, case, nodes, source)
+    placement = Placement(resources, 0)
+    shares = (placement.share(trial.suggestion.values) for trial in plan.trials)
+    return Placement(resources, num_at_once(shares, nodes, most))
+
+
+def even_shares(nodes: Sequence[Node], num_trials: int) -> Resources:
+    """`auto`: a GPU a trial where there are any, and an even share of the cores, at least one where
+    that leaves no GPU idle. Without GPUs as many trials as cores, or with fewer trials more cores
+    each."""
+    gpu = 1 if any(node.gpus >= 1 for node in nodes) else 0
+    room = sum(int(node.gpus if gpu else node.cpus) for node in nodes)
+    wanted = max(1, min(num_trials, room))
+    most = int(max(node.cpus for node in nodes))
+    for cpu in (*range(most, 0, -1), *(1 / several for several in range(2, 65))):
+        if num_at_once([Share(cpu, gpu)] * wanted, nodes, wanted) == wanted:
+            break
+    return Resources(cpu=cpu, gpu=gpu)
+
+
+def num_at_once(shares: Iterable[Share], nodes: Sequence[Node], most: int) -> int:
+    """How many trials with these shares, in this order, find room at the same time."""
+    rooms = [_Room(node) for node in nodes]
+    placed, full = 0, set[Share]()
+    for share in shares:
+        if placed == most:
+            break
+        if share in full:
+            continue
+        if any(room.take(share) for room in rooms):
+            placed += 1
+        else:
+            full.add(share)
+    return placed
+
+
+class _Room:
+    """What is left of a node. A fraction of a GPU is one of a single GPU."""
+
+    def __init__(self, node: Node) -> None:
+        self.cpus = node.cpus + ROUNDING
+        self.gpus = [1 + ROUNDING] * int(node.gpus)
+
+    def take(self, share: Share) -> bool:
+        """Whether the share fits; if so it is gone."""
+        each, number = (share.gpu, 1) if 0 < share.gpu < 1 else (1.0, int(share.gpu))
+        chosen = [i for i, left in enumerate(self.gpus) if left >= each][:number]
+        if share.cpu > self.cpus or len(chosen) < number:
+            return False
+        self.cpus -= share.cpu
+        for i in chosen:
+            self.gpus[i] -= each
+        return True
+
+
+def _case(resources: Resources, values: Point) -> ResourceCase | None:
+    return next((case for case in resources.cases if case.holds(values)), None)
+
+
+def _share(resources: Resources, case: ResourceCase | None) -> Share:
+    cpu, gpu = (case.cpu, case.gpu) if case else (None, None)
+    return Share(
+        resources.cpu if cpu is None else cpu,
+        resources.gpu if gpu is None else gpu,
+    )
+
+
+def _require_room(
+    resources: Resources, case: ResourceCase | None, nodes: Sequence[Node], source: YamlSource
+) -> None:
+    """Raises ResourceError where no node alone has what a trial asks for."""
+    share = _share(resources, case)
+    if num_at_once([share], nodes, 1):
+        return
+    for name, wanted, largest in (
+        ("cpu", share.cpu, max(node.cpus for node in nodes)),
+        ("gpu", share.gpu, max(node.gpus for node in nodes)),
+    ):
+        if wanted > largest:
+            there = _where(nodes)
+            remedy = f"ask for at most {largest:g}" if largest else "remove it"
+            problem = f"a trial asks for {wanted:g}, but {there} {largest:g}; {remedy}"
+            raise ResourceError(source.problem(_stated_at(resources, case, name), problem))
+    problem = (
+        f"a trial asks for {share.cpu:g} CPUs and {share.gpu:g} GPUs, but no node has both; "
+        "ask for fewer CPUs"
+    )
+    raise ResourceError(source.problem(_stated_at(resources, case, "cpu"), problem))
+
+
+def _where(nodes: Sequence[Node]) -> str:
+    return f"the largest of {len(nodes)} nodes has" if len(nodes) > 1 else "this machine has"
+
+
+def _stated_at(resources: Resources, case: ResourceCase | None, name: str) -> KeyPath:
+    if case is None or getattr(case, name) is None:
+        return ("resources", name)
+    return ("resources", "cases", resources.cases.index(case), name)

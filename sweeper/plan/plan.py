@@ -1,0 +1,252 @@
+"""What a sweep will do: its spec with every default filled in, and the config of every trial."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from sweeper.corpus import CorpusFolder
+from sweeper.errors import SpecError
+from sweeper.spec.clock import clock_per_step
+from sweeper.spec.reading.yaml_source import Problem, YamlSource
+from sweeper.spec.scheduler_spec import AshaSpec, EarlySpec, HyperbandSpec
+from sweeper.spec.space import Settings
+from sweeper.spec.sweep_spec import SweepSpec
+from sweeper.spec.train_settings import DEFAULTS, Derived, Stated
+from sweeper.strategy.search.draws import NoPointError, Point, Suggestion
+from trainable.config import TrainConfig
+from trainable.data.token_files import read_meta
+from trainable.errors import ConfigError
+
+MAX_PROBLEMS = 10  # shown; a bad bundle fails in every combination
+
+
+@dataclass(frozen=True)
+class PlannedTrial:
+    """One trial before it runs. Its id is its place in the plan: `0000`, `0001`, …"""
+
+    trial_id: str
+    suggestion: Suggestion
+    config: TrainConfig
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A resolved spec (enough to run again under other defaults) and its trials, in order."""
+
+    spec: SweepSpec
+    trials: tuple[PlannedTrial, ...]
+    dropped: int = 0  # points of the grid, or draws, that the constraints ruled out
+    files: Settings = field(default_factory=dict)  # that all trials read
+
+    @property
+    def has_stand_ins(self) -> bool:
+        """Whether what is tried depends on results: random trials stand for it here."""
+        return self.spec.search.learns
+
+    def trial_at(self, number: int, values: Point) -> PlannedTrial | None:
+        """Trial `number`, of suggested values; None where no run can have these."""
+        try:
+            if self.spec.admits(values):
+                suggestion = Suggestion(values, self.spec.settings(values))
+                return _planned_trial(number, suggestion, self.spec, self.files)
+        except ConfigError:
+            pass
+        return None
+
+
+def check_configs(spec: SweepSpec, source: YamlSource) -> None:
+    """What can be told of every trial before there are data.
+
+    Raises:
+        SpecError: a combination that no run can have.
+    """
+    _plan(_resolve(spec), {}, spec, source)
+
+
+def make_plan(spec: SweepSpec, data: Path, source: YamlSource) -> Plan:
+    """Fill in what the file leaves open, and build every trial's config.
+
+    Args:
+        data: The prepared folder that this sweep trains on.
+        source: Where the spec was read from, for messages.
+
+    Raises:
+        SpecError: a combination that no run can have; data without a file, or without what the
+            metric needs.
+        DataError: damaged data.
+    """
+    folder = CorpusFolder(data)
+    _require_data(folder, spec, source)
+    resolved = _resolve(spec, data)
+    return _plan(resolved, data_files(data), spec, source)
+
+
+def data_files(data: Path) -> Settings:
+    """What a trial is told of the prepared folder that its sweep trains on."""
+    folder = CorpusFolder(data)
+    return {"train_data": str(folder.train), "val_data": str(folder.val)}
+
+
+def plan_again(resolved: SweepSpec, source: YamlSource) -> Plan:
+    """The plan of a sweep that has begun, wherever its data are by now: its trials name none.
+
+    Raises:
+        SpecError: a combination that no run can have.
+    """
+    return _plan(resolved, {}, resolved, source)
+
+
+def _require_data(folder: CorpusFolder, spec: SweepSpec, source: YamlSource) -> None:
+    for file in (folder.train, folder.val):
+        if not file.is_file():
+            there = folder.path.is_dir()
+            problem = f"{folder.path} has no {file.name}" if there else f"no folder {folder.path}"
+            remedy = f"make one with: python -m sweeper prepare FILES --out {folder.path}"
+            raise SpecError([source.problem(("data",), f"{problem}; {remedy}")])
+    metric = spec.objective.metric
+    if metric == "val_bits_per_byte" and read_meta(folder.val).bytes_per_token is None:
+        problem = f"needs `bytes_per_token` in {folder.meta}; use val_loss, or prepare the data"
+        raise SpecError([source.problem(("objective", "metric"), problem)])
+
+
+def _resolve(spec: SweepSpec, data: Path | None = None) -> SweepSpec:
+    """The spec with every training setting stated but those that each trial has a value of."""
+    train: dict[str, Stated] = {**DEFAULTS}
+    if data is not None and (meta := read_meta(CorpusFolder(data).train)).vocab_size is not None:
+        train["vocab_size"] = meta.vocab_size
+    if isinstance(spec.scheduler, EarlySpec):
+        del train["eval_every_steps"]  # for each trial the one that its rungs ask for
+    train |= spec.train
+    if "warmup_steps" not in spec.train and _is_short(train["max_steps"]):
+        train["warmup_steps"] = Derived(times=0.1, of="max_steps")
+    # What the newest checkpoint lacks is what a kill costs: at most the steps since an evaluation.
+    train["checkpoint_every_steps"] = spec.train.get(
+        "checkpoint_every_steps", Derived(times=1, of="eval_every_steps")
+    )
+    conditional = {key for key, domain in spec.space.items() if domain.when is not None}
+    decided = set(spec.swept_names()) - conditional
+    train = {name: value for name, value in train.items() if name not in decided}
+    return spec.model_copy(update={"data": None if data is None else str(data), "train": train})
+
+
+def _is_short(max_steps: Stated) -> bool:
+    """Whether the default warmup would never end; the trainable warms up for a tenth then."""
+    longest = DEFAULTS["warmup_steps"]
+    return isinstance(max_steps, int) and isinstance(longest, int) and max_steps <= longest
+
+
+def _plan(resolved: SweepSpec, files: Settings, spec: SweepSpec, source: YamlSource) -> Plan:
+    """Every trial; `spec` is what `resolved` was before, the way that the user knows it."""
+    _require_initial_points(resolved, source)
+    try:
+        suggestions = resolved.draw()
+    except NoPointError as error:
+        raise SpecError([source.problem(("constraints",), str(error))]) from None
+    trials = []
+    problems: dict[str, Suggestion] = {}  # with the first suggestion that has it
+    for index, suggestion in enumerate(suggestions.tried):
+        try:
+            trials.append(_planned_trial(index, suggestion, resolved, files))
+        except ConfigError as error:
+            problems.setdefault(_problem(error, spec, suggestion, source), suggestion)
+    if problems:
+        shown = [f"{problem}{_where(at)}" for problem, at in problems.items()]
+        more = len(shown) - MAX_PROBLEMS
+        raise SpecError(shown[:MAX_PROBLEMS] + ([f"… and {more} more"] if more > 0 else []))
+    if isinstance(resolved.scheduler, EarlySpec):
+        _require_rungs(trials, resolved.scheduler, source)
+    dropped = 0 if resolved.search.learns else suggestions.dropped
+    return Plan(resolved, tuple(trials), dropped, files)
+
+
+def _planned_trial(
+    number: int, suggestion: Suggestion, resolved: SweepSpec, files: Settings
+) -> PlannedTrial:
+    """Raises ConfigError where no run can have these settings."""
+    config = TrainConfig.from_mapping({**files, **suggestion.settings})
+    if files:  # a sweep that only is looked at needs none
+        _require_initial_weights(config)
+    if isinstance(resolved.scheduler, EarlySpec):
+        _require_stops_at_rungs(config, resolved.scheduler)
+    return PlannedTrial(f"{number:04d}", suggestion, config)
+
+
+def _require_initial_points(resolved: SweepSpec, source: YamlSource) -> None:
+    """Whoever states a point wants it tried: it is refused where the constraints rule it out."""
+    problem = "`constraints:` rule this point out; change one of them"
+    ruled_out: list[Problem] = [
+        (("search", "initial", index), problem)
+        for index, point in enumerate(resolved.initial_points())
+        if not resolved.admits(point)
+    ]
+    if ruled_out:
+        raise SpecError(source.problems(ruled_out))
+
+
+def _require_rungs(trials: list[PlannedTrial], early: EarlySpec, source: YamlSource) -> None:
+    ends = (t.config.max_steps * clock_per_step(t.config, early.clock) for t in trials)
+    longest = max(ends)
+    name = "max_steps" if early.clock == "step" else f"the {early.clock} of the longest trial"
+    if early.grace >= longest:
+        problem = (
+            f"must be below {name} ({longest}), got {early.grace}: nothing would be "
+            "stopped early (to run every trial to its end: {type: fifo})"
+        )
+        raise SpecError([source.problem(("scheduler", early.grace_key), problem)])
+    if not isinstance(early, AshaSpec | HyperbandSpec) or early.brackets is None:
+        return
+    # Hyperband's last bracket may be one that is never judged.
+    last = max(0, early.brackets - (2 if isinstance(early, HyperbandSpec) else 1))
+    if early.grace * early.reduction_factor**last >= longest:
+        problem = f"the last bracket's first rung must be below {name} ({longest}); use fewer"
+        raise SpecError([source.problem(("scheduler", "brackets"), problem)])
+
+
+def _require_initial_weights(config: TrainConfig) -> None:
+    if config.init_from is not None and not Path(config.init_from).exists():
+        raise ConfigError("init_from", f"no such file or folder: {config.init_from}")
+
+
+def _require_stops_at_rungs(config: TrainConfig, early: EarlySpec) -> None:
+    """An evaluation at every rung; where trials are paused there, a checkpoint too."""
+    if not early.has_rungs:
+        return
+    first_rung = early.first_rung_step(config)
+    multiple, name = first_rung, f"scheduler.{early.grace_key}"
+    if early.clock != "step":
+        multiple, name = config.eval_every_steps, "eval_every_steps"
+        if config.eval_every_steps > first_rung:
+            raise ConfigError(
+                "eval_every_steps",
+                f"must be at most {first_rung}, the step of the first rung (scheduler."
+                f"{early.grace_key}: {early.grace}), got {config.eval_every_steps}",
+            )
+    purposes = {"eval_every_steps": "trials are compared at the same step"}
+    if early.pauses:
+        purposes["checkpoint_every_steps"] = "a paused trial goes on where it paused"
+    for key, purpose in purposes.items():
+        if multiple % getattr(config, key):
+            raise ConfigError(
+                key,
+                f"must divide {name} ({multiple}), so that {purpose}, got {getattr(config, key)}",
+            )
+
+
+def _problem(
+    error: ConfigError, spec: SweepSpec, suggestion: Suggestion, source: YamlSource
+) -> str:
+    """Point at where the setting is stated: swept, fixed, or left to its default."""
+    name = error.key
+    for key, domain in spec.space.items():
+        if key not in suggestion.values:
+            continue  # not swept there
+        if name in domain.settings(key, suggestion.values[key]):
+            within = "" if name == key else f"{name}: "
+            return source.problem(("space", key), f"{within}{error.problem}")
+    if name in spec.train:
+        return source.problem(("train", name), error.problem)
+    return source.problem(("train", name), f"{error.problem} (the default); set it in `train:`")
+
+
+def _where(suggestion: Suggestion) -> str:
+    values = ", ".join(f"{key}: {value}" for key, value in suggestion.values.items())
+    return f" (in the trial of {{{values}}})"

@@ -1,0 +1,258 @@
+"""How fast this machine trains a plan's shapes: a few seconds of the real training loop each.
+
+The driver imports no torch. It keeps one worker process a slot, since trials that run at the same
+time slow each other down, and has all of them train each shape at once. Nothing is left on disk.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from sweeper.corpus import CorpusFolder, prepare_default
+from sweeper.corpus.builtin import DEFAULT_CORPUS
+from sweeper.plan.forecast import Machine, Shape, Speed
+from sweeper.plan.placement import Node, Share
+from sweeper.spec.sweep_spec import SweepSpec
+from trainable.config import TrainConfig
+from trainable.errors import UserError
+from trainable.loop.memory import available_memory, estimate_memory
+
+if TYPE_CHECKING:
+    from trainable.loop.training import Trainer
+
+MAX_SHAPES = 8  # measured; the others are reckoned from the nearest
+TRAIN_SECONDS = 2.0  # a shape, after the first steps
+WARM_UP_STEPS = 3
+WAIT_SECONDS = 60.0  # for one shape, the start of the workers included
+STAND_IN_TOKENS = 1_000_000
+STAND_IN_VOCAB_SIZE = 256  # of the built-in corpus, whose tokens are bytes
+NEVER = 10**9  # steps
+GPU_DEVICES = ("/dev/nvidiactl", "/dev/kfd", "/dev/dxg")  # NVIDIA, AMD, Windows' Linux
+
+
+@contextmanager
+def data_to_look_at(spec: SweepSpec) -> Iterator[Path]:
+    """The folder that the sweep would train on; random tokens in a temporary one where the built-in
+    corpus is not prepared yet, which only a real run does."""
+    if spec.data is not None:
+        yield Path(spec.data).resolve()
+    elif CorpusFolder(Path("data") / DEFAULT_CORPUS).meta.exists():
+        yield prepare_default().resolve()
+    else:
+        with tempfile.TemporaryDirectory(prefix="sweeper-") as folder:
+            stand_in = CorpusFolder(Path(folder))
+            rng = np.random.default_rng(0)
+            for path in (stand_in.train, stand_in.val):
+                tokens = rng.integers(0, STAND_IN_VOCAB_SIZE, STAND_IN_TOKENS, dtype=np.uint8)
+                np.save(path, tokens)
+            meta = {"vocab_size": STAND_IN_VOCAB_SIZE, "bytes_per_token": 1.0}
+            stand_in.meta.write_text(json.dumps(meta))
+            yield stand_in.path
+
+
+def this_machine() -> tuple[Node, int]:
+    """What it has, and the bytes of memory free for training, without Ray; torch is asked about
+    GPUs in another process, where there may be any."""
+    cpus, free = os.cpu_count() or 1, available_memory()
+    if not any(map(os.path.exists, GPU_DEVICES)):
+        return Node(cpus, 0), free
+    gpus, free_on_gpu = _gpus()
+    return Node(cpus, gpus), free_on_gpu if gpus else free
+
+
+def _gpus() -> tuple[int, int]:
+    """How many there are, and the bytes free on the first."""
+    program = (
+        "import torch; n = torch.cuda.device_count(); "
+        "print(n, torch.cuda.mem_get_info(0)[0] if n else 0)"
+    )
+    answer = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    count, free = answer.stdout.split() if answer.returncode == 0 else ("0", "0")
+    return int(count), int(free)
+
+
+def measure_speeds(
+    shapes: Mapping[Shape, TrainConfig],
+    machine: Machine,
+    share: Share,
+    *,
+    num_trials: int,
+    train_seconds: float = TRAIN_SECONDS,
+) -> dict[Shape, Speed]:
+    """The speed of one trial of each shape while all slots train it.
+
+    A shape is missing where it fits no memory, or a step takes longer than anyone would wait.
+
+    Raises:
+        UserError: the training loop refuses a config.
+    """
+    chosen = [shape for shape, config in shapes.items() if _may_fit(config, machine)][:MAX_SHAPES]
+    speeds: dict[Shape, Speed] = {}
+    number = min(machine.slots, num_trials)
+    with (
+        _workers(number, share, train_seconds) as workers,
+        ThreadPoolExecutor(number) as pool,
+    ):
+        for shape in chosen:
+            config = shapes[shape].to_dict()
+            asked = [pool.submit(_ask, worker, config) for worker in workers]
+            try:
+                answers = [one.result(timeout=WAIT_SECONDS) for one in asked]
+            except TimeoutError:
+                _kill(workers)  # which ends the pool's waiting, too
+                break
+            if None not in answers:
+                speeds[shape] = _mean(answer for answer in answers if answer is not None)
+    return speeds
+
+
+def _may_fit(config: TrainConfig, machine: Machine) -> bool:
+    needed = estimate_memory(config, micro_batch_size=1)
+    return machine.free_memory is None or needed <= machine.free_memory
+
+
+def _mean(answers: Iterable[dict[str, float]]) -> Speed:
+    of_each = list(answers)
+    return Speed(
+        tokens_per_second=sum(a["tokens_per_second"] for a in of_each) / len(of_each),
+        evaluation_seconds=sum(a["evaluation_seconds"] for a in of_each) / len(of_each),
+    )
+
+
+Worker = subprocess.Popen[str]
+
+
+@contextmanager
+def _workers(number: int, share: Share, train_seconds: float) -> Iterator[list[Worker]]:
+    command = [
+        sys.executable,
+        "-m",
+        "sweeper.plan.probe",
+        str(share.num_threads),
+        str(train_seconds),
+    ]
+    workers = [
+        subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            env=os.environ | _as_in_a_slot(slot, share),
+        )
+        for slot in range(number)
+    ]
+    try:
+        yield workers
+    finally:
+        _kill(workers)
+        for worker in workers:
+            worker.communicate()
+
+
+def _as_in_a_slot(slot: int, share: Share) -> dict[str, str]:
+    """What Ray tells the process of a trial: its GPUs, and its threads."""
+    number = int(share.gpu)
+    if 0 < share.gpu < 1:
+        first, number = int(slot // (1 // share.gpu)), 1
+    else:
+        first = slot * number
+    mine = range(first, first + number)
+    return {
+        "CUDA_VISIBLE_DEVICES": ",".join(map(str, mine)),
+        "OMP_NUM_THREADS": str(share.num_threads),
+    }
+
+
+def _kill(workers: list[Worker]) -> None:
+    for worker in workers:
+        worker.kill()
+
+
+def _ask(worker: Worker, config: dict[str, Any]) -> dict[str, float] | None:
+    """What a worker measures; None where it ends without an answer, as when memory runs out.
+
+    Raises:
+        UserError: the training loop refuses the config.
+    """
+    assert worker.stdin is not None and worker.stdout is not None
+    try:
+        worker.stdin.write(json.dumps(config) + "\n")
+        worker.stdin.flush()
+    except BrokenPipeError:
+        return None
+    line = worker.stdout.readline()
+    if not line:
+        return None
+    answer: dict[str, Any] = json.loads(line)
+    if "refused" in answer:
+        raise UserError(answer["refused"])
+    return answer
+
+
+def main() -> None:
+    """A worker: for each config on standard input a line with its speed."""
+    num_threads, train_seconds = int(sys.argv[1]), float(sys.argv[2])
+    from trainable.loop.training import Trainer
+
+    for line in sys.stdin:
+        config = TrainConfig.from_mapping(json.loads(line))
+        try:
+            trainer = Trainer(only_training(config), num_threads=num_threads)
+            answer = asdict(measure(trainer, train_seconds))
+        except UserError as error:
+            answer = {"refused": str(error)}
+        print(json.dumps(answer), flush=True)
+
+
+def only_training(config: TrainConfig) -> TrainConfig:
+    """The same work a step, without an end, an evaluation or a reason to give up."""
+    return replace(
+        config,
+        max_steps=NEVER,
+        eval_every_steps=NEVER,
+        max_skipped_steps=NEVER,
+        init_from=None,
+    )
+
+
+def measure(trainer: "Trainer", seconds: float) -> Speed:
+    """Train for so long, but at least one step, then evaluate once."""
+    steps = trainer.train()
+    for _ in range(WARM_UP_STEPS):
+        next(steps)
+    _wait_for_device(trainer)
+    started, tokens_before = time.perf_counter(), trainer.tokens
+    for _ in steps:
+        if time.perf_counter() - started >= seconds:
+            break
+    _wait_for_device(trainer)
+    elapsed, tokens = time.perf_counter() - started, trainer.tokens - tokens_before
+    started = time.perf_counter()
+    trainer.evaluate()
+    return Speed(
+        tokens_per_second=tokens / elapsed, evaluation_seconds=time.perf_counter() - started
+    )
+
+
+def _wait_for_device(trainer: "Trainer") -> None:
+    """A GPU computes behind the back of the program that feeds it."""
+    if trainer.device.type == "cuda":
+        import torch
+
+        torch.cuda.synchronize(trainer.device)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""What has happened: the run folder, its journal, its tables."""

@@ -1,0 +1,35 @@
+"""What a sweep is now: its `sweep.yaml`, with what its resumed sessions have changed since."""
+
+from collections.abc import Sequence
+
+from sweeper.record.journal import read_journal
+from sweeper.record.run_folder import RunFolder
+from sweeper.spec.reading.overrides import parse_override
+from sweeper.spec.reading.spec_file import load_spec
+from sweeper.spec.reading.yaml_source import YamlSource
+from sweeper.spec.sweep_spec import SweepSpec
+
+
+def effective_spec(folder: RunFolder, changes: Sequence[str] = ()) -> tuple[SweepSpec, YamlSource]:
+    """The spec of a run folder, and its source for messages. Whoever opens a folder uses this.
+
+    Args:
+        changes: `KEY=VALUE` each, what this session changes beside what earlier ones did.
+
+    Raises:
+        SpecError: sweep.yaml, or a change, is not right.
+        RunFolderError: the journal is damaged.
+    """
+    return load_spec(folder.spec, all_overrides(folder, changes))
+
+
+def all_overrides(folder: RunFolder, changes: Sequence[str] = ()) -> list[str]:
+    """What the journal has of them, in order, and then `changes`; a key once, as it was last."""
+    sessions = [e for e in read_journal(folder.journal) if e["event"] == "session_started"]
+    before = sessions[-1].get("overrides", []) if sessions else []
+    by_key: dict[object, str] = {}
+    for text in [*before, *changes]:
+        key_path, _ = parse_override(text)
+        by_key.pop(key_path, None)
+        by_key[key_path] = text
+    return list(by_key.values())

@@ -1,0 +1,89 @@
+"""A sweep followed from outside: read from its run folder, while another process runs it or later.
+
+What shows a sweep elsewhere (W&B, TensorBoard) is such a follower: the training never waits for it,
+and it can be made again from the folder at any time.
+"""
+
+import time
+from datetime import datetime
+from typing import Protocol
+
+from sweeper.engine.watchers import read_metrics
+from sweeper.errors import RunFolderError
+from sweeper.record.effective_spec import effective_spec
+from sweeper.record.journal import JournalReader
+from sweeper.record.replay import replay_event
+from sweeper.record.run_folder import RunFolder
+from sweeper.record.state.sweep_state import Metrics, SweepState, Trial
+from sweeper.status import Status
+
+
+class Follower:
+    """The state of a sweep, as far as its files tell."""
+
+    def __init__(self, folder: RunFolder) -> None:
+        spec, _ = effective_spec(folder)
+        self.folder = folder
+        self.state = SweepState(spec)
+        self.started: dict[str, datetime] = {}  # each trial's first attempt
+        self.ended: dict[str, datetime] = {}
+        self._journal = JournalReader(folder.journal)
+
+    def catch_up(self) -> None:
+        """Take in what the journal has gained.
+
+        Raises:
+            RunFolderError: it is damaged.
+        """
+        for event in self._journal.new_events():
+            replay_event(self.state, event, self.folder, self._journal.lines)
+            moment = datetime.fromisoformat(event["time"])
+            if event["event"] == "trial_started":
+                self.started.setdefault(event["trial"], moment)
+            elif event["event"] == "trial_ended":
+                self.ended[event["trial"]] = moment
+
+    def catch_up_or_interrupt(self) -> bool:
+        """The same, and whether a driver runs the sweep. Where none does, nothing runs."""
+        running = self.folder.is_locked  # asked first: what is then said last is in the journal
+        self.catch_up()
+        if not running:
+            self.state.interrupt()
+        return running
+
+    def rows(self, trial: Trial, after: int) -> list[Metrics]:
+        """What a trial has reported beyond step `after`, evaluations and what lies between.
+
+        The journal is ahead of the metrics file for an instant, and after a kill for good. While
+        the trial runs, that is waited out.
+        """
+        rows = {row["step"]: row for row in read_metrics(self.folder.trial_metrics(trial.trial_id))}
+        if trial.status is not Status.RUNNING:
+            rows |= {report["step"]: report for report in trial.reports}
+        return [rows[step] for step in sorted(rows) if step > after]
+
+
+class Mirror(Protocol):
+    """Shows a sweep elsewhere, from its run folder."""
+
+    @property
+    def sweep(self) -> Follower: ...
+
+    def update(self) -> None:
+        """Show what the follower has taken in."""
+
+
+def mirror(mirror: Mirror, *, follow: bool, every_seconds: float = 2.0) -> None:
+    """Bring a mirror up to date; where it is to follow, until no driver runs the sweep.
+
+    Raises:
+        UserError: the folder is damaged, or has nothing to show; what the mirror raises.
+    """
+    while True:
+        running = mirror.sweep.catch_up_or_interrupt()
+        if not mirror.sweep.state.sessions:
+            raise RunFolderError(f"{mirror.sweep.folder.path}: no sweep has begun in it yet")
+        mirror.update()
+        if not (follow and running):
+            return
+        time.sleep(every_seconds)

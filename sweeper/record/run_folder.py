@@ -1,0 +1,285 @@
+"""The record of one sweep on disk: every path in it, and how it comes to be."""
+
+import json
+import os
+import re
+import shlex
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+from ruamel.yaml import YAML
+
+from sweeper.errors import RunFolderError
+from sweeper.spec.sweep_spec import NAME_PATTERN, SweepSpec
+from trainable.atomic_file import write_atomically
+from trainable.config import nearest
+
+RUNS = Path("runs")  # where sweeps are looked for by name
+CHECKPOINT_FILE = "checkpoint.pt"
+MAX_NAMED = 10  # of the sweeps that there are, in a message
+ASKING_SECONDS = 0.5  # whoever asks whether a folder is locked holds its lock for an instant
+
+
+class RunFolder:
+    """`runs/NAME/` and the names in it. All that is known of a sweep can be read from here."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @property
+    def name(self) -> str:
+        return os.path.basename(os.path.abspath(self.path))  # of `.`, too
+
+    @property
+    def called(self) -> str:
+        """What the command line calls it: its name within `runs/`, else its path."""
+        return self.name if self.path.parent == RUNS else shlex.quote(str(self.path))
+
+    @property
+    def spec(self) -> Path:
+        """The resolved search space: enough to run the sweep again."""
+        return self.path / "sweep.yaml"
+
+    @property
+    def journal(self) -> Path:
+        return self.path / "journal.jsonl"
+
+    @property
+    def results(self) -> Path:
+        """A row a trial."""
+        return self.path / "results.parquet"
+
+    @property
+    def history(self) -> Path:
+        """A row an evaluation."""
+        return self.path / "history.parquet"
+
+    @property
+    def report(self) -> Path:
+        """The answer as one page."""
+        return self.path / "report.html"
+
+    @property
+    def plots(self) -> Path:
+        """The report's plots as pictures."""
+        return self.path / "plots"
+
+    @property
+    def log(self) -> Path:
+        """What Ray and Tune say."""
+        return self.path / "ray.log"
+
+    @property
+    def wandb(self) -> Path:
+        return self.path / "wandb"
+
+    @property
+    def wandb_logged(self) -> Path:
+        """How much of each trial is in W&B."""
+        return self.wandb / "logged.json"
+
+    @property
+    def wandb_log(self) -> Path:
+        """What the process that logs to W&B says."""
+        return self.wandb / "mirror.log"
+
+    @property
+    def wandb_lock(self) -> Path:
+        return self.wandb / ".lock"
+
+    @property
+    def optuna(self) -> Path:
+        """An Optuna storage with this sweep as its study."""
+        return self.path / "optuna.db"
+
+    @property
+    def tensorboard(self) -> Path:
+        """Event files, in a folder a trial."""
+        return self.path / "tensorboard"
+
+    @property
+    def trials(self) -> Path:
+        return self.path / "trials"
+
+    def trial(self, trial_id: str) -> Path:
+        return self.trials / trial_id
+
+    def trial_config(self, trial_id: str) -> Path:
+        return self.trial(trial_id) / "config.json"
+
+    def trial_metrics(self, trial_id: str) -> Path:
+        return self.trial(trial_id) / "metrics.jsonl"
+
+    def trial_error(self, trial_id: str) -> Path:
+        return self.trial(trial_id) / "error.txt"
+
+    def checkpoint(self, trial_id: str, name: str) -> Path:
+        return self.trial(trial_id) / name
+
+    @property
+    def removed(self) -> Path:
+        """Checkpoints that are being deleted."""
+        return self.path / ".removed"
+
+    def checkpoint_bytes(self, trial_id: str, name: str) -> int:
+        files = self.checkpoint(trial_id, name).rglob("*")
+        return sum(file.stat().st_size for file in files if file.is_file())
+
+    def trial_stack(self, trial_id: str) -> Path:
+        """Where a trial hangs; only there while it does."""
+        return self.trial(trial_id) / "stack.txt"
+
+    def checkpoint_folders(self, trial_id: str) -> list[Path]:
+        """Those on disk, newest first. Tune numbers them in the order in which they were made."""
+        return sorted(self.trial(trial_id).glob("checkpoint_*"), reverse=True)
+
+    @property
+    def tune_leftovers(self) -> Iterator[Path]:
+        """Tune's own snapshots. They embed pickles, and nothing here ever reads them."""
+        for pattern in ("experiment_state-*.json", "*.pkl", ".validate_storage_marker"):
+            yield from self.trials.glob(pattern)
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the folder as its one driver. The kernel drops the lock with the process.
+
+        Raises:
+            RunFolderError: another driver holds it, or nobody can: the disk is read-only.
+        """
+        lock = self._lock()
+        try:
+            lock.acquire(timeout=ASKING_SECONDS, poll_interval=0.02)
+        except Timeout:
+            raise RunFolderError(
+                f"{self.path}: another sweeper is at work in it; "
+                f"watch it with: python -m sweeper status {self.called}"
+            ) from None
+        except OSError as error:
+            raise RunFolderError(
+                f"{self.path}: cannot be written ({error.strerror}); "
+                "work on a copy, in a folder of your own"
+            ) from None
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def _lock(self) -> FileLock:
+        return FileLock(self.path / ".lock")
+
+    @property
+    def is_locked(self) -> bool:
+        """Whether a driver is at work in it."""
+        try:
+            with self._lock().acquire(timeout=0):
+                return False
+        except Timeout:
+            return True
+        except OSError:  # a read-only copy has no driver
+            return False
+
+
+def require_free_name(runs: Path, name: str) -> None:
+    """Refuse a name early, before anything is started.
+
+    Raises:
+        RunFolderError: it is no name, or taken.
+    """
+    if not re.match(NAME_PATTERN, name):
+        raise RunFolderError(
+            f"--name: must be letters, digits, `.`, `_` and `-`, and begin with a letter or a "
+            f"digit, got {name!r}"
+        )
+    if (runs / name).exists():
+        raise RunFolderError(
+            f"{runs / name}: the name is in use; choose another --name, or go on with it: "
+            f"python -m sweeper resume {RunFolder(runs / name).called}"
+        )
+
+
+def create_run_folder(
+    runs: Path, spec: SweepSpec, name: str | None, resolved_from: str
+) -> RunFolder:
+    """A new folder that holds the spec, under `name`, or under the spec's name with a number.
+
+    Raises:
+        RunFolderError: `name` was asked for and is taken; nothing can be written in `runs`.
+    """
+    try:
+        runs.mkdir(parents=True, exist_ok=True)
+        staging = Path(tempfile.mkdtemp(prefix=".new-", dir=runs))
+    except OSError as error:
+        problem = f"{runs}: cannot be written ({error.strerror}); name another folder: --runs"
+        raise RunFolderError(problem) from None
+    staging.chmod(0o755)
+    (staging / "trials").mkdir()
+    _write_spec(staging / "sweep.yaml", spec, resolved_from)
+    for candidate in [name] if name else _numbered(spec.name):
+        try:
+            os.rename(staging, runs / candidate)  # refuses a folder that has anything in it
+            return RunFolder(runs / candidate)
+        except OSError:
+            continue
+    shutil.rmtree(staging)
+    require_free_name(runs, str(name))
+    raise AssertionError(f"{runs / str(name)} could not be made and is not there")
+
+
+def _numbered(name: str) -> Iterator[str]:
+    yield name
+    for number in range(2, 10**6):
+        yield f"{name}-{number}"
+
+
+def _write_spec(path: Path, spec: SweepSpec, resolved_from: str) -> None:
+    with path.open("w", encoding="utf-8") as file:
+        file.write(f"# {resolved_from} with every default filled in, as this sweep ran it.\n")
+        YAML().dump(spec.model_dump(), file)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def find_run_folder(runs: Path, name: str) -> RunFolder:
+    """The sweep of this name under `runs`, or at this path.
+
+    Raises:
+        RunFolderError: there is none; the message names the nearest.
+    """
+    for path in (runs / name, Path(name)):
+        folder = RunFolder(path)
+        if folder.journal.is_file() or folder.results.is_file():  # what is left of one counts
+            return folder
+        if folder.spec.is_file():
+            raise RunFolderError(
+                f"{path}: it has no journal.jsonl, so no sweep ever began in it; "
+                f"start one: python -m sweeper run {folder.spec}"
+            )
+    known = [folder.name for folder in list_run_folders(runs)]
+    hint = nearest(name, known) or _there_are(known, runs)
+    raise RunFolderError(f"{runs / name}: no sweep there{hint}")
+
+
+def _there_are(known: list[str], runs: Path) -> str:
+    if not known:
+        return f"; {runs}/ has none (another folder: --runs)"
+    newest = known[-MAX_NAMED:]
+    more = len(known) - len(newest)
+    return f"; there are: {', '.join(newest)}" + (f" and {more} more" if more else "")
+
+
+def list_run_folders(runs: Path) -> list[RunFolder]:
+    """Every sweep under `runs`, oldest first."""
+    journals = [path for path in runs.glob("*/journal.jsonl") if path.is_file()]
+    return [RunFolder(path.parent) for path in sorted(journals, key=lambda p: p.stat().st_ctime)]
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Written whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    text = json.dumps(value, indent=2, allow_nan=False)
+    write_atomically(path, lambda file: file.write(text.encode()))

@@ -1,0 +1,1 @@
+"""The state of a sweep: a fold over the journal."""

@@ -1,0 +1,186 @@
+"""The tables of a sweep: a row a trial, a row an evaluation, and the order of merit."""
+
+import math
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, get_args, get_type_hints
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from sweeper.record.run_folder import RunFolder
+from sweeper.record.state.sweep_state import SweepState, Trial
+from sweeper.status import Status
+from trainable.config import TrainConfig
+from trainable.loop.report import Report
+from trainable.model.model_size import num_params
+
+Row = dict[str, Any]
+
+# Compared only with their like: a trial stopped at step 75 has not had its cosine.
+_MERIT = [
+    Status.COMPLETED,
+    Status.RUNNING,
+    Status.PAUSED,
+    Status.INTERRUPTED,
+    Status.PENDING,
+    Status.STOPPED,
+    Status.DIVERGED,
+    Status.FAILED,
+]
+
+
+def ranked(state: SweepState) -> list[Trial]:
+    """All trials, best first: completed ones by the objective, then those that got furthest."""
+    sign = 1.0 if state.spec.objective.mode == "min" else -1.0
+
+    def merit(trial: Trial) -> tuple[int, int, float, str]:
+        value = objective(state, trial)
+        score = sign * value if value is not None else math.inf
+        step = 0 if trial.status is Status.COMPLETED else -trial.step
+        return _MERIT.index(trial.status), step, score, trial.trial_id
+
+    return sorted(state.trials.values(), key=merit)
+
+
+def objective(state: SweepState, trial: Trial) -> float | None:
+    """The metric that the sweep is about, at the trial's last evaluation."""
+    last = trial.last_report
+    return None if last is None else last.get(state.spec.objective.metric)
+
+
+def best_trial(state: SweepState) -> Trial | None:
+    """The completed trial with the best objective; None while there is none."""
+    for trial in ranked(state):
+        if trial.status is Status.COMPLETED and objective(state, trial) is not None:
+            return trial
+    return None
+
+
+@dataclass(frozen=True)
+class RunnerUp:
+    """The trial next to the best, and by how much it is behind at the last step both reached."""
+
+    trial: Trial
+    step: int
+    margin: float
+
+
+def runner_up(state: SweepState, best: Trial) -> RunnerUp | None:
+    """None where no other trial shares an evaluated step with the best."""
+    metric = state.spec.objective.metric
+    of_best = {report["step"]: report[metric] for report in best.reports}
+    for trial in ranked(state):
+        for report in reversed(trial.reports):
+            step, value = report["step"], report[metric]
+            if trial is not best and value is not None and of_best.get(step) is not None:
+                return RunnerUp(trial, step, abs(value - of_best[step]))
+    return None
+
+
+def result_rows(state: SweepState, folder: RunFolder) -> list[Row]:
+    """A row a trial, best first. A value that was not measured is None."""
+    rows = []
+    for trial in ranked(state):
+        last = trial.last_report or {}
+        stored = state.checkpoints.newest(trial.trial_id)
+        checkpoint = folder.checkpoint(trial.trial_id, stored.name) if stored else None
+        rows.append(
+            {
+                "trial_id": trial.trial_id,
+                "status": trial.status.value,
+                **_labels(state, trial),
+                **trial.config.to_dict(),
+                **{name: last.get(name) for name in _REPORTED},
+                "num_params": num_params(trial.config),
+                "wall_seconds": last.get("train_seconds"),
+                "checkpoint": str(checkpoint.relative_to(folder.path)) if checkpoint else None,
+                "checkpoint_bytes": stored.size if stored else None,
+                "num_failures": trial.failures,
+                "error": trial.error,
+            }
+        )
+    return rows
+
+
+def history_rows(state: SweepState) -> list[Row]:
+    """A row an evaluation, by trial and step."""
+    return [
+        {"trial_id": trial.trial_id, **_labels(state, trial), **report}
+        for trial in state.trials.values()
+        for report in trial.reports
+    ]
+
+
+def write_tables(state: SweepState, folder: RunFolder) -> None:
+    """Write results.parquet and history.parquet, each whole or not at all."""
+    _write(results_table(state, folder), folder.results)
+    _write(history_table(state), folder.history)
+
+
+def results_table(state: SweepState, folder: RunFolder) -> pa.Table:
+    """`result_rows`, typed."""
+    labels = [(name, pa.string()) for name in _label_names(state)]
+    of_sweep = {"checkpoint_high_water_bytes": str(state.checkpoints.high_water)}
+    schema = pa.schema([*_NAMED, *labels, *_columns(TrainConfig), *_MEASURED], of_sweep)
+    return pa.Table.from_pylist(result_rows(state, folder), schema=schema)
+
+
+def history_table(state: SweepState) -> pa.Table:
+    """`history_rows`, typed."""
+    labels = [(name, pa.string()) for name in _label_names(state)]
+    schema = pa.schema([*_NAMED[:1], *labels, *_columns(Report)])
+    return pa.Table.from_pylist(history_rows(state), schema=schema)
+
+
+def _label_names(state: SweepState) -> list[str]:
+    """Swept names that are no training setting: those of bundles."""
+    return [key for key in state.spec.space if key not in TrainConfig.__dataclass_fields__]
+
+
+def _labels(state: SweepState, trial: Trial) -> Row:
+    """None where a name is not swept."""
+    return {
+        key: str(trial.values[key]) if key in trial.values else None for key in _label_names(state)
+    }
+
+
+def _columns(owner: type) -> list[tuple[str, pa.DataType]]:
+    """Columns named and typed as the fields of a dataclass."""
+    arrow = {int: pa.int64(), float: pa.float64(), bool: pa.bool_(), str: pa.string()}
+    return [(name, arrow[_plain_type(hint)]) for name, hint in get_type_hints(owner).items()]
+
+
+def _plain_type(hint: Any) -> type:
+    options = [option for option in get_args(hint) or (hint,) if option is not type(None)]
+    return type(options[0]) if getattr(hint, "__origin__", None) is Literal else options[0]
+
+
+_REPORTED = (
+    "val_loss",
+    "val_perplexity",
+    "val_bits_per_byte",
+    "train_loss",
+    "step",
+    "tokens",
+    "tokens_per_second",
+)
+_NAMED = [("trial_id", pa.string()), ("status", pa.string())]
+_MEASURED = [
+    *[column for column in _columns(Report) if column[0] in _REPORTED],
+    ("num_params", pa.int64()),
+    ("wall_seconds", pa.float64()),
+    ("checkpoint", pa.string()),
+    ("checkpoint_bytes", pa.int64()),
+    ("num_failures", pa.int64()),
+    ("error", pa.string()),
+]
+# Of either table, beside the training settings: what no bundle may be called.
+COLUMNS = frozenset(name for name, _ in [*_NAMED, *_columns(Report), *_MEASURED])
+
+
+def _write(table: pa.Table, path: Path) -> None:
+    temporary = path.with_name(path.name + ".tmp")
+    pq.write_table(table, temporary)
+    os.replace(temporary, path)

@@ -1,5 +1,0 @@
-"""The report of a sweep, drawn from its summary: one HTML file and pictures."""
-
-from sweeper.report.writing import Report, write_report
-
-__all__ = ["Report", "write_report"]

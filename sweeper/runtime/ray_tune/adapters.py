@@ -1,0 +1,198 @@
+"""Tune's interfaces in terms of a `Sweep`: its trials, its decisions, its events."""
+
+import itertools
+from pathlib import Path
+from typing import Any
+
+from ray.tune import Callback, CheckpointConfig, PlacementGroupFactory
+from ray.tune.experiment import Trial as TuneTrial
+from ray.tune.schedulers import TrialScheduler
+from ray.tune.search import SearchAlgorithm
+
+from sweeper.engine.sweep import Sweep
+from sweeper.engine.watchers import Watcher
+from sweeper.plan.placement import Placement, Share
+from sweeper.record.state.sweep_state import Trial
+from sweeper.runtime.ray_tune.faults import Faults
+from sweeper.runtime.ray_tune.interrupt import Interrupt
+from sweeper.status import Decision, Status
+from sweeper.views.terminal.screen import settings
+
+
+def request(share: Share) -> PlacementGroupFactory:
+    """A trial's share of a node, as it is asked of Ray."""
+    return PlacementGroupFactory([{"CPU": share.cpu} | ({"GPU": share.gpu} if share.gpu else {})])
+
+
+class SweepSearch(SearchAlgorithm):  # type: ignore[misc]
+    """Hands the sweep's trials to Tune, with our ids, each from its newest checkpoint."""
+
+    def __init__(
+        self, sweep: Sweep, placement: Placement, trainer: str, interrupt: Interrupt
+    ) -> None:
+        self.sweep = sweep
+        self.placement = placement
+        self.trainer = trainer
+        self.interrupt = interrupt
+        self.live: set[str] = set()  # handed out, and not done for Tune
+
+    @property
+    def total_samples(self) -> int:
+        return len(self.sweep.plan.trials)
+
+    def add_configurations(self, experiments: Any) -> None:
+        (self.experiment,) = experiments
+
+    def is_finished(self) -> bool:
+        return self._finished or self.sweep.is_over
+
+    def next_trial(self) -> TuneTrial | None:
+        if self.interrupt.requested or not self._has_room():
+            return None
+        trial = self.sweep.next_trial()
+        if trial is None:
+            return None
+        self.live.add(trial.trial_id)
+        return self._tune_trial(trial)
+
+    def _has_room(self) -> bool:
+        """Nothing is handed out ahead of time: what comes next is decided on all that is known.
+        Where trials get different shares, whether one fits shows when it waits."""
+        most = self.sweep.plan.spec.max_concurrent or self.total_samples
+        if len(self.live) < self.placement.slots:
+            return True
+        if not self.placement.resources.cases or len(self.live) >= most:
+            return False
+        return all(self.sweep.trials[name].status is not Status.PENDING for name in self.live)
+
+    def on_trial_complete(
+        self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
+    ) -> None:
+        self.live.discard(trial_id)
+
+    def _tune_trial(self, trial: Trial) -> TuneTrial:
+        share = self.placement.share(trial.values)
+        checkpoints = self.sweep.folder.checkpoint_folders(trial.trial_id)
+        tune_trial = TuneTrial(
+            self.experiment.run_identifier,
+            trial_id=trial.trial_id,
+            config={
+                "train": trial.config.to_dict(),
+                "num_threads": share.num_threads,
+                "trainer": self.trainer,
+                "timeout_s": self.sweep.plan.spec.trial_timeout_s,
+                "stack": str(self.sweep.folder.trial_stack(trial.trial_id).resolve()),
+                "title": f"{self.sweep.folder.name} {trial.trial_id} {settings(trial)}",
+            },
+            storage=self.experiment.storage,
+            evaluated_params=trial.values,
+            placement_group_factory=request(share),
+            checkpoint_config=CheckpointConfig(),
+            restore_path=str(checkpoints[0]) if checkpoints else None,
+            trial_name_creator=lambda tune_trial: tune_trial.trial_id,
+        )
+        # Where the folder is there already (promoted trials), Tune would make another beside it,
+        # in which the trial's newer checkpoints are never found.
+        tune_trial.relative_logdir = tune_trial.storage.trial_dir_name = trial.trial_id
+        last = self.sweep.state.checkpoints.last_name.get(trial.trial_id)
+        if last is not None:  # Tune would begin at 0 again, and write over what is there
+            tune_trial.storage.current_checkpoint_index = int(last.split("_")[1])
+        return tune_trial
+
+
+class SweepScheduler(TrialScheduler):  # type: ignore[misc]
+    """Asks the sweep for each decision, and pauses what runs when the user interrupts."""
+
+    def __init__(self, sweep: Sweep, audience: Watcher, interrupt: Interrupt) -> None:
+        super().__init__()
+        self.sweep = sweep
+        self.audience = audience
+        self.interrupt = interrupt
+        self._pausing: set[str] = set()
+        self._arrivals = itertools.count()
+        self._arrived: dict[str, int] = {}
+
+    def on_trial_result(self, controller: Any, tune_trial: TuneTrial, result: Any) -> str:
+        trial = self.sweep.trials[tune_trial.trial_id]
+        decision = Decision.CONTINUE
+        for metrics in result["reports"]:
+            trial.progress = metrics
+            if trial.is_evaluation(metrics):
+                decision = self.sweep.report(trial.trial_id, metrics)
+        self.audience.reported(trial, result["reports"])
+        ends = decision is not Decision.CONTINUE or result["finished"]
+        return str(TrialScheduler.STOP if ends else TrialScheduler.CONTINUE)
+
+    def on_trial_complete(self, controller: Any, tune_trial: TuneTrial, result: Any) -> None:
+        # Called for what ends by our STOP, after its checkpoint is on storage. A trial that is
+        # paused ends for Tune too: once promoted, it is handed out as after a resume.
+        self.sweep.release(tune_trial.trial_id)
+
+    def choose_trial_to_run(self, controller: Any) -> TuneTrial | None:
+        live = controller.get_live_trials()
+        if not self.interrupt.requested:
+            pending = (t for t in live if t.status == TuneTrial.PENDING)
+            return min(pending, key=lambda t: self._arrived[t.trial_id], default=None)
+        running = [t for t in live if t.status == TuneTrial.RUNNING]
+        self.interrupt.quiet = not running
+        for tune_trial in running:
+            if tune_trial.trial_id not in self._pausing:
+                self._pausing.add(tune_trial.trial_id)
+                controller.pause_trial(tune_trial)
+        return None
+
+    def on_trial_add(self, controller: Any, trial: TuneTrial) -> None:
+        self._arrived[trial.trial_id] = next(self._arrivals)
+
+    def on_trial_remove(self, controller: Any, trial: TuneTrial) -> None: ...
+
+    def on_trial_error(self, controller: Any, trial: TuneTrial) -> None: ...
+
+    def debug_string(self) -> str:
+        return "sweeper"
+
+
+class SweepCallback(Callback):  # type: ignore[misc]
+    """Journals what Tune tells only to callbacks, and keeps the watchers up to date."""
+
+    def __init__(self, sweep: Sweep, audience: Watcher, faults: Faults) -> None:
+        self.sweep = sweep
+        self.audience = audience
+        self.faults = faults
+
+    def on_trial_start(
+        self, iteration: int, trials: list[TuneTrial], trial: TuneTrial, **info: Any
+    ) -> None:
+        self.faults.heard(trial.trial_id)
+        self.sweep.start(trial.trial_id)
+        self.audience.started(self.sweep.trials[trial.trial_id])
+
+    def on_trial_result(
+        self, iteration: int, trials: list[TuneTrial], trial: TuneTrial, result: Any, **info: Any
+    ) -> None:
+        self.faults.heard(trial.trial_id)
+
+    def on_trial_restore(
+        self, iteration: int, trials: list[TuneTrial], trial: TuneTrial, **info: Any
+    ) -> None:
+        self.faults.heard(trial.trial_id)
+
+    def on_checkpoint(
+        self,
+        iteration: int,
+        trials: list[TuneTrial],
+        trial: TuneTrial,
+        checkpoint: Any,
+        **info: Any,
+    ) -> None:
+        self.faults.heard(trial.trial_id)
+        step = (trial.last_result or {}).get("step")
+        self.sweep.checkpointed(trial.trial_id, Path(checkpoint.path).name, step)
+
+    def on_trial_complete(
+        self, iteration: int, trials: list[TuneTrial], trial: TuneTrial, **info: Any
+    ) -> None:
+        self.audience.ended(self.sweep.trials[trial.trial_id])
+
+    def on_step_end(self, iteration: int, trials: list[TuneTrial], **info: Any) -> None:
+        self.audience.refresh(self.sweep)

@@ -1,0 +1,125 @@
+"""Tune's loop, but for what would let the failure of one trial cost more than that trial."""
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import ray
+import ray.tune.tune as tune_module
+from ray.air.execution import PlacementGroupResourceManager
+from ray.air.execution._internal import RayActorManager
+from ray.exceptions import RayActorError, RayTaskError
+from ray.tune import PlacementGroupFactory
+from ray.tune.execution.tune_controller import TuneController
+from ray.tune.experiment import Trial as TuneTrial
+
+from sweeper.runtime.ray_tune.failures import ActorLost
+from sweeper.runtime.ray_tune.faults import Faults
+
+START_SECONDS = 10.0  # that a process may take to start, with torch
+
+
+class ActorManager(RayActorManager):  # type: ignore[misc]  # Ray is untyped
+    """Takes every end of an actor for one, where Ray's aborts the experiment on those that it does
+    not know: a kill by the memory monitor, a lost node, an error that cannot be read here."""
+
+    def _actor_task_failed(self, tracked_actor_task: Any, exception: Exception) -> None:
+        if not isinstance(exception, RayActorError | RayTaskError):
+            exception = ActorLost(exception)
+        super()._actor_task_failed(tracked_actor_task, exception)
+
+
+class SweepController(TuneController):  # type: ignore[misc]
+    """Hands each failed attempt to `Faults`; Tune itself tries nothing again.
+
+    Tune's own way writes pickles, keeps what it had decided for a trial beyond the attempt, and a
+    place in the queue for a trial that failed as it was given a process.
+    """
+
+    def __init__(
+        self, faults: Faults, idle: Mapping[PlacementGroupFactory, int], **settings: Any
+    ) -> None:
+        """
+        Args:
+            idle: How many processes, by what they were asked for, are kept though no trial waits
+                for one. By itself Tune ends all but one: trials are handed out only once there is
+                room, and those that end together would leave one process of theirs.
+        """
+        super().__init__(**settings)
+        self.faults = faults
+        for resources, number in idle.items():
+            self._actor_cache.increase_max(resources, by=number)
+        self._asked: dict[str, tuple[Any, float]] = {}  # a process that is to start for a trial
+        self._actor_manager = ActorManager(resource_manager=PlacementGroupResourceManager())
+
+    def _process_trial_failure(self, trial: TuneTrial, exception: Exception) -> None:
+        if trial.status not in {TuneTrial.RUNNING, TuneTrial.PENDING}:
+            return  # told twice where the actor died
+        trial.temporary_state.saving_to = None
+        self._cached_trial_decisions.pop(trial.trial_id, None)
+        self._queued_trial_decisions.pop(trial.trial_id, None)
+        if trial in self._staged_trials:
+            self._unstage_trial_with_resources(trial)
+        had_process = trial not in self._resetting_trials
+        self._resetting_trials.discard(trial)
+        self._search_alg.on_trial_complete(trial.trial_id, error=True)
+        self._schedule_trial_stop(trial, exception=exception)
+        self.faults.failed(trial.trial_id, exception, had_process=had_process)
+
+    def _maybe_reuse_cached_actor(self, trial: TuneTrial) -> bool:
+        """A process that is to start for a trial is waited for. Tune would end it at once for one
+        that has come free, and trials of milliseconds would share one process to the end. Not for
+        long: what is free may be what the other has no room beside."""
+        actor, now = self._trial_to_actor.get(trial), time.monotonic()
+        if actor is not None and trial not in self._resetting_trials:
+            asked = self._asked.get(trial.trial_id)
+            if asked is None or asked[0] is not actor:
+                asked = self._asked[trial.trial_id] = (actor, now)
+            if now - asked[1] < START_SECONDS:
+                return False
+        return bool(super()._maybe_reuse_cached_actor(trial))
+
+    def _update_trial_queue(self, blocking: bool = False, timeout: int = 600) -> bool:
+        """Never blocks: where every trial waits for another attempt, the rest still goes on."""
+        return bool(super()._update_trial_queue(blocking=False))
+
+    def __getstate__(self) -> dict[str, Any]:
+        """For Tune's snapshot, which it makes and reads at the end in any case."""
+        state: dict[str, Any] = super().__getstate__()
+        return {name: value for name, value in state.items() if name != "faults"}
+
+    def on_step_begin(self) -> None:
+        """A signal counts from here on: heard between two of Tune's questions whether all has
+        finished, it would get two answers, and Tune takes that for an error."""
+        super().on_step_begin()
+        if self.faults.interrupt.requested:
+            self._search_alg.set_finished()
+
+    def on_step_end(self) -> None:
+        super().on_step_end()
+        actors = self._actor_manager._live_actors_to_ray_actors_resources
+        self.faults.watch(
+            {
+                trial.trial_id: actors[tracked][0]
+                for tracked, trial in self._actor_to_trial.items()
+                if tracked in actors
+            }
+        )
+
+    def cleanup(self) -> None:
+        """At the end what matters is on storage, and a trial that hangs would be waited for."""
+        for actor, _ in self._actor_manager._live_actors_to_ray_actors_resources.values():
+            ray.kill(actor)
+        super().cleanup()
+
+
+@contextmanager
+def controlled(controller: Callable[..., SweepController]) -> Iterator[None]:
+    """`tune.run` makes its controller by this; it has no parameter for that."""
+    before = tune_module.TuneController
+    tune_module.TuneController = controller
+    try:
+        yield
+    finally:
+        tune_module.TuneController = before

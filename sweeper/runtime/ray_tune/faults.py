@@ -1,0 +1,136 @@
+"""Failures while a sweep runs: told to the sweep as what they are; silence is one of them."""
+
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import ray
+
+from sweeper.engine.sweep import Sweep
+from sweeper.engine.watchers import Watcher
+from sweeper.runtime.ray_tune.failures import (
+    Failure,
+    failure,
+    full_storage,
+    hung,
+    node_is_lost,
+    node_of,
+    not_reused,
+)
+from sweeper.runtime.ray_tune.interrupt import Interrupt
+
+# A machine that goes down ends its processes before it is missed.
+NODE_GRACE_SECONDS = 5.0
+LONGEST_TICK_SECONDS = 5.0
+
+
+class Silence:
+    """Which trials have not been heard of for too long.
+
+    It counts the time that the driver watches: a driver that is suspended or held up for an hour
+    has not heard of anyone in that time, and it is no one's fault.
+    """
+
+    def __init__(self, limit_seconds: float | None) -> None:
+        self.limit_seconds = limit_seconds
+        self._clock = 0.0
+        self._looked_at: float | None = None
+        self._heard: dict[str, float] = {}
+
+    def heard(self, trial_id: str, now: float) -> None:
+        self._tick(now)
+        self._heard[trial_id] = self._clock
+
+    def _tick(self, now: float) -> None:
+        if self._looked_at is not None:
+            self._clock += min(now - self._looked_at, LONGEST_TICK_SECONDS)
+        self._looked_at = now
+
+    def overdue(self, placed: Iterable[str], now: float) -> list[str]:
+        """Those of the trials that have a process which have been silent for too long; each is
+        told once."""
+        self._tick(now)
+        self._heard = {name: self._heard.get(name, self._clock) for name in placed}
+        if self.limit_seconds is None:
+            return []
+        late = [n for n, at in self._heard.items() if self._clock - at > self.limit_seconds]
+        for name in late:
+            self._heard[name] = self._clock
+        return late
+
+
+@dataclass(frozen=True)
+class Undecided:
+    """The process of a trial has died; its node may be dying, too."""
+
+    trial_id: str
+    exception: Exception
+    node: str
+    until: float
+
+
+class Faults:
+    """Hears of every failed attempt and of every silent trial."""
+
+    def __init__(self, sweep: Sweep, audience: Watcher, interrupt: Interrupt) -> None:
+        self.sweep = sweep
+        self.audience = audience
+        self.interrupt = interrupt
+        self.timeout_s = sweep.plan.spec.trial_timeout_s
+        self.silence = Silence(self.timeout_s)
+        self._killed: set[str] = set()
+        self._undecided: list[Undecided] = []
+        self._own_node = ray.get_runtime_context().get_node_id()
+
+    def heard(self, trial_id: str) -> None:
+        self.silence.heard(trial_id, time.monotonic())
+
+    def failed(self, trial_id: str, exception: Exception, *, had_process: bool) -> None:
+        """An attempt at a trial has ended in an error.
+
+        Args:
+            had_process: The trial had begun; otherwise a process that had run others could not
+                be made ready for it, or had died since.
+
+        Raises:
+            StorageError: it was a full disk, which is the end of this session.
+        """
+        if self.sweep.failure is not None:
+            raise self.sweep.failure  # Tune takes it for a trial's
+        if self.interrupt.requested:
+            return  # who stops the driver may have stopped the trial: it is interrupted
+        if (problem := full_storage(exception)) is not None:
+            self.sweep.storage_failed(f"trial {trial_id}: {problem}")
+        if trial_id in self._killed:
+            self._killed.remove(trial_id)
+            assert self.timeout_s is not None
+            self._tell(trial_id, hung(self.timeout_s, self.sweep.folder.trial_stack(trial_id)))
+            return
+        if not had_process:
+            self._tell(trial_id, not_reused(exception))
+            return
+        node = node_of(exception)
+        if node_is_lost(exception, node):
+            self._tell(trial_id, failure(exception, node_is_lost=True))
+        elif node is None or node == self._own_node:
+            self._tell(trial_id, failure(exception, node_is_lost=False))
+        else:
+            until = time.monotonic() + NODE_GRACE_SECONDS
+            self._undecided.append(Undecided(trial_id, exception, node, until))
+
+    def watch(self, placed: dict[str, Any]) -> None:
+        """Called all the time, with the actors of the trials that have one."""
+        self._killed.intersection_update(placed)
+        for one in list(self._undecided):
+            lost = node_is_lost(one.exception, one.node)
+            if lost or time.monotonic() > one.until:
+                self._undecided.remove(one)
+                self._tell(one.trial_id, failure(one.exception, node_is_lost=lost))
+        for trial_id in self.silence.overdue(placed, time.monotonic()):
+            self._killed.add(trial_id)
+            ray.kill(placed[trial_id])  # which fails what it was asked to do, and so is heard of
+
+    def _tell(self, trial_id: str, what: Failure) -> None:
+        self.sweep.attempt_failed(trial_id, what.error, counted=what.counted)
+        self.audience.ended(self.sweep.trials[trial_id])

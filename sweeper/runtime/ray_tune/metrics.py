@@ -1,0 +1,102 @@
+"""A sweep among Ray's metrics, for Prometheus and Grafana: `ray_sweeper_…` on the cluster's ports.
+
+Ray sends what was set to its exporter every 10 s, and the exporter forgets what has not been set
+for 20 s (RAY_metrics_report_interval_ms: 1 s and 2 s at the least). So what runs is set anew every
+second, and a trial that has ended is set once more and then fades: of 2,000 trials only those that
+run are exported. Prometheus keeps the others' past.
+"""
+
+import math
+import time
+
+from ray.util.metrics import Gauge
+
+from sweeper.engine.sweep import Sweep
+from sweeper.record.state.sweep_state import Metrics, SweepState, Trial
+from sweeper.record.tables import objective
+from sweeper.status import Status
+from sweeper.views.terminal.screen import settings
+
+EVERY_SECONDS = 1.0
+LONGEST_VALUES = 120  # characters of a label
+
+PER_TRIAL = {
+    "val_loss": "Validation loss of a running trial, nats a token.",
+    "val_perplexity": "Validation perplexity of a running trial.",
+    "tokens_per_second": "Training speed of a running trial.",
+    "step": "Optimiser steps of a running trial.",
+}
+
+
+class RayMetrics:
+    """Exports a running sweep (a `Watcher`)."""
+
+    def __init__(self, sweep: Sweep) -> None:
+        self.sweep = sweep
+        self._name = sweep.folder.name
+        tags = ("sweep", "trial", "values")
+        self._of_trial = {
+            key: Gauge(f"sweeper_trial_{key}", text, tags) for key, text in PER_TRIAL.items()
+        }
+        self._trials = Gauge("sweeper_trials", "Trials by status.", ("sweep", "status"))
+        text = "The best objective at any trial's last evaluation."
+        self._best = Gauge("sweeper_best_objective", text, ("sweep", "metric", "trial", "values"))
+        self._set_at = -math.inf
+
+    def started(self, trial: Trial) -> None: ...
+
+    def reported(self, trial: Trial, reports: list[Metrics]) -> None: ...
+
+    def ended(self, trial: Trial) -> None:
+        self._set_trial(trial)
+
+    def refresh(self, sweep: Sweep) -> None:
+        if time.monotonic() - self._set_at < EVERY_SECONDS:
+            return
+        self._set_at = time.monotonic()
+        for trial in sweep.state.with_status(Status.RUNNING):
+            self._set_trial(trial)
+        for status, count in trials_by_status(sweep).items():
+            self._trials.set(count, {"sweep": self._name, "status": status.value})
+        if (best := best_so_far(sweep.state)) is not None:
+            metric = sweep.state.spec.objective.metric
+            self._best.set(best[1], {**self._tags(best[0]), "metric": metric})
+
+    def close(self, sweep: Sweep) -> None: ...
+
+    def _set_trial(self, trial: Trial) -> None:
+        tags = self._tags(trial)
+        evaluated = trial.last_report or {}
+        newest = trial.progress or evaluated
+        for key, gauge in self._of_trial.items():
+            value = (evaluated if key.startswith("val_") else newest).get(key)
+            if value is not None:
+                gauge.set(value, tags)
+
+    def _tags(self, trial: Trial) -> dict[str, str]:
+        # Ray takes only ASCII.
+        values = settings(trial).encode("ascii", "backslashreplace").decode()
+        return {"sweep": self._name, "trial": trial.trial_id, "values": values[:LONGEST_VALUES]}
+
+
+def trials_by_status(sweep: Sweep) -> dict[Status, int]:
+    """Every status, also where there are none; what is not handed out yet is pending."""
+    counts = dict.fromkeys(Status, 0)
+    for trial in sweep.trials.values():
+        counts[trial.status] += 1
+    counts[Status.PENDING] += len(sweep.plan.trials) - len(sweep.trials)
+    return counts
+
+
+def best_so_far(state: SweepState) -> tuple[Trial, float] | None:
+    """The trial with the best objective at its last evaluation, run to its end or not."""
+    valued = [
+        (value, trial)
+        for trial in state.trials.values()
+        if (value := objective(state, trial)) is not None
+    ]
+    if not valued:
+        return None
+    best = min if state.spec.objective.mode == "min" else max
+    value, trial = best(valued, key=lambda pair: pair[0])
+    return trial, value

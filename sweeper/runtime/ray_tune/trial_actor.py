@@ -1,0 +1,172 @@
+"""A trial in Tune's hands: the trainable's own loop, a slice at a time, in a Ray actor."""
+
+import gc
+import importlib
+import math
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import ray._raylet
+from ray import tune
+from ray.tune.result import SHOULD_CHECKPOINT
+
+from sweeper.errors import storage_error
+from sweeper.record.run_folder import CHECKPOINT_FILE
+from sweeper.runtime.process_state import ProcessState
+from sweeper.runtime.ray_tune.stack import stack_if_longer
+from trainable.config import TrainConfig
+from trainable.errors import CheckpointError
+from trainable.loop.report import Report
+
+# A slice ends at an evaluation; between two of them it ends after this long, so that the driver
+# sees progress and can pause the trial.
+SLICE_SECONDS = 2.0
+NOTED_AFTER = 0.8  # of the time after which a silent trial is killed
+REPORT_FIELDS = tuple(Report.__dataclass_fields__)
+
+
+class TrialActor(tune.Trainable):  # type: ignore[misc]  # Ray is untyped
+    """Runs one trial after another in one process (Tune reuses the actor).
+
+    The config that Tune hands over: `train` (the settings), `num_threads`, `trainer`, the class of
+    the loop as `module:name`, `title`, what people know the trial by, `timeout_s`, after which a
+    silent trial is killed, and `stack`, the file in which it notes before where it is.
+    """
+
+    process_state: ProcessState | None = None  # as it was before the first trial
+
+    def setup(self, config: dict[str, Any]) -> None:
+        self.title: str = config["title"]
+        self.train_config = TrainConfig.from_mapping(config["train"])
+        self.num_threads: int = config["num_threads"]
+        self.trainer_class = _load(config["trainer"])
+        timeout_s = config["timeout_s"]
+        self.noted_after_s = None if timeout_s is None else NOTED_AFTER * timeout_s
+        self.stack = Path(config["stack"])
+        self.trainer: Any = None
+        self.events: Iterator[Any] = iter(())
+        self.process_state = self.process_state or ProcessState()
+        self.process_state.restore(self.train_config.seed)
+
+    def __repr__(self) -> str:
+        """The actor's name among Ray's. It asks once, for the first trial of several."""
+        return f"{self.title}, …"
+
+    def reset_config(self, new_config: dict[str, Any]) -> bool:
+        self.cleanup()
+        self.setup(new_config)
+        return True
+
+    def cleanup(self) -> None:
+        """Nothing of a trial may reach the next: its model, its memory on the GPU."""
+        self.trainer, self.events = None, iter(())
+        torch = sys.modules.get("torch")
+        if torch is None:
+            return
+        if self.train_config.compile:
+            torch.compiler.reset()  # after 8 models in one process torch compiles no more
+        if torch.cuda.is_available():
+            gc.collect()  # 40 ms: not where memory is plenty
+            torch.cuda.empty_cache()
+
+    def step(self) -> dict[str, Any]:
+        """Train up to the next evaluation or checkpoint, or for a few seconds."""
+        _name_process(f"ray::{self.title}")
+        with stack_if_longer(self.noted_after_s, self.stack):
+            return self._train()
+
+    def _train(self) -> dict[str, Any]:
+        if self.trainer is None:
+            self._start(resume_from=None)
+        every = self.train_config.checkpoint_every_steps
+        deadline = time.monotonic() + SLICE_SECONDS
+        reports = []
+        for report in self.events:
+            if report is not None:
+                reports.append(_metrics(report))
+            evaluated = bool(reports) and reports[-1]["val_loss"] is not None
+            if evaluated or self.trainer.step % every == 0 or time.monotonic() > deadline:
+                break
+        diverged = bool(reports) and reports[-1]["diverged"]
+        finished = diverged or self.trainer.step >= self.train_config.max_steps
+        save = finished or self.trainer.step % every == 0
+        return {
+            "reports": reports,
+            "step": self.trainer.step,
+            "finished": finished,
+            SHOULD_CHECKPOINT: save,
+        }
+
+    def save(self, checkpoint_dir: str | None = None) -> Any:
+        """As Tune's, which calls `save_checkpoint` and brings the folder to storage.
+
+        Raises:
+            OSError: the disk is full, whatever that was turned into on the way.
+        """
+        try:
+            return super().save(checkpoint_dir)
+        except Exception as error:
+            if (full := storage_error(error)) is not None:
+                raise OSError(full.errno, full.strerror, full.filename) from None
+            raise
+
+    def save_checkpoint(self, checkpoint_dir: str) -> None:
+        if self.trainer is None:
+            self._start(resume_from=None)
+        self.trainer.save(Path(checkpoint_dir) / CHECKPOINT_FILE)
+
+    def restore(self, checkpoint_path: Any) -> None:
+        """Go on from a checkpoint; from an older one of the trial if that one is damaged, from
+        the beginning if none is good.
+
+        Overridden, because Tune's own would unpickle a `dict_checkpoint.pkl` that lies beside it,
+        and would fail the trial again and again on a damaged checkpoint.
+        """
+        checkpoint = getattr(checkpoint_path, "checkpoint", checkpoint_path)
+        newest = Path(getattr(checkpoint, "path", checkpoint))
+        older = sorted(newest.parent.glob("checkpoint_*"), reverse=True)
+        for folder in [newest, *(folder for folder in older if folder.name < newest.name)]:
+            try:
+                self._start(resume_from=folder / CHECKPOINT_FILE)
+            except CheckpointError as error:
+                print(f"sweeper: {error}; trying an older checkpoint", file=sys.stderr)
+            else:
+                return
+        self._start(resume_from=None)
+
+    def _start(self, resume_from: Path | None) -> None:
+        self.trainer = self.trainer_class(
+            self.train_config, resume_from=resume_from, num_threads=self.num_threads
+        )
+        self.events = self.trainer.train()
+
+
+def _metrics(report: Any) -> dict[str, Any]:
+    """What the sweep knows of a report: these fields, and None for what it has no number of.
+
+    Raises:
+        TypeError: no step, or a word where a number belongs.
+    """
+    given = report.to_dict()
+    metrics = {name: given.get(name) for name in REPORT_FIELDS}
+    if not isinstance(metrics["step"], int):
+        raise TypeError(f"a report needs the step it was made at, got {metrics['step']!r}")
+    metrics["diverged"] = bool(metrics["diverged"])
+    return {
+        name: value if value is not None and math.isfinite(value) else None
+        for name, value in metrics.items()
+    }
+
+
+def _name_process(title: str) -> None:
+    """In Ray's dashboard, `ps` and `nvidia-smi`, until the end of the slice: Ray names it then."""
+    if (set_title := getattr(ray._raylet, "setproctitle", None)) is not None:
+        set_title(title)
+
+
+def _load(reference: str) -> Any:
+    module, _, name = reference.partition(":")
+    return getattr(importlib.import_module(module), name)

@@ -1,0 +1,1 @@
+"""The question: a search-space file, typed."""

@@ -1,0 +1,78 @@
+"""Which settings go together: `{less: [warmup_steps, max_steps]}`."""
+
+import operator
+from collections.abc import Callable, Iterator
+from typing import Annotated, Any, Self
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+    model_validator,
+)
+
+from sweeper.spec.space import Settings
+
+
+def _divides(divisor: float, number: float) -> bool:
+    return divisor != 0 and number % divisor == 0
+
+
+RELATIONS: dict[str, Callable[[float, float], bool]] = {
+    "less": operator.lt,
+    "at_most": operator.le,
+    "divides": _divides,
+}
+
+
+def _operand(value: Any) -> Any:
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        raise ValueError(f"must be the name of a setting or a number, got {value!r}")
+    return value
+
+
+Operand = Annotated[str | int | float, BeforeValidator(_operand)]
+Operands = Annotated[list[Operand], Field(min_length=2, max_length=2)]
+
+
+class Constraint(BaseModel):
+    """One relation of two operands, each a training setting or a number."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+
+    less: Operands | None = None
+    at_most: Operands | None = None
+    divides: Operands | None = None
+
+    @model_validator(mode="after")
+    def _is_one(self) -> Self:
+        if len(self.model_fields_set) != 1 or None in self._stated().values():
+            raise ValueError(f"must have one key out of {', '.join(RELATIONS)}")
+        return self
+
+    @model_serializer(mode="wrap")
+    def _as_stated(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return {key: value for key, value in handler(self).items() if value is not None}
+
+    def _stated(self) -> dict[str, list[Operand] | None]:
+        return {name: getattr(self, name) for name in self.model_fields_set}
+
+    def operands(self) -> Iterator[tuple[str, int, Operand]]:
+        """Each with its relation and its place there."""
+        for relation, pair in self._stated().items():
+            for index, operand in enumerate(pair or []):
+                yield relation, index, operand
+
+    def holds(self, settings: Settings) -> bool:
+        """Whether these settings are admitted. One that is off (null) is not constrained."""
+        ((relation, pair),) = self._stated().items()
+        assert pair is not None
+        left, right = (settings[o] if isinstance(o, str) else o for o in pair)
+        if left is None or right is None:
+            return True
+        assert not isinstance(left, str)
+        assert not isinstance(right, str), "the spec admits only numbers as operands"
+        return RELATIONS[relation](left, right)

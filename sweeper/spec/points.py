@@ -1,0 +1,94 @@
+"""Points not drawn from the space that may lie in it: stated in the file, or tried before."""
+
+import math
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any
+
+from sweeper.spec.space import AnyDomain, Choice, Grid, LogRandInt, Normal, RandInt, Scalar
+from sweeper.spec.train_settings import is_legal
+from sweeper.strategy.search.draws import Point, is_swept
+from trainable.config import nearest
+
+
+def known_point(
+    space: Mapping[str, AnyDomain], stated: Mapping[str, Any]
+) -> tuple[Point, list[tuple[str, str]]]:
+    """The point that a mapping of names to values states, in the order and the types of the space;
+    and what is wrong with it, each with its name. The space has no circular conditions."""
+    values: Point = {}
+    problems: list[tuple[str, str]] = []
+    for name, value in stated.items():
+        if name not in space:
+            problems.append((name, f"no such name is swept{nearest(name, list(space))}"))
+            continue
+        try:
+            values[name] = fitted(name, space[name], value)
+        except ValueError as error:
+            problems.append((name, str(error)))
+    if problems:
+        return {}, problems
+    for name, domain in space.items():
+        if is_swept(space, name, values) and name not in values:
+            problems.append((name, "is missing; a point has a value for every name"))
+        elif name in values and not is_swept(space, name, values):
+            problems.append((name, f"is swept only where {_shown(domain.when or {})}; remove it"))
+    return {name: values[name] for name in space if name in values}, problems
+
+
+def point_of(space: Mapping[str, AnyDomain], settings: Mapping[str, Any]) -> Point | None:
+    """The point of the space at which all that is swept is as in these settings; None: it has none.
+
+    Bundles are told by what they set, and not by their names.
+    """
+    values: Point = {}
+    for name, domain in space.items():
+        if domain.is_bundled and isinstance(domain, Grid | Choice):
+            labels = [
+                label
+                for label in domain.values()
+                if all(settings[key] == of for key, of in domain.settings(name, label).items())
+            ]
+            values |= {name: labels[0]} if labels else {}
+        else:
+            with suppress(ValueError):  # perhaps it is not swept there
+                values[name] = fitted(name, domain, settings[name])
+    point = {name: values[name] for name in values if is_swept(space, name, values)}
+    return None if known_point(space, point)[1] else {name: point[name] for name in point}
+
+
+def fitted(name: str, domain: AnyDomain, value: Scalar) -> Scalar:
+    """The value of a domain that equals `value`.
+
+    Raises:
+        ValueError: it has none; with what would be right.
+    """
+    if isinstance(domain, Grid | Choice):
+        for option in domain.values():
+            if option == value and isinstance(option, bool) == isinstance(value, bool):
+                return option
+        raise ValueError(f"must be one of {', '.join(map(str, domain.values()))}, got {value!r}")
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise ValueError(f"must be a number, got {value!r}")
+    if isinstance(domain, Normal):
+        if not is_legal(name, value):
+            raise ValueError(f"{name} cannot be {value:g}")
+        return float(value)
+    low, high = domain.bounds()
+    if not low <= value <= high:
+        raise ValueError(f"must lie in [{low:g}, {high:g}], got {value:g}")
+    if isinstance(domain, RandInt | LogRandInt):
+        if value != int(value):
+            raise ValueError(f"must be a whole number, got {value:g}")
+        value = int(value)
+    else:
+        value = float(value)
+    if domain.step is not None:
+        near = type(value)(domain.at(round((value - low) / domain.step), domain.step))
+        if near != value:
+            raise ValueError(f"must lie whole steps of {domain.step:g} above {low:g}, got {value}")
+    return value
+
+
+def _shown(conditions: Mapping[str, list[Scalar]]) -> str:
+    return " and ".join(f"{name} is {' or '.join(map(str, of))}" for name, of in conditions.items())

@@ -1,0 +1,1 @@
+"""A search-space file, read and checked."""

@@ -1,0 +1,84 @@
+"""The JSON Schema of search-space files, for completion and help in editors.
+
+python -m sweeper.spec.reading.json_schema > search_spaces/schema.json
+"""
+
+import json
+from dataclasses import fields
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from sweeper.spec.scheduler_spec import GRACE_KEYS, SCHEDULERS
+from sweeper.spec.sweep_spec import SweepSpec
+from sweeper.spec.train_settings import OWNED, TYPES, is_number
+from trainable.config import TrainConfig
+
+Schema = dict[str, Any]
+
+
+def json_schema() -> Schema:
+    """What the types say of a file. What only a whole sweep can break is not in it."""
+    schema = SweepSpec.model_json_schema()
+    schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
+    schema["required"].remove("name")  # it may come from the file's own
+    definitions = schema["$defs"]
+    for model in SCHEDULERS.values():
+        definition = definitions[model.__name__]
+        definition["required"] = ["type", *definition.get("required", [])]
+        if set(GRACE_KEYS.values()) <= set(definition["properties"]):
+            clock = definition["properties"]["clock"]["default"]
+            definition["oneOf"] = [_graced(key, each, clock) for each, key in GRACE_KEYS.items()]
+    settings = _settings()
+    definitions["Settings"] = _mapping(settings)
+    for domain in ("Grid", "Choice"):
+        _, bundles = definitions[domain]["properties"][domain.lower()]["oneOf"]
+        bundles["additionalProperties"] = {"$ref": "#/$defs/Settings"}
+    derived = {"$ref": "#/$defs/Derived"}
+    schema["properties"]["train"] = _mapping(
+        {
+            name: {"anyOf": [setting, derived], "description": setting["description"]}
+            if is_number(name)
+            else setting
+            for name, setting in settings.items()
+        }
+    )
+    return schema
+
+
+def _graced(key: str, clock: str, default: str) -> Schema:
+    """The first rung is stated in the units of the clock."""
+    required = [key] if clock == default else [key, "clock"]
+    return {"properties": {"clock": {"const": clock}}, "required": required}
+
+
+def _settings() -> dict[str, Schema]:
+    """Each training setting: its type, bounds, default and line of help."""
+    keywords = {"at_least": "minimum", "above": "exclusiveMinimum"}
+    schemas = {}
+    for field in fields(TrainConfig):
+        if field.name in OWNED:
+            continue
+        stated = field.metadata
+        bounds = {word: stated[key] for key, word in keywords.items() if stated[key] is not None}
+        kind = TypeAdapter(TYPES[field.name]).json_schema()
+        schemas[field.name] = {
+            **kind,
+            **bounds,
+            "description": stated["help"],
+            "default": field.default,
+        }
+    return schemas
+
+
+def _mapping(properties: dict[str, Schema]) -> Schema:
+    return {"type": "object", "properties": properties, "additionalProperties": False}
+
+
+def as_text() -> str:
+    """The file, as it is shipped."""
+    return json.dumps(json_schema(), indent=1, ensure_ascii=False) + "\n"
+
+
+if __name__ == "__main__":
+    print(as_text(), end="")

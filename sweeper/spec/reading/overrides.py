@@ -1,0 +1,70 @@
+"""`--set train.max_steps=1200`: what the command line says instead of the file."""
+
+import copy
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from sweeper.errors import SpecError
+from sweeper.spec.reading.yaml_source import KeyPath, YamlSource, parse_yaml
+
+
+def override(source: YamlSource, overrides: Sequence[str]) -> YamlSource:
+    """The document with these values, each `KEY.KEY=VALUE` with a value in YAML, in their order.
+
+    What is said of them later names `--set` and no line.
+
+    Raises:
+        SpecError: overrides of another form, or inside of what is no mapping; all of them.
+    """
+    if not overrides:
+        return source
+    problems: list[str] = []
+    data, lines, overridden = copy.deepcopy(source.data), dict(source.lines), set[KeyPath]()
+    for text in overrides:
+        try:
+            key_path, value = parse_override(text)
+            key_path = _put(data, key_path, value)
+        except SpecError as error:
+            problems += error.problems
+            continue
+        overridden = {old for old in overridden if not _is_within(old, key_path)} | {key_path}
+        lines = {old: line for old, line in lines.items() if not _is_within(old, key_path)}
+    if problems:
+        raise SpecError(problems)
+    return replace(source, data=data, lines=lines, overridden=frozenset(overridden))
+
+
+def parse_override(text: str) -> tuple[KeyPath, Any]:
+    """The key of `KEY=VALUE`, and its value.
+
+    Raises:
+        SpecError: it is of another form, or its value is no YAML.
+    """
+    key, equals, value = text.partition("=")
+    key_path = tuple(key.split("."))
+    if not (equals and all(key_path)):
+        raise SpecError([f"--set {text}: must be KEY=VALUE, as train.max_steps=1200"])
+    return key_path, parse_yaml(value, f"--set {key}")[0]
+
+
+def _put(data: Any, key_path: KeyPath, value: Any) -> KeyPath:
+    """Returns what is no longer the file's: there, or where the first new mapping begins."""
+    *outer, key = key_path
+    changed = key_path
+    for depth, part in enumerate(outer):
+        if part not in data and changed is key_path:
+            changed = key_path[: depth + 1]
+        if not isinstance(data.setdefault(part, {}), dict | list):
+            data[part] = {}  # `auto`, say, gives way to what is stated within
+            changed = min(changed, key_path[: depth + 1], key=len)
+        data = data[part]
+        if isinstance(data, list):
+            name, whole = ".".join(map(str, key_path)), ".".join(map(str, outer[: depth + 1]))
+            raise SpecError([f"--set {name}: {whole} is no mapping; set it whole: {whole}=…"])
+    data[key] = value
+    return changed
+
+
+def _is_within(key_path: KeyPath, outer: KeyPath) -> bool:
+    return key_path[: len(outer)] == outer

@@ -1,0 +1,76 @@
+"""What cannot be asked of a search: points that are none, an algorithm that cannot do it."""
+
+import math
+from collections.abc import Mapping
+
+from sweeper.spec.points import known_point
+from sweeper.spec.reading.yaml_source import Problem
+from sweeper.spec.space import AnyDomain, Choice, Grid
+from sweeper.spec.sweep_spec import LEARNERS, Search
+
+MAX_TRIALS = 100_000
+NUM_TRIALS = ("search", "num_trials")
+
+
+def search_problems(
+    search: Search, space: Mapping[str, AnyDomain], num_seeds: int
+) -> list[Problem]:
+    problems: list[Problem] = []
+    if search.algorithm == "grid":
+        problems += _grid_problems(search, space, num_seeds)
+    elif search.num_trials is None:
+        problems.append((NUM_TRIALS, f"is required for a {search.algorithm} search, as 20"))
+    elif search.num_trials * num_seeds > MAX_TRIALS:
+        problems.append((NUM_TRIALS, _too_many(search.num_trials * num_seeds)))
+    elif search.num_trials < len(search.initial or []):
+        stated = len(search.initial or [])
+        problems.append(
+            (NUM_TRIALS, f"counts the {stated} of `initial:` too, got {search.num_trials}")
+        )
+    if search.from_run is not None and search.algorithm not in LEARNERS:
+        learners = " or ".join(LEARNERS)
+        remedy = f"set algorithm: {learners}, or remove it"
+        problems.append(
+            (("search", "from"), f"a {search.algorithm} search learns from no results; {remedy}")
+        )
+    return problems
+
+
+def initial_problems(search: Search, space: Mapping[str, AnyDomain]) -> list[Problem]:
+    """What is wrong with the known points; the conditions of the space are right by themselves."""
+    problems: list[Problem] = []
+    seen: dict[str, int] = {}
+    for index, stated in enumerate(search.initial or []):
+        at = ("search", "initial", index)
+        point, wrong = known_point(space, stated)
+        problems += [((*at, name), problem) for name, problem in wrong]
+        if not wrong and (first := seen.setdefault(repr(point), index)) != index:
+            problems.append((at, f"is the same as number {first}; remove one"))
+    return problems
+
+
+def _grid_problems(search: Search, space: Mapping[str, AnyDomain], num_seeds: int) -> list[Problem]:
+    listed = {key: domain for key, domain in space.items() if isinstance(domain, Grid | Choice)}
+    problems: list[Problem] = [
+        (
+            ("space", key),
+            "a grid search needs listed values; list them with `grid:`, or draw them: "
+            "search: {algorithm: random, num_trials: 20}",
+        )
+        for key in space
+        if key not in listed
+    ]
+    if search.num_trials is not None:
+        remedy = "remove it, or set algorithm: random"
+        problems.append((NUM_TRIALS, f"a grid search tries every combination; {remedy}"))
+    combinations = num_seeds * math.prod(len(domain.values()) for domain in listed.values())
+    if combinations > MAX_TRIALS:
+        problems.append((("space",), _too_many(combinations)))
+    return problems
+
+
+def _too_many(num_trials: int) -> str:
+    return (
+        f"a sweep has at most {MAX_TRIALS:,} trials, got {num_trials:,}; "
+        "draw some of them: search: {algorithm: random, num_trials: 200}"
+    )

@@ -1,0 +1,133 @@
+"""The `scheduler:` section of a search-space file: one model for each type."""
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from sweeper.spec.clock import Clock, clock_per_step
+from sweeper.spec.space import PositiveWhole, WholeNumber
+from trainable.config import TrainConfig
+
+GRACE_KEYS: dict[Clock, str] = {
+    "step": "grace_steps",
+    "tokens": "grace_tokens",
+    "flops": "grace_flops",
+}
+
+
+class _SchedulerSpec(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+
+
+class FifoSpec(_SchedulerSpec):
+    """Every trial runs to its end."""
+
+    type: Literal["fifo"] = "fifo"
+    clock: ClassVar[Clock] = "step"
+
+
+class EarlySpec(_SchedulerSpec):
+    """A scheduler that looks at trials before their end, first after `grace` on its clock."""
+
+    type: str
+    clock: Clock = "step"
+
+    @property
+    def grace_key(self) -> str:
+        """The key that states the first point at which trials are looked at."""
+        return GRACE_KEYS[self.clock]
+
+    @property
+    def grace(self) -> int:
+        """That point, in units of the clock."""
+        grace: int | None = getattr(self, self.grace_key)
+        assert grace is not None, "the file is refused without it"
+        return grace
+
+    def first_rung_step(self, config: TrainConfig) -> int:
+        """The first step of a trial at or beyond that point."""
+        return -(-self.grace // clock_per_step(config, self.clock))
+
+    @property
+    def has_rungs(self) -> bool:
+        """Whether trials are compared at points that all share, and not at each evaluation."""
+        return True
+
+    @property
+    def pauses(self) -> bool:
+        """Whether trials wait at these points, and go on from there."""
+        return True
+
+
+class GraceSpec(EarlySpec):
+    """One whose first look is stated as `grace_steps`, `grace_tokens` or `grace_flops`."""
+
+    grace_steps: PositiveWhole | None = None
+    grace_tokens: PositiveWhole | None = None
+    grace_flops: PositiveWhole | None = None
+
+
+class AshaSpec(GraceSpec):
+    """Asynchronous successive halving: at grace × reduction_factor^k on the clock, the best
+    1 / reduction_factor go on. `stop` decides on arrival, `promote` pauses until it is earned."""
+
+    type: Literal["asha"] = "asha"
+    mode: Literal["stop", "promote"] = "stop"
+    reduction_factor: WholeNumber = Field(default=2, ge=2)
+    brackets: PositiveWhole = 1
+
+    @property
+    def pauses(self) -> bool:
+        return self.mode == "promote"
+
+
+class HyperbandSpec(GraceSpec):
+    """Hyperband: brackets of trials that are halved together, once all have reached the rung. Not
+    stated, there are as many brackets as the trials' length has room for."""
+
+    type: Literal["hyperband"] = "hyperband"
+    reduction_factor: WholeNumber = Field(default=3, ge=2)
+    brackets: PositiveWhole | None = None
+
+
+class MedianSpec(GraceSpec):
+    """The median stopping rule: from grace on, a trial stops whose best value is worse than the
+    median of the others' running averages."""
+
+    type: Literal["median"] = "median"
+    min_trials: PositiveWhole = 3
+
+    @property
+    def has_rungs(self) -> bool:
+        return False
+
+    @property
+    def pauses(self) -> bool:
+        return False
+
+
+class PbtSpec(EarlySpec):
+    """Population based training: at each multiple of `interval_steps` the worst take over from the
+    best, and go on with values near theirs."""
+
+    type: Literal["pbt"] = "pbt"
+    clock: Literal["step"] = "step"
+    interval_steps: PositiveWhole
+    quantile: float = Field(default=0.25, gt=0, le=0.5)
+    resample_probability: float = Field(default=0.25, ge=0, le=1)
+
+    @property
+    def grace_key(self) -> str:
+        return "interval_steps"
+
+
+AnySchedulerSpec = Annotated[
+    AshaSpec | FifoSpec | HyperbandSpec | MedianSpec | PbtSpec, Field(discriminator="type")
+]
+SCHEDULERS: dict[str, type[BaseModel]] = {
+    "asha": AshaSpec,
+    "fifo": FifoSpec,
+    "hyperband": HyperbandSpec,
+    "median": MedianSpec,
+    "pbt": PbtSpec,
+}

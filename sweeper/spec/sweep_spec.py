@@ -1,0 +1,259 @@
+"""A sweep as the user states it: the typed form of a search-space file."""
+
+from collections.abc import Iterator
+from itertools import islice
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    WithJsonSchema,
+)
+
+from sweeper.spec.constraints import Constraint
+from sweeper.spec.points import known_point
+from sweeper.spec.scheduler_spec import AnySchedulerSpec, EarlySpec, FifoSpec
+from sweeper.spec.space import (
+    AnyDomain,
+    Conditions,
+    PositiveWhole,
+    Scalar,
+    Settings,
+    WholeNumber,
+    each_once,
+    whole,
+)
+from sweeper.spec.train_settings import DEFAULTS, Stated, derive
+from sweeper.strategy.search.draws import (
+    NoPointError,
+    Point,
+    Suggestion,
+    Suggestions,
+    grid_points,
+    random_points,
+)
+from sweeper.views.format import SIZE_PATTERN, parse_size
+from trainable.config import TrainConfig
+from trainable.errors import ConfigError
+
+MAX_DRAWS = 1000  # for one random trial
+LEARNERS = ("tpe", "gp")  # the searches whose points depend on results
+NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
+# What may be other when a sweep is resumed: how its trials are run, and how many there are, but
+# not what they are or how they are compared. A key stands for all that is within it.
+CHANGEABLE = (
+    "description",
+    "data",  # where it is; what is in it stays the same
+    "search.num_trials",
+    "resources",
+    "max_concurrent",
+    "max_retries",
+    "trial_timeout_s",
+    "checkpoints",
+)
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+
+
+class Objective(_Section):
+    """What makes one trial better than another."""
+
+    metric: Literal["val_loss", "val_perplexity", "val_bits_per_byte", "train_loss"] = "val_loss"
+    mode: Literal["min", "max"] = "min"
+
+
+class Search(_Section):
+    """How points are drawn from the space."""
+
+    model_config = ConfigDict(serialize_by_alias=True)
+
+    algorithm: Literal["grid", "random", "sobol", "tpe", "gp"] = "grid"
+    seed: WholeNumber = Field(default=0, ge=0)
+    num_trials: PositiveWhole | None = None
+    initial: Annotated[list[dict[str, Scalar]], Field(min_length=1)] | None = None
+    from_run: str | None = Field(default=None, alias="from")
+
+    @property
+    def learns(self) -> bool:
+        return self.algorithm in LEARNERS
+
+
+def _whole_above_one(gpu: float) -> float:
+    if gpu > 1 and not gpu.is_integer():
+        raise ValueError(f"must be whole above 1 (below, trials share a GPU), got {gpu:g}")
+    return gpu
+
+
+Cpus = Annotated[float, Field(gt=0)]
+Gpus = Annotated[float, Field(ge=0), AfterValidator(_whole_above_one)]
+
+
+class ResourceCase(_Section):
+    """What the trials get whose values are these; what is not stated here is as for all."""
+
+    when: Conditions
+    cpu: Cpus | None = None
+    gpu: Gpus | None = None
+
+    def holds(self, values: Point) -> bool:
+        return all(name in values and values[name] in self.when[name] for name in self.when)
+
+
+class Resources(_Section):
+    """What one trial gets: that of the first case that holds for it, else what is for all."""
+
+    cpu: Cpus = 1
+    gpu: Gpus = 0
+    cases: list[ResourceCase] = Field(default_factory=list)
+
+
+def _auto_or_stated(value: Any) -> str:
+    return "auto" if isinstance(value, str) else "stated"
+
+
+AnyResources = Annotated[
+    Annotated[Literal["auto"], Tag("auto")] | Annotated[Resources, Tag("stated")],
+    Discriminator(_auto_or_stated),
+]
+
+
+Seed = Annotated[int, Field(ge=0), BeforeValidator(whole)]
+Seeds = Annotated[list[Seed], Field(min_length=1), AfterValidator(each_once)]
+
+
+Size = Annotated[
+    int,
+    Field(ge=1),
+    BeforeValidator(whole),
+    BeforeValidator(parse_size),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "integer", "minimum": 1},
+                {"type": "string", "pattern": SIZE_PATTERN},
+            ]
+        }
+    ),
+]
+
+
+class CheckpointsSpec(_Section):
+    """Which checkpoints stay on storage."""
+
+    keep: WholeNumber = Field(default=2, ge=2)  # the second in case the newest is damaged
+    budget: Size | None = None  # bytes, of all trials together
+
+
+class SweepSpec(_Section):
+    """A whole search-space file."""
+
+    name: str = Field(pattern=NAME_PATTERN, max_length=64)
+    description: str = ""
+    data: str | None = None
+    train: dict[str, Stated] = Field(default_factory=dict)
+    space: dict[str, AnyDomain] = Field(min_length=1)
+    constraints: list[Constraint] = Field(default_factory=list)
+    seeds: Seeds | None = None
+    objective: Objective = Objective()
+    search: Search = Search()
+    scheduler: AnySchedulerSpec = FifoSpec()
+    resources: AnyResources = "auto"
+    max_concurrent: PositiveWhole | None = None
+    max_retries: WholeNumber = Field(default=2, ge=0)
+    checkpoints: CheckpointsSpec = CheckpointsSpec()
+    trial_timeout_s: Annotated[float, Field(gt=0)] | None = 3600
+
+    def swept_names(self) -> list[str]:
+        """Every name that may be among a trial's values, in the order of the file."""
+        return [*self.space, *([] if self.seeds is None else ["seed"])]
+
+    def suggestions(self) -> list[Suggestion]:
+        """All that this sweep tries: every point, with every seed before the next one."""
+        return self.draw().tried
+
+    def num_trials(self) -> int:
+        """How many that are, without drawing them where it is stated."""
+        if self.search.num_trials is None:
+            return len(self.suggestions())
+        return self.search.num_trials * self.num_seeds
+
+    @property
+    def num_seeds(self) -> int:
+        """With how many seeds every point is run."""
+        return 1 if self.seeds is None else len(self.seeds)
+
+    def draw(self) -> Suggestions:
+        """The same, and how much the constraints have ruled out. Of a search that learns, all but
+        the initial points are stand-ins: random draws from the same space.
+
+        Raises:
+            NoPointError: they rule out all, or too much.
+        """
+        points, dropped = self._points()
+        repeats: list[Point] = [{}] if self.seeds is None else [{"seed": s} for s in self.seeds]
+        repeated = [point | repeat for point in points for repeat in repeats]
+        return Suggestions([Suggestion(point, self.settings(point)) for point in repeated], dropped)
+
+    def _points(self) -> tuple[list[Point], int]:
+        initial = self.initial_points()
+        if self.search.algorithm == "grid":
+            every = {repr(point): point for point in initial}  # each once; True is not 1
+            every |= {repr(point): point for point in grid_points(self.space, self.search.seed)}
+            points = [point for point in every.values() if self.admits(point)]
+            if not points:
+                raise NoPointError(f"none of {len(every):,} combinations satisfies them all")
+            return points, len(every) - len(points)
+        assert self.search.num_trials is not None
+        number = self.search.num_trials - len(initial)
+        if self.search.algorithm == "sobol":
+            from sweeper.strategy.search.optuna_axes import sobol_points
+
+            sequence = sobol_points(self.space, self.search.seed)
+            drawn = [self._first_admitted(sequence) for _ in range(number)]
+        else:
+            drawn = [
+                self._first_admitted(random_points(self.space, self.search.seed, index))
+                for index in range(number)
+            ]
+        points = [*initial, *(point for point, _ in drawn)]
+        return points, sum(dropped for _, dropped in drawn)
+
+    def initial_points(self) -> list[Point]:
+        return [known_point(self.space, stated)[0] for stated in self.search.initial or []]
+
+    def _first_admitted(self, points: Iterator[Point]) -> tuple[Point, int]:
+        """The first point that is admitted, and how many came before it."""
+        for dropped, point in enumerate(islice(points, MAX_DRAWS)):
+            if self.admits(point):
+                return point, dropped
+        raise NoPointError(f"none of {MAX_DRAWS:,} random draws in a row satisfies them all")
+
+    def admits(self, point: Point) -> bool:
+        """Whether a point satisfies every constraint."""
+        if not self.constraints:
+            return True
+        settings = self.settings(point)
+        return all(constraint.holds(settings) for constraint in self.constraints)
+
+    def settings(self, point: Point) -> Settings:
+        """All training settings at a point: defaults, then `train:`, then what is swept."""
+        stated = {**self.train}
+        for key, value in point.items():
+            # a seed of `seeds:` is no key of the space
+            stated |= self.space[key].settings(key, value) if key in self.space else {key: value}
+        settings = derive(DEFAULTS | stated)
+        if "eval_every_steps" in stated or not isinstance(self.scheduler, EarlySpec):
+            return settings
+        try:
+            config = TrainConfig.from_mapping(settings)
+        except ConfigError:
+            return settings  # refused where the trial is planned
+        first_rung = self.scheduler.first_rung_step(config)
+        return derive(DEFAULTS | stated | {"eval_every_steps": first_rung})

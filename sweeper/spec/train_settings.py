@@ -1,0 +1,98 @@
+"""The training settings as a sweep states them: types, defaults, and values derived from others."""
+
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import Annotated, Any, cast, get_args, get_type_hints
+
+from pydantic import BaseModel, ConfigDict, Discriminator, Tag
+
+from sweeper.spec.space import Scalar, Settings
+from trainable.config import TrainConfig
+
+# Training settings that a sweep states another way.
+OWNED = {"train_data": "data", "val_data": "data"}
+TYPES: dict[str, Any] = get_type_hints(TrainConfig)
+DEFAULTS: Settings = {
+    field.name: cast(Scalar, field.default)
+    for field in fields(TrainConfig)
+    if field.name not in OWNED
+}
+
+
+def is_number(name: str) -> bool:
+    """Whether this training setting is one, null aside."""
+    return bool({int, float} & set(get_args(TYPES[name]) or (TYPES[name],)))
+
+
+def is_legal(name: str, value: float) -> bool:
+    """Whether a training setting may have this value, others aside."""
+    bounds = TrainConfig.__dataclass_fields__[name].metadata
+    at_least, above = bounds["at_least"], bounds["above"]
+    return (at_least is None or value >= at_least) and (above is None or value > above)
+
+
+def lowest(name: str) -> float | None:
+    """The bound that a training setting's values are at or above."""
+    bounds = TrainConfig.__dataclass_fields__[name].metadata
+    bound: float | None = bounds["above"] if bounds["at_least"] is None else bounds["at_least"]
+    return bound
+
+
+class Derived(BaseModel):
+    """So many times another setting: `{times: 0.1, of: learning_rate}`."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+
+    times: float
+    of: str
+
+
+def _value_or_derived(value: Any) -> str:
+    return "derived" if isinstance(value, dict | Derived) else "value"
+
+
+Stated = Annotated[
+    Annotated[Scalar, Tag("value")] | Annotated[Derived, Tag("derived")],
+    Discriminator(_value_or_derived),
+]
+
+
+def derive(stated: Mapping[str, Scalar | Derived]) -> Settings:
+    """Work out every derived value; nothing may be derived from itself.
+
+    A whole setting gets the nearest whole number. What is derived from null is null.
+    """
+    known: Settings = {}
+
+    def value(name: str) -> Scalar:
+        if name not in known:
+            formula = stated[name]
+            known[name] = (
+                _product(name, formula.times, value(formula.of))
+                if isinstance(formula, Derived)
+                else formula
+            )
+        return known[name]
+
+    for name in stated:
+        value(name)
+    return known
+
+
+def _product(name: str, times: float, factor: Scalar) -> Scalar:
+    if factor is None:
+        return None
+    assert isinstance(factor, int | float), "the spec admits only numbers to derive from"
+    return round(times * factor) if TYPES[name] is int else times * factor
+
+
+def derivation_cycle(stated: Mapping[str, Any], name: str) -> list[str] | None:
+    """The way from `name` over what it is derived from back to itself; None: there is none."""
+    way = [name]
+    while isinstance(formula := stated.get(way[-1]), Derived):
+        if formula.of == name:
+            return [*way, name]
+        if formula.of in way:
+            return None  # a cycle further on, told where it is
+        way.append(formula.of)
+    return None

@@ -1,0 +1,78 @@
+"""Which settings are tried, in which order. Suggestion i is a function of (spec, i) alone."""
+
+import itertools
+import random
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from sweeper.spec.space import AnyDomain, Choice, Grid, Normal, Scalar, Settings
+from sweeper.spec.train_settings import is_legal
+
+Point = dict[str, Scalar]  # a value for each name that is swept there
+
+
+@dataclass(frozen=True)
+class Suggestion:
+    """What a trial tries: the values of its swept names, and with them all training settings."""
+
+    values: Point
+    settings: Settings
+
+
+@dataclass(frozen=True)
+class Suggestions:
+    """All that a sweep tries, in the order in which trials are created."""
+
+    tried: list[Suggestion]
+    dropped: int  # points of the grid, or draws, that the constraints ruled out
+
+
+class NoPointError(Exception):
+    """The constraints admit no point, or next to none."""
+
+
+def grid_points(space: Mapping[str, AnyDomain], seed: int) -> list[Point]:
+    """Every combination, in an order shuffled by `seed`.
+
+    Shuffled, because ASHA compares a trial with those that came before it: along a sorted grid
+    each trial may beat all earlier ones and nothing would ever be stopped.
+    """
+    columns = [d.values() for d in space.values() if isinstance(d, Grid | Choice)]
+    assert len(columns) == len(space), "the spec admits only listed values in a grid search"
+    rows = (dict(zip(space, row, strict=True)) for row in itertools.product(*columns))
+    # Points that differ only in what is not swept there are one; True is not 1.
+    points = list({repr(point): point for point in (swept(space, row) for row in rows)}.values())
+    random.Random(seed).shuffle(points)
+    return points
+
+
+def random_points(space: Mapping[str, AnyDomain], seed: int, index: int) -> Iterator[Point]:
+    """Draw number `index`, independent of all others, and those that may take its place."""
+    rng = np.random.default_rng([seed, index])
+    while True:
+        yield swept(space, {key: _draw(key, domain, rng) for key, domain in space.items()})
+
+
+def swept(space: Mapping[str, AnyDomain], point: Point) -> Point:
+    """What is swept at a point."""
+    return {key: value for key, value in point.items() if is_swept(space, key, point)}
+
+
+def is_swept(space: Mapping[str, AnyDomain], key: str, point: Point) -> bool:
+    """Whether a name is swept at a point: it has no condition, or its condition holds. A name that
+    is not swept there, or not known yet, satisfies none."""
+    return all(
+        name in point and is_swept(space, name, point) and point[name] in options
+        for name, options in (space[key].when or {}).items()
+    )
+
+
+def _draw(key: str, domain: AnyDomain, rng: np.random.Generator) -> Scalar:
+    if isinstance(domain, Normal):
+        assert is_legal(key, domain.mean), "or it might be drawn again for ever"
+        while not is_legal(key, value := domain.sample(rng)):
+            pass
+        return value
+    return domain.sample(rng)

@@ -1,0 +1,137 @@
+"""The swept names in Optuna's terms: what stands for each of their values, and Sobol's points.
+
+Imported only for a sweep that searches with one of Optuna's samplers.
+"""
+
+import math
+import warnings
+from collections.abc import Iterator, Mapping
+from statistics import NormalDist
+from typing import Any
+
+import numpy as np
+import optuna
+from optuna.distributions import (
+    BaseDistribution,
+    CategoricalDistribution,
+    FloatDistribution,
+    IntDistribution,
+)
+from optuna.samplers import QMCSampler
+from optuna.trial import TrialState, create_trial
+
+from sweeper.spec.space import (
+    AnyDomain,
+    Choice,
+    Grid,
+    LogRandInt,
+    LogUniform,
+    Normal,
+    RandInt,
+    Scalar,
+    Uniform,
+)
+from sweeper.spec.train_settings import lowest
+from sweeper.strategy.search.draws import Point, swept
+
+optuna.logging.set_verbosity(optuna.logging.ERROR)
+
+QUANTILES = (0.001, 0.999)  # of a normal, between which Optuna searches
+
+
+class Axis:
+    """One swept name as Optuna knows it.
+
+    Listed values have no order. Values in steps are counted, but on a log scale, which Optuna has
+    no steps for: there a real number stands for the value below it. A normal is searched by its
+    quantiles.
+    """
+
+    def __init__(self, key: str, domain: AnyDomain) -> None:
+        self.key = key
+        self.domain = domain
+        self.distribution = _distribution(key, domain)
+
+    def suggest(self, trial: optuna.Trial) -> Scalar:
+        """The value that a trial of Optuna's has for this name."""
+        match self.distribution:
+            case CategoricalDistribution(choices=choices):
+                return self.value(trial.suggest_categorical(self.key, choices))
+            case FloatDistribution(low=low, high=high, log=log):
+                return self.value(trial.suggest_float(self.key, low, high, log=log))
+            case IntDistribution(low=low, high=high, log=log):
+                return self.value(trial.suggest_int(self.key, low, high, log=log))
+        raise AssertionError(self.distribution)
+
+    def value(self, param: Any) -> Scalar:
+        """The value that Optuna's parameter stands for."""
+        match self.domain:
+            case Grid() | Choice():
+                return self.domain.values()[int(param)]
+            case Normal():
+                return float(NormalDist(*self.domain.normal).inv_cdf(param))
+            case LogUniform(step=float(step)):
+                return float(self.domain.step_below(param, step))
+            case LogRandInt(step=int(step)):
+                return int(self.domain.step_below(param, step))
+            case Uniform(step=float(step)):
+                return float(self.domain.at(param, step))
+            case RandInt(step=int(step)):
+                return int(self.domain.at(param, step))
+        as_it_is: Scalar = param
+        return as_it_is
+
+    def param(self, value: Any) -> Any:
+        """What stands for a value of the domain."""
+        match self.domain, self.distribution:
+            case Grid() | Choice(), _:
+                listed = [(type(option), option) for option in self.domain.values()]
+                return listed.index((type(value), value))
+            case Normal(), FloatDistribution(low=low, high=high):
+                return min(high, max(low, NormalDist(*self.domain.normal).cdf(value)))
+            case LogUniform(step=float(step)) | LogRandInt(step=int(step)), _:
+                return math.sqrt(value * (value + step))  # amid those that stand for it
+            case Uniform(step=float(step)) | RandInt(step=int(step)), _:
+                return round((value - self.domain.bounds()[0]) / step)
+        return value
+
+
+def _distribution(key: str, domain: AnyDomain) -> BaseDistribution:
+    match domain:
+        case Grid() | Choice():
+            return CategoricalDistribution(range(len(domain.values())))
+        case Normal():
+            bound = lowest(key)
+            low = 0.0 if bound is None else NormalDist(*domain.normal).cdf(bound)
+            return FloatDistribution(max(QUANTILES[0], low + 1e-6), QUANTILES[1])
+        case LogUniform(step=float(step)) | LogRandInt(step=int(step)):
+            return FloatDistribution(domain.bounds()[0], domain.end_of_steps(step), log=True)
+        case Uniform(step=float(step)) | RandInt(step=int(step)):
+            return IntDistribution(0, domain.num_steps(step))
+        case Uniform() | LogUniform():
+            low, high = domain.bounds()
+            return FloatDistribution(low, high, log=isinstance(domain, LogUniform))
+        case RandInt(randint=[low, high]):
+            return IntDistribution(low, high)
+        case LogRandInt(lograndint=[low, high]):
+            return IntDistribution(low, high, log=True)
+    raise AssertionError(domain)
+
+
+def sobol_points(space: Mapping[str, AnyDomain], seed: int) -> Iterator[Point]:
+    """A scrambled Sobol sequence over the space. What is not swept at a point is left out of it."""
+    axes = {key: Axis(key, domain) for key, domain in space.items()}
+    distributions = {key: axis.distribution for key, axis in axes.items()}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        sampler = QMCSampler(seed=sampler_seed(seed), scramble=True)
+    study = optuna.create_study()
+    asking = create_trial(state=TrialState.RUNNING)
+    while True:
+        params = sampler.sample_relative(study, asking, distributions)
+        yield swept(space, {key: axis.value(params[key]) for key, axis in axes.items()})
+
+
+def sampler_seed(*numbers: int) -> int:
+    """32 bits, as Optuna takes them."""
+    return int(np.random.SeedSequence(numbers).generate_state(1)[0])

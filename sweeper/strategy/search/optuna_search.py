@@ -1,0 +1,161 @@
+"""Points that Optuna suggests from results: imported only for a search that learns.
+
+The study is a mirror of the sweep's own trials, a trial a point, in the order in which they were
+created. A sampler is made anew for each suggestion, seeded by the search's seed and the number of
+the point, and keeps nothing: what it suggests depends on the study alone.
+"""
+
+import warnings
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+import optuna
+from optuna.samplers import BaseSampler, GPSampler, TPESampler
+from optuna.storages import InMemoryStorage
+from optuna.trial import FrozenTrial, TrialState, create_trial
+
+from sweeper.plan.plan import Plan, PlannedTrial
+from sweeper.status import Status
+from sweeper.strategy.search.draws import Point, is_swept
+from sweeper.strategy.search.observation import Observation, observe
+from sweeper.strategy.search.optuna_axes import Axis, sampler_seed
+
+if TYPE_CHECKING:
+    from sweeper.record.state.sweep_state import Trial
+
+MAX_ASKS = 100  # for one trial; each takes the time of a suggestion
+
+
+class OptunaSearcher:
+    """Suggests by what is known: the initial points first, then where results are good.
+
+    A point that the constraints rule out, or that no run can have, is asked for again, MAX_ASKS
+    times; then the trial gets the random draw that stood for it in the plan.
+    """
+
+    def __init__(self, plan: Plan, earlier: Sequence[Observation] = ()) -> None:
+        self.plan = plan
+        self.spec = plan.spec
+        self.earlier = earlier
+        self.axes = {key: Axis(key, domain) for key, domain in self.spec.space.items()}
+        self._seen: dict[int, tuple[list[tuple[Status, int]], Observation]] = {}
+        self._forget()
+
+    def _forget(self) -> None:
+        self._storage = InMemoryStorage()
+        self._study = optuna.create_study(
+            storage=self._storage,
+            direction="minimize" if self.spec.objective.mode == "min" else "maximize",
+        )
+        self._told: list[Observation] = []
+        self._ids: list[int] = []  # of what was told, in the study
+
+    def next(self, trials: "Sequence[Trial]") -> PlannedTrial:
+        number = len(trials)
+        index, repeat = divmod(number, self.spec.num_seeds)
+        planned = self.plan.trials[number]
+        if index < len(self.spec.search.initial or []):
+            return planned
+        if repeat:  # the same point with another seed
+            values = trials[number - repeat].values | {"seed": planned.suggestion.values["seed"]}
+            again = self.plan.trial_at(number, values)
+            assert again is not None, "no constraint and no check is about the seed"
+            return again
+        study = self.study(trials)
+        study.sampler = self._sampler(index)
+        seed = {} if self.spec.seeds is None else {"seed": self.spec.seeds[0]}
+        for _ in range(MAX_ASKS):
+            suggested = self.plan.trial_at(number, self._ask() | seed)
+            if suggested is not None:
+                return suggested
+        return planned
+
+    def _sampler(self, index: int) -> BaseSampler:
+        seed = sampler_seed(self.spec.search.seed, index)
+        tpe = TPESampler(seed=seed, constant_liar=True)
+        if self.spec.search.algorithm == "tpe":
+            return tpe
+        # Where the process cannot tell (few have completed; a condition), a random draw would be
+        # suggested otherwise.
+        return GPSampler(seed=seed, independent_sampler=tpe, warn_independent_sampling=False)
+
+    def _ask(self) -> Point:
+        """A point. Optuna's own trial of it ends at once: what becomes of the point is told as all
+        else is, from the sweep's trials, in the values that the journal has."""
+        point: Point = {}
+        with warnings.catch_warnings():
+            # of a diverged trial, whose value is infinite: it becomes that of the worst
+            warnings.filterwarnings("ignore", message="Clip non-finite values")
+            trial = self._study.ask()
+            for key in self._in_order_of_conditions():
+                if is_swept(self.spec.space, key, point):
+                    point[key] = self.axes[key].suggest(trial)
+        self._study.tell(trial, state=TrialState.FAIL)
+        return {key: point[key] for key in self.spec.space if key in point}
+
+    def _in_order_of_conditions(self) -> list[str]:
+        """Every name after those that its condition names."""
+        waiting, ordered = list(self.spec.space), list[str]()
+        while waiting:
+            ready = [k for k in waiting if not set(self.spec.space[k].when or {}) & set(waiting)]
+            ordered += ready
+            waiting = [key for key in waiting if key not in ready]
+        return ordered
+
+    def study(self, trials: "Sequence[Trial]") -> optuna.Study:
+        """The study that mirrors these trials; beside them, those that `_ask` has ended."""
+        for number, seen in enumerate([*self.earlier, *self._observations(trials)]):
+            if number == len(self._told):
+                frozen = self._frozen(seen)
+                study_id = self._storage.get_study_id_from_name(self._study.study_name)
+                self._ids.append(self._storage.create_new_trial(study_id, frozen))
+                self._told.append(seen)
+            elif self._told[number] != seen:
+                if self._told[number].status is not Status.RUNNING:
+                    self._forget()  # a trial was promoted; Optuna knows no way back from an end
+                    return self.study(trials)
+                self._tell(self._ids[number], self._frozen(seen))
+                self._told[number] = seen
+        return self._study
+
+    def _observations(self, trials: "Sequence[Trial]") -> Iterator[Observation]:
+        """Of each point; made anew only where something has happened to it."""
+        repeats = self.spec.num_seeds
+        for first in range(0, len(trials), repeats):
+            alike = trials[first : first + repeats]
+            version = [(trial.status, len(trial.reports)) for trial in alike]
+            if (known := self._seen.get(first)) is None or known[0] != version:
+                known = self._seen[first] = version, self._observation(alike)
+            yield known[1]
+
+    def _observation(self, alike: "Sequence[Trial]") -> Observation:
+        values = alike[0].values
+        point = {key: values[key] for key in self.spec.space if key in values}
+        if len(alike) < self.spec.num_seeds:
+            return Observation(point, Status.RUNNING)
+        return observe(self.spec, point, alike)
+
+    def _frozen(self, seen: Observation) -> FrozenTrial:
+        """An observation in Optuna's words."""
+        state, value = TrialState.COMPLETE, seen.value
+        match seen.status:
+            case Status.RUNNING:
+                state = TrialState.RUNNING
+            case Status.FAILED:
+                state = TrialState.FAIL
+            case Status.STOPPED:
+                state, value = TrialState.PRUNED, seen.curve[-1][1] if seen.curve else None
+            case _ if value is None:  # diverged, or without a value at its end: the worst
+                value = float("inf" if self.spec.objective.mode == "min" else "-inf")
+        return create_trial(
+            state=state,
+            value=value,
+            params={key: self.axes[key].param(value) for key, value in seen.point.items()},
+            distributions={key: self.axes[key].distribution for key in seen.point},
+            intermediate_values=dict(seen.curve),
+        )
+
+    def _tell(self, trial_id: int, ended: FrozenTrial) -> None:
+        for time, value in ended.intermediate_values.items():
+            self._storage.set_trial_intermediate_value(trial_id, time, value)
+        self._storage.set_trial_state_values(trial_id, ended.state, ended.values)

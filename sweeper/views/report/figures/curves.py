@@ -1,0 +1,195 @@
+"""How each trial learned: a line a trial, a trace a status, so that a thousand open at once."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from sweeper.analysis.summary.sweep_data import Evaluation, SweepData, TrialData
+from sweeper.status import Status
+from sweeper.views.report.figures.figure import (
+    COLOURS,
+    Figure,
+    Trace,
+    clock_title,
+    layout,
+    metric_title,
+    selected_trace,
+    short,
+    titled,
+)
+
+MAX_POINTS = 20_000  # in all
+AXES = {
+    "step": "step",
+    "tokens": "tokens",
+    "seconds": "seconds of training",
+    "flops": "FLOPs",
+}
+STYLES: dict[Status, dict[str, Any]] = {
+    Status.STOPPED: {"opacity": 0.4},
+    Status.DIVERGED: {"dash": "dash"},
+}
+Coordinates = list[float | None]
+
+
+def curves_figure(sweep: SweepData) -> Figure | None:
+    """None where no trial was evaluated. `axes` has the x of every trace for each axis."""
+    trials = [trial for trial in sweep.trials if any(_finite(trial))]
+    if not trials:
+        return None
+    limit = max(3, MAX_POINTS // len(trials))
+    groups = [
+        (status, [trial for trial in trials if trial.status is status])
+        for status in reversed(Status)  # the completed ones on top
+    ]
+    lines = [(_curve_trace(sweep, s, of, limit), of) for s, of in groups if of]
+    if trials[0].status is Status.COMPLETED:
+        lines.append((_best_trace(sweep, trials[0], limit), trials[:1]))
+    ends = [(_end_trace(sweep, s, of), of) for s, of in groups if of and s in STYLES]
+    axes = {
+        name: {
+            "title": title,
+            "x": [_line_x(name, of, limit) for _, of in lines]
+            + [_end_x(name, of) for _, of in ends],
+            "shapes": _rung_shapes(sweep) if name == sweep.clock else [],
+        }
+        for name, title in AXES.items()
+        if all(_coordinate(name, t, _finite(t)[-1]) is not None for t in trials)
+    }
+    traces = [trace for trace, _ in lines + ends]
+    for trace, x in zip(traces, axes["step"]["x"], strict=True):
+        trace["x"] = x
+    x = titled("step", rangemode="tozero")
+    y = titled(metric_title(sweep), range=_y_range(sweep, trials))
+    shapes = axes["step"]["shapes"]
+    return {
+        "data": [*traces, selected_trace()],
+        "layout": layout(x, y, height=460, showlegend=True, shapes=shapes),
+        "axes": axes,
+    }
+
+
+def _finite(trial: TrialData) -> list[Evaluation]:
+    return [evaluation for evaluation in trial.evaluations if evaluation.value is not None]
+
+
+def thinned(evaluations: Sequence[Evaluation], limit: int) -> list[Evaluation]:
+    """At most `limit` of them, evenly spread, the first and the last among them."""
+    if len(evaluations) <= limit:
+        return list(evaluations)
+    last = len(evaluations) - 1
+    return [evaluations[round(index * last / (limit - 1))] for index in range(limit)]
+
+
+def _gapped(
+    trials: Sequence[TrialData], limit: int, of: Callable[[TrialData, Evaluation], Any]
+) -> list[Any]:
+    """Something of every point of every trial, with a gap after each trial."""
+    return [
+        item
+        for trial in trials
+        for item in [*(of(trial, e) for e in thinned(_finite(trial), limit)), None]
+    ]
+
+
+def _line_x(axis: str, trials: Sequence[TrialData], limit: int) -> Coordinates:
+    return _gapped(trials, limit, lambda trial, e: _coordinate(axis, trial, e))
+
+
+def _end_x(axis: str, trials: Sequence[TrialData]) -> Coordinates:
+    return [_coordinate(axis, trial, _finite(trial)[-1]) for trial in trials]
+
+
+def _coordinate(axis: str, trial: TrialData, evaluation: Evaluation) -> float | None:
+    match axis:
+        case "seconds":
+            return short(evaluation.seconds, 4)
+        case "tokens":
+            pace = trial.tokens_per_step
+            return None if pace is None else evaluation.step * pace
+        case "flops":
+            pace = trial.flops_per_step
+            return None if pace is None else short(evaluation.step * pace, 5)
+    return evaluation.step
+
+
+def _curve_trace(
+    sweep: SweepData, status: Status, trials: Sequence[TrialData], limit: int
+) -> Trace:
+    style = STYLES.get(status, {})
+    return {
+        "type": "scatter",
+        "mode": "lines+markers" if len(trials) == 1 else "lines",
+        "name": f"{status} ({len(trials):,})",
+        "y": _gapped(trials, limit, lambda _, e: short(e.value)),
+        "customdata": _gapped(trials, limit, lambda trial, _: trial.trial_id),
+        "opacity": style.get("opacity", 0.85),
+        "line": {
+            "color": COLOURS[status],
+            "width": 1 if len(trials) > 60 else 1.8,
+            "dash": style.get("dash", "solid"),
+        },
+        "marker": {"size": 5},
+        "hovertemplate": (
+            f"<b>%{{customdata}}</b> {status}<br>{metric_title(sweep)} %{{y:.4f}}<extra></extra>"
+        ),
+    }
+
+
+def _best_trace(sweep: SweepData, trial: TrialData, limit: int) -> Trace:
+    """The best once more, on top of all."""
+    trace = _curve_trace(sweep, trial.status, [trial], limit)
+    line = {"color": "@ink", "width": 2.5}
+    return trace | {"name": f"the best, {trial.trial_id}", "line": line, "opacity": 1}
+
+
+def _end_trace(sweep: SweepData, status: Status, trials: Sequence[TrialData]) -> Trace:
+    """Where a trial was stopped, or was last seen before it diverged."""
+    diverged = status is Status.DIVERGED
+    return {
+        "type": "scatter",
+        "mode": "markers",
+        "name": "last before diverging" if diverged else "stopped at its rung",
+        "y": [short(_finite(trial)[-1].value) for trial in trials],
+        # no customdata: the line has this point too
+        "marker": {
+            "color": COLOURS[status],
+            "symbol": "x" if diverged else "circle-open",
+            "size": 8 if len(trials) < 200 else 4,
+            "opacity": 0.9 if diverged else 0.7,
+        },
+        "hoverinfo": "skip",
+    }
+
+
+def _rung_shapes(sweep: SweepData) -> list[Trace]:
+    rungs = sorted({arrival.rung for arrival in sweep.arrivals})
+    return [
+        {
+            "type": "line",
+            "x0": rung,
+            "x1": rung,
+            "yref": "paper",
+            "y0": 0,
+            "y1": 1,
+            "line": {"color": "@grey", "width": 1, "dash": "dot"},
+            "label": {
+                "text": clock_title(sweep, rung),
+                "textposition": "end",
+                "textangle": -90,
+                "xanchor": "right",
+                "yanchor": "bottom",
+                "font": {"size": 11, "color": "@muted"},
+            },
+        }
+        for rung in rungs
+    ]
+
+
+def _y_range(sweep: SweepData, trials: Sequence[TrialData]) -> list[float] | None:
+    """Without the worst fiftieth of all points, which would flatten the rest."""
+    values = sorted(e.value for t in trials for e in t.evaluations if e.value is not None)
+    if len(values) < 50 or sweep.mode == "max":
+        return None
+    low, high = values[0], values[int(0.98 * (len(values) - 1))]
+    pad = 0.04 * (high - low)
+    return [low - pad, high + pad] if pad else None

@@ -1,0 +1,222 @@
+"""report.html: a summary as one page that needs nothing else, not even a network."""
+
+import base64
+import gzip
+import json
+import re
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import Any
+
+from sweeper.analysis.summary.pairs import Pair
+from sweeper.analysis.summary.summarising import Summary
+from sweeper.views.format import count, number, swept
+from sweeper.views.report.environment import Facts, environment_facts
+from sweeper.views.report.figures.curves import curves_figure
+from sweeper.views.report.figures.figure import Figure, level_title, metric_title
+from sweeper.views.report.figures.pairs import pair_figure
+from sweeper.views.report.figures.parallel import parallel_figure
+from sweeper.views.report.figures.response import response_figure
+from sweeper.views.report.rung_rows import RungView, SavingView, rung_views, saving_views
+from sweeper.views.report.trial_rows import TrialTable, shared_config, trial_details, trial_table
+from sweeper.views.report.words import Answer, answer, edge_text, point_text
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plot:
+    """A figure's place on the page. `key` is its key among the page's figures."""
+
+    key: str
+    title: str
+    notes: tuple[str, ...] = ()
+    height: int = 400
+
+
+@dataclass(frozen=True, kw_only=True)
+class Command:
+    """What to type next."""
+
+    purpose: str
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class TiedPoint:
+    text: str
+    mean: str
+    deviation: str
+    seeds: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Page:
+    """What the template writes out; nothing in it is computed there."""
+
+    summary: Summary
+    answer: Answer
+    meta_line: str
+    winner_facts: tuple[tuple[str, str], ...]
+    tied: tuple[TiedPoint, ...]
+    commands: tuple[Command, ...]
+    figures: dict[str, Figure]
+    responses: tuple[Plot, ...]
+    curves: Plot | None
+    parallel: Plot | None
+    pairs: tuple[Plot, ...]
+    importance_note: str
+    rungs: tuple[RungView, ...]
+    savings: tuple[SavingView, ...]
+    table: TrialTable
+    facts: Facts
+
+
+def make_page(summary: Summary, meta_line: str, commands: tuple[Command, ...]) -> Page:
+    figures: dict[str, Figure] = {}
+
+    def place(key: str, title: str, figure: Figure | None, *notes: str) -> Plot | None:
+        if figure is None:
+            return None
+        figures[key] = figure
+        return Plot(key=key, title=title, notes=notes, height=figure["layout"]["height"])
+
+    sweep = summary.sweep
+    responses = [
+        place(
+            f"response-{index}",
+            f"{metric_title(sweep).capitalize()} against {response.parameter.name}",
+            response_figure(sweep, response) if response.curves else None,
+            *(["Each point is the best of an eighth of the range."] if response.binned else []),
+            *[edge_text(edge) for edge in response.edges],
+        )
+        for index, response in enumerate(summary.responses)
+    ]
+    pairs = [
+        place(
+            f"pair-{index}",
+            f"{pair.x.parameter.name} × {pair.y.parameter.name}",
+            pair_figure(sweep, pair),
+            *_pair_notes(summary, pair),
+        )
+        for index, pair in enumerate(summary.pairs)
+        if pair.cells
+    ]
+    return Page(
+        summary=summary,
+        answer=answer(summary),
+        meta_line=meta_line,
+        winner_facts=_winner_facts(summary),
+        tied=_tied(summary),
+        commands=commands,
+        figures=figures,
+        responses=tuple(plot for plot in responses if plot),
+        curves=place("curves", "Learning curves", curves_figure(sweep)),
+        parallel=place("parallel", "Parallel coordinates", parallel_figure(sweep)),
+        pairs=tuple(plot for plot in pairs if plot),
+        importance_note=_importance_note(summary),
+        rungs=rung_views(summary),
+        savings=saving_views(summary),
+        table=trial_table(summary),
+        facts=environment_facts(sweep),
+    )
+
+
+def _pair_notes(summary: Summary, pair: Pair) -> list[str]:
+    what = f"The best {metric_title(summary.sweep)} at the end."
+    if all(cell.value is not None for cell in pair.cells):
+        return [what]
+    return [f"{what} ○ was stopped before, × diverged or failed, … is not at its end."]
+
+
+def _winner_facts(summary: Summary) -> tuple[tuple[str, str], ...]:
+    """Its settings, then what came of them; a mean over its seeds where it has several."""
+    if summary.winner is None:
+        return ()
+    best, trial = summary.winner.best, summary.winner.trial
+    over = f", mean of {len(best.values)}" if len(best.values) > 1 else ""
+    facts = [(name, swept(value)) for name, value in best.point.items()]
+    facts.append((metric_title(summary.sweep) + over, number(best.mean)))
+    of = ", best seed" if over else ""
+    facts += [
+        ("perplexity" + of, number(trial.perplexity, 2)),
+        ("bits per byte" + of, number(trial.bits_per_byte, 3)),
+        ("parameters", count(trial.num_params)),
+        ("trial" + of, trial.trial_id),
+    ]
+    if summary.winner.margin is not None:
+        facts.append(("margin to the next", number(summary.winner.margin.value)))
+    return tuple((name, text) for name, text in facts if text != "-")
+
+
+def _tied(summary: Summary) -> tuple[TiedPoint, ...]:
+    """Nothing where the best stands alone."""
+    noise = summary.winner.noise if summary.winner else None
+    if noise is None or len(noise.tied) < 2:
+        return ()
+    return tuple(
+        TiedPoint(
+            text=point_text(point.point),
+            mean=number(point.mean),
+            deviation=number(point.deviation),
+            seeds=f"{len(point.values)} of {len(point.trials)}",
+        )
+        for point in noise.tied
+    )
+
+
+def _importance_note(summary: Summary) -> str:
+    importance = summary.importance
+    if importance is None:
+        return ""
+    where = level_title(summary.sweep, importance.level)
+    return (
+        f"How much each setting decides whether a trial is among the best "
+        f"{importance.top_share:.0%} {where}, which {importance.num_trials:,} trials reached "
+        "(PED-ANOVA)."
+    )
+
+
+def render(page: Page) -> str:
+    """The whole file."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined  # a sweep starts without it
+
+    environment = Environment(
+        loader=PackageLoader("sweeper.views.report", "assets"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    own = files("sweeper.views.report") / "assets"
+    environment.filters["with_code"] = _with_code
+    return environment.get_template("report.html.jinja").render(
+        page=page,
+        style=(own / "report.css").read_text(encoding="utf-8"),
+        script=(own / "report.js").read_text(encoding="utf-8"),
+        plotly=_packed_plotly(),
+        data=_embedded(
+            {
+                "figures": page.figures,
+                "trials": trial_details(page.summary.sweep),
+                "shared": shared_config(page.summary.sweep),
+            }
+        ),
+    )
+
+
+def _packed_plotly() -> str:
+    """plotly.js, gzip in base64: a third of its size. The page unpacks it once it is shown."""
+    source = (files("plotly") / "package_data" / "plotly.min.js").read_bytes()
+    return base64.b64encode(gzip.compress(source, mtime=0)).decode("ascii")
+
+
+def _with_code(text: str) -> Any:
+    """What stands between backticks as code."""
+    from markupsafe import Markup, escape
+
+    return Markup(re.sub(r"`([^`]*)`", r"<code>\1</code>", str(escape(text))))
+
+
+def _embedded(value: Any) -> str:
+    """JSON that stands in a script element: no text in it can end the element."""
+    text = json.dumps(value, allow_nan=False, separators=(",", ":"))
+    return text.replace("<", "\\u003c")

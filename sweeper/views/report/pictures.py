@@ -1,0 +1,120 @@
+"""The plots of a report as PNGs, for papers and chats: `plots/` in the run folder."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter
+
+from sweeper.analysis.summary.response import Response
+from sweeper.analysis.summary.summarising import Summary
+from sweeper.analysis.summary.sweep_data import SweepData
+from sweeper.status import Status
+from sweeper.views.format import number, swept
+from sweeper.views.report.figures.figure import level_title, metric_title
+from trainable.atomic_file import write_atomically
+
+Draw = Callable[[Any], None]  # onto matplotlib's Axes
+
+# Okabe and Ito's, told apart by people who are colour-blind too
+GROUP_COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9")
+COLOURS = {Status.COMPLETED: "#0072B2", Status.STOPPED: "#9aa1aa", Status.DIVERGED: "#D55E00"}
+MAX_LINES = 300
+
+
+def write_pictures(summary: Summary, folder: Path) -> tuple[Path, ...]:
+    """Each whole or not at all.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
+    sweep = summary.sweep
+    drawings: dict[str, Draw] = {}
+    for response in summary.responses:
+        if response.curves:
+            drawings[f"loss_by_{response.parameter.name}"] = _response(sweep, response)
+    if any(trial.evaluations for trial in sweep.trials):
+        drawings["learning_curves"] = _curves(sweep)
+    if drawings:
+        folder.mkdir(exist_ok=True)
+    return tuple(_write(folder, name, draw) for name, draw in drawings.items())
+
+
+def _write(folder: Path, name: str, draw: Draw) -> Path:
+    figure = Figure(figsize=(7, 4.2), dpi=144, layout="constrained")
+    axes = figure.add_subplot()
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(color="#e3e5e8", linewidth=0.8)
+    axes.set_axisbelow(True)
+    draw(axes)
+    path = folder / f"{re.sub(r'[^A-Za-z0-9_.-]', '_', name)}.png"
+    write_atomically(path, lambda file: figure.savefig(file, format="png"))
+    return path
+
+
+def _response(sweep: SweepData, response: Response) -> Draw:
+    def draw(axes: Any) -> None:
+        parameter = response.parameter
+        last = {curve.group: curve for curve in response.curves}
+        for index, (group, curve) in enumerate(last.items()):
+            colour = GROUP_COLOURS[index % len(GROUP_COLOURS)]
+            named = parameter.scale == "category"
+            x = [swept(s.x) if named else s.x for s in curve.samples]
+            name = "" if group is None else f"{swept(group)}, "
+            axes.errorbar(
+                x,
+                [sample.value for sample in curve.samples],
+                yerr=[sample.deviation or 0.0 for sample in curve.samples],
+                fmt="o" if named else "o-",
+                color=colour,
+                label=name + level_title(sweep, curve.level),
+            )
+            optimum = curve.optimum
+            if optimum is not None and optimum.interpolated and isinstance(optimum.x, float):
+                label = f"optimum ≈ {optimum.x:.3g}"
+                axes.plot(
+                    optimum.x, optimum.value, "*", ms=14, mfc="white", mec=colour, label=label
+                )
+        if parameter.scale == "log":
+            _log_axis(axes, [v for v in parameter.options if isinstance(v, int | float)])
+        axes.set(xlabel=parameter.name, ylabel=metric_title(sweep))
+        axes.legend(frameon=False)
+
+    return draw
+
+
+def _log_axis(axes: Any, listed: list[float]) -> None:
+    axes.set_xscale("log")
+    if 1 < len(listed) <= 12:
+        axes.set_xticks(listed, [swept(value) for value in listed])
+        axes.xaxis.set_minor_formatter(NullFormatter())
+
+
+def _curves(sweep: SweepData) -> Draw:
+    def draw(axes: Any) -> None:
+        seen = set()
+        for trial in reversed(sweep.trials[:MAX_LINES]):  # the best on top
+            points = [(e.step, e.value) for e in trial.evaluations if e.value is not None]
+            if not points:
+                continue
+            label = str(trial.status) if trial.status not in seen else None
+            seen.add(trial.status)
+            axes.plot(
+                *zip(*points, strict=True),
+                color=COLOURS.get(trial.status, "#009E73"),
+                alpha=0.4 if trial.status is Status.STOPPED else 0.9,
+                linestyle="--" if trial.status is Status.DIVERGED else "-",
+                marker="x" if trial.status is Status.DIVERGED else None,
+                linewidth=1.4,
+                label=label,
+            )
+        axes.set(xlabel="step", ylabel=metric_title(sweep))
+        best = next((t for t in sweep.trials if t.status is Status.COMPLETED), None)
+        if best is not None:
+            axes.set_title(f"best {number(best.value)}", loc="left", fontsize=10)
+        if seen:
+            axes.legend(frameon=False)
+
+    return draw

@@ -1,0 +1,78 @@
+"""What early stopping did, as rows and bars."""
+
+from dataclasses import dataclass
+
+from sweeper.analysis.summary.rungs import Cost
+from sweeper.analysis.summary.summarising import Summary
+from sweeper.views.format import count, duration, flops, number
+from sweeper.views.report.figures.figure import clock_title
+
+MAX_NAMED = 12  # trials named in a rung's row
+
+
+@dataclass(frozen=True, kw_only=True)
+class RungView:
+    title: str
+    reached: int
+    kept: int
+    stopped: int
+    waiting: int
+    best: str
+    cutoff: str
+    named: tuple[str, ...]  # the best of those kept
+    unnamed: int
+    share: float  # of all trials, that got here
+
+
+@dataclass(frozen=True, kw_only=True)
+class SavingView:
+    what: str
+    spent: str
+    full: str
+    share: float  # spent
+    saved: str
+
+
+def rung_views(summary: Summary) -> tuple[RungView, ...]:
+    most = max((row.reached for row in summary.rungs), default=1)
+    return tuple(
+        RungView(
+            title=clock_title(summary.sweep, row.rung),
+            reached=row.reached,
+            kept=len(row.kept),
+            stopped=len(row.stopped),
+            waiting=len(row.waiting),
+            best=number(row.best),
+            cutoff=number(row.cutoff),
+            named=row.kept[:MAX_NAMED],
+            unnamed=max(0, len(row.kept) - MAX_NAMED),
+            share=row.reached / most,
+        )
+        for row in summary.rungs
+    )
+
+
+def saving_views(summary: Summary) -> tuple[SavingView, ...]:
+    savings = summary.savings
+    if savings is None:
+        return ()
+    costs = (
+        ("tokens", savings.tokens, count),
+        ("training time", savings.seconds, duration),
+        ("FLOPs", savings.flops, flops),
+    )
+    return tuple(
+        SavingView(
+            what=what,
+            spent=text(cost.spent),
+            full=text(cost.full),
+            share=_share(cost),
+            saved=f"{cost.saved:.0%}",
+        )
+        for what, cost, text in costs
+        if cost is not None
+    )
+
+
+def _share(cost: Cost) -> float:
+    return cost.spent / cost.full if cost.full else 1.0

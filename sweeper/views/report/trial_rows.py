@@ -1,0 +1,119 @@
+"""Every trial: the rows of the table, and what the page shows of the one that is chosen."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from sweeper.analysis.summary.summarising import Summary
+from sweeper.analysis.summary.sweep_data import SweepData, TrialData
+from sweeper.spec.space import Scalar, Settings
+from sweeper.views.format import count, number, swept
+
+
+@dataclass(frozen=True, kw_only=True)
+class TableCell:
+    """`key` is what the column is sorted by, where that is not its text; nothing sorts last."""
+
+    text: str
+    key: str | None = None
+    is_number: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class TableRow:
+    trial_id: str
+    status: str
+    cells: tuple[TableCell, ...]
+    error: str  # its last line
+    is_winner: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrialTable:
+    columns: tuple[str, ...]
+    rows: tuple[TableRow, ...]
+    statuses: tuple[tuple[str, int], ...]  # with how many trials have it
+
+
+def trial_table(summary: Summary) -> TrialTable:
+    """Best first."""
+    sweep = summary.sweep
+    winner = summary.winner.trial.trial_id if summary.winner else None
+    names = [parameter.name for parameter in sweep.parameters]
+    columns = [*names, *(["seed"] if sweep.seeds else []), "step"]
+    metric = sweep.metric.removeprefix("val_").replace("_", " ")
+    columns += [metric, *(["perplexity"] if sweep.metric != "val_perplexity" else []), "tokens/s"]
+    rows = [
+        TableRow(
+            trial_id=trial.trial_id,
+            status=str(trial.status),
+            cells=_cells(sweep, names, trial),
+            error=_last_line(trial.error),
+            is_winner=trial.trial_id == winner,
+        )
+        for trial in sweep.trials
+    ]
+    counts: dict[str, int] = {}
+    for row in rows:
+        counts[row.status] = counts.get(row.status, 0) + 1
+    return TrialTable(columns=tuple(columns), rows=tuple(rows), statuses=tuple(counts.items()))
+
+
+def _cells(sweep: SweepData, names: list[str], trial: TrialData) -> tuple[TableCell, ...]:
+    cells = [_value_cell(trial.point[n]) if n in trial.point else _blank() for n in names]
+    if sweep.seeds:
+        cells.append(_number_cell(trial.seed, "-" if trial.seed is None else str(trial.seed)))
+    of = "" if trial.max_steps is None else f"/{trial.max_steps}"
+    cells.append(_number_cell(trial.step, f"{trial.step}{of}"))
+    cells.append(_number_cell(trial.value, number(trial.value)))
+    if sweep.metric != "val_perplexity":
+        cells.append(_number_cell(trial.perplexity, number(trial.perplexity, 2)))
+    cells.append(_number_cell(trial.tokens_per_second, count(trial.tokens_per_second)))
+    return tuple(cells)
+
+
+def _value_cell(value: Scalar) -> TableCell:
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return _number_cell(value, swept(value))
+    return TableCell(text=swept(value), is_number=False)
+
+
+def _number_cell(value: float | None, text: str) -> TableCell:
+    key = "" if value is None else f"{value:.7g}"
+    return TableCell(text=text, key=None if key == text else key)
+
+
+def _blank() -> TableCell:
+    return TableCell(text="", is_number=False)
+
+
+def _last_line(error: str | None) -> str:
+    lines = (error or "").strip().splitlines()
+    return lines[-1] if lines else ""
+
+
+def shared_config(sweep: SweepData) -> Settings:
+    """The settings that all trials have in common."""
+    configs = [trial.config for trial in sweep.trials]
+    if not configs:
+        return {}
+    first, *others = configs
+    return {
+        name: value
+        for name, value in first.items()
+        if all(name in other and other[name] == value for other in others)
+    }
+
+
+def trial_details(sweep: SweepData) -> dict[str, dict[str, Any]]:
+    """By id: what the page shows of a chosen trial beside its row; of its config, what not all have
+    in common and no column shows."""
+    shared = shared_config(sweep).keys() | {parameter.name for parameter in sweep.parameters}
+    details: dict[str, dict[str, Any]] = {}
+    for trial in sweep.trials:
+        config = {k: swept(v) for k, v in trial.config.items() if k not in shared}
+        facts = {"parameters": count(trial.num_params), "checkpoint": trial.checkpoint}
+        known = {name: text for name, text in facts.items() if text and text != "-"}
+        details[trial.trial_id] = {"facts": known, "config": config}
+        if trial.error:
+            details[trial.trial_id]["error"] = trial.error
+    return details

@@ -1,0 +1,174 @@
+"""The sentences of a report: the answer first, then how far it can be trusted."""
+
+from dataclasses import dataclass
+
+from sweeper.analysis.summary.levels import Level
+from sweeper.analysis.summary.response import Edge
+from sweeper.analysis.summary.summarising import Summary
+from sweeper.analysis.summary.winner import CONFIDENCE, Noise, Winner
+from sweeper.status import Status
+from sweeper.strategy.search.draws import Point
+from sweeper.views.format import number, swept
+from sweeper.views.report.figures.figure import level_title, metric_title
+
+MAX_NAMED = 4  # in one sentence
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """The first screen in words."""
+
+    headline: str
+    lede: str
+    verdict: str = ""
+    verdict_kind: str = ""  # clear, tied or unknown
+    warnings: tuple[str, ...] = ()
+
+
+def point_text(point: Point) -> str:
+    """In one line; a name and its value stay together."""
+    return ", ".join(f"{name}\u00a0{swept(value)}" for name, value in point.items())
+
+
+def answer(summary: Summary) -> Answer:
+    warnings = (*summary.sweep.notes, *edge_warnings(summary))
+    if summary.winner is None:
+        headline, lede = _without_winner(summary)
+        return Answer(headline=headline, lede=lede, warnings=warnings)
+    verdict, kind = _verdict(summary.winner)
+    return Answer(
+        headline=_headline(summary, summary.winner),
+        lede=_lede(summary, summary.winner),
+        verdict=verdict,
+        verdict_kind=kind,
+        warnings=warnings,
+    )
+
+
+def _headline(summary: Summary, winner: Winner) -> str:
+    tied = [] if winner.noise is None else list(winner.noise.tied)
+    best = point_text(winner.best.point)
+    if len(tied) > 1:
+        return f"{_listing([p.point for p in tied])} are tied"
+    if summary.sweep.state == "finished" or summary.sweep.state == "unknown":
+        return f"{best} trains best"
+    return f"{best} is best so far"
+
+
+def _listing(points: list[Point]) -> str:
+    """`learning_rate 0.0012 and 0.0024`: a name that all have alone stands once."""
+    names = [point_text(point) for point in points]
+    if len(points) > MAX_NAMED:
+        return f"{names[0]} and {len(names) - 1} others"
+    if all(len(point) == 1 and point.keys() == points[0].keys() for point in points):
+        names[1:] = [swept(value) for point in points[1:] for value in point.values()]
+        return f"{', '.join(names[:-1])} and {names[-1]}"
+    return "; ".join(names)
+
+
+def _lede(summary: Summary, winner: Winner) -> str:
+    sweep, trial = summary.sweep, winner.trial
+    seeds = len(winner.best.values)
+    mean = f", the mean over {seeds} seeds" if seeds > 1 else ""
+    parts = [f"{metric_title(sweep)} {number(winner.best.mean)}{mean}".capitalize()]
+    if seeds == 1 and trial.perplexity is not None and sweep.metric != "val_perplexity":
+        parts.append(f"perplexity {number(trial.perplexity, 2)}")
+    text = ", ".join(parts)
+    margin = winner.margin
+    if margin is None:
+        return f"{text}. There is no other to compare it with."
+    at = "" if margin.step is None else f" at step {margin.step:,}, where that one was stopped"
+    return f"{text}: {number(margin.value)} ahead of {point_text(margin.point)}{at}."
+
+
+def _verdict(winner: Winner) -> tuple[str, str]:
+    if winner.margin is None:
+        return "", ""
+    noise = winner.noise
+    if noise is None or noise.least_difference is None:
+        text = (
+            "Whether that is more than noise is not known: no two settings have repeats that "
+            "completed. To measure it, add `seeds: [0, 1, 2]` to the search space."
+        )
+        return text, "unknown"
+    flattered = [p for p in noise.tied if p.is_flattered]
+    caution = ""
+    if flattered:
+        caution = (
+            f" Take {point_text(flattered[0].point)} with care: only {len(flattered[0].values)} "
+            f"of its {len(flattered[0].trials)} seeds ran to the end, the better ones."
+        )
+    if len(noise.tied) > 1:
+        return f"That is within the noise: {_noise_text(noise)}{caution}", "tied"
+    return f"That is more than noise: {_noise_text(noise)}{caution}", "clear"
+
+
+def _noise_text(noise: Noise) -> str:
+    assert noise.least_difference is not None
+    return (
+        f"another seed alone moves it by {number(noise.deviation)} (standard deviation, pooled, "
+        f"{noise.degrees} degrees of freedom), so less than {number(noise.least_difference)} "
+        f"between the first two can be chance (Tukey, {CONFIDENCE:.0%})."
+    )
+
+
+def _without_winner(summary: Summary) -> tuple[str, str]:
+    sweep = summary.sweep
+    statuses = {trial.status for trial in sweep.trials}
+    number_of = len(sweep.trials)
+    if not number_of:
+        return "No trial has been started yet", "There is nothing to compare so far."
+    all_of = "The only trial" if number_of == 1 else f"All {number_of} trials"
+    if statuses == {Status.DIVERGED}:
+        remedy = "Lower the learning rates, or warm up for longer."
+        return f"{all_of} diverged", f"The loss was no number any more. {remedy}"
+    if statuses == {Status.FAILED}:
+        error = (sweep.trials[0].error or "").strip().splitlines()
+        return (
+            f"{all_of} failed",
+            f"The first error: {error[-1]}" if error else "No error is known.",
+        )
+    ended = all(trial.status.ended for trial in sweep.trials)
+    headline = "No trial has completed" + ("" if ended else " yet")
+    return headline, _leader_text(summary)
+
+
+def _leader_text(summary: Summary) -> str:
+    """Who is ahead where the trials can be compared last."""
+    if not summary.levels:
+        return "None has been evaluated."
+    sweep, level = summary.sweep, summary.levels[-1]
+    leader = leader_at(summary, level)
+    ahead = next(trial for trial in sweep.trials if trial.trial_id == leader)
+    of = len(level.values)
+    value = number(level.values[leader])
+    among = f"of the {of} that got there" if of > 1 else "the only one that got there"
+    return (
+        f"Ahead {level_title(sweep, level)}, {among}: {point_text(ahead.point)} "
+        f"with {metric_title(sweep)} {value}. That can change until the end."
+    )
+
+
+def leader_at(summary: Summary, level: Level) -> str:
+    return min(level.values, key=lambda name: summary.sweep.sign * level.values[name])
+
+
+def edge_text(edge: Edge) -> str:
+    """What to try next, as in `extend learning_rate above 0.0384`."""
+    side = "below" if edge.side == "low" else "above"
+    of = "" if edge.group is None else f" for {swept(edge.group)}"
+    return (
+        f"The best {edge.name}{of} lies at the edge of the space: extend {edge.name} "
+        f"{side} {swept(edge.bound)}."
+    )
+
+
+def edge_warnings(summary: Summary) -> list[str]:
+    """For the winner's own group; those of others stand beside their plot."""
+    point = {} if summary.winner is None else summary.winner.best.point
+    return [
+        edge_text(edge)
+        for response in summary.responses
+        for edge in response.edges
+        if edge.group is None or edge.group == point.get(response.grouped_by or "")
+    ]

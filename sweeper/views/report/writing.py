@@ -1,0 +1,85 @@
+"""Writes the report of a run folder: report.html, and a PNG of each plot."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from sweeper.analysis.summary import load, summarise
+from sweeper.analysis.summary.summarising import Summary
+from sweeper.analysis.summary.sweep_data import SweepData
+from sweeper.errors import RunFolderError
+from sweeper.record.run_folder import RunFolder
+from sweeper.views.format import duration
+from sweeper.views.next_steps import export_command, train_command
+from sweeper.views.report.page import Command, make_page, render
+from trainable.atomic_file import write_atomically
+
+
+@dataclass(frozen=True)
+class Report:
+    """What was written where."""
+
+    path: Path
+    pictures: tuple[Path, ...]
+
+
+def write_report(folder: RunFolder, out: Path | None = None) -> Report:
+    """Write the report of a sweep, whatever its state.
+
+    Args:
+        out: The folder to write to, made if missing. [the run folder]
+
+    Raises:
+        RunFolderError: there is no sweep, or the report cannot be written.
+    """
+    from sweeper.views.report.pictures import write_pictures  # matplotlib takes a second
+
+    summary = summarise(load(folder))
+    page = render(make_page(summary, _meta_line(summary.sweep), _commands(summary, folder)))
+    target = folder if out is None else RunFolder(out)
+    try:
+        target.path.mkdir(parents=True, exist_ok=True)
+        write_atomically(target.report, lambda file: file.write(page.encode()))
+        pictures = write_pictures(summary, target.plots)
+    except OSError as error:
+        raise RunFolderError(
+            f"{target.path}: the report cannot be written there ({error.strerror}); "
+            f"write it elsewhere with: python -m sweeper report {folder.called} --out FOLDER"
+        ) from error
+    return Report(target.report, pictures)
+
+
+def _meta_line(sweep: SweepData) -> str:
+    """`8 trials · finished · 25 Nov 2026 · 1m14s`."""
+    number = len(sweep.trials)
+    planned = sweep.num_planned or number
+    trials = f"{number:,} of {planned:,} trials" if number < planned else f"{number:,} trials"
+    parts = [trials if number != 1 or planned != 1 else "1 trial", sweep.state]
+    if sweep.sessions and sweep.sessions[0].started:
+        first = datetime.fromisoformat(sweep.sessions[0].started)
+        parts.append(f"{first.day} {first:%b %Y}")
+        parts.append(duration(_seconds_at_work(sweep)))
+    return " · ".join(parts)
+
+
+def _seconds_at_work(sweep: SweepData) -> float:
+    spans = [
+        datetime.fromisoformat(session.ended) - datetime.fromisoformat(session.started)
+        for session in sweep.sessions
+        if session.ended
+    ]
+    return sum(span.total_seconds() for span in spans)
+
+
+def _commands(summary: Summary, folder: RunFolder) -> tuple[Command, ...]:
+    if summary.winner is None:
+        return ()
+    trial = summary.winner.trial
+    if trial.checkpoint is None or trial.max_steps is None:
+        return ()
+    checkpoint = Path(trial.checkpoint).name
+    train = train_command(folder, trial.trial_id, checkpoint, trial.max_steps)
+    return (
+        Command(purpose="Train it further", text=train),
+        Command(purpose="Export it for Hugging Face", text=export_command(folder, trial.trial_id)),
+    )

@@ -1,0 +1,50 @@
+"""The cells of a comparison, the same on a screen and on a page."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from sweeper.analysis.comparison import Comparison, Outcome
+from sweeper.views.format import count, duration, flops, number, swept
+
+OUTCOME: tuple[tuple[str, Callable[[Outcome], str]], ...] = (
+    ("state", lambda o: o.state),
+    ("trials ended", lambda o: f"{o.num_ended}/{o.num_trials}"),
+    ("completed", lambda o: str(o.num_completed)),
+    ("tokens", lambda o: count(o.tokens)),
+    ("FLOPs", lambda o: flops(o.flops)),
+    ("training time", lambda o: duration(o.train_seconds)),
+    ("best trial", lambda o: o.best_trial or "-"),
+    ("its steps", lambda o: "-" if o.best_step is None else str(o.best_step)),
+    ("validation loss", lambda o: number(o.val_loss)),
+    ("perplexity", lambda o: number(o.val_perplexity, 2)),
+    ("bits per byte", lambda o: number(o.val_bits_per_byte, 3)),
+)
+
+
+def outcome_table(comparison: Comparison) -> list[tuple[str, list[str]]]:
+    """Labels with a cell for each sweep; what each winner was given comes last."""
+    outcomes = comparison.outcomes
+    rows = [(label, [cell(outcome) for outcome in outcomes]) for label, cell in OUTCOME]
+    for name in dict.fromkeys(name for outcome in outcomes for name in outcome.best_values):
+        given = [swept(o.best_values[name]) if name in o.best_values else "-" for o in outcomes]
+        rows.append((f"best {name}", given))
+    return rows
+
+
+def verdict_text(comparison: Comparison) -> str | None:
+    """Who is ahead; None where there are no two winners."""
+    if comparison.margin is None:
+        return None
+    if comparison.best is None:
+        return "The best of them are tied."
+    return f"{comparison.best} is ahead by {number(comparison.margin)} ({comparison.metric})."
+
+
+def setting_text(value: Any) -> str:
+    """A setting as it would stand in the file."""
+    if value is None:
+        return "-"
+    if isinstance(value, dict | list):
+        return json.dumps(value).replace('"', "")
+    return swept(value)

@@ -1,0 +1,61 @@
+"""A sweep at one moment, as a screen shows it: how far it is, how long it takes, its trials."""
+
+import textwrap
+from datetime import UTC, datetime
+
+from rich.console import Console, Group, RenderableType
+from rich.text import Text
+
+from sweeper.analysis.time_left import TimeLeft
+from sweeper.record.state.sweep_state import SweepState
+from sweeper.status import Status
+from sweeper.views.format import duration
+from sweeper.views.terminal.trial_table import trial_table
+
+SHOWN_TRIALS = 30
+PAGE_WIDTH = 100
+OTHER_LINES = 6  # of the screen: what is above and below the table
+
+
+def live_view(
+    console: Console, state: SweepState, num_trials: int, left: TimeLeft | None, now: datetime
+) -> RenderableType:
+    """For a screen that shows it again and again: no higher than the screen."""
+    shown = min(SHOWN_TRIALS, max(3, console.height - OTHER_LINES))
+    lines = textwrap.wrap(progress_line(state, num_trials, left, now), console.width)
+    return Group(Text("\n".join(lines), style="bold"), trial_table(console, state, shown=shown))
+
+
+def progress_line(
+    state: SweepState, num_trials: int, left: TimeLeft | None, now: datetime | None
+) -> str:
+    """As `3/8 trials ended, 2 running, 1m02s so far, about 2m10s left (at most 3m40s)`.
+
+    Args:
+        now: None where the sweep does not run.
+    """
+    ended = sum(trial.status.ended for trial in state.trials.values())
+    parts = [f"{ended}/{num_trials} trials ended"]
+    for status in (Status.RUNNING, Status.PAUSED):
+        if number := len(state.with_status(status)):
+            parts.append(f"{number} {status.value}")
+    if now is not None and state.sessions:
+        began = datetime.fromisoformat(state.sessions[-1]["time"])
+        parts.append(f"{duration((now - began).total_seconds())} so far")
+    if left is not None and left.at_most:
+        parts.append(time_left_text(left))
+    return ", ".join(parts)
+
+
+def time_left_text(left: TimeLeft) -> str:
+    expected, at_most = duration(left.expected), duration(left.at_most)
+    return f"about {expected} left" + ("" if at_most == expected else f" (at most {at_most})")
+
+
+def screen_width(console: Console) -> int:
+    """Of what fills the width: where there is no screen, that of a page."""
+    return min(console.width, PAGE_WIDTH)
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)

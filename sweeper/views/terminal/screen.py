@@ -1,0 +1,161 @@
+"""What a person sees of a sweep: one live table in a terminal, plain lines elsewhere."""
+
+import math
+import time
+
+from rich.console import Console
+from rich.live import Live
+
+from sweeper.analysis.time_left import TimeLeft, TimeLeftEstimator
+from sweeper.engine.sweep import Sweep
+from sweeper.record.run_folder import RunFolder
+from sweeper.record.state.sweep_state import Metrics, SweepState, Trial
+from sweeper.record.tables import best_trial, runner_up
+from sweeper.status import Status
+from sweeper.views.format import count, headline, number, size, swept
+from sweeper.views.next_steps import train_command
+from sweeper.views.terminal.live_view import live_view, progress_line, utc_now
+from sweeper.views.terminal.trial_table import trial_table
+
+REFRESH_SECONDS = 0.5
+MOST_OF_THE_DRIVER = 0.05  # of its time goes into the screen, however many trials there are
+
+
+def settings(trial: Trial) -> str:
+    """The swept values of a trial in one line."""
+    return ", ".join(f"{key} {swept(value)}" for key, value in trial.values.items())
+
+
+class Screen:
+    """Shows a running sweep (a `Watcher`): a table that stays in its place, or lines."""
+
+    def __init__(self, console: Console, total: int, *, verbose: bool = False) -> None:
+        """
+        Args:
+            verbose: Lines of every start, report and end, above the table if there is one.
+        """
+        self.console = console
+        self.total = total
+        self.verbose = verbose
+        self._due = -math.inf
+        self._ended = 0
+        self._estimator: TimeLeftEstimator | None = None
+        self._told_of_budget = False
+        self._live: Live | None = None
+        if console.is_terminal and not console.quiet:
+            self._live = Live(console=console, auto_refresh=False, transient=True)
+            self._live.start()
+
+    @property
+    def _in_lines(self) -> bool:
+        return self._live is None or self.verbose
+
+    def started(self, trial: Trial) -> None:
+        if trial.attempts > 1 and self._in_lines:
+            self._line(trial, f"started again from step {trial.step}")
+        elif self.verbose:
+            self._line(trial, "started")
+
+    def reported(self, trial: Trial, reports: list[Metrics]) -> None:
+        if not self._in_lines:
+            return
+        for report in reports:
+            if report["val_loss"] is not None or self.verbose:
+                self._line(trial, report_line(trial, report))
+
+    def ended(self, trial: Trial) -> None:
+        if self._in_lines:
+            again = trial.status is Status.PENDING
+            what = "failed, and will be tried again" if again else trial.status.value
+            self._line(trial, f"{what}: {headline(trial.error)}" if trial.error else what)
+
+    def _line(self, trial: Trial, what: str) -> None:
+        if self.console.quiet:
+            return  # rich would lay it out all the same
+        self.console.print(f"{trial.trial_id}  {settings(trial)}  {what}", markup=False)
+
+    def refresh(self, sweep: Sweep) -> None:
+        self._tell_of_budget(sweep.state)
+        began = time.monotonic()
+        if self.console.quiet or began < self._due:
+            return
+        if self._live is not None:
+            left = self._time_left(sweep)
+            view = live_view(self.console, sweep.state, self.total, left, utc_now())
+            self._live.update(view, refresh=True)
+        elif (ended := sum(trial.status.ended for trial in sweep.trials.values())) > self._ended:
+            self._ended = ended
+            left = self._time_left(sweep)
+            self.console.print(progress_line(sweep.state, self.total, left, utc_now()))
+        cost = time.monotonic() - began
+        self._due = began + max(REFRESH_SECONDS, cost / MOST_OF_THE_DRIVER)
+
+    def _tell_of_budget(self, state: SweepState) -> None:
+        """Once, where nothing more could be removed."""
+        total, budget = state.checkpoints.total, state.spec.checkpoints.budget
+        if budget is None or total <= budget or self._told_of_budget:
+            return
+        self._told_of_budget = True
+        self.console.print(
+            f"Checkpoints have {size(total)}, over their budget of {size(budget)}: running trials "
+            "need their newest, completed ones their last. The sweep goes on; to need less, "
+            "set max_concurrent."
+        )
+
+    def _time_left(self, sweep: Sweep) -> TimeLeft | None:
+        self._estimator = self._estimator or TimeLeftEstimator(sweep.plan)
+        return self._estimator.time_left(sweep.state)
+
+    def close(self, sweep: Sweep) -> None:
+        if self._live is not None:
+            self._live.stop()
+
+
+def report_line(trial: Trial, report: Metrics) -> str:
+    """What a trial has reported, in one line."""
+    parts = [f"step {report['step']}/{trial.config.max_steps}"]
+    if report["val_loss"] is not None:
+        parts.append(f"val_loss {number(report['val_loss'])}")
+        parts.append(f"perplexity {number(report['val_perplexity'], 2)}")
+    else:
+        parts.append(f"train_loss {number(report['train_loss'])}")
+    return "  ".join([*parts, f"{count(report['tokens_per_second'])} tok/s"])
+
+
+def print_summary(console: Console, state: SweepState, folder: RunFolder) -> None:
+    """The ranked trials, the winner, and what to do with it."""
+    console.print(trial_table(console, state), soft_wrap=False)
+    for watcher, error in state.failed_watchers.items():
+        last_line = error.strip().splitlines()[-1]
+        console.print(f"{watcher} failed and was left out: {last_line}", markup=False)
+    if state.checkpoints.high_water:
+        budget = state.spec.checkpoints.budget
+        of = f" (budget {size(budget)})" if budget is not None else ""
+        console.print(f"\nCheckpoints had {size(state.checkpoints.high_water)} at most{of}.")
+    best = best_trial(state)
+    if best is None:
+        console.print("\nNo trial has completed yet, so there is no winner.")
+        for trial in state.with_status(Status.FAILED)[:1]:
+            console.print(
+                f"Trial {trial.trial_id} failed: {headline(str(trial.error))}\n"
+                f"  all of it: {folder.trial_error(trial.trial_id)}",
+                markup=False,
+            )
+        return
+    last = best.last_report or {}
+    console.print(f"\n[bold green]Best: {settings(best)}[/]  (trial {best.trial_id})")
+    console.print(
+        f"  validation loss {number(last.get('val_loss'))}, "
+        f"perplexity {number(last.get('val_perplexity'), 2)}, "
+        f"{number(last.get('val_bits_per_byte'), 3)} bits per byte"
+    )
+    if (second := runner_up(state, best)) is not None:
+        at = "" if second.step == best.step else f" at step {second.step}, where that one stopped"
+        console.print(
+            f"  ahead of {settings(second.trial)} (trial {second.trial.trial_id}) "
+            f"by {number(second.margin)}{at}"
+        )
+    if best.checkpoint:
+        console.print("Train it further:")
+        command = train_command(folder, best.trial_id, best.checkpoint, best.config.max_steps)
+        console.print(f"  [bold]{command}[/]")

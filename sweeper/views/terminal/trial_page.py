@@ -1,0 +1,103 @@
+"""`trial NAME ID`: all that is known of one trial, on a screen."""
+
+from rich.console import Console
+
+from sweeper.analysis.monitor import Look
+from sweeper.record.state.sweep_state import Trial
+from sweeper.record.tables import ranked
+from sweeper.views.format import count, duration, number, size, swept
+from sweeper.views.json_output import checkpoint_file
+from sweeper.views.terminal.charts import chart
+from sweeper.views.terminal.live_view import screen_width
+from sweeper.views.terminal.screen import settings
+from sweeper.views.terminal.trial_table import STYLES, rung_step
+from trainable.model.model_size import num_params
+
+CHART_HEIGHT = 12
+ERROR_LINES = 15
+LONGEST_SETTING = 36
+INDENT = "  "
+
+
+def print_trial(console: Console, look: Look, trial: Trial) -> None:
+    place = 1 + ranked(look.state).index(trial)
+    newest = trial.progress or trial.last_report or {}
+    console.print(
+        f"[bold]Trial {trial.trial_id}[/] of {look.folder.name}: "
+        f"[{STYLES[trial.status]}]{trial.status}[/], step {newest.get('step', 0)}/"
+        f"{trial.config.max_steps}, number {place} of {len(look.state.trials)}"
+    )
+    for line in _facts(look, trial):
+        console.print(INDENT + line, markup=False)
+    _print_chart(console, look, trial)
+    console.print("\nSettings")
+    _print_settings(console, trial)
+    if trial.error:
+        _print_error(console, look, trial, trial.error)
+
+
+def _facts(look: Look, trial: Trial) -> list[str]:
+    lines = [settings(trial)]
+    last = trial.last_report
+    if last is not None:
+        lines.append(
+            f"validation loss {number(last['val_loss'])}, "
+            f"perplexity {number(last['val_perplexity'], 2)}, "
+            f"{number(last['val_bits_per_byte'], 3)} bits per byte at step {last['step']}"
+        )
+        lines.append(
+            f"{count(num_params(trial.config))} parameters, {count(last['tokens'])} tokens in "
+            f"{duration(last['train_seconds'])}, {count(last['tokens_per_second'])} tokens/s"
+        )
+    if trial.rung is not None:
+        lines.append(f"reached the rung at step {rung_step(look.state, trial)}")
+    if trial.attempts > 1:
+        lines.append(f"{trial.attempts} attempts")
+    checkpoint = checkpoint_file(look.folder, trial)
+    if checkpoint is not None:
+        lines.append(f"checkpoint {checkpoint} ({size(checkpoint.stat().st_size)})")
+    return lines
+
+
+def _print_chart(console: Console, look: Look, trial: Trial) -> None:
+    ascii = console.options.ascii_only
+    training, validation = (".", "o") if ascii else ("·", "●")
+    rows = look.follower.rows(trial, after=0)
+    lines = chart(
+        [
+            (training, [(row["step"], row["train_loss"]) for row in rows]),
+            (validation, [(report["step"], report["val_loss"]) for report in trial.reports]),
+        ],
+        width=screen_width(console),
+        height=CHART_HEIGHT,
+    )
+    if not lines:
+        console.print("\nNo loss has been measured yet.")
+        return
+    console.print(f"\nvalidation loss {validation}, training loss {training}, by step")
+    for line in lines:
+        console.print(line, markup=False)
+
+
+def _print_settings(console: Console, trial: Trial) -> None:
+    """Side by side where there is room; what is long (the data) on lines of its own."""
+    width = screen_width(console)
+    cells = [f"{name} {swept(value)}" for name, value in trial.config.to_dict().items()]
+    short = [cell for cell in cells if len(cell) <= LONGEST_SETTING]
+    room = min(width, max(map(len, short))) + len(INDENT) + 1
+    at_once = max(1, width // room)
+    lines = [cell for cell in cells if cell not in short]
+    num_rows = -(-len(short) // at_once)
+    for row in range(num_rows):
+        lines.append("".join(f"{cell:<{room}}" for cell in short[row::num_rows]).rstrip())
+    for line in lines:
+        console.print(INDENT + line, markup=False)
+
+
+def _print_error(console: Console, look: Look, trial: Trial, error: str) -> None:
+    lines = error.strip().splitlines()
+    console.print("\n[red]Error[/]")
+    if len(lines) > ERROR_LINES:
+        console.print(f"  … all {len(lines)} lines: {look.folder.trial_error(trial.trial_id)}")
+    for line in lines[-ERROR_LINES:]:
+        console.print(INDENT + line, markup=False)

@@ -1,0 +1,130 @@
+"""The trials of a sweep as a table, best first, on a screen of any width."""
+
+from collections.abc import Sequence
+
+from rich.console import Console, Group, RenderableType
+from rich.text import Text
+
+from sweeper.record.state.sweep_state import SweepState, Trial
+from sweeper.record.tables import objective, ranked
+from sweeper.spec.clock import clock_per_step
+from sweeper.status import Status
+from sweeper.views.format import count, duration, number, swept
+from sweeper.views.terminal.charts import Scale, sparkline
+from sweeper.views.terminal.columns import Column, fitting, table, total
+
+STYLES = {
+    Status.RUNNING: "cyan",
+    Status.COMPLETED: "green",
+    Status.PAUSED: "blue",
+    Status.STOPPED: "dim",
+    Status.DIVERGED: "magenta",
+    Status.FAILED: "red",
+    Status.INTERRUPTED: "yellow",
+    Status.PENDING: "dim",
+}
+CURVE_WIDTHS = (24, 16, 10, 6)  # the widest that fits is taken
+# What a narrow screen shows first.
+DROPPED_FIRST = ("tok/s", "perplexity", "rung", "curve", "left")
+
+
+def trial_table(console: Console, state: SweepState, *, shown: int | None = None) -> RenderableType:
+    """The trials, best first; a narrow screen shows fewer columns of them.
+
+    Args:
+        shown: At most so many of them, those that run among them.
+    """
+    trials = _chosen(ranked(state), shown)
+    ascii = console.options.ascii_only
+    columns = _columns(state, trials, console.width, ascii)
+    rows = table(columns, console.width, [STYLES[trial.status] for trial in trials], ascii=ascii)
+    hidden = len(state.trials) - len(trials)
+    if not hidden:
+        return rows
+    return Group(rows, Text(f"{'...' if ascii else '…'} and {hidden} more", style="dim"))
+
+
+def _chosen(trials: list[Trial], shown: int | None) -> list[Trial]:
+    """The best, and whatever runs."""
+    if shown is None or len(trials) <= shown:
+        return trials
+    running = [trial for trial in trials if trial.status is Status.RUNNING][:shown]
+    others = [trial for trial in trials if trial.status is not Status.RUNNING]
+    chosen = {t.trial_id for t in running + others[: shown - len(running)]}
+    return [trial for trial in trials if trial.trial_id in chosen]
+
+
+def _columns(state: SweepState, trials: list[Trial], width: int, ascii: bool) -> list[Column]:
+    for curve_width in CURVE_WIDTHS:
+        columns = [
+            _column(name, cells) for name, cells in _cells(state, trials, curve_width, ascii)
+        ]
+        if total([column.width for column in columns]) <= width:
+            break
+    return fitting(columns, width)
+
+
+def _column(name: str, cells: Sequence[str]) -> Column:
+    drop = DROPPED_FIRST.index(name) if name in DROPPED_FIRST else None
+    return Column(name, cells, right=name not in {"trial", "state", "curve"}, drop=drop)
+
+
+def _cells(
+    state: SweepState, trials: list[Trial], curve_width: int, ascii: bool
+) -> list[tuple[str, list[str]]]:
+    """Headings with their cells; none that would be empty throughout."""
+    newest = [trial.progress or trial.last_report or {} for trial in trials]
+    metric = state.spec.objective.metric.removeprefix("val_")
+    columns = {
+        "trial": [trial.trial_id for trial in trials],
+        **{
+            key: [swept(t.values[key]) if key in t.values else "" for t in trials]
+            for key in state.spec.swept_names()
+        },
+        "curve": curves(state, trials, width=curve_width, ascii=ascii),
+        "step": [
+            f"{report.get('step', 0)}/{trial.config.max_steps}"
+            for trial, report in zip(trials, newest, strict=True)
+        ],
+        "rung": [rung_step(state, trial) for trial in trials],
+        metric: [number(objective(state, trial)) for trial in trials],
+        "perplexity": [number((t.last_report or {}).get("val_perplexity"), 2) for t in trials],
+        "tok/s": [count(report.get("tokens_per_second")) for report in newest],
+        "state": [trial.status.value for trial in trials],
+        "left": [
+            duration(seconds_left(trial)) if trial.status is Status.RUNNING else ""
+            for trial in trials
+        ],
+    }
+    if metric == "perplexity":
+        columns["perplexity"] = [number(objective(state, trial), 2) for trial in trials]
+    missable = {"curve", "rung", "left"}
+    return [(key, cells) for key, cells in columns.items() if any(cells) or key not in missable]
+
+
+def rung_step(state: SweepState, trial: Trial) -> str:
+    """The highest rung it has reached, as a step of its own."""
+    if trial.rung is None:
+        return ""
+    return str(-(-trial.rung // clock_per_step(trial.config, state.spec.scheduler.clock)))
+
+
+def curves(state: SweepState, trials: list[Trial], *, width: int, ascii: bool) -> list[str]:
+    """The objective of each so far; all on one scale, over the steps of the longest trial."""
+    metric = state.spec.objective.metric
+    points = [[(r["step"], r.get(metric)) for r in trial.reports] for trial in trials]
+    values = [value for curve in points for _, value in curve if value is not None]
+    scale = Scale.of(values)
+    if scale is None:
+        return [""] * len(trials)
+    end = max(trial.config.max_steps for trial in trials)
+    return [sparkline(curve, scale, end=end, width=width, ascii=ascii) for curve in points]
+
+
+def seconds_left(trial: Trial) -> float | None:
+    """To its end, at the speed it has had so far; None before its first report."""
+    newest = trial.progress or trial.last_report
+    if newest is None or not newest["step"]:
+        return None
+    steps_left = trial.config.max_steps - int(newest["step"])
+    return float(newest["train_seconds"]) / int(newest["step"]) * steps_left

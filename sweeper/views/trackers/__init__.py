@@ -1,0 +1,1 @@
+"""In other tools: Weights & Biases, Optuna, TensorBoard, Grafana."""

@@ -1,0 +1,253 @@
+"""A sweep as a study in an Optuna storage, for `optuna-dashboard` and Optuna's own analyses.
+
+Trials have the numbers of ours. What Optuna has of a trial is brought up to date; it lets nothing
+change of a trial that has ended, so if ours does, the study is made anew.
+"""
+
+import math
+import warnings
+from collections.abc import Sequence
+from contextlib import suppress
+from datetime import datetime
+from typing import Any, assert_never
+
+import optuna
+from optuna.distributions import (
+    BaseDistribution,
+    CategoricalDistribution,
+    FloatDistribution,
+    IntDistribution,
+)
+from optuna.exceptions import (
+    ExperimentalWarning,
+    StorageInternalError,
+    UpdateFinishedTrialError,
+)
+from optuna.storages import BaseStorage
+from optuna.trial import FrozenTrial, TrialState, create_trial
+
+from sweeper.errors import MirrorError
+from sweeper.record.follower import Follower
+from sweeper.record.run_folder import RunFolder
+from sweeper.record.state.sweep_state import Trial
+from sweeper.record.tables import objective
+from sweeper.spec.space import (
+    AnyDomain,
+    Choice,
+    Grid,
+    LogRandInt,
+    LogUniform,
+    Normal,
+    RandInt,
+    Uniform,
+)
+from sweeper.spec.sweep_spec import SweepSpec
+from sweeper.status import Status
+from trainable.model.model_size import num_params
+
+STATES = {
+    Status.PENDING: TrialState.WAITING,
+    Status.RUNNING: TrialState.RUNNING,
+    Status.PAUSED: TrialState.WAITING,
+    Status.INTERRUPTED: TrialState.WAITING,
+    Status.COMPLETED: TrialState.COMPLETE,
+    Status.STOPPED: TrialState.PRUNED,
+    Status.DIVERGED: TrialState.FAIL,
+    Status.FAILED: TrialState.FAIL,
+}
+SWEEP = "sweeper:started"  # of a study: which sweep's it is
+FAR = 12.0  # standard deviations, within which all draws lie
+
+
+def default_storage(folder: RunFolder) -> str:
+    """The URL of the storage in the run folder."""
+    return f"sqlite:///{folder.optuna.resolve()}"
+
+
+class OptunaMirror:
+    """Brings a storage up to date with a run folder (a `Mirror`)."""
+
+    def __init__(self, folder: RunFolder, storage: str) -> None:
+        """Opens the storage, made if missing.
+
+        Raises:
+            MirrorError: it cannot be opened.
+        """
+        optuna.logging.set_verbosity(optuna.logging.WARNING)
+        self.sweep = Follower(folder)
+        self.name = folder.name
+        try:
+            self._storage: BaseStorage = optuna.storages.get_storage(storage)
+        except Exception as error:  # whatever the database's driver raises
+            reason = str(error).splitlines()[0]
+            raise MirrorError(
+                f"--storage {storage}: cannot be opened: {reason}; it must be a URL as "
+                "sqlite:///study.db (or that of a server) in a folder that can be written to"
+            ) from error
+        self._shown: dict[int, tuple[Any, ...]] = {}  # by trial number
+
+    def update(self) -> None:
+        """Show what the follower has taken in.
+
+        Raises:
+            MirrorError: the storage has another study of this name, or cannot be written.
+        """
+        try:
+            self._update(self._study())
+        except StorageInternalError as error:
+            reason = str(error.__cause__ or error).splitlines()[0]
+            raise MirrorError(f"the Optuna storage cannot be written: {reason}") from error
+        except UpdateFinishedTrialError:  # a trial that had ended has been tried again
+            self._storage.delete_study(self._study())
+            self._shown = {}
+            self._update(self._study())
+
+    def _study(self) -> int:
+        """The id of the study, made if missing."""
+        started = self.sweep.state.sessions[0]["time"]
+        with suppress(KeyError):
+            study = self._storage.get_study_id_from_name(self.name)
+            if self._storage.get_study_user_attrs(study).get(SWEEP) != started:
+                raise MirrorError(
+                    f"the storage has a study {self.name!r} that is not of this sweep; "
+                    "name another --storage, or delete it: optuna delete-study"
+                )
+            return study
+        spec = self.sweep.state.spec
+        made = optuna.create_study(
+            storage=self._storage,
+            study_name=self.name,
+            direction="minimize" if spec.objective.mode == "min" else "maximize",
+        )
+        with warnings.catch_warnings(category=ExperimentalWarning, action="ignore"):
+            made.set_metric_names([spec.objective.metric])
+        made.set_user_attr(SWEEP, started)
+        if spec.description:
+            made.set_user_attr("description", spec.description)
+        return self._storage.get_study_id_from_name(self.name)
+
+    def _update(self, study: int) -> None:
+        ours = list(self.sweep.state.trials.values())
+        if all(self._shown.get(n) == _version(trial) for n, trial in enumerate(ours)):
+            return
+        there = self._storage.get_all_trials(study, deepcopy=False)
+        for number, trial in enumerate(ours):
+            if self._shown.get(number) == _version(trial):
+                continue
+            wanted = self._frozen(trial)
+            if number >= len(there):
+                self._storage.create_new_trial(study, wanted)
+            else:
+                self._bring_up_to_date(there[number], wanted)
+            self._shown[number] = _version(trial)
+
+    def _bring_up_to_date(self, there: FrozenTrial, wanted: FrozenTrial) -> None:
+        if there.state.is_finished() and _content(there) == _content(wanted):
+            return
+        number = there._trial_id  # the storage's own; `there.number` counts within the study
+        for step, value in wanted.intermediate_values.items():
+            if step not in there.intermediate_values:
+                self._storage.set_trial_intermediate_value(number, step, value)
+        for key, attribute in wanted.user_attrs.items():
+            if there.user_attrs.get(key) != attribute:
+                self._storage.set_trial_user_attr(number, key, attribute)
+        if there.state != wanted.state:
+            values = None if wanted.value is None else [wanted.value]
+            self._storage.set_trial_state_values(number, wanted.state, values)
+
+    def _frozen(self, trial: Trial) -> FrozenTrial:
+        state, spec = STATES[trial.status], self.sweep.state.spec
+        value = objective(self.sweep.state, trial)
+        has_value = state in (TrialState.COMPLETE, TrialState.PRUNED)
+        metric = spec.objective.metric
+        frozen = create_trial(
+            state=state,
+            value=value if has_value else None,
+            params=dict(trial.values),
+            distributions={
+                name: _distribution(spec, name, value) for name, value in trial.values.items()
+            },
+            user_attrs=_attributes(trial),
+            intermediate_values={
+                report["step"]: report[metric]
+                for report in trial.reports
+                if report[metric] is not None
+            },
+        )
+        frozen.datetime_start = _local(self.sweep.started.get(trial.trial_id))
+        if state.is_finished():
+            frozen.datetime_complete = _local(self.sweep.ended.get(trial.trial_id))
+        return frozen
+
+
+def _version(trial: Trial) -> tuple[Any, ...]:
+    """Changes whenever what is shown of a trial does."""
+    return trial.status, trial.step, trial.attempts, trial.rung, trial.error
+
+
+def _content(trial: FrozenTrial) -> tuple[Any, ...]:
+    return trial.state, trial.value, trial.intermediate_values, trial.user_attrs
+
+
+def _attributes(trial: Trial) -> dict[str, Any]:
+    """What is worth a column beside the swept values."""
+    last = trial.last_report or {}
+    attributes = {
+        "trial": trial.trial_id,
+        "status": trial.status.value,
+        "num_params": num_params(trial.config),
+        "rung": trial.rung,
+        "tokens": last.get("tokens"),
+        "val_perplexity": last.get("val_perplexity"),
+        "tokens_per_second": last.get("tokens_per_second"),
+        "error": trial.error and trial.error.splitlines()[-1],
+    }
+    return {key: value for key, value in attributes.items() if value is not None}
+
+
+def _local(moment: datetime | None) -> datetime | None:
+    """Optuna keeps times without a zone, as the clock on the wall."""
+    return None if moment is None else moment.astimezone().replace(tzinfo=None)
+
+
+def _distribution(spec: SweepSpec, name: str, value: Any) -> BaseDistribution:
+    """Numbers as numbers, also those of a list: only then has a plot an axis of them."""
+    if name not in spec.space:
+        return _listed([*(spec.seeds or [value])])
+    domain: AnyDomain = spec.space[name]
+    match domain:
+        case Grid() | Choice():
+            return _listed(domain.values())
+        case Normal():
+            mean, deviation = domain.normal
+            return _floats(mean - FAR * deviation, mean + FAR * deviation, value)
+        case Uniform():
+            return _floats(*domain.bounds(), value)
+        case LogUniform():
+            return _floats(*domain.bounds(), value, log=True)
+        case RandInt():
+            return _whole(domain.randint, value)
+        case LogRandInt():
+            return _whole(domain.lograndint, value, log=True)
+        case _:
+            assert_never(domain)
+
+
+def _floats(low: float, high: float, value: float, *, log: bool = False) -> BaseDistribution:
+    """With the value: a population that explores may leave the range."""
+    return FloatDistribution(min(low, value), max(high, value), log=log)
+
+
+def _whole(bounds: Sequence[int], value: int, *, log: bool = False) -> BaseDistribution:
+    return IntDistribution(min(bounds[0], value), max(bounds[1], value), log=log)
+
+
+def _listed(values: list[Any]) -> BaseDistribution:
+    kinds = {type(value) for value in values}
+    if not kinds <= {int, float}:
+        return CategoricalDistribution(values)
+    low, high = min(values), max(values)
+    log = low > 0 and math.log10(high / low) >= 1
+    if kinds == {int}:
+        return IntDistribution(low, high, log=log)
+    return FloatDistribution(low, high, log=log)

@@ -1,0 +1,244 @@
+"""A sweep as TensorBoard reads it: event files with every trial's curves and settings.
+
+A trial's file is a function of its record. So it is written on where it is a beginning of what it
+should be, also after a kill, and made anew where it is not. Only TensorBoard's own messages and
+record format are used: neither torch nor TensorFlow is imported.
+"""
+
+import io
+import os
+import re
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from sweeper.errors import MirrorError
+from sweeper.record.follower import Follower
+from sweeper.record.run_folder import RunFolder
+from sweeper.record.state.sweep_state import Metrics, Trial
+from sweeper.spec.space import Choice, Grid, Scalar
+from sweeper.status import Status
+from sweeper.views.format import swept
+
+CURVES = (
+    "val_loss",
+    "val_perplexity",
+    "val_bits_per_byte",
+    "train_loss",
+    "learning_rate",
+    "grad_norm",
+    "tokens_per_second",
+)
+COMPARED = CURVES[:3]  # columns of the HParams view
+LONGEST_NAME = 120
+
+
+class TensorBoardMirror:
+    """Brings a run folder's event files up to date with it (a `Mirror`)."""
+
+    def __init__(self, folder: RunFolder) -> None:
+        """
+        Raises:
+            MirrorError: TensorBoard is not installed.
+        """
+        self.sweep = Follower(folder)
+        self._records = _Records()
+        self._ended: dict[str, int] = {}  # written to the end of which attempt
+
+    def update(self) -> None:
+        """Show what the follower has taken in.
+
+        Raises:
+            MirrorError: the files cannot be written.
+        """
+        try:
+            self._update()
+        except OSError as error:
+            path = self.sweep.folder.tensorboard
+            raise MirrorError(
+                f"{path}: cannot be written: {error.strerror}; copy the run folder to where it can"
+            ) from error
+
+    def _update(self) -> None:
+        state, folder = self.sweep.state, self.sweep.folder.tensorboard
+        begun = [trial for trial in state.trials.values() if trial.trial_id in self.sweep.started]
+        first = state.sessions[0]["time"]
+        _bring_to(_file(folder), self._records.experiment(first, self._parameters()))
+        for trial in begun:
+            if self._ended.get(trial.trial_id) == trial.attempts:
+                continue
+            _bring_to(_file(folder / run_name(trial)), self._of(trial))
+            if trial.status.ended:
+                self._ended[trial.trial_id] = trial.attempts
+
+    def _of(self, trial: Trial) -> bytes:
+        parameters = self._parameters()
+        values = {
+            name: typed
+            for name, value in trial.values.items()
+            for typed in _typed([value], _kind(parameters[name]))
+        }
+        end = None
+        if trial.status.ended:
+            well = trial.status in (Status.COMPLETED, Status.STOPPED)
+            end = (self.sweep.ended[trial.trial_id], well)
+        started = self.sweep.started[trial.trial_id]
+        return self._records.trial(values, self.sweep.rows(trial, after=0), started, end)
+
+    def _parameters(self) -> dict[str, list[Scalar]]:
+        """What is swept, and the values of what is listed."""
+        spec = self.sweep.state.spec
+        listed = {
+            name: domain.values() if isinstance(domain, Grid | Choice) else []
+            for name, domain in spec.space.items()
+        }
+        return listed | ({} if spec.seeds is None else {"seed": [*spec.seeds]})
+
+
+def run_name(trial: Trial) -> str:
+    """The folder of a trial's events, which is the name that TensorBoard shows."""
+    values = ",".join(f"{key}={swept(value)}" for key, value in trial.values.items())
+    return re.sub(r"[^\w.,+=-]+", "_", f"{trial.trial_id} {values}")[:LONGEST_NAME]
+
+
+def _file(folder: Path) -> Path:
+    return folder / "events.out.tfevents.0.sweeper"
+
+
+def _bring_to(path: Path, content: bytes) -> None:
+    there = path.read_bytes() if path.exists() else b""
+    if content.startswith(there):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("ab") as file:
+            file.write(content[len(there) :])
+        return
+    temporary = path.with_name(".new")
+    temporary.write_bytes(content)
+    os.replace(temporary, path)
+
+
+class _Records:
+    """The bytes of event files, by TensorBoard's own messages."""
+
+    def __init__(self) -> None:
+        try:
+            self._event: Any = import_module("tensorboard.compat.proto.event_pb2")
+            self._summary: Any = import_module("tensorboard.compat.proto.summary_pb2")
+            self._hparams: Any = import_module("tensorboard.plugins.hparams.plugin_data_pb2")
+            self._api: Any = import_module("tensorboard.plugins.hparams.api_pb2")
+            self._metadata: Any = import_module("tensorboard.plugins.hparams.metadata")
+            self._writer: Any = import_module("tensorboard.summary.writer.record_writer")
+        except ImportError as error:
+            raise MirrorError(
+                f"TensorBoard is not installed ({error}); install it: pip install tensorboard"
+            ) from None
+
+    def experiment(self, started: str, parameters: Mapping[str, list[Scalar]]) -> bytes:
+        """What is swept, and what trials are compared by."""
+        experiment = self._api.Experiment(
+            hparam_infos=[self._parameter(name, listed) for name, listed in parameters.items()],
+            metric_infos=[
+                self._api.MetricInfo(name=self._api.MetricName(tag=tag)) for tag in COMPARED
+            ],
+        )
+        seconds = datetime.fromisoformat(started).timestamp()
+        tag, data = self._metadata.EXPERIMENT_TAG, {"experiment": experiment}
+        return self._encoded([self._version(seconds), self._about(tag, seconds, data)])
+
+    def trial(
+        self,
+        values: Mapping[str, Scalar],
+        rows: list[Metrics],
+        started: datetime,
+        end: tuple[datetime, bool] | None,
+    ) -> bytes:
+        """Its settings, its curves, and when it has ended, well or not."""
+        seconds = started.timestamp()
+        events = [self._version(seconds), self._start(values, seconds)]
+        events += [self._point(row, seconds) for row in rows]
+        return self._encoded(events + ([] if end is None else [self._end(*end)]))
+
+    def _start(self, values: Mapping[str, Scalar], seconds: float) -> Any:
+        start = self._hparams.SessionStartInfo(start_time_secs=seconds)
+        for name, value in values.items():
+            _put(start.hparams[name], value)
+        tag = self._metadata.SESSION_START_INFO_TAG
+        return self._about(tag, seconds, {"session_start_info": start})
+
+    def _point(self, row: Metrics, seconds: float) -> Any:
+        values = [
+            self._summary.Summary.Value(tag=tag, simple_value=row[tag])
+            for tag in CURVES
+            if row[tag] is not None
+        ]
+        return self._event.Event(
+            # Nobody noted it. For an axis of time: how long it has trained.
+            wall_time=seconds + row["train_seconds"],
+            step=row["step"],
+            summary=self._summary.Summary(value=values),
+        )
+
+    def _end(self, ended: datetime, well: bool) -> Any:
+        status = self._api.STATUS_SUCCESS if well else self._api.STATUS_FAILURE
+        end = self._hparams.SessionEndInfo(status=status, end_time_secs=ended.timestamp())
+        tag = self._metadata.SESSION_END_INFO_TAG
+        return self._about(tag, ended.timestamp(), {"session_end_info": end})
+
+    def _parameter(self, name: str, listed: list[Scalar]) -> Any:
+        info = self._api.HParamInfo(name=name, type=getattr(self._api, _DATA_TYPES[_kind(listed)]))
+        for value in _typed(listed, _kind(listed)):
+            _put(info.domain_discrete.values.add(), value)
+        return info
+
+    def _about(self, tag: str, seconds: float, data: dict[str, Any]) -> Any:
+        """An event that says something to the HParams plugin."""
+        content = self._hparams.HParamsPluginData(
+            version=self._metadata.PLUGIN_DATA_VERSION, **data
+        )
+        metadata = self._summary.SummaryMetadata(
+            plugin_data=self._summary.SummaryMetadata.PluginData(
+                plugin_name=self._metadata.PLUGIN_NAME,
+                content=content.SerializeToString(deterministic=True),
+            )
+        )
+        value = self._summary.Summary.Value(tag=tag, metadata=metadata)
+        return self._event.Event(wall_time=seconds, summary=self._summary.Summary(value=[value]))
+
+    def _version(self, seconds: float) -> Any:
+        return self._event.Event(wall_time=seconds, file_version="brain.Event:2")
+
+    def _encoded(self, events: Any) -> bytes:
+        buffer = io.BytesIO()
+        writer = self._writer.RecordWriter(buffer)
+        for event in events:
+            writer.write(event.SerializeToString(deterministic=True))
+        return buffer.getvalue()
+
+
+_DATA_TYPES = {float: "DATA_TYPE_FLOAT64", bool: "DATA_TYPE_BOOL", str: "DATA_TYPE_STRING"}
+
+
+def _kind(listed: list[Scalar]) -> type:
+    """What TensorBoard takes a swept name's values for; of a range, nothing is listed."""
+    kinds = {type(value) for value in listed if value is not None}
+    if kinds == {bool}:
+        return bool
+    return float if kinds <= {int, float} else str
+
+
+def _typed(values: Iterable[Scalar], kind: type) -> list[Scalar]:
+    """Without null, for which TensorBoard has no value."""
+    return [swept(v) if kind is str else v for v in values if v is not None]
+
+
+def _put(into: Any, value: Scalar) -> None:
+    """Into a `google.protobuf.Value`."""
+    match value:
+        case bool():
+            into.bool_value = value
+        case int() | float():
+            into.number_value = value
+        case str():
+            into.string_value = value

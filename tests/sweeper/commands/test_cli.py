@@ -1,0 +1,212 @@
+"""The program as a person runs it: real processes, real training, real kills."""
+
+import json
+import os
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+
+from sweeper.engine.watchers import read_metrics
+from sweeper.record.journal import read_journal
+from sweeper.record.run_folder import CHECKPOINT_FILE, RunFolder
+
+SLOW = {"max_steps": 640, "d_model": 64, "eval_every_steps": 40, "dtype": "float32"}
+SPACE = {"learning_rate": {"grid": [1e-4, 1e-3, 1e-2, 3e-2]}}
+ASHA = {"type": "asha", "grace_steps": 80}
+
+
+def sweeper(*arguments: object) -> list[str]:
+    return [sys.executable, "-m", "sweeper", *map(str, arguments)]
+
+
+def run(folder: Path, *arguments: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        sweeper(*arguments), cwd=folder, capture_output=True, text=True, check=False
+    )
+
+
+def events(folder: RunFolder) -> list[dict[str, Any]]:
+    return list(read_journal(folder.journal)) if folder.journal.exists() else []
+
+
+def wait_until(process: subprocess.Popen[bytes], holds: Callable[[], bool]) -> None:
+    while not holds():
+        assert process.poll() is None, "the sweep ended before it could be interrupted"
+        time.sleep(0.05)  # between two looks at the condition
+
+
+def start_and_wait(folder: Path, space: Path, holds: Callable[[RunFolder], bool]) -> Any:
+    process = subprocess.Popen(
+        sweeper("run", space, "--no-dashboard"),
+        cwd=folder,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    run_folder = RunFolder(folder / "runs" / "tiny")
+    wait_until(process, lambda: holds(run_folder))
+    return process, run_folder
+
+
+def one_has_ended_and_one_is_under_way(folder: RunFolder) -> bool:
+    seen = events(folder)
+    ended = {e["trial"] for e in seen if e["event"] == "trial_ended"}
+    saved = {e["trial"] for e in seen if e["event"] == "checkpoint"}
+    return bool(ended) and bool(saved - ended)
+
+
+def test_killed_in_mid_sweep_it_goes_on_from_its_checkpoints(
+    tmp_path: Path, write_space: Any
+) -> None:
+    space = write_space(train=SLOW, space=SPACE, scheduler=ASHA)
+    process, folder = start_and_wait(tmp_path, space, one_has_ended_and_one_is_under_way)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    before = events(folder)
+    ended = {e["trial"]: e["status"] for e in before if e["event"] == "trial_ended"}
+    status = run(tmp_path, "status", "tiny")
+    assert "interrupted" in status.stdout
+    resumed = run(tmp_path, "resume", "tiny", "--no-dashboard")
+    assert resumed.returncode == 0, resumed.stderr
+
+    after = events(folder)
+    assert after[: len(before)] == before, "the past is never rewritten"
+    new = after[len(before) :]
+    assert not {e["trial"] for e in new if "trial" in e} & set(ended), "what has ended stays so"
+    for trial_id in {e["trial"] for e in after if e["event"] == "report"}:
+        steps = [
+            e["metrics"]["step"] for e in after if e.get("trial") == trial_id and "metrics" in e
+        ]
+        assert steps == sorted(set(steps)), "each step is reported once"
+        rows = [row["step"] for row in read_metrics(folder.trial_metrics(trial_id))]
+        assert rows == sorted(set(rows))
+    assert_rungs_are_asha(after)
+
+    results = {row["trial_id"]: row for row in pq.read_table(folder.results).to_pylist()}
+    assert len(results) == 4
+    for trial_id, was in ended.items():
+        assert results[trial_id]["status"] == was
+    last = {e["trial"]: e["metrics"] for e in after if e["event"] == "report"}
+    for trial_id, row in results.items():
+        assert (row["step"], row["val_loss"]) == (
+            last[trial_id]["step"],
+            last[trial_id]["val_loss"],
+        )
+
+    straight = run(tmp_path, "run", space, "--no-dashboard", "--name", "straight")
+    assert straight.returncode == 0, straight.stderr
+    assert_same_losses(after, events(RunFolder(tmp_path / "runs" / "straight")))
+
+
+def assert_rungs_are_asha(journal: list[dict[str, Any]]) -> None:
+    """Every verdict, over both sessions, from nothing but the values at its rung so far."""
+    rungs: dict[int, list[float]] = {}
+    for event in journal:
+        if event["event"] == "report" and event["rung"] is not None:
+            value = event["metrics"]["val_loss"]
+            at_rung = rungs.setdefault(event["rung"], [])
+            at_rung.append(value)
+            assert event["of"] == len(at_rung)
+            assert event["rank"] == sorted(at_rung).index(value) + 1
+            goes_on = 2 * event["rank"] <= len(at_rung) + 1
+            assert event["decision"] == ("continue" if goes_on else "stop")
+
+
+def assert_same_losses(one: list[dict[str, Any]], other: list[dict[str, Any]]) -> None:
+    """Where both sweeps evaluated the same trial at the same step, bitwise the same loss."""
+    losses = [
+        {
+            (e["trial"], e["metrics"]["step"]): e["metrics"]["val_loss"]
+            for e in journal
+            if e["event"] == "report"
+        }
+        for journal in (one, other)
+    ]
+    shared = losses[0].keys() & losses[1].keys()
+    assert len(shared) > 8
+    assert {key: losses[0][key] for key in shared} == {key: losses[1][key] for key in shared}
+
+
+def test_sigterm_checkpoints_every_running_trial(tmp_path: Path, write_space: Any) -> None:
+    space = write_space(
+        train={**SLOW, "max_steps": 50000, "eval_every_steps": 25000}, scheduler={"type": "fifo"}
+    )
+    process, folder = start_and_wait(
+        tmp_path,
+        space,
+        lambda f: sum(bool(read_metrics(f.trial_metrics(i))) for i in ("0000", "0001")) == 2,
+    )
+    process.send_signal(signal.SIGTERM)
+    assert process.wait() == 130
+    assert events(folder)[-1]["outcome"] == "interrupted"
+    for trial_id in ("0000", "0001"):  # in the middle between two evaluations
+        (checkpoint,) = folder.checkpoint_folders(trial_id)
+        assert (checkpoint / CHECKPOINT_FILE).stat().st_size > 0
+    assert run(tmp_path, "list").stdout.splitlines()[1].split()[:3] == [
+        "tiny",
+        "interrupted",
+        "0/4",
+    ]
+
+
+def test_a_whole_sweep_and_what_can_be_asked_of_it(tmp_path: Path, write_space: Any) -> None:
+    space = write_space(
+        train={"max_steps": 64}, space=SPACE, scheduler={"type": "asha", "grace_steps": 16}
+    )
+    first = run(tmp_path, "run", space, "--no-dashboard", "--wandb", "offline")
+    assert first.returncode == 0, first.stderr
+    assert first.stderr == ""
+    folder = RunFolder(tmp_path / "runs" / "tiny")
+    rows = pq.read_table(folder.results).to_pylist()
+    winner = rows[0]
+    assert f"Best: learning_rate {winner['learning_rate']:g}" in first.stdout
+    assert f"validation loss {winner['val_loss']:.4f}" in first.stdout
+    assert winner["val_loss"] == min(r["val_loss"] for r in rows if r["status"] == "completed")
+
+    wandb_runs = [path.name for path in folder.wandb.glob("offline-run-*")]
+    assert sorted(name[-4:] for name in wandb_runs) == sorted(r["trial_id"] for r in rows)
+
+    record = folder.journal.read_bytes()
+    taken = run(tmp_path, "run", space, "--no-dashboard", "--name", "tiny")
+    assert taken.returncode == 2
+    assert "python -m sweeper resume tiny" in taken.stderr
+    assert "Traceback" not in taken.stderr
+    assert sorted(path.name for path in (tmp_path / "runs").iterdir()) == ["tiny"]
+
+    second = run(tmp_path, "run", space, "--no-dashboard", "--quiet")
+    assert (second.returncode, second.stdout, second.stderr) == (0, "runs/tiny-2\n", "")
+    assert folder.journal.read_bytes() == record, "an older sweep is left as it was"
+
+    assert "there is nothing to go on with" in run(tmp_path, "resume", "tiny").stdout
+    assert [line.split()[:3] for line in run(tmp_path, "list").stdout.splitlines()[1:]] == [
+        ["tiny", "finished", "4/4"],
+        ["tiny-2", "finished", "4/4"],
+    ]
+    best = run(tmp_path, "best", "tiny").stdout
+    command = next(line for line in best.splitlines() if "python -m trainable" in line)
+    further = subprocess.run(
+        [sys.executable, *shlex.split(command)[1:]],
+        cwd=tmp_path, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert further.returncode == 0, further.stderr
+    metrics = next((tmp_path / "checkpoints").rglob("metrics.jsonl"))
+    steps = [json.loads(line)["step"] for line in metrics.read_text().splitlines()]
+    assert steps[0] > 64
+    assert steps[-1] == 128
+
+
+@pytest.mark.parametrize("command", ["status", "best", "resume"])
+def test_an_unknown_sweep_is_named_with_the_nearest(tmp_path: Path, command: str) -> None:
+    (tmp_path / "runs" / "tiny").mkdir(parents=True)
+    (tmp_path / "runs" / "tiny" / "journal.jsonl").touch()
+    result = run(tmp_path, command, "tinny")
+    assert result.returncode == 2
+    assert result.stderr == "runs/tinny: no sweep there; did you mean 'tiny'?\n"

@@ -1,0 +1,411 @@
+"""What may change when a sweep is resumed, what may not, and how either is told."""
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from sweeper.engine.session.fingerprint import take_fingerprint
+from sweeper.engine.session.resuming import NO_CHANGES, Changes, Resumption, prepare_resumption
+from sweeper.engine.session.session import Session
+from sweeper.engine.sweep import Sweep
+from sweeper.errors import RunFolderError, SpecError
+from sweeper.plan.plan import Plan, make_plan
+from sweeper.record.effective_spec import effective_spec
+from sweeper.record.follower import Follower
+from sweeper.record.journal import read_journal
+from sweeper.record.run_folder import RunFolder, create_run_folder
+from sweeper.record.tables import result_rows
+from sweeper.spec.reading.spec_file import load_spec
+from sweeper.spec.sweep_spec import CHANGEABLE
+from sweeper.status import Status
+from tests.sweeper.closed_form import REFERENCE
+from tests.sweeper.in_process import Killed, Mortal, drive, opened, run_trial
+
+SEARCH = {"algorithm": "random", "seed": 3, "initial": None, "from": None}
+RANDOM = {
+    "train": {"min_learning_rate": 0},
+    "space": {"learning_rate": {"loguniform": [1e-4, 1e-1]}},
+    "search": {"algorithm": "random", "num_trials": 4, "seed": 3},
+}
+
+
+@pytest.fixture
+def data(tmp_path: Path, tokens_folder: Path) -> Path:
+    """Tokens of the test's own, to move and to change."""
+    return Path(shutil.copytree(tokens_folder, tmp_path / "data"))
+
+
+@pytest.fixture
+def started(tmp_path: Path, write_space: Any, data: Path) -> Any:
+    """Begin a sweep as `run` does, and drive it to its end."""
+
+    def start(name: str = "tiny", trainer: str = REFERENCE, **sections: Any) -> RunFolder:
+        spec, source = load_spec(write_space(**{"data": str(data), **sections}))
+        plan = make_plan(spec, data, source)
+        folder = create_run_folder(tmp_path / "runs", plan.spec, name, "space.yaml")
+        drive(folder, plan, first_session(plan, trainer))
+        return folder
+
+    return start
+
+
+def first_session(plan: Plan, trainer: str = REFERENCE) -> Session:
+    return Session(fingerprint=take_fingerprint(plan.spec, trainer))
+
+
+def prepared(folder: RunFolder, trainer: str = REFERENCE, **changes: Any) -> Resumption:
+    return prepare_resumption(folder, Changes(**changes), trainer)
+
+
+def go_on(folder: RunFolder, trainer: str = REFERENCE, **changes: Any) -> Sweep:
+    resumption = prepared(folder, trainer, **changes)
+    assert resumption.session is not None, "there is nothing to go on with"
+    return drive(folder, resumption.plan, resumption.session)
+
+
+def unfinished(folder: RunFolder, keep: float = 0.5) -> None:
+    """As after a kill in the middle."""
+    lines = folder.journal.read_text().splitlines(keepends=True)
+    folder.journal.write_text("".join(lines[: int(len(lines) * keep)]))
+
+
+def table(sweep: Sweep) -> list[dict[str, Any]]:
+    return result_rows(sweep.state, sweep.folder)
+
+
+def edit(path: Path, old: str, new: str) -> None:
+    text = path.read_text()
+    assert text.count(old) == 1
+    path.write_text(text.replace(old, new))
+
+
+@pytest.mark.parametrize(
+    ("text", "now"),
+    [
+        ("description=why not", {"description": "why not"}),
+        ("resources.cpu=2", {"resources": {"cpu": 2.0, "gpu": 0, "cases": []}}),
+        ("resources={gpu: 0.5}", {"resources": {"cpu": 1, "gpu": 0.5, "cases": []}}),
+        ("max_concurrent=3", {"max_concurrent": 3}),
+        ("max_retries=7", {"max_retries": 7}),
+        ("search.num_trials=6", {"search": {**SEARCH, "num_trials": 6}}),
+    ],
+)
+def test_what_may_change(started: Any, text: str, now: dict[str, Any]) -> None:
+    folder = started(**RANDOM)
+    unfinished(folder)
+    before = effective_spec(folder)[0].model_dump()
+    written = folder.spec.read_bytes()
+    go_on(folder, overrides=[text])
+    assert effective_spec(folder)[0].model_dump() == before | now
+    assert Follower(folder).state.spec.model_dump() == before | now
+    assert folder.spec.read_bytes() == written, "the file stays as the sweep began"
+    assert prepared(folder).session is None, "it has finished"
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("train.max_steps=1200", "--set train.max_steps: is fixed since the sweep began"),
+        ("space.learning_rate.grid=[1]", "--set space.learning_rate.grid: is fixed"),
+        ("scheduler.reduction_factor=3", "--set scheduler.reduction_factor: is fixed"),
+        ("search={num_trials: 50}", "--set search: is fixed"),
+        ("search.seed=4", "--set search.seed: is fixed"),
+        ("objective.mode=max", "--set objective.mode: is fixed"),
+        ("name=other", "--set name: is fixed"),
+        ("resource.cpu=1", "--set resource: no such key; did you mean 'resources'?"),
+        ("resources.cpu", "--set resources.cpu: must be KEY=VALUE"),
+        ("resources.cpu=-1", "--set resources.cpu: must be above 0"),
+        ("resources.cpus=1", "--set resources.cpus: no such key; did you mean 'cpu'?"),
+        ("max_retries=many", "--set max_retries: must be a whole number"),
+        ("search.num_trials=3", "--set search.num_trials: must be at least 4: so many have begun"),
+    ],
+)
+def test_what_may_not_change(started: Any, text: str, problem: str) -> None:
+    folder = started(**RANDOM)
+    record = folder.journal.read_bytes()
+    with pytest.raises(SpecError) as error:
+        prepared(folder, overrides=[text])
+    (found,) = error.value.problems
+    assert found.startswith(problem)
+    assert folder.journal.read_bytes() == record
+
+
+def test_a_refusal_tells_the_command_for_a_new_sweep(started: Any) -> None:
+    folder = started()
+    with pytest.raises(SpecError) as error:
+        prepared(folder, overrides=["train.seed=1", "space.learning_rate.grid=[1e-3, 1e-2]"])
+    first, second = error.value.problems
+    assert first.endswith(f"python -m sweeper run {folder.spec} --set train.seed=1")
+    assert second.endswith("--set 'space.learning_rate.grid=[1e-3, 1e-2]'")
+    again, _ = load_spec(folder.spec, ["space.learning_rate.grid=[1e-3, 1e-2]"])
+    assert len(again.suggestions()) == 2, "the command does what it says"
+
+
+def test_changes_add_up_over_sessions_and_the_last_one_holds(started: Any) -> None:
+    folder = started(**RANDOM)
+    go_on(folder, num_trials=5, overrides=["resources.cpu=2", "max_retries=0"])
+    go_on(folder, num_trials=6, overrides=["resources.cpu=3"])
+    go_on(folder, num_trials=7)
+    spec, _ = effective_spec(folder)
+    assert (spec.resources.cpu, spec.max_retries, spec.search.num_trials) == (3, 0, 7)  # type: ignore[union-attr]
+    sessions = [e for e in read_journal(folder.journal) if e["event"] == "session_started"]
+    assert [session["overrides"] for session in sessions] == [
+        [],
+        ["resources.cpu=2", "max_retries=0", "search.num_trials=5"],
+        ["max_retries=0", "resources.cpu=3", "search.num_trials=6"],
+        ["max_retries=0", "resources.cpu=3", "search.num_trials=7"],
+    ]
+
+
+def test_more_trials_are_those_of_a_sweep_that_had_them_from_the_start(started: Any) -> None:
+    folder = started(**RANDOM)
+    first = list(read_journal(folder.journal))
+    more = go_on(folder, num_trials=9)
+    search = {**RANDOM["search"], "num_trials": 9}
+    straight = started("straight", **{**RANDOM, "search": search})
+    with opened(straight, prepared(straight).plan) as whole:
+        assert table(more) == table(whole)
+    assert len(more.trials) == 9
+    assert list(read_journal(folder.journal))[: len(first)] == first
+
+
+def test_with_seeds_so_many_points(started: Any) -> None:
+    folder = started(**RANDOM, seeds=[0, 1])
+    assert len(go_on(folder, num_trials=6).trials) == 12
+    with pytest.raises(SpecError, match=r"--num-trials: must be at least 6: .*, got 5"):
+        prepared(folder, num_trials=5)
+
+
+def test_a_grid_has_the_trials_it_has(started: Any) -> None:
+    with pytest.raises(SpecError, match="--num-trials: a grid search tries every combination"):
+        prepared(started(), num_trials=40)
+
+
+def fail_all(folder: RunFolder, plan: Plan) -> dict[str, int]:
+    """Every trial fails after its second checkpoint; the last saved step of each."""
+    saved = {}
+    with opened(folder, plan, first_session(plan)) as sweep:
+        for trial in iter(sweep.next_trial, None):
+            run_trial(sweep, trial, fail_at=9)
+            saved[trial.trial_id] = 8
+        sweep.close("finished")
+    return saved
+
+
+@pytest.fixture
+def failed(tmp_path: Path, tiny_plan: Any) -> tuple[RunFolder, Plan]:
+    plan = tiny_plan(scheduler={"type": "fifo"}, train={"eval_every_steps": 4})
+    folder = create_run_folder(tmp_path / "runs", plan.spec, "tiny", "space.yaml")
+    fail_all(folder, plan)
+    return folder, plan
+
+
+def test_failed_trials_are_tried_again_from_their_checkpoints(
+    failed: tuple[RunFolder, Plan],
+) -> None:
+    folder, _ = failed
+    assert prepared(folder).session is None, "not without being asked"
+    sweep = go_on(folder, retry_failed=True)
+    for trial in sweep.trials.values():
+        assert (trial.status, trial.error) == (Status.COMPLETED, None)
+        assert [report["step"] for report in trial.reports] == [4, 8, 12, 16]
+    retried = [e["trial"] for e in read_journal(folder.journal) if e["event"] == "retried"]
+    assert retried == ["0000", "0001", "0002", "0003"]
+    assert prepared(folder, retry_failed=True).session is None, "none has failed any more"
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_killed_while_they_are_being_retried(
+    failed: tuple[RunFolder, Plan], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, _ = failed
+    with monkeypatch.context() as patch:
+        Mortal(patch, 3, before=False)  # session_started and two of four
+        with pytest.raises(Killed):
+            go_on(folder, retry_failed=True)
+    sweep = go_on(folder)
+    statuses = [trial.status for trial in sweep.trials.values()]
+    assert statuses == [Status.COMPLETED] * 2 + [Status.FAILED] * 2
+
+
+def test_an_edited_search_space_is_refused_and_told_key_by_key(started: Any) -> None:
+    folder = started(train={"eval_every_steps": 4})
+    unfinished(folder)
+    edit(folder.spec, "max_steps: 16", "max_steps: 20")
+    edit(folder.spec, "  seed: 0\n  num_trials", "  seed: 1\n  num_trials")
+    edit(folder.spec, "max_retries: 2", "max_retries: 5")
+    with pytest.raises(RunFolderError) as error:
+        prepared(folder)
+    assert str(error.value).splitlines() == [
+        f"{folder.path}: its trials so far ran with something else:",
+        "  train.max_steps was 16, is 20",
+        "  search.seed was 0, is 1",
+        "Put back what was there. Or let the trials to come differ from those before: "
+        f"python -m sweeper resume {folder.path} --accept-changes",
+    ]
+
+
+def test_an_accepted_change_is_journaled_and_not_asked_about_again(started: Any) -> None:
+    folder = started(scheduler={"type": "fifo"})
+    unfinished(folder)
+    created = [e for e in read_journal(folder.journal) if e["event"] == "trial_created"]
+    edit(folder.spec, "max_steps: 16", "max_steps: 20")
+    resumption = prepared(folder, accept=True)
+    assert resumption.notes == ["Accepted: train.max_steps was 16, is 20"]
+    with opened(folder, resumption.plan, resumption.session):
+        pass
+    again = prepared(folder)
+    assert again.session is not None
+    assert again.session.accepted == ()
+    sweep = drive(folder, again.plan, again.session)
+    assert 0 < len(created) < len(sweep.trials)
+    steps = [trial.step for trial in sweep.trials.values()]
+    assert steps == [16] * len(created) + [20] * (len(steps) - len(created))
+    sessions = [e for e in read_journal(folder.journal) if e["event"] == "session_started"]
+    assert [s["accepted"] for s in sessions] == [[], ["train.max_steps was 16, is 20"], []]
+
+
+def test_a_smaller_space_that_was_accepted_does_not_wait_for_ever(started: Any) -> None:
+    folder = started(scheduler={"type": "fifo"})
+    unfinished(folder, keep=0.9)
+    edit(folder.spec, "    - 0.001\n    - 0.01\n    - 0.1\n", "    - 0.001\n")
+    assert len(go_on(folder, accept=True).trials) == 4
+
+
+def test_decisions_that_were_made_cannot_be_accepted_away(started: Any) -> None:
+    folder = started()
+    unfinished(folder)
+    edit(folder.spec, "reduction_factor: 2", "reduction_factor: 8")
+    with pytest.raises(RunFolderError, match=r"journal\.jsonl:\d+: trial .* was it edited\?"):
+        prepared(folder, accept=True)
+
+
+def test_changed_training_code_is_refused_by_the_names_of_its_files(
+    started: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A package and a custom trainer of the test's own, edited between two sessions."""
+    package, trainer = tmp_path / "my_trainable", tmp_path / "my_trainer.py"
+    (package / "layers").mkdir(parents=True)
+    for file in ("__init__.py", "model.py", "old.py", "layers/attention.py"):
+        (package / file).write_text("x = 1\n")
+    trainer.write_text("class Trainer: ...\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr("sweeper.engine.session.fingerprint.TRAINABLE", "my_trainable")
+    folder = started(trainer="my_trainer:Trainer")
+    unfinished(folder)
+    assert prepared(folder, "my_trainer:Trainer").session is not None
+
+    (package / "layers" / "attention.py").write_text("x = 2\n")
+    (package / "old.py").unlink()
+    (package / "new.py").write_text("x = 1\n")
+    trainer.write_text("class Trainer: pass\n")
+    with pytest.raises(RunFolderError) as error:
+        prepared(folder, "my_trainer:Trainer")
+    assert str(error.value).splitlines()[1:-1] == [
+        "  my_trainable/layers/attention.py has changed",
+        "  my_trainable/old.py is gone",
+        "  my_trainer has changed",
+        "  my_trainable/new.py is new",
+    ]
+    assert "my_trainer" not in sys.modules, "to look at code is not to run it"
+    go_on(folder, "my_trainer:Trainer", accept=True)
+
+
+def test_every_module_of_the_trainable_counts(tiny_plan: Any) -> None:
+    code = take_fingerprint(tiny_plan().spec, "trainable.loop.training:Trainer")["code"]
+    assert {"trainable/model.py", "trainable/optimizer.py", "trainable/training.py"} <= set(code)
+    assert len(set(code.values())) > 20
+
+
+@pytest.mark.parametrize("what", ["a token", "its length", "meta.json"])
+def test_changed_data_are_refused(started: Any, data: Path, what: str) -> None:
+    folder = started()
+    unfinished(folder)
+    tokens = np.load(data / "train.npy")
+    if what == "a token":
+        tokens[len(tokens) // 2] += 1
+    elif what == "its length":
+        tokens = tokens[:-1]
+    else:
+        edit(data / "meta.json", "1.0", "2.0")
+    np.save(data / "train.npy", tokens)
+    name = "meta.json" if what == "meta.json" else "train.npy"
+    with pytest.raises(RunFolderError, match=f"something else:\n  data/{name} has changed\nPut"):
+        prepared(folder)
+
+
+def test_data_that_have_moved_are_followed(
+    started: Any, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = started()
+    unfinished(folder)
+    data.rename(tmp_path / "my: data")
+    with pytest.raises(
+        RunFolderError, match=rf"no folder {data}, .* resume {folder.path} --set data=F"
+    ):
+        prepared(folder)
+    monkeypatch.chdir(tmp_path)
+    sweep = go_on(folder, overrides=['data="my: data"'])
+    monkeypatch.chdir("/")
+    moved = str(tmp_path / "my: data" / "train.npy")
+    assert {trial.config.train_data for trial in sweep.trials.values()} == {moved}
+    assert {row["train_data"] for row in table(sweep)} == {moved}
+    assert effective_spec(folder)[0].data == str(tmp_path / "my: data")
+
+
+def test_another_torch_is_told(started: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = started()
+    unfinished(folder)
+    assert prepared(folder).notes == []
+    monkeypatch.setattr("sweeper.engine.session.resuming.version", lambda name: "99.0")
+    (note,) = prepared(folder).notes
+    assert re.fullmatch(r"torch was \S+, is 99\.0", note)
+
+
+def test_a_sweep_killed_before_its_first_event_begins(tmp_path: Path, tiny_plan: Any) -> None:
+    plan = tiny_plan()
+    folder = create_run_folder(tmp_path / "runs", plan.spec, "tiny", "space.yaml")
+    folder.journal.write_text('{"event": "session_st')
+    resumption = prepare_resumption(folder, NO_CHANGES, REFERENCE)
+    assert resumption.session is not None
+    with opened(folder, resumption.plan, resumption.session) as sweep:
+        assert sweep.journal.torn
+    (event,) = read_journal(folder.journal)
+    assert event["torn"] is True
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        (["--set", "train.max_steps=9", "--set", "max_retries=3"], "--set train.max_steps: is fix"),
+        (["--retry-failed", "--num-trials", "1"], "--num-trials: must be at least 4"),
+        ([], "its trials so far ran with something else:\n  data/meta.json has changed\n"),
+        (["--accept-changes", "--set", "data=nowhere"], "no folder "),
+    ],
+)
+def test_as_typed_on_the_command_line(
+    started: Any, data: Path, arguments: list[str], problem: str
+) -> None:
+    """Told before Ray starts, with exit code 2, and nothing is written."""
+    folder = started(**RANDOM, trainer="trainable.loop.training:Trainer")
+    unfinished(folder, keep=0.9)
+    edit(data / "meta.json", "1.0", "2.0")
+    record = folder.journal.read_bytes()
+    command = [sys.executable, "-m", "sweeper", "resume", str(folder.path), *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert problem in done.stderr
+    assert "Traceback" not in done.stderr
+    assert folder.journal.read_bytes() == record
+
+
+def test_the_documentation_names_what_may_change() -> None:
+    text = (Path(__file__).parents[4] / "docs" / "resume.md").read_text()
+    for key in CHANGEABLE:
+        assert f"`{key}`" in text or key == "search.num_trials", f"{key} is not in docs/resume.md"

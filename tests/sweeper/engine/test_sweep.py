@@ -1,0 +1,351 @@
+"""A sweep is a fold over its journal: killed at any event, it goes on as if nothing had been."""
+
+import json
+import random
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sweeper.engine.sweep import Sweep
+from sweeper.errors import RunFolderError, StorageError
+from sweeper.plan.plan import Plan
+from sweeper.record.journal import read_journal
+from sweeper.record.replay import replay
+from sweeper.record.run_folder import RunFolder, create_run_folder
+from sweeper.record.state.sweep_state import Metrics, Trial
+from sweeper.record.tables import result_rows
+from sweeper.status import Decision, Status
+from tests.sweeper.closed_form import ClosedFormTrainer, loss_at
+from tests.sweeper.in_process import Fault, Killed, Mortal, drive, never, opened, run_trial
+
+GRID = {"learning_rate": {"grid": [1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 0.7]}}
+
+
+@pytest.fixture
+def plan(tiny_plan: Any) -> Plan:
+    return tiny_plan(space=GRID)
+
+
+FORMS = {
+    "stop": {"type": "asha", "mode": "stop", "grace_steps": 4},
+    "promote": {"type": "asha", "mode": "promote", "grace_steps": 4},
+    "tokens": {
+        "type": "asha",
+        "mode": "promote",
+        "clock": "tokens",
+        "grace_tokens": 4 * 64,
+        "brackets": 2,
+    },
+    # Brackets of 4 and of 3 trials; the second gets 2.
+    "hyperband": {"type": "hyperband", "grace_steps": 4, "reduction_factor": 2},
+    "median": {"type": "median", "grace_steps": 4, "min_trials": 1},
+}
+
+
+@pytest.fixture(params=FORMS)
+def either_plan(request: pytest.FixtureRequest, tiny_plan: Any) -> Plan:
+    """A sweep under each scheduler that stops trials, and under each of its forms."""
+    return tiny_plan(space=GRID, scheduler=FORMS[request.param])
+
+
+PBT = {
+    "scheduler": {"type": "pbt", "interval_steps": 4},
+    "space": {"learning_rate": {"grid": [1e-4, 1e-3, 5e-3, 0.7]}},
+    # More checkpoints than rungs: of those in between others must not take over.
+    "train": {"checkpoint_every_steps": 2},
+}
+
+
+@pytest.fixture(params=[*FORMS, "pbt"])
+def any_plan(request: pytest.FixtureRequest, tiny_plan: Any) -> Plan:
+    """Under pbt too, which stops none."""
+    if request.param == "pbt":
+        return tiny_plan(**PBT)
+    return tiny_plan(space=GRID, scheduler=FORMS[request.param])
+
+
+def new_folder(tmp_path: Path, plan: Plan) -> RunFolder:
+    return create_run_folder(tmp_path / "runs", plan.spec, None, "space.yaml")
+
+
+def decisions(folder: RunFolder) -> list[tuple[Any, ...]]:
+    """All reports and what was decided, in order."""
+    return [
+        (e["trial"], e["metrics"]["step"], e["metrics"]["val_loss"], e["decision"], e["rank"])
+        for e in read_journal(folder.journal)
+        if e["event"] == "report"
+    ]
+
+
+def table(folder: RunFolder, sweep: Sweep) -> list[dict[str, Any]]:
+    rows = result_rows(sweep.state, folder)
+    return [{k: v for k, v in row.items() if k != "checkpoint"} for row in rows]
+
+
+def test_statuses_at_the_end(tmp_path: Path, either_plan: Plan) -> None:
+    folder = new_folder(tmp_path, either_plan)
+    sweep = drive(folder, either_plan)
+    by_rate = {trial.config.learning_rate: trial for trial in sweep.trials.values()}
+    assert by_rate[1e-3].status is Status.COMPLETED
+    assert by_rate[0.7].status is Status.DIVERGED
+    assert {trial.status for trial in sweep.trials.values()} == {
+        Status.COMPLETED, Status.STOPPED, Status.DIVERGED,
+    }  # fmt: skip
+    assert by_rate[0.7].last_report is not None
+    assert by_rate[0.7].last_report["val_loss"] is None
+
+
+def test_promotion_goes_on_from_the_rung_and_trains_no_step_twice(
+    tmp_path: Path, tiny_plan: Any
+) -> None:
+    plan = tiny_plan(space=GRID, scheduler={"type": "asha", "mode": "promote", "grace_steps": 4})
+    folder = new_folder(tmp_path, plan)
+    sweep = drive(folder, plan)
+    steps = {
+        trial.trial_id: [report["step"] for report in trial.reports]
+        for trial in sweep.trials.values()
+    }
+    assert all(trained == list(range(4, 4 * len(trained) + 1, 4)) for trained in steps.values())
+    events = list(read_journal(folder.journal))
+    promoted = [(e["trial"], e["rung"]) for e in events if e["event"] == "promoted"]
+    assert len(promoted) == len(set(promoted)), "nobody is promoted twice from a rung"
+    assert {trial_id: 4 * len(trained) for trial_id, trained in steps.items()} == {
+        trial_id: {0: 4, 1: 8, 2: 16}[sum(t == trial_id for t, _ in promoted)] for trial_id in steps
+    }
+    assert sum(e["event"] == "trial_started" for e in events) == 6 + len(promoted)
+
+
+def faulty(trial: Trial, step: int) -> Fault:
+    """One trial fails always, one once as it leaves its rung, one loses its node once."""
+    match trial.config.learning_rate:
+        case 3e-3 if step == 3:
+            return "fails"
+        case 1e-4 if step == 3 and not trial.failures:
+            return "fails"
+        case 1e-3 if step == 7 and not trial.losses:
+            return "is lost"
+        case _:
+            return None
+
+
+# A process that is killed does not close its files.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize("fault", [never, faulty], ids=["sound", "faulty"])
+@pytest.mark.parametrize("before", [True, False], ids=["before", "after"])
+def test_killed_at_any_event_it_ends_as_if_never_killed(
+    tmp_path: Path, any_plan: Plan, monkeypatch: pytest.MonkeyPatch, before: bool, fault: Any
+) -> None:
+    monkeypatch.setattr("sweeper.record.state.sweep_state.backoff_seconds", lambda _: 0.0)
+    whole = new_folder(tmp_path / "whole", any_plan)
+    straight = drive(whole, any_plan, fault=fault)
+    failed = [e for e in read_journal(whole.journal) if e["event"] == "attempt_failed"]
+    assert bool(failed) == (fault is faulty)
+    total = len(list(read_journal(whole.journal)))
+    assert total > 40
+    for at in range(1, total + 1):
+        folder = new_folder(tmp_path / f"killed{at}", any_plan)
+        with monkeypatch.context() as patch:
+            Mortal(patch, at, before=before)
+            with pytest.raises(Killed):
+                drive(folder, any_plan, fault=fault)
+        before_kill = list(read_journal(folder.journal)) if folder.journal.exists() else []
+        ended = {e["trial"] for e in before_kill if e["event"] == "trial_ended"}
+        resumed = drive(folder, any_plan, fault=fault)
+        assert decisions(folder) == decisions(whole), f"killed at event {at}"
+        assert table(folder, resumed) == table(whole, straight), f"killed at event {at}"
+        after_kill = list(read_journal(folder.journal))[len(before_kill) :]
+        assert not ended & {e.get("trial") for e in after_kill}, f"killed at event {at}"
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize("before", [True, False], ids=["before", "after"])
+@pytest.mark.parametrize("events", [4, 5, 7])
+def test_killed_again_and_again_it_ends_as_if_never_killed(
+    tmp_path: Path, any_plan: Plan, monkeypatch: pytest.MonkeyPatch, events: int, before: bool
+) -> None:
+    """Every session is killed at its `events`-th event."""
+    whole, folder = (new_folder(tmp_path / name, any_plan) for name in ("whole", "killed"))
+    straight = drive(whole, any_plan)
+    for _ in range(200):
+        with monkeypatch.context() as patch:
+            Mortal(patch, events, before=before)
+            try:
+                resumed = drive(folder, any_plan)
+                break
+            except Killed:
+                pass
+    else:
+        raise AssertionError("it never ends")
+    assert decisions(folder) == decisions(whole)
+    assert table(folder, resumed) == table(whole, straight)
+
+
+def test_what_is_handed_out_after_a_kill_is_waited_for(tmp_path: Path, tiny_plan: Any) -> None:
+    """An interrupted trial, handed out and not started yet, may still make others go on."""
+    plan = tiny_plan(
+        space={"learning_rate": {"grid": [1e-3, 1e-2]}},
+        scheduler={"type": "asha", "mode": "promote", "grace_steps": 4},
+    )
+    folder = new_folder(tmp_path, plan)
+    with opened(folder, plan) as sweep:
+        paused, running = sweep.next_trial(), sweep.next_trial()
+        assert paused is not None
+        assert running is not None
+        run_trial(sweep, paused)
+        sweep.start(running.trial_id)
+    with opened(folder, plan) as resumed:
+        assert resumed.next_trial() is resumed.trials[running.trial_id]
+        assert resumed.next_trial() is None
+        assert resumed.trials[paused.trial_id].status is Status.PAUSED
+
+
+def test_who_takes_over_has_the_weights_of_one_trial_and_values_of_its_own(
+    tmp_path: Path, tiny_plan: Any
+) -> None:
+    plan = tiny_plan(**PBT)
+    folder = new_folder(tmp_path, plan)
+    sweep = drive(folder, plan)
+    exploited = [e for e in read_journal(folder.journal) if e["event"] == "exploited"]
+    assert [e["rung"] for e in exploited] == [4, 8, 12], "the worst of three, each time"
+    rates = {trial.trial_id: trial.suggestion.values["learning_rate"] for trial in plan.trials}
+    loss: dict[tuple[str, int], float] = {}
+    for event in read_journal(folder.journal):
+        if event["event"] == "report":
+            trial, metrics = event["trial"], event["metrics"]
+            loss[trial, metrics["step"]] = metrics["val_loss"]
+            assert metrics["learning_rate"] == rates[trial]
+        if event["event"] == "exploited":
+            trial, source, rung = event["trial"], event["source"], event["rung"]
+            alive = {t: v for (t, step), v in loss.items() if step == rung and v is not None}
+            assert (source, trial) == (min(alive, key=alive.get), max(alive, key=alive.get))  # type: ignore[arg-type]
+            rates[trial] = event["values"]["learning_rate"]
+            assert event["config"]["learning_rate"] == rates[trial]
+            loss[trial, rung] = loss[source, rung]
+            assert event["step"] == rung
+    for trial in sweep.trials.values():
+        assert trial.config.learning_rate == trial.values["learning_rate"] == rates[trial.trial_id]
+        config = json.loads(folder.trial_config(trial.trial_id).read_text())
+        assert config["learning_rate"] == rates[trial.trial_id]
+        if trial.status is Status.COMPLETED:
+            gained = loss[trial.trial_id, 12] - loss[trial.trial_id, 16]
+            expected = 4 / loss_at(trial.config, 1)
+            assert gained == pytest.approx(expected), "from the weights that it took over"
+
+
+@pytest.mark.parametrize("sections", [{"space": GRID, "scheduler": FORMS["hyperband"]}, PBT])
+def test_what_all_wait_for_does_not_depend_on_who_comes_first(
+    tmp_path: Path, tiny_plan: Any, sections: dict[str, Any]
+) -> None:
+    """Three workers, of which any may be the next to be done, and a new session at times."""
+    plan = tiny_plan(**sections)
+    whole = new_folder(tmp_path / "whole", plan)
+    straight = drive(whole, plan)
+    for seed in range(10):
+        rng = random.Random(seed)
+        folder = new_folder(tmp_path / str(seed), plan)
+        over = False
+        while not over:
+            with opened(folder, plan) as sweep:
+                at_work: list[Trial] = []
+                while not over and rng.random() < 0.9:
+                    while len(at_work) < 3 and (trial := sweep.next_trial()) is not None:
+                        at_work.append(trial)
+                    over = not at_work
+                    if at_work:
+                        run_trial(sweep, at_work.pop(rng.randrange(len(at_work))))
+        assert table(folder, sweep) == table(whole, straight), f"seed {seed}"
+
+
+def test_a_checkpoint_that_is_gone_is_told(tmp_path: Path, tiny_plan: Any) -> None:
+    plan = tiny_plan(**PBT)
+    folder = new_folder(tmp_path, plan)
+    with opened(folder, plan) as sweep:
+        while len(sweep.trials) < 4 or sweep.state.with_status(Status.RUNNING):
+            trial = sweep.next_trial()
+            assert trial is not None
+            run_trial(sweep, trial)
+        for trial in sweep.trials.values():
+            for checkpoint in folder.checkpoint_folders(trial.trial_id):
+                shutil.rmtree(checkpoint)
+        with pytest.raises(StorageError, match=r"trial 000\d cannot take it over"):
+            sweep.next_trial()
+
+
+def first_reports(trial: Trial) -> list[Metrics]:
+    return [r.to_dict() for r in ClosedFormTrainer(trial.config, num_threads=1).train() if r]
+
+
+def test_a_step_reported_again_gets_its_old_decision(tmp_path: Path, plan: Plan) -> None:
+    folder = new_folder(tmp_path, plan)
+    with opened(folder, plan) as sweep:
+        trial = sweep.next_trial()
+        assert trial is not None
+        sweep.start(trial.trial_id)
+        reports = first_reports(trial)[:2]
+        decided = [sweep.report(trial.trial_id, report) for report in reports]
+        events = len(list(read_journal(folder.journal)))
+        assert [sweep.report(trial.trial_id, report) for report in reports] == decided
+        assert len(list(read_journal(folder.journal))) == events
+
+
+def test_a_stop_decided_before_the_kill_is_carried_out_after_it(tmp_path: Path, plan: Plan) -> None:
+    folder = new_folder(tmp_path, plan)
+    with opened(folder, plan) as sweep:
+        for trial in iter(sweep.next_trial, None):
+            sweep.start(trial.trial_id)
+            if sweep.report(trial.trial_id, first_reports(trial)[0]) is Decision.STOP:
+                break
+        else:
+            raise AssertionError("no trial was stopped")
+    with opened(folder, plan) as again:
+        assert again.trials[trial.trial_id].status.ended
+        assert trial.trial_id not in {t.trial_id for t in iter(again.next_trial, None)}
+
+
+def test_an_edited_spec_is_not_taken_for_the_old_one(
+    tmp_path: Path, plan: Plan, tiny_plan: Any
+) -> None:
+    folder = new_folder(tmp_path, plan)
+    drive(folder, plan)
+    other = {"type": "asha", "grace_steps": 4, "reduction_factor": 8}
+    edited = tiny_plan(space=GRID, scheduler=other)
+    with pytest.raises(RunFolderError, match=r"journal\.jsonl:\d+: trial .* was it edited"):
+        replay(edited.spec, folder)
+
+
+def test_an_event_of_a_newer_version_is_refused(tmp_path: Path, plan: Plan) -> None:
+    folder = new_folder(tmp_path, plan)
+    folder.journal.write_text('{"event": "trial_cloned"}\n')
+    with pytest.raises(RunFolderError, match="does not know: 'trial_cloned'"):
+        replay(plan.spec, folder)
+
+
+def test_a_failed_trial_keeps_its_last_error(tmp_path: Path, plan: Plan) -> None:
+    folder = new_folder(tmp_path, plan)
+    with opened(folder, plan) as sweep:
+        trial = sweep.next_trial()
+        assert trial is not None
+        sweep.start(trial.trial_id)
+        sweep.attempt_failed(trial.trial_id, "first")
+        sweep.start(trial.trial_id)
+        sweep.end(trial.trial_id, error="second")
+    again = replay(plan.spec, folder).trials[trial.trial_id]
+    assert (again.status, again.error, again.attempts) == (Status.FAILED, "second", 2)
+
+
+def test_without_a_driver_nothing_runs(tmp_path: Path, plan: Plan) -> None:
+    folder = new_folder(tmp_path, plan)
+    with opened(folder, plan) as sweep:
+        first = sweep.next_trial()
+        assert first is not None
+        sweep.start(first.trial_id)
+        assert first.status is Status.RUNNING
+    with opened(folder, plan) as resumed:
+        assert resumed.trials[first.trial_id].status is Status.INTERRUPTED
+        waiting = resumed.next_trial()
+        assert waiting is not None
+        assert waiting.trial_id == first.trial_id
+        run_trial(resumed, waiting)
+        assert waiting.status.ended

@@ -1,0 +1,322 @@
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from sweeper.errors import SpecError
+from sweeper.plan.plan import Plan, make_plan
+from sweeper.record.run_folder import create_run_folder
+from sweeper.spec.reading.spec_file import load_spec
+from trainable.config import TrainConfig
+from trainable.errors import DataError
+from trainable.model.model_size import flops_per_token
+
+
+def plan(folder: Path, data: Path, text: str) -> Plan:
+    path = folder / "space.yaml"
+    path.write_text(text)
+    spec, source = load_spec(path)
+    return make_plan(spec, data, source)
+
+
+LR = "space: {learning_rate: {grid: [1e-3, 2e-3]}}\ntrain: {max_steps: 100, warmup_steps: 0}\n"
+
+
+def test_each_trial_is_the_fixed_settings_and_its_own(tmp_path: Path, tokens_folder: Path) -> None:
+    text = (
+        "train: {d_model: 32, num_heads: 2, warmup_steps: 0}\n"
+        "space:\n"
+        "  seed: {grid: [1, 2]}\n"
+        "  size: {grid: {same: {d_ff: 64}, wide: {d_ff: 128, d_model: 64}}}\n"
+    )
+    trials = plan(tmp_path, tokens_folder, text).trials
+    assert [trial.trial_id for trial in trials] == ["0000", "0001", "0002", "0003"]
+    assert {(t.config.seed, t.config.d_ff, t.config.d_model) for t in trials} == {
+        (1, 64, 32), (2, 64, 32), (1, 128, 64), (2, 128, 64),
+    }  # fmt: skip
+    assert {t.config.num_layers for t in trials} == {TrainConfig().num_layers}
+    assert {t.config.train_data for t in trials} == {str(tokens_folder / "train.npy")}
+    assert {t.config.val_data for t in trials} == {str(tokens_folder / "val.npy")}
+
+
+def test_the_resolved_spec_states_every_setting_that_is_not_swept(
+    tmp_path: Path, tokens_folder: Path
+) -> None:
+    spec = plan(tmp_path, tokens_folder, LR).spec
+    everything = set(TrainConfig().to_dict())
+    assert set(spec.train) == everything - {"learning_rate", "train_data", "val_data"}
+    assert spec.data == str(tokens_folder)
+    assert spec.train["vocab_size"] == 64  # of the data
+    assert spec.train["d_model"] == TrainConfig().d_model
+
+
+def test_the_resolved_spec_leads_to_the_same_trials(tmp_path: Path, tokens_folder: Path) -> None:
+    text = LR + "scheduler: {type: asha, grace_steps: 20}\nsearch: {seed: 7}\n"
+    first = plan(tmp_path, tokens_folder, text)
+    written = create_run_folder(tmp_path / "runs", first.spec, None, "space.yaml").spec
+    spec, source = load_spec(written)
+    assert make_plan(spec, tokens_folder, source) == first
+
+
+def test_derived_values_are_in_the_config_and_not_among_the_swept(
+    tmp_path: Path, tokens_folder: Path
+) -> None:
+    text = (
+        "train:\n"
+        "  warmup_steps: {times: 0.02, of: max_steps}\n"
+        "  min_learning_rate: {times: 0.1, of: learning_rate}\n"
+        "space: {learning_rate: {grid: [1e-3, 2e-3]}, max_steps: {grid: [100, 400]}}\n"
+    )
+    first = plan(tmp_path, tokens_folder, text)
+    for trial in first.trials:
+        assert set(trial.suggestion.values) == {"learning_rate", "max_steps"}
+        assert trial.config.warmup_steps == trial.config.max_steps // 50
+        assert trial.config.min_learning_rate == 0.1 * trial.config.learning_rate
+    written = create_run_folder(tmp_path / "runs", first.spec, None, "space.yaml").spec
+    assert make_plan(load_spec(written)[0], tokens_folder, load_spec(written)[1]) == first
+
+
+def test_where_a_name_is_not_swept_the_fixed_setting_counts(
+    tmp_path: Path, tokens_folder: Path
+) -> None:
+    text = (
+        "train: {warmup_steps: 5}\n"
+        "space:\n"
+        "  size: {grid: {small: {d_ff: 8}, large: {d_ff: 16}}}\n"
+        "  warmup_steps: {grid: [10, 20], when: {size: large}}\n"
+        "  num_layers: {grid: [1, 2], when: {size: small}}\n"
+    )
+    first = plan(tmp_path, tokens_folder, text)
+    assert {(t.config.d_ff, t.config.warmup_steps, t.config.num_layers) for t in first.trials} == {
+        (8, 5, 1), (8, 5, 2), (16, 10, 6), (16, 20, 6),
+    }  # fmt: skip
+    assert len(first.trials) == 4
+    written = create_run_folder(tmp_path / "runs", first.spec, None, "space.yaml").spec
+    assert make_plan(load_spec(written)[0], tokens_folder, load_spec(written)[1]) == first
+
+
+def test_the_plan_knows_how_much_the_constraints_ruled_out(
+    tmp_path: Path, tokens_folder: Path
+) -> None:
+    text = (
+        "space: {warmup_steps: {grid: [10, 50]}, max_steps: {grid: [40, 60]}}\n"
+        "constraints: [{less: [warmup_steps, max_steps]}]\n"
+    )
+    first = plan(tmp_path, tokens_folder, text)
+    assert (len(first.trials), first.dropped) == (3, 1)
+    written = create_run_folder(tmp_path / "runs", first.spec, None, "space.yaml").spec
+    assert make_plan(load_spec(written)[0], tokens_folder, load_spec(written)[1]) == first
+
+
+def test_every_point_is_run_with_every_seed(tmp_path: Path, tokens_folder: Path) -> None:
+    first = plan(tmp_path, tokens_folder, LR + "seeds: [3, 1]\n")
+    assert [trial.config.seed for trial in first.trials] == [3, 1, 3, 1]
+    assert [trial.suggestion.values["seed"] for trial in first.trials] == [3, 1, 3, 1]
+    rates = [trial.config.learning_rate for trial in first.trials]
+    assert rates[0] == rates[1] != rates[2] == rates[3]
+    assert "seed" not in first.spec.train
+    written = create_run_folder(tmp_path / "runs", first.spec, None, "space.yaml").spec
+    assert make_plan(load_spec(written)[0], tokens_folder, load_spec(written)[1]) == first
+
+
+@pytest.mark.parametrize(
+    ("more", "evaluate", "checkpoint"),
+    [
+        ("", 500, 500),
+        ("scheduler: {type: asha, grace_steps: 20}", 20, 20),
+        ("scheduler: {type: asha, grace_steps: 20}\ntrain: {eval_every_steps: 10, ", 10, 10),
+        ("train: {checkpoint_every_steps: 7, ", 500, 7),
+    ],
+)
+def test_trials_are_evaluated_at_rungs_and_saved_when_evaluated(
+    tmp_path: Path, tokens_folder: Path, more: str, evaluate: int, checkpoint: int
+) -> None:
+    text = LR + more
+    if "train: {" in more:
+        text = LR.split("train:")[0] + more + "max_steps: 100, warmup_steps: 0}\n"
+    for trial in plan(tmp_path, tokens_folder, text).trials:
+        assert trial.config.eval_every_steps == evaluate
+        assert trial.config.checkpoint_every_steps == checkpoint
+
+
+def test_a_stated_vocabulary_goes_before_that_of_the_data(
+    tmp_path: Path, tokens_folder: Path
+) -> None:
+    text = "space: {seed: {grid: [1]}}\ntrain: {vocab_size: 99}\n"
+    assert plan(tmp_path, tokens_folder, text).trials[0].config.vocab_size == 99
+
+
+def test_a_folder_without_data_is_refused_with_the_line_that_names_it(
+    tmp_path: Path, tokens_folder: Path
+) -> None:
+    nowhere = tmp_path / "nowhere"
+    text = LR + "data: nowhere\n"
+    with pytest.raises(
+        SpecError, match=r"space\.yaml:3: data: no folder .*nowhere; make one with: "
+    ):
+        plan(tmp_path, nowhere, text)
+    nowhere.mkdir()
+    with pytest.raises(SpecError, match=r":3: data: .*nowhere has no train\.npy; make one with"):
+        plan(tmp_path, nowhere, text)
+    np.save(nowhere / "train.npy", np.arange(9).astype(np.uint8))
+    with pytest.raises(SpecError, match=r":3: data: .* has no val\.npy"):
+        plan(tmp_path, nowhere, text)
+
+
+def test_weights_to_start_from_are_needed_to_run_but_not_to_look(
+    tmp_path: Path, tokens_folder: Path
+) -> None:
+    text = "space: {seed: {grid: [1]}}\ntrain: {init_from: nowhere.pt}\n"
+    with pytest.raises(SpecError, match=r":2: train\.init_from: no such file or folder: nowhere"):
+        plan(tmp_path, tokens_folder, text)
+    assert load_spec(tmp_path / "space.yaml")[0].train == {"init_from": "nowhere.pt"}
+
+
+def test_a_metric_that_these_data_cannot_give_is_refused(tmp_path: Path) -> None:
+    for name in ("train", "val"):
+        np.save(tmp_path / f"{name}.npy", np.arange(9).astype(np.uint8))
+    text = LR + "objective: {metric: val_bits_per_byte}\n"
+    with pytest.raises(SpecError, match=r":3: objective\.metric: needs `bytes_per_token` in "):
+        plan(tmp_path, tmp_path, text)
+    (tmp_path / "meta.json").write_text('{"bytes_per_token": 1.0, "vocab_size": 9}')
+    assert len(plan(tmp_path, tmp_path, text).trials) == 2
+    (tmp_path / "meta.json").write_text("{")
+    with pytest.raises(DataError, match=r"meta\.json: not readable as JSON"):
+        plan(tmp_path, tmp_path, text)
+
+
+def test_problems_are_told_ten_at_a_time(tmp_path: Path, tokens_folder: Path) -> None:
+    sizes = ", ".join(f"s{n}: {{d_model: {2 * n}, num_heads: 1, d_ff: 0}}" for n in range(1, 4))
+    text = f"space: {{size: {{grid: {{{sizes}}}}}}}\n"
+    with pytest.raises(SpecError) as error:
+        plan(tmp_path, tokens_folder, text)
+    assert len(error.value.problems) == 1  # one mistake in three sizes
+    rates: list[Any] = [-n for n in range(1, 15)]
+    with pytest.raises(SpecError) as error:
+        plan(tmp_path, tokens_folder, f"space: {{learning_rate: {{grid: {rates}}}}}")
+    assert len(error.value.problems) == 11
+    assert error.value.problems[-1] == "… and 4 more"
+
+
+def test_a_paused_trial_must_have_a_checkpoint_at_its_rung(
+    write_space: Any, tokens_folder: Path
+) -> None:
+    asha = {"type": "asha", "mode": "promote", "grace_steps": 8}
+    train = {"eval_every_steps": 4, "checkpoint_every_steps": 16}
+    with pytest.raises(SpecError, match=r"checkpoint_every_steps: must divide .*grace_steps \(8\)"):
+        load_spec(write_space(scheduler=asha, train=train))
+    spec, source = load_spec(write_space(scheduler={**asha, "mode": "stop"}, train=train))
+    assert len(make_plan(spec, tokens_folder, source).trials) == 4
+
+
+SIZES = {
+    "size": {
+        "grid": {
+            "narrow": {"d_model": 16, "num_heads": 2, "d_ff": 32, "batch_size": 2},
+            "wide": {"d_model": 48, "num_heads": 4, "d_ff": 160, "batch_size": 6},
+        }
+    }
+}
+
+
+@pytest.mark.parametrize(("clock", "grace"), [("tokens", 200), ("flops", 20_000_000)])
+def test_sizes_share_a_clock(
+    write_space: Any, tokens_folder: Path, tmp_path: Path, clock: Any, grace: int
+) -> None:
+    """Each trial is evaluated where it reaches the first rung, on whose step a checkpoint lies."""
+    asha = {"type": "asha", "mode": "promote", "clock": clock, f"grace_{clock}": grace}
+    spec, source = load_spec(write_space(space=SIZES, scheduler=asha))
+    plan = make_plan(spec, tokens_folder, source)
+    assert len({t.config.eval_every_steps for t in plan.trials}) == 2
+    for config in (trial.config for trial in plan.trials):
+        per_step = config.batch_size * config.context_length
+        if clock == "flops":
+            per_step *= flops_per_token(config)
+        first = config.eval_every_steps
+        assert (first - 1) * per_step < grace <= first * per_step
+        assert config.checkpoint_every_steps == first
+    folder = create_run_folder(tmp_path / "runs", plan.spec, None, "space.yaml")
+    again, source = load_spec(folder.spec)
+    assert make_plan(again, tokens_folder, source) == plan  # as a resume reads it
+
+
+@pytest.mark.parametrize(
+    ("asha", "message"),
+    [
+        ({"clock": "tokens"}, r"scheduler\.grace_tokens: is required with clock: tokens"),
+        (
+            {"clock": "tokens", "grace_tokens": 99, "grace_steps": 4},
+            r"scheduler\.grace_steps: the clock is tokens; set clock: step, or state grace_tokens",
+        ),
+        (
+            {"clock": "tokens", "grace_tokens": 1024},
+            r"grace_tokens: must be below the tokens of the longest trial \(1024\), got 1024",
+        ),
+        (
+            {"grace_steps": 4, "brackets": 3},
+            r"scheduler\.brackets: the last bracket's first rung must be below max_steps \(16\)",
+        ),
+    ],
+)
+def test_rungs_that_cannot_be_are_refused(
+    write_space: Any, asha: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(SpecError, match=message):
+        load_spec(write_space(scheduler={"type": "asha", **asha}))
+
+
+@pytest.mark.parametrize(
+    ("scheduler", "message"),
+    [
+        ({"type": "hyperband"}, r"scheduler\.grace_steps: is required"),
+        ({"type": "hyperband", "grace_steps": 16}, r"grace_steps: must be below max_steps \(16\)"),
+        (
+            {"type": "hyperband", "grace_steps": 4, "reduction_factor": 2, "brackets": 4},
+            r"scheduler\.brackets: the last bracket's first rung must be below max_steps \(16\)",
+        ),
+        (
+            {"type": "hyperband", "grace_steps": 4, "mode": "stop"},
+            r"scheduler\.mode: no such key; there are: type, clock",
+        ),
+        (
+            {"type": "median", "clock": "flops", "grace_steps": 4},
+            r"scheduler\.grace_flops: is required with clock: flops",
+        ),
+        ({"type": "median", "grace_steps": 4, "min_trials": 0}, r"min_trials: must be at least 1"),
+    ],
+)
+def test_what_the_other_schedulers_cannot_be_is_refused(
+    write_space: Any, scheduler: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(SpecError, match=message):
+        load_spec(write_space(scheduler=scheduler))
+
+
+def test_hyperband_may_have_a_bracket_that_is_never_judged(write_space: Any) -> None:
+    hyperband = {"type": "hyperband", "grace_steps": 4, "reduction_factor": 2, "brackets": 3}
+    load_spec(write_space(scheduler=hyperband))
+
+
+def test_the_median_rule_judges_at_any_evaluation(write_space: Any) -> None:
+    median = {"type": "median", "grace_steps": 4}
+    load_spec(write_space(scheduler=median, train={"eval_every_steps": 3}))
+
+
+def test_an_evaluation_must_not_come_after_the_first_rung(write_space: Any) -> None:
+    asha = {"type": "asha", "clock": "tokens", "grace_tokens": 200}
+    problem = r"train\.eval_every_steps: must be at most 4, the step of the first rung"
+    with pytest.raises(SpecError, match=problem):
+        load_spec(write_space(scheduler=asha, train={"eval_every_steps": 5}))
+
+
+def test_a_short_sweep_needs_no_word_on_warmup(tmp_path: Path, tokens_folder: Path) -> None:
+    path = tmp_path / "space.yaml"
+    path.write_text(
+        "train: {d_model: 128, num_layers: 4, max_steps: 600}\n"
+        "space: {learning_rate: {grid: [3e-4, 3.8e-2]}}\n"
+        "scheduler: {type: asha, grace_steps: 75, reduction_factor: 2}\n"
+    )
+    spec, source = load_spec(path)
+    plan = make_plan(spec, tokens_folder, source)
+    assert {trial.config.warmup_steps for trial in plan.trials} == {60}

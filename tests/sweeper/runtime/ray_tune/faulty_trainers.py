@@ -1,0 +1,172 @@
+"""Training loops that go wrong in every way, once or always; which way, the learning rate says."""
+
+import json
+import os
+import sys
+import time
+import types
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import ray
+
+from tests.sweeper.closed_form import ClosedFormTrainer
+from trainable.errors import CheckpointError
+from trainable.loop.report import Report
+
+ZOO = "tests.sweeper.runtime.ray_tune.faulty_trainers:ZooTrainer"
+SOUND, EXITS, RAISES, UNREADABLE, HANGS, SILENT, UNSAVED = (
+    1e-3,
+    2e-3,
+    3e-3,
+    4e-3,
+    5e-3,
+    6e-3,
+    7e-3,
+)
+FULL = "tests.sweeper.runtime.ray_tune.faulty_trainers:FullTrainer"
+FULL_WHILE = "SWEEPER_TEST_FULL_WHILE"  # names a file: the disk is full as long as it is there
+POISON = "tests.sweeper.runtime.ray_tune.faulty_trainers:PoisonTrainer"
+HEAVY = "tests.sweeper.runtime.ray_tune.faulty_trainers:HeavyTrainer"
+HEAVY_BYTES = 256 * 1024
+EATER = "tests.sweeper.runtime.ray_tune.faulty_trainers:EatingTrainer"
+EATEN_AT_MOST = 2 * 2**30
+STUCK = "tests.sweeper.runtime.ray_tune.faulty_trainers:StuckTrainer"
+DOOMED = "tests.sweeper.runtime.ray_tune.faulty_trainers:DoomedTrainer"
+DOOMED_NODE = "SWEEPER_TEST_DOOMED_NODE"  # names the file with the id of a node that is to die
+NOTES = "SWEEPER_TEST_NOTES"  # names the file in which a trainer notes that it is where it hangs
+
+
+class UnreadableError(Exception):
+    """Can be pickled and not unpickled, as many are."""
+
+    def __init__(self, one: str, two: str) -> None:
+        super().__init__(one + two)
+
+
+class ZooTrainer(ClosedFormTrainer):
+    """Goes wrong at step 7, with a checkpoint of step 4 behind it: once, but for RAISES."""
+
+    def train(self) -> Iterator[Report | None]:
+        first = self.step == 0
+        for report in super().train():
+            if self.step == 7:
+                self._go_wrong(first)
+            yield report
+
+    def _go_wrong(self, first: bool) -> None:
+        match self.config.learning_rate:
+            case rate if rate == RAISES:
+                raise RuntimeError("no such kernel\nCompile with CUDA_LAUNCH_BLOCKING=1")
+            case rate if rate == EXITS and first:
+                os._exit(3)
+            case rate if rate == UNREADABLE and first:
+                raise UnreadableError("one", "two")
+            case rate if rate == HANGS and first:
+                wait_for_a_message_that_never_comes()
+
+    def _report(self, loss: float) -> Any:
+        report = super()._report(loss)
+        return Silent(report) if self.config.learning_rate == SILENT else report
+
+    def save(self, path: Path) -> None:
+        if self.config.learning_rate == UNSAVED and self.step == 8 and not _done_before(path):
+            raise CheckpointError("not written: the weights are odd")
+        super().save(path)
+
+
+class Silent:
+    """A report without the metric that the sweep is about, and with what JSON cannot hold."""
+
+    def __init__(self, report: Report) -> None:
+        self.report = report
+        self.diverged = False
+
+    def to_dict(self) -> dict[str, Any]:
+        values = {**self.report.to_dict(), "grad_norm": float("inf"), "its_own": object()}
+        return {name: value for name, value in values.items() if not name.startswith("val_")}
+
+
+def _done_before(path: Path) -> bool:
+    """Whether this process, or another, has been here; beside the temporary checkpoints."""
+    mark = Path(os.environ[NOTES])
+    there = mark.exists()
+    mark.touch()
+    return there
+
+
+def wait_for_a_message_that_never_comes() -> None:
+    while True:
+        time.sleep(60)
+
+
+class FullTrainer(ClosedFormTrainer):
+    """Its checkpoints go to a full disk, by the kernel's own word, as long as a file is there."""
+
+    def save(self, path: Path) -> None:
+        if self.step == 8 and Path(os.environ[FULL_WHILE]).exists():
+            try:
+                Path("/dev/full").write_bytes(b"x")
+            except OSError as error:
+                raise CheckpointError("not written; free some space") from error
+        super().save(path)
+
+
+class HeavyTrainer(ClosedFormTrainer):
+    """Its checkpoints take room."""
+
+    def save(self, path: Path) -> None:
+        path.write_text(json.dumps({"step": self.step, "weights": "x" * HEAVY_BYTES}))
+
+
+class EatingTrainer(ClosedFormTrainer):
+    """Takes more and more memory, until its process is ended; not where it goes on."""
+
+    def train(self) -> Iterator[Report | None]:
+        first = self.step == 0
+        for report in super().train():
+            if self.step == 7 and first and self.config.learning_rate == EXITS:
+                eaten = []
+                while len(eaten) < EATEN_AT_MOST // 2**26:
+                    eaten.append(b"x" * 2**26)
+                    time.sleep(0.1)  # for the monitor to look
+                raise RuntimeError("nobody has ended it")
+            yield report
+
+
+class StuckTrainer(ClosedFormTrainer):
+    """Hangs at its first step where SOUND; else fails at once, always."""
+
+    def train(self) -> Iterator[Report | None]:
+        for report in super().train():
+            if self.config.learning_rate != SOUND:
+                raise RuntimeError("broken")
+            with Path(os.environ[NOTES]).open("a") as file:
+                file.write("stuck\n")
+            wait_for_a_message_that_never_comes()
+            yield report
+
+
+class DoomedTrainer(ClosedFormTrainer):
+    """Says its process id and waits for its end at step 7, if it is on the doomed node; elsewhere
+    it waits there until one is."""
+
+    def train(self) -> Iterator[Report | None]:
+        notes, here = Path(os.environ[NOTES]), ray.get_runtime_context().get_node_id()
+        for report in super().train():
+            if self.step == 7 and here == Path(os.environ[DOOMED_NODE]).read_text():
+                notes.write_text(f"{os.getpid()}\n")
+                wait_for_a_message_that_never_comes()
+            while self.step == 7 and not notes.exists():
+                time.sleep(0.05)  # between two looks at the condition
+            yield report
+
+
+class PoisonTrainer(ClosedFormTrainer):
+    """Leaves its process so that no other trial can be made ready in it."""
+
+    def save(self, path: Path) -> None:
+        super().save(path)
+        if self.step == self.config.max_steps:
+            sys.modules["torch"] = types.ModuleType("torch")

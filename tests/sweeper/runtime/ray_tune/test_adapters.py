@@ -1,0 +1,59 @@
+"""Tune's interfaces, called as Tune does, without a cluster."""
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from sweeper.plan.placement import Placement
+from sweeper.record.run_folder import create_run_folder
+from sweeper.runtime.ray_tune.adapters import Interrupt, SweepScheduler, SweepSearch
+from sweeper.spec.sweep_spec import Resources
+from tests.sweeper.closed_form import ClosedFormTrainer
+from tests.sweeper.in_process import opened
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_an_evaluation_that_is_no_number_stops_its_trial_at_the_rung(
+    tmp_path: Path, tiny_plan: Any, value: float
+) -> None:
+    """Though the run itself, whose weights are finite, has not diverged."""
+    plan = tiny_plan(train={"log_every_steps": 1})
+    folder = create_run_folder(tmp_path, plan.spec, None, "space.yaml")
+    audience: Any = SimpleNamespace(reported=lambda trial, reports: None)
+    with opened(folder, plan) as sweep:
+        scheduler = SweepScheduler(sweep, audience, Interrupt())
+        trial = sweep.next_trial()
+        assert trial is not None
+        sweep.start(trial.trial_id)
+        report = next(r for r in ClosedFormTrainer(trial.config, num_threads=1).train() if r)
+        evaluated = report.to_dict()
+        assert evaluated["step"] == 4
+        between = evaluated | {"step": 3, "val_loss": None}
+        broken = type(report)(**{**evaluated, "val_loss": value}).to_dict()
+
+        def told(metrics: dict[str, Any]) -> str:
+            result = {"reports": [metrics], "finished": False}
+            tune_trial: Any = SimpleNamespace(trial_id=trial.trial_id)
+            return scheduler.on_trial_result(None, tune_trial, result)
+
+        assert told(between) == "CONTINUE"
+        assert trial.reports == []
+        assert told(broken) == "STOP"
+        assert trial.rung == 4
+
+
+def test_a_signal_does_not_change_what_tune_is_told_in_the_middle_of_a_turn(
+    tmp_path: Path, tiny_plan: Any
+) -> None:
+    plan = tiny_plan()
+    folder = create_run_folder(tmp_path, plan.spec, None, "space.yaml")
+    with opened(folder, plan) as sweep:
+        interrupt = Interrupt()
+        search = SweepSearch(sweep, Placement(Resources(), slots=1), "a:b", interrupt)
+        interrupt.request()
+        assert not search.is_finished(), "Tune has just been told that it is not"
+        assert search.next_trial() is None
+        search.set_finished()  # as the controller does at the beginning of its next turn
+        assert search.is_finished()

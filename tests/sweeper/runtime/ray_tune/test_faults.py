@@ -1,0 +1,193 @@
+"""One failure costs one trial: real processes that fail in every way, on a real Ray cluster."""
+
+import io
+import subprocess
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+from rich.console import Console
+
+from sweeper.engine.watchers import read_metrics
+from sweeper.errors import StorageError
+from sweeper.record.journal import read_journal
+from sweeper.record.run_folder import RunFolder
+from sweeper.running import Options, resume_sweep, run_file
+from sweeper.status import ExitCode
+from sweeper.views.format import headline
+from tests.sweeper.runtime.ray_tune.faulty_trainers import (
+    EXITS,
+    FULL,
+    FULL_WHILE,
+    HANGS,
+    HEAVY,
+    NOTES,
+    POISON,
+    RAISES,
+    SILENT,
+    SOUND,
+    UNREADABLE,
+    UNSAVED,
+    ZOO,
+)
+
+RATES = [SOUND, EXITS, RAISES, UNREADABLE, HANGS, SILENT, UNSAVED]
+
+
+@pytest.fixture
+def console() -> Console:
+    return Console(file=io.StringIO(), width=200)
+
+
+def options(runs: Path, trainer: str) -> Options:
+    return Options(runs=runs, dashboard=False, trainer=trainer)
+
+
+def failures(folder: RunFolder, trial: str) -> list[str]:
+    """Every error of a trial, in short, in order."""
+    return [
+        headline(event["error"])
+        for event in read_journal(folder.journal)
+        if event.get("trial") == trial and event.get("error")
+    ]
+
+
+def test_every_failure_costs_its_trial_alone(
+    tmp_path: Path, write_space: Any, console: Console, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(NOTES, str(tmp_path / "notes"))
+    space = write_space(
+        space={"learning_rate": {"grid": RATES}},
+        scheduler={"type": "fifo"},
+        train={"eval_every_steps": 4},
+        max_retries=1,
+        trial_timeout_s=30,
+    )
+    assert run_file(space, console, options(tmp_path / "runs", ZOO)) is ExitCode.DONE
+    folder = RunFolder(tmp_path / "runs" / "tiny")
+    rows = {r["learning_rate"]: r for r in pq.read_table(folder.results).to_pylist()}
+    assert Counter(row["status"] for row in rows.values()) == {"completed": 6, "failed": 1}
+    assert {rate: row["num_failures"] for rate, row in rows.items()} == {
+        SOUND: 0, EXITS: 1, RAISES: 2, UNREADABLE: 1, HANGS: 1, SILENT: 0, UNSAVED: 1,
+    }  # fmt: skip
+    assert sorted(path.name for path in folder.trials.iterdir()) == sorted(
+        row["trial_id"] for row in rows.values()
+    )
+    for rate, row in rows.items():
+        steps = [r["step"] for r in read_metrics(folder.trial_metrics(row["trial_id"]))]
+        assert steps == ([4] if rate == RAISES else [4, 8, 12, 16])
+        assert (row["error"] is not None) == (row["status"] == "failed")
+
+    said = {rate: failures(folder, row["trial_id"]) for rate, row in rows.items()}
+    assert said[EXITS] == ["The process of the trial died."]
+    assert said[RAISES] == ["RuntimeError: no such kernel"] * 2
+    assert said[HANGS][0].startswith("No result for 30 s (`trial_timeout_s`)")
+    assert said[UNSAVED] == ["trainable.errors.CheckpointError: not written: the weights are odd"]
+    assert "UnreadableError" in str(said[UNREADABLE])
+    (hang,) = [
+        e["error"]
+        for e in read_journal(folder.journal)
+        if e.get("trial") == rows[HANGS]["trial_id"] and e.get("error")
+    ]
+    assert "in wait_for_a_message_that_never_comes" in hang
+    assert not folder.trial_stack(rows[HANGS]["trial_id"]).exists()
+
+    failed = rows[RAISES]
+    assert folder.trial_error(failed["trial_id"]).read_text() == failed["error"]
+    assert "faulty_trainers.py" in failed["error"]
+    assert "site-packages/ray" not in failed["error"]
+    assert "\x1b" not in failed["error"]
+    assert list(folder.trials.glob("*/error.txt")) == [folder.trial_error(failed["trial_id"])]
+    assert list(folder.trials.glob("*/*.pkl")) == []
+
+    assert rows[SILENT]["val_loss"] is None
+    assert list(rows)[-2:] == [SILENT, RAISES], "without the metric it ranks last"
+    assert isinstance(console.file, io.StringIO)
+    assert (
+        "failed, and will be tried again: RuntimeError: no such kernel" in console.file.getvalue()
+    )
+
+
+def test_a_report_without_the_metric_stops_at_its_rung(
+    tmp_path: Path, write_space: Any, console: Console
+) -> None:
+    space = write_space(space={"learning_rate": {"grid": [SOUND, SILENT]}}, resources={"cpu": 2})
+    assert run_file(space, console, options(tmp_path / "runs", ZOO)) is ExitCode.DONE
+    folder = RunFolder(tmp_path / "runs" / "tiny")
+    rows = {r["learning_rate"]: r for r in pq.read_table(folder.results).to_pylist()}
+    assert (rows[SOUND]["status"], rows[SILENT]["status"]) == ("completed", "stopped")
+    assert (rows[SILENT]["step"], rows[SILENT]["val_loss"]) == (4, None)
+
+
+def test_a_process_that_cannot_be_used_again_is_not_the_next_trials_failure(
+    tmp_path: Path, write_space: Any, console: Console
+) -> None:
+    space = write_space(
+        space={"learning_rate": {"grid": [1e-3, 2e-3, 3e-3]}}, scheduler={"type": "fifo"},
+        max_concurrent=1, max_retries=0,
+    )  # fmt: skip
+    assert run_file(space, console, options(tmp_path / "runs", POISON)) is ExitCode.DONE
+    folder = RunFolder(tmp_path / "runs" / "tiny")
+    rows = pq.read_table(folder.results).to_pylist()
+    assert [(row["status"], row["num_failures"]) for row in rows] == [("completed", 0)] * 3
+    failed = [e for e in read_journal(folder.journal) if e["event"] == "attempt_failed"]
+    assert [event["counted"] for event in failed] == [False, False]
+    assert all("could not be used again" in event["error"] for event in failed)
+    assert all("has no attribute 'cuda'" in event["error"] for event in failed)
+
+
+def test_a_checkpoint_on_a_full_disk_stops_the_sweep_and_costs_no_trial_anything(
+    tmp_path: Path, write_space: Any, console: Console, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    full = tmp_path / "full"
+    full.touch()
+    monkeypatch.setenv(FULL_WHILE, str(full))
+    space = write_space(scheduler={"type": "fifo"}, train={"eval_every_steps": 4}, max_retries=0)
+    with pytest.raises(StorageError, match=r"trial 000\d: .*No space left .* resume tiny"):
+        run_file(space, console, options(tmp_path / "runs", FULL))
+    folder = RunFolder(tmp_path / "runs" / "tiny")
+    events = list(read_journal(folder.journal))
+    assert events[-1]["outcome"] == "failed"
+    assert not {"attempt_failed", "trial_ended"} & {event["event"] for event in events}
+
+    full.unlink()
+    assert resume_sweep("tiny", console, options(tmp_path / "runs", FULL)) is ExitCode.DONE
+    rows = pq.read_table(folder.results).to_pylist()
+    assert [(row["status"], row["num_failures"]) for row in rows] == [("completed", 0)] * 4
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Any:
+    """A file system of 2 MiB."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=2m", "none", str(disk)]
+    if subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("mounting a file system needs root")
+    yield disk
+    subprocess.run(["umount", "--lazy", str(disk)], check=True)
+
+
+def test_a_disk_that_fills_up_stops_the_sweep_and_with_room_it_goes_on(
+    small_disk: Path, write_space: Any, console: Console
+) -> None:
+    """The disk is real: what meets it first, a checkpoint, the journal or a table, is chance."""
+    runs = small_disk / "runs"
+    space = write_space(
+        space={"learning_rate": {"grid": [k * 1e-4 for k in range(1, 7)]}},
+        scheduler={"type": "fifo"}, train={"eval_every_steps": 4}, max_retries=0,
+    )  # fmt: skip
+    with pytest.raises(StorageError, match=r"No space left .* resume tiny"):
+        run_file(space, console, options(runs, HEAVY))
+    folder = RunFolder(runs / "tiny")
+    before = list(read_journal(folder.journal))
+    assert not {"attempt_failed", "watcher_failed"} & {event["event"] for event in before}
+    assert {e["status"] for e in before if e["event"] == "trial_ended"} <= {"completed"}
+
+    subprocess.run(["mount", "-o", "remount,size=64m", str(small_disk)], check=True)
+    assert resume_sweep("tiny", console, options(runs, HEAVY)) is ExitCode.DONE
+    assert list(read_journal(folder.journal))[: len(before)] == before
+    rows = pq.read_table(folder.results).to_pylist()
+    assert [(row["status"], row["num_failures"]) for row in rows] == [("completed", 0)] * 6

@@ -1,0 +1,129 @@
+"""SIGKILL at random points of a sweep: it ends as if it had never been killed."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Any
+
+import pytest
+from ray.cluster_utils import Cluster
+
+from sweeper.record.journal import read_journal
+from sweeper.record.replay import replay
+from sweeper.record.run_folder import CHECKPOINT_FILE, RunFolder
+from sweeper.record.state.sweep_state import SweepState
+from sweeper.record.tables import result_rows
+from sweeper.spec.reading.spec_file import load_spec
+from sweeper.status import ExitCode
+from tests.sweeper.runtime.ray_tune.driver import STARTS
+
+KILLS = 20
+MAX_EVENTS_A_SESSION = 16
+ROOT = Path(__file__).parents[4]
+RATES = [float(f"{10 ** (-4 + n / 8):.3g}") for n in range(24)] + [0.7]
+SECTIONS = {
+    "space": {"learning_rate": {"grid": RATES}},
+    "scheduler": {"type": "asha", "mode": "promote", "grace_steps": 2},
+    "resources": {"cpu": 2},  # one at a time: with more, who comes first is chance
+}
+
+
+@pytest.fixture
+def starts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A cluster that outlives the drivers; the file in which its trials note their starts."""
+    notes = tmp_path / "starts"
+    notes.touch()
+    monkeypatch.setenv(STARTS, str(notes))
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 2})
+    monkeypatch.setenv("RAY_ADDRESS", cluster.address)
+    yield notes
+    cluster.shutdown()
+
+
+def session(*arguments: object) -> subprocess.Popen[bytes]:
+    return session_of("NotingTrainer", *arguments)
+
+
+def session_of(
+    trainer: str, *arguments: object, stderr: IO[str] | None = None
+) -> subprocess.Popen[bytes]:
+    """`run FILE RUNS` or `resume NAME RUNS` in a process of its own, the head of its group."""
+    driver = [sys.executable, "-m", "tests.sweeper.runtime.ray_tune.driver"]
+    command = [*driver, *map(str, arguments), trainer]
+    return subprocess.Popen(command, cwd=ROOT, start_new_session=True, stderr=stderr)
+
+
+def events(folder: RunFolder) -> list[dict[str, Any]]:
+    return list(read_journal(folder.journal)) if folder.journal.exists() else []
+
+
+def state_of(folder: RunFolder) -> SweepState:
+    spec, _ = load_spec(folder.spec)
+    return replay(spec, folder)
+
+
+def saved_step(folder: RunFolder, trial_id: str) -> int:
+    """Of the newest checkpoint that can be read."""
+    for checkpoint in folder.checkpoint_folders(trial_id):
+        try:
+            return int(json.loads((checkpoint / CHECKPOINT_FILE).read_text())["step"])
+        except (OSError, ValueError):
+            continue  # the kill came while it was written
+    return 0
+
+
+def decided(folder: RunFolder) -> list[tuple[Any, ...]]:
+    keep = ("trial", "decision", "rung", "rank", "of")
+    return [
+        (*(e[key] for key in keep), e["metrics"]["step"], e["metrics"]["val_loss"])
+        for e in events(folder)
+        if e["event"] == "report"
+    ]
+
+
+def test_killed_twenty_times_it_ends_as_if_never_killed(
+    tmp_path: Path, write_space: Any, starts: Path
+) -> None:
+    space, runs = write_space(**SECTIONS), tmp_path / "runs"
+    assert session("run", space, tmp_path / "whole").wait() == ExitCode.DONE
+    whole = RunFolder(tmp_path / "whole" / "tiny")
+    folder = RunFolder(runs / "tiny")
+    rng = random.Random(0)
+    ended: set[float] = set()
+    saved: dict[float, int] = {}  # steps on storage, by learning rate
+    for kill in range(KILLS + 1):
+        noted, there = len(starts.read_text().splitlines()), len(events(folder))
+        process = session(*(("resume", "tiny") if kill else ("run", space)), runs)
+        if kill < KILLS:
+            limit = there + rng.randint(1, MAX_EVENTS_A_SESSION)
+            while len(events(folder)) < limit:
+                assert process.poll() is None, f"over after {kill} kills: make the sweep longer"
+            os.kill(process.pid, signal.SIGKILL)
+        assert process.wait() == (ExitCode.DONE if kill == KILLS else -signal.SIGKILL)
+
+        begun: dict[float, int] = {}
+        for line in starts.read_text().splitlines()[noted:]:
+            rate, step = line.split()
+            begun.setdefault(float(rate), int(step))
+        assert not ended & set(begun), "what has ended is not repeated"
+        for rate, step in begun.items():
+            assert step >= saved.get(rate, 0), "only what came after the newest checkpoint is lost"
+        trials = state_of(folder).trials.values()
+        ended = {trial.config.learning_rate for trial in trials if trial.status.ended}
+        saved = {t.config.learning_rate: saved_step(folder, t.trial_id) for t in trials}
+
+    print(f"{KILLS} kills, {len(events(folder))} events")
+    assert decided(folder) == decided(whole)
+    assert rows(state_of(folder), folder) == rows(state_of(whole), whole)
+
+
+def rows(state: SweepState, folder: RunFolder) -> list[dict[str, Any]]:
+    """The table, but for the checkpoints: their numbers, their size with Tune's own notes."""
+    table = result_rows(state, folder)
+    return [{key: row[key] for key in row if not key.startswith("checkpoint")} for row in table]

@@ -1,0 +1,94 @@
+"""A search that learns, on Ray, killed and resumed: it suggests what it would have suggested."""
+
+import os
+import random
+import shutil
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from optuna.trial import TrialState
+from ray.cluster_utils import Cluster
+
+from sweeper.plan.plan import make_plan
+from sweeper.record.run_folder import RunFolder
+from sweeper.spec.reading.spec_file import load_spec
+from sweeper.status import ExitCode
+from sweeper.strategy.search.optuna_search import OptunaSearcher
+from tests.sweeper.runtime.ray_tune.driver import STARTS
+from tests.sweeper.runtime.ray_tune.test_kills import ROOT, decided, events, rows, session, state_of
+
+KILLS = 4
+MAX_EVENTS_A_SESSION = 20
+FIRST = {
+    "name": "first",
+    "space": {"learning_rate": {"grid": [float(f"{10 ** (n / 2 - 5):.3g}") for n in range(11)]}},
+    "scheduler": {"type": "fifo"},
+}
+LATER = {
+    "name": "later",
+    "space": {
+        "learning_rate": {"loguniform": [1e-5, 1]},
+        "size": {"choice": {"small": {"d_ff": 32}, "large": {"d_ff": 64}}},
+    },
+    "scheduler": {"type": "asha", "mode": "promote", "grace_steps": 4},
+    "resources": {"cpu": 2},  # one at a time: with more, who comes first is chance
+}
+
+
+@pytest.fixture
+def cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """One that outlives the drivers."""
+    (tmp_path / "starts").touch()
+    monkeypatch.setenv(STARTS, str(tmp_path / "starts"))
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 2})
+    monkeypatch.setenv("RAY_ADDRESS", cluster.address)
+    yield
+    cluster.shutdown()
+
+
+def created(folder: RunFolder) -> list[Any]:
+    return [event["values"] for event in events(folder) if event["event"] == "trial_created"]
+
+
+def test_tpe_with_a_warm_start_killed_four_times_ends_as_if_never_killed(
+    tmp_path: Path, write_space: Any, tokens_folder: Path, cluster: None
+) -> None:
+    assert session("run", write_space(**FIRST), tmp_path / "runs").wait() == ExitCode.DONE
+    first = tmp_path / "runs" / "first"
+    search = {
+        "algorithm": "tpe", "num_trials": 14, "from": str(first),
+        "initial": [{"learning_rate": 0.003, "size": "small"}],
+    }  # fmt: skip
+    space = write_space(**LATER, search=search)
+    assert session("run", space, tmp_path / "whole").wait() == ExitCode.DONE
+    whole, folder = (RunFolder(tmp_path / runs / "later") for runs in ("whole", "runs"))
+    rng = random.Random(0)
+    for kill in range(KILLS + 1):
+        there = len(events(folder))
+        process = session(*(("resume", "later") if kill else ("run", space)), tmp_path / "runs")
+        if kill < KILLS:
+            limit = there + rng.randint(3, MAX_EVENTS_A_SESSION)
+            while len(events(folder)) < limit:
+                assert process.poll() is None, f"over after {kill} kills: make the sweep longer"
+            os.kill(process.pid, signal.SIGKILL)
+        assert process.wait() == (ExitCode.DONE if kill == KILLS else -signal.SIGKILL)
+        shutil.rmtree(first, ignore_errors=True)  # its results stand in the journal
+
+    assert created(folder) == created(whole)
+    assert created(folder)[0] == search["initial"][0]
+    assert decided(folder) == decided(whole)
+    assert rows(state_of(folder), folder) == rows(state_of(whole), whole)
+    spec, source = load_spec(folder.spec)
+    state = state_of(folder)
+    assert state.warm_start is not None
+    assert len(state.warm_start.observations) == 11
+    searcher = OptunaSearcher(make_plan(spec, tokens_folder, source), state.warm_start.observations)
+    study = searcher.study(list(state.trials.values()))
+    states = [trial.state for trial in study.trials]
+    assert len(states) == 11 + 14
+    assert set(states) == {TrialState.COMPLETE, TrialState.PRUNED}
+    print(f"{KILLS} kills, {len(events(folder))} events, {len(states)} trials told")

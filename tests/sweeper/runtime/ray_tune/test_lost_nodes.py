@@ -1,0 +1,145 @@
+"""Nodes that die and memory that runs out, on clusters of several nodes on this machine."""
+
+import io
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+from ray.cluster_utils import Cluster
+from rich.console import Console
+
+from sweeper.engine.watchers import read_metrics
+from sweeper.record.journal import read_journal
+from sweeper.record.run_folder import RunFolder
+from sweeper.running import Options, run_file
+from sweeper.status import ExitCode
+from sweeper.views.format import headline
+from tests.sweeper.runtime.ray_tune.faulty_trainers import (
+    DOOMED,
+    DOOMED_NODE,
+    EATER,
+    EXITS,
+    NOTES,
+    SOUND,
+)
+
+ROOT = Path(__file__).parents[4]
+QUICK_TO_MISS_A_NODE = {
+    "health_check_initial_delay_ms": 1000,
+    "health_check_period_ms": 1000,
+    "health_check_failure_threshold": 5,
+}
+
+
+@pytest.fixture
+def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[Cluster]:
+    """A head that runs no trials."""
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    head = {"num_cpus": 0, "_system_config": QUICK_TO_MISS_A_NODE}
+    cluster = Cluster(initialize_head=True, head_node_args=head)
+    monkeypatch.setenv("RAY_ADDRESS", cluster.address)
+    yield cluster
+    cluster.shutdown()
+
+
+def run(space: Path, tmp_path: Path, trainer: str) -> RunFolder:
+    console = Console(file=io.StringIO(), width=100)
+    options = Options(runs=tmp_path / "runs", dashboard=False, trainer=trainer)
+    assert run_file(space, console, options) is ExitCode.DONE
+    return RunFolder(tmp_path / "runs" / "tiny")
+
+
+def crash(cluster: Cluster, node: Any, pid: int) -> None:
+    """The machine is gone from one moment to the next."""
+    cluster.remove_node(node, allow_graceful=False)
+
+
+def leave(cluster: Cluster, node: Any, pid: int) -> None:
+    cluster.remove_node(node, allow_graceful=True)
+
+
+def go_down(cluster: Cluster, node: Any, pid: int) -> None:
+    """A machine that is shut down: its processes end before it does."""
+    os.kill(pid, signal.SIGKILL)
+    leave(cluster, node, pid)
+
+
+@pytest.mark.parametrize("end", [crash, leave, go_down])
+def test_a_lost_node_costs_nothing_but_the_steps_since_the_checkpoint(
+    tmp_path: Path,
+    write_space: Any,
+    cluster: Cluster,
+    monkeypatch: pytest.MonkeyPatch,
+    end: Callable[[Cluster, Any, int], None],
+) -> None:
+    notes, doomed_node = tmp_path / "notes", tmp_path / "doomed"
+    monkeypatch.setenv(NOTES, str(notes))
+    monkeypatch.setenv(DOOMED_NODE, str(doomed_node))
+    monkeypatch.setattr("sweeper.runtime.ray_tune.faults.NODE_GRACE_SECONDS", 60.0)
+    workers = [
+        cluster.add_node(num_cpus=1, env_vars={NOTES: str(notes), DOOMED_NODE: str(doomed_node)})
+        for _ in range(2)
+    ]
+    doomed_node.write_text(workers[1].node_id)
+
+    def doom() -> None:
+        while not notes.exists() or not notes.read_text().endswith("\n"):
+            if over.wait(0.05):  # between two looks at the condition
+                return
+        end(cluster, workers[1], int(notes.read_text()))
+
+    over = threading.Event()
+    fate = threading.Thread(target=doom)
+    fate.start()
+    space = write_space(
+        space={"learning_rate": {"grid": [1e-3, 2e-3, 3e-3]}}, scheduler={"type": "fifo"},
+        train={"eval_every_steps": 4}, max_retries=0,
+    )  # fmt: skip
+    try:
+        folder = run(space, tmp_path, DOOMED)
+    finally:
+        over.set()
+        fate.join()
+
+    rows = pq.read_table(folder.results).to_pylist()
+    assert [(r["status"], r["num_failures"], r["error"]) for r in rows] == [
+        ("completed", 0, None)
+    ] * 3
+    (lost,) = [e for e in read_journal(folder.journal) if e["event"] == "attempt_failed"]
+    assert lost["counted"] is False
+    assert headline(lost["error"]).startswith("The node of the trial was lost")
+    for row in rows:
+        steps = [r["step"] for r in read_metrics(folder.trial_metrics(row["trial_id"]))]
+        assert steps == [4, 8, 12, 16]
+
+
+def test_a_kill_by_rays_memory_monitor_is_one_failure(
+    tmp_path: Path, write_space: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The monitor's threshold is what is in use now and a little more."""
+    kib = {
+        line.split(":")[0]: int(line.split()[1])
+        for line in Path("/proc/meminfo").read_text().splitlines()
+    }
+    threshold = (kib["MemTotal"] - kib["MemAvailable"] + 1.2 * 2**20) / kib["MemTotal"]
+    monkeypatch.setenv("RAY_memory_usage_threshold", f"{threshold:.3f}")
+    monkeypatch.setenv("RAY_memory_monitor_refresh_ms", "100")
+    space = write_space(
+        space={"learning_rate": {"grid": [EXITS, SOUND]}}, scheduler={"type": "fifo"},
+        train={"eval_every_steps": 4}, max_retries=3, max_concurrent=1,
+    )  # fmt: skip
+    folder = run(space, tmp_path, EATER)
+    rows = {r["learning_rate"]: r for r in pq.read_table(folder.results).to_pylist()}
+    assert {row["status"] for row in rows.values()} == {"completed"}
+    said = [
+        headline(event["error"])
+        for event in read_journal(folder.journal)
+        if event["event"] == "attempt_failed" and event["trial"] == rows[EXITS]["trial_id"]
+    ]
+    assert "Ray ended the trial because its node was running out of memory" in said[0]
+    assert rows[EXITS]["num_failures"] == len(said)

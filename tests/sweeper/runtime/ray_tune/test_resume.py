@@ -1,0 +1,186 @@
+"""Resumed elsewhere, resumed with changes, resumed after a second Ctrl-C: on a real Ray cluster."""
+
+import io
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO, Any
+
+import pyarrow.parquet as pq
+import pytest
+from rich.console import Console
+
+from sweeper.engine.session.resuming import Changes
+from sweeper.record.journal import read_journal
+from sweeper.record.run_folder import CHECKPOINT_FILE, RunFolder
+from sweeper.running import Options, resume_sweep, run_file
+from sweeper.status import ExitCode, Status
+from tests.sweeper.closed_form import REFERENCE
+from tests.sweeper.runtime.ray_tune.driver import GATE
+from tests.sweeper.runtime.ray_tune.test_kills import (
+    ROOT,
+    decided,
+    events,
+    rows,
+    session_of,
+    state_of,
+)
+
+ONE_AT_A_TIME = {"cpu": os.cpu_count()}  # with more, who comes first is chance
+FAILING = REFERENCE.replace("ClosedForm", "Failing")
+SECTIONS = {
+    "space": {"learning_rate": {"grid": [1e-4, 3e-4, 6e-4, 1e-3, 3e-3, 1e-2, 0.7]}},
+    "scheduler": {"type": "asha", "mode": "promote", "grace_steps": 2},
+}
+
+
+def session(*arguments: object, stderr: IO[str] | None = None) -> subprocess.Popen[bytes]:
+    return session_of("HangingTrainer", *arguments, stderr=stderr)
+
+
+def wait_until(process: subprocess.Popen[bytes], holds: Callable[[], bool]) -> None:
+    while not holds():
+        assert process.poll() is None, "over before its time"
+
+
+def assert_ended_as(folder: RunFolder, whole: RunFolder) -> None:
+    assert decided(folder) == decided(whole)
+    assert rows(state_of(folder), folder) == rows(state_of(whole), whole)
+    for row in pq.read_table(folder.results).to_pylist():
+        if row["status"] == "completed":
+            assert (folder.path / row["checkpoint"] / CHECKPOINT_FILE).is_file()
+
+
+@pytest.fixture
+def gate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The file without which a `HangingTrainer` hangs."""
+    monkeypatch.setenv(GATE, str(tmp_path / "gate"))
+    return tmp_path / "gate"
+
+
+def hung(folder: RunFolder) -> bool:
+    """All have reached their rungs below step 6, and one has gone on beyond them."""
+    return any(event["event"] == "promoted" and event["rung"] == 4 for event in events(folder))
+
+
+def test_moved_or_copied_it_goes_on_where_it_is_under_one_driver_at_a_time(
+    tmp_path: Path, write_space: Any, gate: Path
+) -> None:
+    space = write_space(**SECTIONS, resources=ONE_AT_A_TIME)
+    folder = RunFolder(tmp_path / "runs" / "tiny")
+    process = session("run", space, tmp_path / "runs")
+    wait_until(process, lambda: hung(folder))
+    record = folder.journal.read_bytes()
+    second = subprocess.run(
+        [sys.executable, "-m", "sweeper", "resume", "tiny", "--runs", str(tmp_path / "runs")],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (second.returncode, second.stdout) == (ExitCode.USER_ERROR, "")
+    assert second.stderr.startswith(f"{folder.path}: another sweeper is at work in it; ")
+    assert process.poll() is None
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    assert not folder.is_locked
+    assert folder.journal.read_bytes().startswith(record)
+    original = contents(folder)
+
+    gate.touch()
+    assert session("run", space, tmp_path / "whole").wait() == ExitCode.DONE
+    whole = RunFolder(tmp_path / "whole" / "tiny")
+    copy = RunFolder(tmp_path / "copies" / "another-name")
+    shutil.copytree(folder.path, copy.path)
+    relative = os.path.relpath(copy.path, ROOT)
+    assert session("resume", relative, tmp_path / "no-runs").wait() == ExitCode.DONE
+    assert_ended_as(copy, whole)
+    assert contents(folder) == original, "the original is left alone"
+
+    moved = RunFolder(tmp_path / "moved" / "tiny")
+    moved.path.parent.mkdir()
+    shutil.move(folder.path, moved.path)
+    assert session("resume", "tiny", moved.path.parent).wait() == ExitCode.DONE
+    assert_ended_as(moved, whole)
+    assert moved.journal.read_bytes().startswith(original["journal.jsonl"])
+    assert not folder.path.exists(), "nothing is written where it was"
+
+
+def contents(folder: RunFolder) -> dict[str, bytes]:
+    files = (path for path in folder.path.rglob("*") if path.is_file())
+    return {str(path.relative_to(folder.path)): path.read_bytes() for path in files}
+
+
+@pytest.mark.parametrize("signals", [[signal.SIGINT, signal.SIGINT], [signal.SIGTERM]])
+def test_ended_in_the_middle_of_a_trial_that_hangs_it_resumes(
+    tmp_path: Path, write_space: Any, gate: Path, signals: list[int]
+) -> None:
+    """By a second Ctrl-C at once, and by a single SIGTERM after the grace; Ctrl-C goes to Ray's
+    processes too, as from a terminal."""
+    space = write_space(**SECTIONS, resources=ONE_AT_A_TIME)
+    folder, said = RunFolder(tmp_path / "runs" / "tiny"), tmp_path / "stderr"
+    with said.open("w") as stderr:
+        process = session("run", space, tmp_path / "runs", stderr=stderr)
+    wait_until(process, lambda: hung(folder))
+    for number in signals:
+        os.killpg(process.pid, number)
+        wait_until(process, lambda: "Stopping: what runs is being" in said.read_text())
+    assert process.wait() == ExitCode.INTERRUPTED
+    command = f"python -m sweeper resume {folder.path}"
+    assert f"Ended at once. Go on with:  {command}\n" in said.read_text()
+    assert events(folder)[-1]["event"] != "session_ended"
+
+    gate.touch()
+    resumed = session("resume", "tiny", tmp_path / "runs")
+    straight = session("run", space, tmp_path / "whole")
+    assert (resumed.wait(), straight.wait()) == (ExitCode.DONE, ExitCode.DONE)
+    assert_ended_as(folder, RunFolder(tmp_path / "whole" / "tiny"))
+
+
+def test_a_finished_sweep_gets_more_trials_another_chance_and_other_resources(
+    tmp_path: Path, write_space: Any
+) -> None:
+    space = write_space(
+        space={"learning_rate": {"choice": [1e-3, 0.2]}}, scheduler={"type": "fifo"},
+        search={"algorithm": "random", "num_trials": 3, "seed": 1},
+        train={"eval_every_steps": 2}, max_retries=0,
+    )  # fmt: skip
+    console = Console(file=io.StringIO(), width=100)
+
+    def options(trainer: str) -> Options:
+        return Options(runs=tmp_path / "runs", dashboard=False, trainer=trainer)
+
+    assert run_file(space, console, options(FAILING)) is ExitCode.DONE
+    folder = RunFolder(tmp_path / "runs" / "tiny")
+    before, first = events(folder), state_of(folder).trials
+    failed = [t for t in first.values() if t.status is Status.FAILED]
+    assert 0 < len(failed) < 3
+    assert all(folder.trial_error(trial.trial_id).exists() for trial in failed)
+    with folder.journal.open("a") as journal:
+        journal.write('{"event": "session_sta')
+
+    changes = Changes(overrides=["resources.cpu=1.5"], num_trials=5, retry_failed=True)
+    assert resume_sweep("tiny", console, options(REFERENCE), changes) is ExitCode.DONE
+    after = list(read_journal(folder.journal))
+    assert after[: len(before)] == before
+    started = after[len(before)]
+    assert started["overrides"] == ["resources.cpu=1.5", "search.num_trials=5"]
+    assert started["placement"]["cpu"] == 1.5
+    new = after[len(before) :]
+    done = {trial_id for trial_id, trial in first.items() if trial.status is Status.COMPLETED}
+    assert {e["trial"] for e in new if e["event"] == "retried"} == set(first) - done
+    assert not done & {e.get("trial") for e in new}, "what has completed stays as it is"
+
+    trials = state_of(folder).trials
+    assert {trial.status for trial in trials.values()} == {Status.COMPLETED}
+    assert len(trials) == 5
+    assert [trials[name].config for name in first] == [trial.config for trial in first.values()]
+    for trial in trials.values():
+        assert [report["step"] for report in trial.reports] == list(range(2, 17, 2))
+        assert not folder.trial_error(trial.trial_id).exists()
+    assert {row["error"] for row in pq.read_table(folder.results).to_pylist()} == {None}
+    assert isinstance(console.file, io.StringIO)
+    told = console.file.getvalue()
+    assert "The last line of its journal, torn by a kill, was dropped." in told
+    assert "Changed: resources.cpu=1.5\nChanged: search.num_trials=5\n" in told

@@ -1,0 +1,123 @@
+"""Every scheduler that holds trials up or stops them, on a real Ray cluster: killed and resumed."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ray.cluster_utils import Cluster
+
+from sweeper.record.journal import Event, read_journal
+from sweeper.record.replay import replay
+from sweeper.record.run_folder import CHECKPOINT_FILE, RunFolder
+from sweeper.record.tables import result_rows
+from sweeper.spec.reading.spec_file import load_spec
+from sweeper.status import ExitCode
+
+KILLS = 3
+ROOT = Path(__file__).parents[4]
+SPACE = {"learning_rate": {"grid": [1e-4, 2e-4, 5e-4, 1e-3, 2e-3, 5e-3, 0.7]}}
+SCHEDULERS = {
+    "hyperband": {"type": "hyperband", "grace_steps": 4, "reduction_factor": 2},
+    "median": {"type": "median", "grace_steps": 4, "min_trials": 2},
+    "pbt": {"type": "pbt", "interval_steps": 4},
+}
+
+# Of Ray's search for free ports, and of its processes.
+pytestmark = [
+    pytest.mark.filterwarnings(
+        f"ignore:Exception ignored in. {of}:pytest.PytestUnraisableExceptionWarning"
+    )
+    for of in ("<socket.socket", "<function Popen.__del__")
+]
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[None]:
+    """It outlives the drivers."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", str(ROOT))
+        ray_cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 2})
+        patch.setenv("RAY_ADDRESS", ray_cluster.address)
+        yield
+        ray_cluster.shutdown()
+
+
+def session(*arguments: object) -> subprocess.Popen[bytes]:
+    command = [
+        sys.executable,
+        "-m",
+        "tests.sweeper.runtime.ray_tune.driver",
+        *map(str, arguments),
+        "PathTrainer",
+    ]
+    return subprocess.Popen(command, cwd=ROOT, start_new_session=True)
+
+
+def events(folder: RunFolder) -> list[Event]:
+    return list(read_journal(folder.journal)) if folder.journal.exists() else []
+
+
+def decided(folder: RunFolder) -> list[Event]:
+    """What was reported and decided, in order; times aside."""
+    kinds = {"report", "promoted", "exploited"}
+    # Tune numbers checkpoints anew where a kill has left one that the journal does not know.
+    aside = {"time", "checkpoint", "source_checkpoint"}
+    return [
+        {key: value for key, value in event.items() if key not in aside}
+        for event in events(folder)
+        if event["event"] in kinds
+    ]
+
+
+def table(folder: RunFolder) -> list[dict[str, Any]]:
+    """The results, but for the numbers of the checkpoints."""
+    spec, _ = load_spec(folder.spec)
+    rows = result_rows(replay(spec, folder), folder)
+    return [{key: value for key, value in row.items() if key != "checkpoint"} for row in rows]
+
+
+@pytest.mark.parametrize("name", SCHEDULERS)
+def test_killed_and_resumed_it_decides_the_same(
+    tmp_path: Path, write_space: Any, cluster: None, name: str
+) -> None:
+    # One at a time: with more, who comes first is chance.
+    sections = {"space": SPACE, "scheduler": SCHEDULERS[name]}
+    space = write_space(**sections, resources={"cpu": 2})
+    assert session("run", space, tmp_path / "whole").wait() == ExitCode.DONE
+    whole, folder = (RunFolder(tmp_path / runs / "tiny") for runs in ("whole", "killed"))
+    rng = random.Random(0)
+    for kill in range(KILLS + 1):
+        there = len(events(folder))
+        begin = ("resume", "tiny") if kill else ("run", space)
+        process = session(*begin, folder.path.parent)
+        if kill < KILLS:
+            limit = there + rng.randint(3, len(events(whole)) // (KILLS + 1))
+            while len(events(folder)) < limit:
+                assert process.poll() is None, f"over after {kill} kills"
+            os.kill(process.pid, signal.SIGKILL)
+        assert process.wait() == (ExitCode.DONE if kill == KILLS else -signal.SIGKILL)
+    assert decided(folder) == decided(whole)
+    assert table(folder) == table(whole)
+    statuses = {row["status"] for row in table(folder)}
+    assert statuses == {"completed", "diverged"} | ({"stopped"} if name != "pbt" else set())
+    for each in (whole, folder):
+        rows = table(each)
+        ids = {row["trial_id"] for row in rows}
+        assert {path.name for path in each.trials.iterdir()} == ids, "a folder a trial"
+        for row in rows:
+            if row["status"] == "completed":
+                saved = each.checkpoint_folders(row["trial_id"])[0] / CHECKPOINT_FILE
+                assert json.loads(saved.read_text())["step"] == row["step"]
+    if name == "median":
+        return
+    # What all wait for does not depend on who comes first.
+    space = write_space(**sections, resources={"cpu": 1})
+    assert session("run", space, tmp_path / "two").wait() == ExitCode.DONE
+    assert table(RunFolder(tmp_path / "two" / "tiny")) == table(whole)

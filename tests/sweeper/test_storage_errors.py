@@ -1,0 +1,70 @@
+"""Which errors are those of a full disk, whatever they were turned into."""
+
+import errno
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from sweeper.engine.watchers import Audience, MetricsFiles
+from sweeper.errors import StorageError, is_storage_error
+from sweeper.record.run_folder import create_run_folder
+from sweeper.record.state.sweep_state import Metrics, Trial
+from tests.sweeper.in_process import opened
+from trainable.errors import CheckpointError
+from trainable.model.checkpoint import write_checkpoint
+
+
+def test_a_checkpoint_that_meets_a_full_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The trainable's own, with torch in between; the kernel says that the disk is full."""
+    path = tmp_path / "checkpoint.pt"
+    full, full_open = Path("/dev/full"), Path.open
+    monkeypatch.setattr(Path, "open", lambda self, mode: full_open(full, mode))
+    with pytest.raises(CheckpointError, match="No space left") as error:
+        write_checkpoint(path, {"weights": torch.zeros(10**6)})
+    assert is_storage_error(error.value)
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EROFS])
+def test_the_errors_of_storage(number: int) -> None:
+    error = OSError(number, "as it is")
+    assert is_storage_error(error)
+    outer = RuntimeError("wrapped")
+    outer.__context__ = error
+    assert is_storage_error(outer)
+
+
+@pytest.mark.parametrize(
+    "error", [OSError(errno.ENOENT, "no such file"), OSError("?"), ValueError("No space left")]
+)
+def test_others_are_not(error: Exception) -> None:
+    error.__context__ = error
+    assert not is_storage_error(error)
+
+
+class FullTerminal:
+    """Its output goes to a file on a full disk."""
+
+    def reported(self, trial: Trial, reports: list[Metrics]) -> None:
+        Path("/dev/full").write_text("a line")
+
+
+def test_a_record_that_cannot_be_kept_ends_the_sweep_and_a_screen_does_not(
+    tmp_path: Path, tiny_plan: Any
+) -> None:
+    plan = tiny_plan(scheduler={"type": "fifo"})
+    folder = create_run_folder(tmp_path / "runs", plan.spec, None, "space.yaml")
+    with opened(folder, plan) as sweep:
+        trial = sweep.next_trial()
+        assert trial is not None
+        folder.trial_metrics(trial.trial_id).symlink_to("/dev/full")
+        screen: Any = FullTerminal()
+        Audience(sweep, [screen]).reported(trial, [{"step": 4}])
+        assert list(sweep.state.failed_watchers) == ["FullTerminal"]
+        with pytest.raises(StorageError, match=r"MetricsFiles: .*No space left.* resume tiny"):
+            Audience(sweep, [MetricsFiles(folder)]).reported(trial, [{"step": 4}])
+        assert sweep.failure is not None
+        assert list(sweep.state.failed_watchers) == ["FullTerminal"]

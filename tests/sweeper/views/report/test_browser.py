@@ -1,0 +1,163 @@
+"""The report in a real browser, from its file, without a network."""
+
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, sync_playwright
+
+from sweeper.plan.plan import make_plan
+from sweeper.record.run_folder import create_run_folder
+from sweeper.spec.reading.spec_file import load_spec
+from sweeper.views.report import write_report
+from tests.sweeper.in_process import drive
+
+CHROMIUM = Path("/usr/bin/chromium")
+ARGUMENTS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+SPACE = """
+name: tiny
+data: {data}
+train:
+  {{num_heads: 2, d_ff: 32, num_layers: 1, vocab_size: 64, context_length: 16, batch_size: 4,
+    max_steps: 16, warmup_steps: 2, min_learning_rate: 0, eval_windows: 4, dtype: float32}}
+space:
+  learning_rate: {{grid: [1.0e-4, 1.0e-3, 1.0e-2, 0.9]}}
+  size: {{grid: {{small: {{d_model: 16}}, large: {{d_model: 32}}, huge: {{d_model: 64}}}}}}
+scheduler: {{type: asha, grace_steps: 4}}
+"""
+SECTIONS = ["winner", "settings", "learning", "together", "stopping", "trials", "environment"]
+
+pytestmark = pytest.mark.skipif(not CHROMIUM.exists(), reason="needs Debian's chromium")
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory: pytest.TempPathFactory, tokens_folder: Path) -> Path:
+    folder = tmp_path_factory.mktemp("browser")
+    space = folder / "space.yaml"
+    space.write_text(SPACE.format(data=tokens_folder))
+    spec, source = load_spec(space)
+    plan = make_plan(spec, tokens_folder, source)
+    run = create_run_folder(folder / "runs", plan.spec, None, "space.yaml")
+    drive(run, plan)
+    return write_report(run).path
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(params=[(1280, "light"), (390, "dark")], ids=["desktop", "phone"])
+def page(request: pytest.FixtureRequest, browser: Any, report: Path) -> Iterator[Page]:
+    """The report with every figure drawn; whatever the console said is an error."""
+    width, scheme = request.param
+    context = browser.new_context(
+        viewport={"width": width, "height": 900}, color_scheme=scheme, offline=True
+    )
+    page = context.new_page()
+    said: list[str] = []
+    page.on("console", lambda message: said.append(message.text))
+    page.on("pageerror", lambda error: said.append(str(error)))
+    page.on("request", lambda r: said.append(r.url) if r.url.startswith("http") else None)
+    page.goto(report.as_uri())
+    for figure in page.query_selector_all("[data-figure]"):
+        figure.scroll_into_view_if_needed()
+        page.wait_for_function("e => e.querySelector('.main-svg')", arg=figure)
+    yield page
+    context.close()
+    assert said == []
+
+
+def column(page: Page, number: int) -> list[str]:
+    return page.locator(f"#trial-table tbody td:nth-child({number})").all_inner_texts()
+
+
+def chosen_points(page: Page) -> dict[str, int]:
+    """How many points each figure shows of the chosen trial."""
+    counts: dict[str, int] = page.evaluate(
+        """() => Object.fromEntries([...document.querySelectorAll("[data-figure]")].map(
+            e => [e.id, e.data.at(-1).x.filter(x => x !== null).length]))"""
+    )
+    return counts
+
+
+def test_every_section_is_there_and_nothing_sticks_out(page: Page) -> None:
+    for section in SECTIONS:
+        assert page.locator(f"#{section} h2").is_visible()
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert page.locator("h1").inner_text()
+    assert page.locator("[data-figure] .main-svg").count() >= 5
+
+
+def test_choosing_a_trial_shows_it_everywhere(page: Page) -> None:
+    page.locator('#trial-table tr[data-status="completed"] .chip').first.click()
+    assert page.locator("#details").is_visible()
+    assert "validation loss" in page.locator("#together").inner_text()
+    assert all(chosen_points(page).values()), chosen_points(page)
+    assert page.locator("#trial-table tr.selected").count() == 1
+    page.keyboard.press("Escape")
+    assert page.locator("#details").is_hidden()
+    assert not any(chosen_points(page).values())
+
+
+def test_a_click_in_a_figure_chooses_the_trial(page: Page) -> None:
+    page.evaluate(
+        """() => { const e = document.getElementById("curves");
+            const t = e.data.findIndex(t => t.customdata);
+            e.emit("plotly_click", {points: [{customdata: e.data[t].customdata[0]}]}); }"""
+    )
+    assert page.locator("#details").is_visible()
+    assert chosen_points(page)["curves"] > 0
+
+
+def test_the_table_sorts_numbers_as_numbers_and_the_missing_last(page: Page) -> None:
+    headings = page.locator("#trial-table th").all_inner_texts()
+    number = next(i for i, text in enumerate(headings, start=1) if text.strip().startswith("loss"))
+    for order in ("ascending", "descending"):
+        page.locator(f"#trial-table th:nth-child({number}) button").click()
+        shown = [math.nan if text == "-" else float(text) for text in column(page, number)]
+        known = [value for value in shown if not math.isnan(value)]
+        assert known == sorted(known, reverse=order == "descending")
+        assert len(known) == 9
+        assert all(math.isnan(value) for value in shown[9:])  # the diverged
+
+
+def test_the_table_filters_by_text_and_by_status(page: Page) -> None:
+    page.fill("#filter", "huge 0.001")
+    assert len(column(page, 1)) == 1
+    page.fill("#filter", "")
+    assert len(column(page, 1)) == 12
+    page.locator('.status-filter[data-status="diverged"]').click()
+    assert "diverged" not in {text.strip() for text in column(page, 2)}
+    assert len(column(page, 1)) == 9
+
+
+def test_the_curves_can_be_had_along_each_axis(page: Page) -> None:
+    last = "document.getElementById('curves').data[0].x[0]"
+    at_step = page.evaluate(last)
+    page.locator('.switch input[value="tokens"]').check()
+    page.wait_for_function(f"{last} === {at_step} * 4 * 16")
+    page.locator('.switch input[value="flops"]').check()
+    page.wait_for_function(f"{last} > {at_step} * 1e5")
+
+
+def test_a_change_of_the_theme_is_followed(page: Page) -> None:
+    ink = "document.getElementById('curves').layout.font.color"
+    before = page.evaluate(ink)
+    dark = page.evaluate("matchMedia('(prefers-color-scheme: dark)').matches")
+    page.emulate_media(color_scheme="light" if dark else "dark")
+    page.wait_for_function(f"{ink} !== '{before}'")

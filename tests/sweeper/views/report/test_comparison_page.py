@@ -1,0 +1,73 @@
+"""The page of a comparison in a real browser: offline, at desktop and phone width."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, sync_playwright
+
+from sweeper.commands.comparing import compare
+from sweeper.record.run_folder import create_run_folder
+from tests.sweeper.in_process import drive
+
+CHROMIUM = Path("/usr/bin/chromium")
+FLAGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+LIMIT = 6_000_000  # bytes
+
+pytestmark = pytest.mark.skipif(not CHROMIUM.exists(), reason="no chromium here")
+
+
+@pytest.fixture
+def page_file(tmp_path: Path, tiny_plan: Any) -> Path:
+    for name, learning_rates in (("<i>narrow", [1e-3, 1e-2]), ("wide", [1e-4, 1e-3, 0.7])):
+        plan = tiny_plan(space={"learning_rate": {"grid": learning_rates}})
+        folder = create_run_folder(tmp_path / "runs", plan.spec, name, "space.yaml")
+        drive(folder, plan)
+    path = tmp_path / "made" / "compare.html"
+    compare(["<i>narrow", "wide"], runs=tmp_path / "runs", html=path)
+    return path
+
+
+@pytest.fixture
+def browser_page() -> Iterator[Page]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield browser.new_page()
+        browser.close()
+
+
+def test_it_shows_everything_offline_and_fits_a_phone(page_file: Path, browser_page: Page) -> None:
+    assert page_file.stat().st_size < LIMIT
+    page, problems, asked = browser_page, [], []
+    page.on("console", lambda message: problems.append(message.text))
+    page.on("pageerror", lambda error: problems.append(str(error)))
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(page_file.as_uri())
+    headings = page.locator("h2").all_inner_texts()
+    assert headings == [
+        "What came of them",
+        "Learning curves",
+        "learning_rate",
+        "Best val_loss by learning_rate",
+        "What was different",
+    ]
+    assert page.locator("#outcomes th").all_inner_texts() == ["", "<i>narrow", "wide"]
+    assert page.locator(".plot .js-line").count() > 0
+    assert page.locator(".plot .point").count() >= 4
+    assert asked == [page_file.as_uri()], "one file, no network"
+    page.set_viewport_size({"width": 360, "height": 700})
+    page.wait_for_function("document.documentElement.scrollWidth <= 360")
+    light = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    page.emulate_media(color_scheme="dark")
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") != light
+    assert problems == []

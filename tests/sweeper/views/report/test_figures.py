@@ -1,0 +1,99 @@
+"""Figures are Plotly's, and every trial can be found in them."""
+
+from collections.abc import Callable
+from typing import Any
+
+import plotly.graph_objects as go
+import pytest
+
+from sweeper.analysis.summary import SweepData, summarise
+from sweeper.analysis.summary.sweep_data import Evaluation
+from sweeper.status import Status
+from sweeper.views.report.figures.curves import curves_figure, thinned
+from sweeper.views.report.figures.figure import Figure, log_ticks
+from sweeper.views.report.figures.pairs import pair_figure
+from sweeper.views.report.figures.parallel import parallel_figure
+from sweeper.views.report.figures.response import response_figure
+from tests.sweeper.analysis.summary.sweeps import LEARNING_RATE, SIZE, sweep_of, trial
+
+
+def sweep() -> SweepData:
+    trials = [
+        trial("0000", {"learning_rate": 1e-3, "size": "small"}, 3.0, 2.0, 1.0),
+        trial("0001", {"learning_rate": 1e-2, "size": "small"}, 3.1, 2.1, 1.1),
+        trial("0002", {"learning_rate": 1e-4, "size": "small"}, 3.2, 2.2, 1.2),
+        trial("0003", {"learning_rate": 1e-2, "size": "large"}, 4.0, status=Status.STOPPED),
+        trial("0004", {"learning_rate": 1e-1, "size": "large"}, 4.0, None, status=Status.DIVERGED),
+    ]
+    return sweep_of(trials, [LEARNING_RATE, SIZE])
+
+
+FIGURES: dict[str, Callable[[SweepData], Figure | None]] = {
+    "response": lambda s: response_figure(s, summarise(s).responses[0]),
+    "category": lambda s: response_figure(s, summarise(s).responses[1]),
+    "curves": curves_figure,
+    "parallel": parallel_figure,
+    "pair": lambda s: pair_figure(s, summarise(s).pairs[0]),
+}
+
+
+def coloured(value: Any) -> Any:
+    """Plotly knows no names of ours."""
+    if isinstance(value, str) and value.startswith("@"):
+        return "#123456"
+    if isinstance(value, list):
+        return [coloured(item) for item in value]
+    if isinstance(value, dict):
+        return {key: coloured(item) for key, item in value.items()}
+    return value
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_a_figure_is_one_that_plotly_takes(name: str) -> None:
+    figure = FIGURES[name](sweep())
+    assert figure is not None
+    go.Figure(coloured({"data": figure["data"], "layout": figure["layout"]}))  # refuses the unknown
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_every_trial_is_in_every_figure(name: str) -> None:
+    figure = FIGURES[name](sweep())
+    assert figure is not None
+    found = {
+        trial_id
+        for trace in figure["data"]
+        if trace["type"] == "scatter"
+        for trial_id in trace.get("customdata", [])
+    }
+    assert {"0000", "0001", "0002", "0003"} <= found
+    # what diverged has no last value to stand at
+    assert ("0004" in found) == (name in {"curves", "pair"})
+    assert figure["data"][-1]["x"] == []  # for the chosen one
+
+
+def test_curves_have_an_x_for_each_axis_and_gaps_between_trials() -> None:
+    figure = curves_figure(sweep())
+    assert figure is not None
+    assert set(figure["axes"]) == {"step", "tokens", "seconds", "flops"}
+    completed = next(i for i, t in enumerate(figure["data"]) if t["name"] == "completed (3)")
+    assert figure["axes"]["tokens"]["x"][completed][:4] == [40, 80, 120, None]
+    for axis in figure["axes"].values():
+        assert [len(x) for x in axis["x"]] == [len(t["y"]) for t in figure["data"][:-1]]
+
+
+def test_names_cannot_be_read_as_tags() -> None:
+    point = {"size": "<b>x</b>"}
+    odd = sweep_of([trial("0000", point, 1.0), trial("0001", {"size": "y"}, 1.0)], [SIZE])
+    figure = response_figure(odd, summarise(odd).responses[0])
+    assert figure["data"][0]["x"] == ["&lt;b>x&lt;/b>", "y"]
+
+
+def test_thinned_keeps_the_first_and_the_last() -> None:
+    evaluations = [Evaluation(step=step, value=1.0) for step in range(1, 101)]
+    kept = [e.step for e in thinned(evaluations, 7)]
+    assert (len(kept), kept[0], kept[-1]) == (7, 1, 100)
+    assert thinned(evaluations[:5], 7) == evaluations[:5]
+
+
+def test_log_ticks_are_round() -> None:
+    assert log_ticks(1e-3, 2e-2) == [0.001, 0.002, 0.005, 0.01, 0.02]

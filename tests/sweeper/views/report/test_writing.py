@@ -1,0 +1,160 @@
+"""report.html and the pictures, of sweeps in any state."""
+
+import io
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+from typer.testing import CliRunner
+
+from sweeper.analysis.summary import load
+from sweeper.commands.cli import app
+from sweeper.errors import RunFolderError
+from sweeper.record.run_folder import RunFolder, create_run_folder
+from sweeper.record.tables import write_tables
+from sweeper.running import _report
+from sweeper.views.report import write_report
+from tests.sweeper.in_process import drive, opened, run_trial
+
+
+@pytest.fixture
+def finished(tmp_path: Path, tiny_plan: Any) -> Callable[..., RunFolder]:
+    def run(**sections: Any) -> RunFolder:
+        plan = tiny_plan(**sections)
+        folder = create_run_folder(tmp_path / "runs", plan.spec, None, "space.yaml")
+        write_tables(drive(folder, plan).state, folder)
+        return folder
+
+    return run
+
+
+def headline(page: Path) -> str:
+    found = re.search(r"<h1>(.*)</h1>", page.read_text())
+    assert found is not None
+    return found[1].replace("\xa0", " ")
+
+
+def test_one_file_that_needs_no_other(finished: Callable[..., RunFolder]) -> None:
+    folder = finished()
+    report = write_report(folder)
+    text = report.path.read_text()
+    assert headline(report.path) == "learning_rate 0.001 trains best"
+    assert not re.search(r'(src|href)="(?!#|data:)', text)
+    assert len(text) < 6e6
+    assert {p.name for p in report.pictures} == {"loss_by_learning_rate.png", "learning_curves.png"}
+    assert all(p.read_bytes().startswith(b"\x89PNG") for p in report.pictures)
+    assert f"python -m sweeper export {folder.path} " in text
+    assert sorted(p.name for p in folder.path.iterdir() if p.name.endswith(".tmp")) == []
+
+
+@pytest.mark.parametrize(
+    ("rates", "said"),
+    [
+        ([1e-3], "learning_rate 0.001 trains best"),
+        ([0.6, 0.9], "All 2 trials diverged"),
+        ([1e-3, 0.9], "learning_rate 0.001 trains best"),
+    ],
+    ids=["one trial", "all diverged", "one each"],
+)
+def test_few_trials_make_a_report_too(
+    finished: Callable[..., RunFolder], rates: list[float], said: str
+) -> None:
+    report = write_report(finished(space={"learning_rate": {"grid": rates}}))
+    assert headline(report.path) == said
+
+
+def test_a_sweep_that_has_finished_no_trial_or_started_none(tmp_path: Path, tiny_plan: Any) -> None:
+    plan = tiny_plan()
+    folder = create_run_folder(tmp_path, plan.spec, None, "space.yaml")
+    with opened(folder, plan):
+        pass
+    assert headline(write_report(folder).path) == "No trial has been started yet"
+    with opened(folder, plan) as sweep:
+        trial = sweep.next_trial()
+        assert trial is not None
+        sweep.start(trial.trial_id)
+    assert headline(write_report(folder).path) == "No trial has completed yet"
+    with opened(folder, plan) as sweep:
+        trial = sweep.next_trial()
+        assert trial is not None
+        run_trial(sweep, trial)
+    assert "best so far" in headline(write_report(folder).path)
+
+
+@pytest.mark.parametrize("scheduler", ["fifo", "asha", "hyperband", "median", "pbt"])
+def test_sweeps_under_every_scheduler_have_one(
+    finished: Callable[..., RunFolder], scheduler: str
+) -> None:
+    pace = {"fifo": {}, "pbt": {"interval_steps": 4}}.get(scheduler, {"grace_steps": 4})
+    folder = finished(
+        scheduler={"type": scheduler, **pace},
+        space={"learning_rate": {"loguniform": [1e-4, 1e-1]}},
+        search={"algorithm": "random", "num_trials": 6},
+        train={"checkpoint_every_steps": 4, "eval_every_steps": 4},
+    )
+    assert "trains best" in headline(write_report(folder).path)
+    assert load(folder).notes == ()
+
+
+def test_what_users_wrote_is_text_not_markup(finished: Callable[..., RunFolder]) -> None:
+    name = "</script><b>"
+    bundles = {"grid": {name: {"d_model": 16}, "plain": {"d_model": 32}}}
+    text = write_report(finished(space={"size": bundles})).path.read_text()
+    assert "&lt;/script&gt;&lt;b&gt;" in text
+    assert name not in text
+
+
+def test_the_pieces_of_a_damaged_folder_are_reported(finished: Callable[..., RunFolder]) -> None:
+    folder = finished()
+    folder.journal.unlink()
+    folder.spec.unlink()
+    text = write_report(folder).path.read_text()
+    assert "This report is made from results.parquet alone." in text
+    assert "trains best" in headline(folder.report)
+
+
+def test_an_empty_folder_is_told_as_such(tmp_path: Path) -> None:
+    with pytest.raises(RunFolderError, match=r"sweep\.yaml"):
+        write_report(RunFolder(tmp_path))
+
+
+def test_where_nothing_can_be_written_it_says_what_to_do(
+    finished: Callable[..., RunFolder], tmp_path: Path
+) -> None:
+    folder = finished()
+    folder.report.mkdir()
+    (folder.report / "in the way").touch()
+    with pytest.raises(RunFolderError, match=r"cannot be written there .* --out FOLDER"):
+        write_report(folder)
+    assert write_report(folder, tmp_path / "elsewhere").path == tmp_path / "elsewhere/report.html"
+
+
+def test_from_the_command_line(
+    finished: Callable[..., RunFolder], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = finished()
+    runs = ["--runs", str(folder.path.parent)]
+    result = CliRunner().invoke(app, ["report", folder.name, *runs])
+    assert result.exit_code == 0
+    assert str(folder.report) in result.output
+    folder.journal.unlink()  # found by its table still
+    assert CliRunner().invoke(app, ["report", folder.name, *runs]).exit_code == 0
+    unknown = CliRunner().invoke(app, ["report", "tinny", *runs])
+    assert isinstance(unknown.exception, RunFolderError)
+    assert "no sweep there" in str(unknown.exception)
+
+
+def test_a_report_that_fails_takes_nothing_from_the_sweep(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(folder: RunFolder) -> None:
+        raise RuntimeError("no such font")
+
+    monkeypatch.setattr("sweeper.views.report.write_report", fail)
+    console = Console(file=io.StringIO(), width=200)
+    _report(console, RunFolder(tmp_path))
+    assert "The report was not written: no such font" in console.file.getvalue()
+    assert "Traceback" in RunFolder(tmp_path).log.read_text()

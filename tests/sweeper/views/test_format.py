@@ -1,0 +1,78 @@
+from typing import Any
+
+import pytest
+
+from sweeper.views.format import count, duration, headline, number, parse_size, size, swept
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(None, "-"), (0, "0"), (999, "999"), (999.7, "1.0k"), (1000, "1.0k"), (1234567, "1.2M"),
+     (999_999, "1.0M"), (2.5e9, "2.5B"), (-1500, "-1.5k")],
+)  # fmt: skip
+def test_count(value: float | None, text: str) -> None:
+    assert count(value) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(None, "-"), (0, "0s"), (59.4, "59s"), (59.6, "1m00s"), (75, "1m15s"), (3599.7, "1h00m"),
+     (3725, "1h02m"), (200_000, "55h33m")],
+)  # fmt: skip
+def test_duration(seconds: float | None, text: str) -> None:
+    assert duration(seconds) == text
+
+
+def test_number() -> None:
+    assert number(None) == "-"
+    assert number(1.23456) == "1.2346"
+    assert number(1.23456, 2) == "1.23"
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0.0012, "0.0012"), (3e-5, "3e-05"), (0.0067407195, "0.006741"), (128, "128"),
+     ("small", "small"), (True, "true"), (None, "null")],
+)  # fmt: skip
+def test_swept(value: Any, text: str) -> None:
+    assert swept(value) == text
+
+
+@pytest.mark.parametrize(
+    ("num_bytes", "text"),
+    [(None, "-"), (0, "0 B"), (999, "999 B"), (1000, "1.0 kB"), (999_960, "1.0 MB"),
+     (1_234_567, "1.2 MB"), (20 * 10**9, "20.0 GB"), (3.5e12, "3.5 TB")],
+)  # fmt: skip
+def test_size(num_bytes: float | None, text: str) -> None:
+    assert size(num_bytes) == text
+
+
+@pytest.mark.parametrize(
+    ("stated", "num_bytes"),
+    [("20GB", 20 * 10**9), ("500 MB", 500 * 10**6), ("1.5GiB", 3 * 2**29), ("0.1kB", 100),
+     ("7B", 7), ("1TiB", 2**40), (12, 12), (None, None), (1.5, 1.5)],
+)  # fmt: skip
+def test_parse_size(stated: Any, num_bytes: Any) -> None:
+    assert parse_size(stated) == num_bytes
+
+
+@pytest.mark.parametrize("stated", ["", "20", "GB", "-1GB", "1e3GB", "20 gigs", "1.GB", "1GB\n"])
+def test_what_is_no_size_is_refused(stated: str) -> None:
+    with pytest.raises(ValueError, match=r"must be a size, as 20GB, 500MB or 1\.5GiB, or"):
+        parse_size(stated)
+
+
+@pytest.mark.parametrize(
+    "error, line",
+    [
+        ("It died.\n\nThe rest.", "It died."),
+        (
+            'Traceback:\n  File "a.py", line 1, in f\n    1 / 0\nValueError: no\nmore',
+            "ValueError: no",
+        ),
+        ('Hung.\n\nHere:\n  File "a.py", line 1, in f\n    wait()', "Hung."),
+        ("", ""),
+    ],
+)
+def test_the_headline_of_an_error_names_it(error: str, line: str) -> None:
+    assert headline(error) == line

@@ -1,0 +1,68 @@
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from trainable.config import TrainConfig
+from trainable.data.batches import (
+    TrainingBatches,
+    evaluation_starts,
+    gather_windows,
+    training_windows,
+)
+
+TOKENS = np.arange(5000, dtype=np.uint16)  # a token is its own place
+
+
+def windows(**settings: int) -> torch.Tensor:
+    defaults = {"seed": 0, "step": 1, "batch_size": 8, "context_length": 10}
+    return training_windows(TOKENS, **{**defaults, **settings})
+
+
+def test_a_batch_is_a_function_of_seed_and_step_alone() -> None:
+    assert torch.equal(windows(step=7), windows(step=7))
+    assert not torch.equal(windows(step=7), windows(step=8))
+    assert not torch.equal(windows(step=7), windows(step=7, seed=1))
+    # Seeds and steps are not added up: (1, 2) and (2, 1) have nothing in common.
+    assert not torch.equal(windows(seed=1, step=2), windows(seed=2, step=1))
+
+
+def test_a_window_is_a_run_of_the_text() -> None:
+    batch = windows()
+    assert batch.shape == (8, 11) and batch.dtype == torch.int64
+    assert torch.equal(batch.diff(dim=1), torch.ones(8, 10, dtype=torch.int64))
+
+
+def test_the_whole_file_is_drawn_from_its_very_ends_too() -> None:
+    starts = torch.cat([windows(step=step, batch_size=1000)[:, 0] for step in range(60)])
+    assert starts.min() == 0
+    assert starts.max() == 5000 - 11
+    counts = torch.histc(starts.float(), bins=10, min=0, max=4990)
+    assert counts.min() > 0.95 * counts.mean()
+
+
+def test_a_file_of_one_window_is_enough() -> None:
+    batch = training_windows(TOKENS[:11], seed=0, step=0, batch_size=2, context_length=10)
+    assert torch.equal(batch, torch.arange(11).repeat(2, 1))
+
+
+@given(num_tokens=st.integers(12, 5000), num_windows=st.integers(1, 300), length=st.integers(1, 11))
+def test_evaluation_windows_span_the_file(num_tokens: int, num_windows: int, length: int) -> None:
+    tokens = TOKENS[:num_tokens]
+    starts = evaluation_starts(tokens, num_windows=num_windows, context_length=length)
+    assert starts[0] == 0
+    if num_windows > 1:
+        assert starts[-1] == num_tokens - length - 1
+    assert len(gather_windows(tokens, starts, length)) == num_windows
+    assert np.ptp(np.diff(starts)) <= 1 if num_windows > 2 else True
+
+
+@pytest.mark.parametrize("steps", [[1, 2, 3], [5, 6, 2, 3, 9]])
+def test_reading_ahead_changes_no_batch(tiny: Callable[..., TrainConfig], steps: list[int]) -> None:
+    config = tiny(context_length=10)
+    batches = TrainingBatches(TOKENS, config, torch.device("cpu"))
+    for step in steps:
+        assert torch.equal(batches.take(step), windows(step=step, batch_size=4))

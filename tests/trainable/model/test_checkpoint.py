@@ -1,0 +1,146 @@
+import os
+import pickle
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+
+from trainable.config import TrainConfig
+from trainable.errors import CheckpointError
+from trainable.loop.training import Trainer
+from trainable.model.checkpoint import newest_good_checkpoint, read_checkpoint
+
+MakeConfig = Callable[..., TrainConfig]
+
+
+@pytest.fixture
+def checkpoint(tiny: MakeConfig, tmp_path: Path) -> Path:
+    trainer = Trainer(tiny())
+    next(trainer.train())
+    path = tmp_path / "checkpoint_step_1.pt"
+    trainer.save(path)
+    return path
+
+
+def test_a_checkpoint_is_read_whole_and_leaves_no_temporary_file(checkpoint: Path) -> None:
+    parts = read_checkpoint(checkpoint)
+    assert parts["step"] == 1
+    assert parts["config"]["d_model"] == 16
+    assert os.listdir(checkpoint.parent) == [checkpoint.name]
+
+
+def test_a_missing_one_is_named(tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match=r"nowhere\.pt: no such checkpoint"):
+        read_checkpoint(tmp_path / "nowhere.pt")
+
+
+@pytest.mark.parametrize("kept", [0, 0.01, 0.5, 0.9, 0.999])
+def test_a_truncated_one_is_refused(checkpoint: Path, kept: float) -> None:
+    whole = checkpoint.read_bytes()
+    checkpoint.write_bytes(whole[: int(len(whole) * kept)])
+    with pytest.raises(CheckpointError, match=r"checkpoint_step_1\.pt: .*damaged"):
+        read_checkpoint(checkpoint)
+
+
+@pytest.mark.parametrize("place", [0.1, 0.3, 0.5, 0.7, 0.9])
+def test_flipped_bits_are_noticed(checkpoint: Path, place: float) -> None:
+    data = bytearray(checkpoint.read_bytes())
+    start = int(len(data) * place)
+    data[start : start + 64] = bytes(byte ^ 0xFF for byte in data[start : start + 64])
+    checkpoint.write_bytes(data)
+    with pytest.raises(CheckpointError, match=r"checkpoint_step_1\.pt: .*damaged"):
+        read_checkpoint(checkpoint)
+
+
+class _RunsCode:
+    def __init__(self, marker: Path) -> None:
+        self.marker = marker
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (Path.touch, (self.marker,))
+
+
+@pytest.mark.parametrize(
+    ("write", "message"),
+    [
+        (torch.save, "refused: .*would run code"),
+        (lambda value, path: path.write_bytes(pickle.dumps(value)), "truncated or damaged"),
+    ],
+)
+def test_a_file_that_wants_to_run_code_is_refused(
+    tmp_path: Path, write: Callable[[object, Path], object], message: str
+) -> None:
+    marker, path = tmp_path / "ran", tmp_path / "evil.pt"
+    write({"step": _RunsCode(marker)}, path)
+    with pytest.raises(CheckpointError, match=rf"evil\.pt: {message}"):
+        read_checkpoint(path)
+    assert not marker.exists()
+
+
+def test_the_file_of_another_program_is_refused(tmp_path: Path) -> None:
+    torch.save({"model": {}}, tmp_path / "other.pt")
+    with pytest.raises(CheckpointError, match="not a checkpoint of this program"):
+        read_checkpoint(tmp_path / "other.pt")
+
+
+def test_the_newest_good_one_is_found_and_the_bad_ones_named(
+    checkpoint: Path, tmp_path: Path
+) -> None:
+    truncated, empty = tmp_path / "truncated.pt", tmp_path / "empty.pt"
+    truncated.write_bytes(checkpoint.read_bytes()[:5000])
+    empty.write_bytes(b"")
+    found = newest_good_checkpoint([truncated, empty, checkpoint])
+    assert found.path == checkpoint
+    assert found.parts["step"] == 1
+    assert [problem.split(":")[0] for problem in found.bad] == [str(truncated), str(empty)]
+    assert newest_good_checkpoint([empty]).path is None
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"d_model": 32}, "d_model is 16 there and 32 here"),
+        ({"num_layers": 1, "d_ff": 8}, "d_ff is 32 there and 8 here, num_layers is 2 there"),
+        ({"rope_theta": 5.0}, "rope_theta is 10000.0 there and 5.0 here"),
+    ],
+)
+def test_another_shape_is_refused_by_name(
+    tiny: MakeConfig, checkpoint: Path, change: dict[str, object], message: str
+) -> None:
+    with pytest.raises(CheckpointError, match=f"of another model: {message}"):
+        Trainer(tiny(**change), resume_from=checkpoint)
+
+
+FULL_DISK = """
+import resource, signal, sys
+from pathlib import Path
+from trainable.model.checkpoint import read_checkpoint, write_checkpoint
+from trainable.errors import CheckpointError
+
+path = Path(sys.argv[1])
+parts = read_checkpoint(path)
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # the write fails with an error, as on a full disk
+resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
+for target in (path, path.with_name("later.pt")):
+    try:
+        write_checkpoint(target, parts)
+    except CheckpointError as error:
+        print(error)
+"""
+
+
+def test_a_full_disk_is_said_and_earlier_checkpoints_stay(checkpoint: Path) -> None:
+    before = checkpoint.read_bytes()
+    assert len(before) > 20_000
+    shown = subprocess.run(
+        [sys.executable, "-c", FULL_DISK, checkpoint], capture_output=True, text=True, check=True
+    )
+    lines = shown.stdout.splitlines()
+    assert len(lines) == 2, shown.stderr
+    for line in lines:
+        assert "not written ([Errno 27] File too large); earlier checkpoints are intact" in line
+    assert checkpoint.read_bytes() == before
+    assert os.listdir(checkpoint.parent) == [checkpoint.name]

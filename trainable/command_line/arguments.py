@@ -1,0 +1,107 @@
+"""The command line, made from the config dataclasses: a field is a flag, declared nowhere else."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from dataclasses import Field, fields, replace
+from pathlib import Path
+from typing import Any, get_type_hints
+
+from trainable.command_line.options import ProgramOptions
+from trainable.command_line.run_folder import RunFolder
+from trainable.config import TrainConfig, nearest, typed
+from trainable.errors import CheckpointError, ConfigError
+from trainable.model.checkpoint import checkpoint_config, newest_good_checkpoint
+
+
+def parse_command_line(arguments: Sequence[str]) -> tuple[TrainConfig, ProgramOptions]:
+    """The run that the arguments ask for.
+
+    With `--resume_from` the checkpoint's config is the base, and the flags given change it.
+
+    Raises:
+        UserError: an unknown flag, a value no setting can have, an unreadable checkpoint.
+    """
+    parser = build_parser()
+    namespace, unknown = parser.parse_known_args(arguments)
+    if unknown:
+        flags = [flag for flag in parser._option_string_actions if flag.startswith("--")]
+        name = unknown[0].split("=")[0]
+        raise ConfigError(name, f"no such flag{nearest(name, flags)}")
+    given = vars(namespace)
+    options = ProgramOptions(**typed_settings(ProgramOptions, given))
+    base: dict[str, Any] = {}
+    if options.resume_from is not None:
+        found = newest_good_checkpoint(resume_candidates(Path(options.resume_from)))
+        for problem in found.bad:
+            print(f"warning: {problem}", file=sys.stderr)
+        if found.path is None:
+            raise CheckpointError(f"{options.resume_from}: no checkpoint here can be resumed from")
+        base = checkpoint_config(found.parts, found.path).to_dict()
+        options = replace(options, resume_from=str(found.path))
+    return TrainConfig.from_mapping({**base, **typed_settings(TrainConfig, given)}), options
+
+
+def resume_candidates(path: Path) -> list[Path]:
+    """`path` and, should it be damaged, the other checkpoints of its folder, newest first.
+
+    Raises:
+        CheckpointError: there is no such file or folder.
+    """
+    if path.is_dir():
+        return RunFolder(path).checkpoints()
+    if not path.is_file():
+        raise CheckpointError(f"{path}: no such checkpoint")
+    return [path, *(other for other in RunFolder(path.parent).checkpoints() if other != path)]
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """A flag for every field of both dataclasses, spelled `--d_model` or `--d-model`."""
+    parser = argparse.ArgumentParser(
+        prog="python -m trainable",
+        description="Train a transformer language model. Numbers may be written 1e-4; a setting "
+        "that can be off takes `none`.",
+        argument_default=argparse.SUPPRESS,  # so that only the flags given override a checkpoint
+        allow_abbrev=False,
+    )
+    for title, settings in (("training", TrainConfig), ("program", ProgramOptions)):
+        group = parser.add_argument_group(title)
+        types = get_type_hints(settings)
+        for spec in fields(settings):
+            _add_flag(group, spec, types[spec.name])
+    return parser
+
+
+def _add_flag(group: argparse._ArgumentGroup, spec: Field[Any], expected: Any) -> None:
+    flags = dict.fromkeys((f"--{spec.name}", f"--{spec.name.replace('_', '-')}"))
+    help = f"{spec.metadata['help']} (default: {'none' if spec.default is None else spec.default})"
+    if expected is bool:
+        group.add_argument(*flags, help=help, action=argparse.BooleanOptionalAction)
+    else:
+        group.add_argument(*flags, help=help, metavar=spec.name.upper())
+
+
+def typed_settings(settings: type, given: dict[str, Any]) -> dict[str, Any]:
+    """Those of the flags given which are fields of `settings`, as values of the fields' types."""
+    types = get_type_hints(settings)
+    return {
+        name: typed(name, _read(value, types[name]), types[name])
+        for name, value in given.items()
+        if name in types
+    }
+
+
+def _read(text: Any, expected: Any) -> Any:
+    """A flag's text as the value it means; text that means no number stays, to be refused."""
+    optional = type(None) in getattr(expected, "__args__", ())
+    if optional and text in ("none", "null"):
+        return None
+    if expected is str or not isinstance(text, str):
+        return text
+    numeric = {int, float} & {expected, *getattr(expected, "__args__", ())}
+    for number in (int, float) if numeric else ():
+        try:
+            return number(text)
+        except ValueError:
+            continue
+    return text

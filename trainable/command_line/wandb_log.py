@@ -1,0 +1,71 @@
+"""Weights & Biases: one run of theirs for one of ours, however often it is resumed."""
+
+import json
+from importlib import import_module
+from typing import Any
+
+from trainable.atomic_file import write_atomically
+from trainable.command_line.options import ProgramOptions
+from trainable.command_line.run_folder import RunFolder
+from trainable.config import TrainConfig
+from trainable.errors import UserError
+from trainable.loop.report import Report
+from trainable.model.model_size import num_params
+
+
+class WandbError(UserError):
+    """Weights & Biases cannot be used as asked."""
+
+
+class WandbLog:
+    """Logs reports to the run whose id the output folder holds, or to a new one.
+
+    A report of a step logged before (a run resumed from an older checkpoint repeats some) is left
+    out: theirs only grows, and ours repeats to the same numbers.
+
+    Raises:
+        WandbError: no login and no offline mode, or no connection.
+    """
+
+    def __init__(
+        self, folder: RunFolder, config: TrainConfig, options: ProgramOptions, *, resumed: bool
+    ) -> None:
+        wandb: Any = import_module("wandb")  # seconds to import, and seldom wanted
+        self._file = folder.wandb_file
+        known = json.loads(self._file.read_text()) if resumed and self._file.exists() else {}
+        self._project: str = known.get("project", options.wandb_project)
+        self._last_step: int = known.get("last_step", 0)
+        try:
+            self._run = wandb.init(
+                project=self._project,
+                name=options.wandb_run_name,
+                config={**config.to_dict(), "num_params": num_params(config)},
+                dir=folder.root,
+                id=known.get("run_id"),
+                resume="allow" if known else None,
+            )
+        except wandb.errors.Error as error:
+            raise WandbError(
+                f"Weights & Biases: {error}; `wandb login`, or WANDB_MODE=offline to log to files"
+            ) from error
+        self._remember()
+
+    def log(self, report: Report) -> None:
+        if report.step <= self._last_step:
+            return
+        metrics = report.to_dict()
+        self._run.log({k: v for k, v in metrics.items() if v is not None}, step=report.step)
+        self._last_step = report.step
+        self._remember()
+
+    def finish(self, exit_code: int) -> None:
+        self._run.finish(exit_code=exit_code)
+
+    def _remember(self) -> None:
+        remembered = {
+            "run_id": self._run.id,
+            "project": self._project,
+            "last_step": self._last_step,
+        }
+        text = json.dumps(remembered)
+        write_atomically(self._file, lambda file: file.write(text.encode()))

@@ -1,0 +1,67 @@
+"""Batches of tokens: the windows of a step are a pure function of (seed, step).
+
+So resuming needs no state of the data, and every trial of a sweep sees the same text in the same
+order whatever its other settings are.
+"""
+
+from concurrent.futures import Future, ThreadPoolExecutor
+
+import numpy as np
+import torch
+
+from trainable.config import TrainConfig
+from trainable.data.token_files import Tokens
+
+
+def training_windows(
+    tokens: Tokens, *, seed: int, step: int, batch_size: int, context_length: int
+) -> torch.Tensor:
+    """The windows of the `step`-th step, drawn evenly over the whole file.
+
+    Returns:
+        int64, shape (batch_size, context_length + 1): inputs are `[:, :-1]`, targets `[:, 1:]`.
+    """
+    generator = np.random.default_rng((seed, step))
+    starts = generator.integers(0, len(tokens) - context_length, size=batch_size)
+    return gather_windows(tokens, starts, context_length)
+
+
+class TrainingBatches:
+    """The windows of each step, read one step ahead in the background: a page that must come from
+    the disk is waited for while the step before runs."""
+
+    def __init__(self, tokens: Tokens, config: TrainConfig, device: torch.device) -> None:
+        self._tokens = tokens
+        self._config = config
+        self._pin = device.type == "cuda"  # pinned memory is what a non-blocking copy needs
+        self._reader = ThreadPoolExecutor(max_workers=1, thread_name_prefix="batches")
+        self._ahead: dict[int, Future[torch.Tensor]] = {}
+
+    def take(self, step: int) -> torch.Tensor:
+        """The windows of step number `step`, and the next one's begun."""
+        ahead = self._ahead.pop(step, None) or self._reader.submit(self._read, step)
+        self._ahead = {step + 1: self._reader.submit(self._read, step + 1)}
+        return ahead.result()
+
+    def _read(self, step: int) -> torch.Tensor:
+        windows = training_windows(
+            self._tokens,
+            seed=self._config.seed,
+            step=step,
+            batch_size=self._config.batch_size,
+            context_length=self._config.context_length,
+        )
+        return windows.pin_memory() if self._pin else windows
+
+
+def evaluation_starts(tokens: Tokens, *, num_windows: int, context_length: int) -> np.ndarray:
+    """Where the validation windows begin: evenly spaced, the same for every seed and run."""
+    return np.linspace(0, len(tokens) - context_length - 1, num_windows).astype(np.int64)
+
+
+def gather_windows(tokens: Tokens, starts: np.ndarray, context_length: int) -> torch.Tensor:
+    """The windows of context_length + 1 tokens at `starts`: int64, one a row."""
+    windows = np.empty((len(starts), context_length + 1), dtype=np.int64)
+    for row, start in zip(windows, starts, strict=True):
+        row[:] = tokens[start : start + context_length + 1]
+    return torch.from_numpy(windows)

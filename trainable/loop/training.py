@@ -1,0 +1,262 @@
+"""The training loop: `Trainer.train` yields after every step, so that a caller may stop anywhere,
+save, and go on later to bitwise the same weights."""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from trainable.config import TrainConfig
+from trainable.data.batches import TrainingBatches, evaluation_starts, gather_windows
+from trainable.data.token_files import check_data, open_tokens, read_meta
+from trainable.errors import CheckpointError, DeviceError
+from trainable.loop.memory import available_memory, estimate_memory, is_out_of_memory
+from trainable.loop.report import Report, bits_per_byte, perplexity
+from trainable.loop.statistics import Statistics
+from trainable.model.checkpoint import (
+    checkpoint_config,
+    read_checkpoint,
+    require_same_model,
+    write_checkpoint,
+)
+from trainable.model.loss import next_token_loss
+from trainable.model.model_size import num_params
+from trainable.model.pretrained import read_weights
+from trainable.model.transformer import LanguageModel
+from trainable.optimisation.compilation import CompiledBlocks
+from trainable.optimisation.optimizer import build_optimizer, clipped_step, restore_optimizer
+from trainable.optimisation.precision import resolve_device, resolve_dtype
+from trainable.optimisation.schedule import learning_rate_at
+
+
+class Trainer:
+    """A training run: a model, its optimiser, its data, and the steps done so far.
+
+    Args:
+        resume_from: a checkpoint to go on from; `config` may differ from the one it was written
+            with in all that does not shape the model.
+        num_threads: CPU threads of this process; None leaves torch's choice.
+        micro_batch_size: sequences in one forward and backward pass; None: the whole batch.
+
+    Raises:
+        UserError: the config, the data, the device or the checkpoint cannot be used.
+    """
+
+    def __init__(
+        self,
+        config: TrainConfig,
+        *,
+        resume_from: Path | None = None,
+        num_threads: int | None = None,
+        micro_batch_size: int | None = None,
+    ) -> None:
+        check_data(config)
+        if num_threads is not None:
+            torch.set_num_threads(num_threads)
+        self.config = config
+        self.step = 0
+        self.train_seconds = 0.0
+        self.micro_batch_size = micro_batch_size or config.batch_size
+        self.device = resolve_device(config.device)
+        self.dtype = resolve_dtype(config, self.device)
+        self._refuse_what_cannot_fit()
+        self.model = LanguageModel(config).to(self.device)
+        self.optimizer = build_optimizer(self.model, config)
+        self.scaler = torch.amp.GradScaler(self.device.type, enabled=self.dtype == torch.float16)
+        self.statistics = Statistics(self.device)
+        blocks = self.model.model.blocks
+        self._blocks = CompiledBlocks(blocks) if config.compile else blocks
+        self._open_data()
+        if resume_from is not None:
+            self._resume(resume_from, micro_batch_size)
+        elif config.init_from is not None:
+            self.model.load_state_dict(read_weights(Path(config.init_from), config))
+
+    @property
+    def num_params(self) -> int:
+        return sum(parameter.numel() for parameter in self.model.parameters())
+
+    @property
+    def tokens(self) -> int:
+        """Training tokens seen so far."""
+        return self.step * self.config.batch_size * self.config.context_length
+
+    def train(self) -> Iterator[Report | None]:
+        """Run to `max_steps`, yielding after every step: a report when one is due, else None.
+
+        Reports come every `log_every_steps`; with validation every `eval_every_steps` and at the
+        last step; and when the run has diverged, after which there is nothing more.
+        """
+        config = self.config
+        interval_seconds, interval_steps = 0.0, 0
+        while self.step < config.max_steps:
+            started = time.perf_counter()
+            self._take_step()
+            interval_steps += 1
+            evaluate = self.step % config.eval_every_steps == 0 or self.step == config.max_steps
+            due = evaluate or self.step % config.log_every_steps == 0
+            # Asking a GPU makes it wait, so there divergence shows at the next report.
+            diverged = (due or self.device.type == "cpu") and self._diverged()
+            report = None
+            if due or diverged:
+                train_loss = self.statistics.take_mean_loss()  # waits for the device
+                interval_seconds += time.perf_counter() - started
+                val_loss = self.evaluate() if evaluate and not diverged else None
+                self.train_seconds += time.perf_counter() - started
+                tokens = interval_steps * config.batch_size * config.context_length
+                report = self._report(train_loss, val_loss, tokens / interval_seconds, diverged)
+                interval_seconds, interval_steps = 0.0, 0
+            else:
+                elapsed = time.perf_counter() - started
+                interval_seconds += elapsed
+                self.train_seconds += elapsed
+            yield report
+            if diverged:
+                return
+
+    def _take_step(self) -> None:
+        """One optimiser step on the windows of step number `self.step + 1`."""
+        config = self.config
+        windows = self._batches.take(self.step + 1)
+        loss = self._gradients_that_fit(windows.to(self.device, non_blocking=True))
+        self.scaler.unscale_(self.optimizer)
+        gradients = [p.grad for p in self.model.parameters() if p.grad is not None]
+        grad_norm = torch.nn.utils.get_total_norm(gradients)
+        finite = torch.isfinite(grad_norm) & torch.isfinite(loss)
+        clipped_step(
+            self.optimizer,
+            learning_rate=learning_rate_at(config, self.step + 1),
+            grad_clip=config.grad_clip,
+            grad_norm=grad_norm,
+            finite=finite,
+        )
+        self.scaler.update()
+        self.optimizer.zero_grad(set_to_none=True)
+        self.statistics.add(loss, grad_norm, finite)
+        self.step += 1
+
+    def _gradients_that_fit(self, windows: Tensor) -> Tensor:
+        """`_accumulate_gradients` with a micro batch halved until it fits into memory."""
+        while True:
+            try:
+                return self._accumulate_gradients(windows)
+            except RuntimeError as error:
+                if not is_out_of_memory(error):
+                    raise
+                if self.micro_batch_size == 1:
+                    raise DeviceError(self._too_large("there is no memory left")) from error
+            # Outside the handler: the exception's traceback keeps the tensors of the step alive.
+            self.optimizer.zero_grad(set_to_none=True)
+            self.micro_batch_size //= 2
+            if self.device.type == "cuda":
+                torch.cuda.empty_cache()
+
+    def _accumulate_gradients(self, windows: Tensor) -> Tensor:
+        """Leave the gradients of the batch's mean loss in the parameters; that loss."""
+        total = torch.zeros((), device=windows.device)
+        for rows in torch.split(windows, self.micro_batch_size):
+            loss = self._loss(rows) * (len(rows) / len(windows))
+            torch.autograd.backward(self.scaler.scale(loss))
+            total += loss.detach()
+        return total
+
+    def _loss(self, windows: Tensor) -> Tensor:
+        """Mean loss over windows (rows, context_length + 1), in nats a token."""
+        hidden = self._blocks(self.model.embed(windows[:, :-1], self.dtype))
+        return next_token_loss(hidden, self.model.lm_head.weight, windows[:, 1:])
+
+    @torch.no_grad()
+    def evaluate(self) -> float:
+        """Mean loss over the `eval_windows` fixed validation windows, in nats a token."""
+        total = 0.0
+        for windows in torch.split(self._val_windows, self.micro_batch_size):
+            total += float(self._loss(windows.to(self.device))) * len(windows)
+        return total / len(self._val_windows)
+
+    def _diverged(self) -> bool:
+        """Whether too many steps in a row were skipped."""
+        return int(self.statistics.longest_row) >= self.config.max_skipped_steps
+
+    def _report(
+        self, train_loss: float, val_loss: float | None, tokens_per_second: float, diverged: bool
+    ) -> Report:
+        val_bits_per_byte = None
+        if val_loss is not None and self._bytes_per_token is not None:
+            val_bits_per_byte = bits_per_byte(val_loss, self._bytes_per_token)
+        return Report(
+            step=self.step,
+            tokens=self.tokens,
+            train_loss=train_loss,
+            val_loss=val_loss,
+            val_perplexity=None if val_loss is None else perplexity(val_loss),
+            val_bits_per_byte=val_bits_per_byte,
+            learning_rate=learning_rate_at(self.config, self.step),
+            grad_norm=float(self.statistics.grad_norm),
+            tokens_per_second=tokens_per_second,
+            train_seconds=self.train_seconds,
+            skipped_steps=int(self.statistics.skipped),
+            diverged=diverged,
+        )
+
+    def _refuse_what_cannot_fit(self) -> None:
+        if self.device.type == "cuda":
+            available, _ = torch.cuda.mem_get_info(self.device)
+        else:
+            available = available_memory()
+        if estimate_memory(self.config, micro_batch_size=1) > available:
+            raise DeviceError(self._too_large(f"{available / 2**30:.1f} GiB are free"))
+
+    def _too_large(self, problem: str) -> str:
+        needed = estimate_memory(self.config, micro_batch_size=1) / 2**30
+        return (
+            f"{num_params(self.config):,} parameters need about {needed:.1f} GiB on {self.device} "
+            f"to train on one sequence at a time, and {problem}; reduce d_model, num_layers, "
+            "vocab_size or context_length"
+        )
+
+    def _open_data(self) -> None:
+        config = self.config
+        train_file, val_file = Path(str(config.train_data)), Path(str(config.val_data))
+        train_tokens = open_tokens(train_file, config.data_dtype)
+        self._batches = TrainingBatches(train_tokens, config, self.device)
+        val_tokens = open_tokens(val_file, config.data_dtype)
+        starts = evaluation_starts(
+            val_tokens, num_windows=config.eval_windows, context_length=config.context_length
+        )
+        self._val_windows = gather_windows(val_tokens, starts, config.context_length)
+        self._bytes_per_token = read_meta(val_file).bytes_per_token
+
+    def save(self, path: Path) -> None:
+        """Write a checkpoint of the state after `self.step` steps, atomically.
+
+        Raises:
+            CheckpointError: it could not be written, or the weights are not finite.
+        """
+        weights = self.model.state_dict()
+        if not all(bool(torch.isfinite(weight).all()) for weight in weights.values()):
+            raise CheckpointError(f"{path}: not written: the weights are not finite")
+        parts = {
+            "config": self.config.to_dict(),
+            "step": self.step,
+            "model": weights,
+            "optimizer": self.optimizer.state_dict(),
+            "scaler": self.scaler.state_dict(),
+            "statistics": self.statistics.state_dict(),
+            "train_seconds": self.train_seconds,
+            "micro_batch_size": self.micro_batch_size,
+        }
+        write_checkpoint(path, parts)
+
+    def _resume(self, path: Path, micro_batch_size: int | None) -> None:
+        parts = read_checkpoint(path)
+        require_same_model(self.config, checkpoint_config(parts, path), path)
+        self.model.load_state_dict(parts["model"])
+        restore_optimizer(self.optimizer, parts["optimizer"])
+        self.scaler.load_state_dict(parts["scaler"])
+        self.statistics.load_state_dict(parts["statistics"])
+        self.step = parts["step"]
+        self.train_seconds = parts["train_seconds"]
+        # What had to be split before would have to be again; and the sums stay bitwise the same.
+        self.micro_batch_size = micro_batch_size or parts["micro_batch_size"]

@@ -1,0 +1,1 @@
+"""The model: its layers, its size, its loss, its weights on disk."""

@@ -1,0 +1,205 @@
+"""The language model: a decoder with pre-norm RMSNorm, RoPE and SwiGLU, and no biases.
+
+Its parameters bear the names and shapes of Hugging Face's Llama, so that a checkpoint of either is
+one of the other. Matrix products run in the dtype of the hidden states; the weights stay float32
+and are cast where they are used, which is `torch.autocast` without its bookkeeping on every call.
+"""
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from trainable.config import TrainConfig
+from trainable.model.attention import causal_attention
+
+RMS_NORM_EPSILON = 1e-5
+
+
+class RMSNorm(nn.Module):
+    """x / rms(x) * weight over the last dimension (https://arxiv.org/abs/1910.07467)."""
+
+    def __init__(self, d_model: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(d_model))
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        weight = self.weight.to(hidden.dtype)
+        return F.rms_norm(hidden, weight.shape, weight, RMS_NORM_EPSILON)
+
+
+class Projection(nn.Module):
+    """A matrix without a bias, shape (out, in), applied in the dtype of its input."""
+
+    def __init__(self, d_in: int, d_out: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(d_out, d_in))
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        return F.linear(hidden, self.weight.to(hidden.dtype))
+
+
+class Rope(nn.Module):
+    """Rotary position embedding (https://arxiv.org/abs/2104.09864), in the `rotate_half` layout."""
+
+    cos: Tensor
+    sin: Tensor
+
+    def __init__(self, config: TrainConfig) -> None:
+        super().__init__()
+        head_dim = config.d_model // config.num_heads
+        pairs = torch.arange(0, head_dim, 2, dtype=torch.float32)
+        frequencies = 1.0 / config.rope_theta ** (pairs / head_dim)
+        angles = torch.outer(torch.arange(config.context_length).float(), frequencies)
+        angles = torch.cat((angles, angles), dim=-1)
+        self.register_buffer("cos", angles.cos(), persistent=False)
+        self.register_buffer("sin", angles.sin(), persistent=False)
+
+    def tables(self, start: int, length: int, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+        """cos and sin of the positions start, ..., start + length - 1: (length, head_dim) each."""
+        window = slice(start, start + length)
+        return self.cos[window].to(dtype), self.sin[window].to(dtype)
+
+
+def rotate(heads: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+    """Turn each pair (i, i + head_dim / 2) of `heads` (..., length, head_dim) by its angle."""
+    first, second = heads.chunk(2, dim=-1)
+    return heads * cos + torch.cat((-second, first), dim=-1) * sin
+
+
+class KVCache:
+    """Keys and values of the tokens already seen, one pair a layer, for generation."""
+
+    def __init__(
+        self, config: TrainConfig, batch_size: int, dtype: torch.dtype, device: torch.device
+    ) -> None:
+        head_dim = config.d_model // config.num_heads
+        shape = (batch_size, config.num_heads, config.context_length, head_dim)
+        self.length = 0
+        self._keys = [
+            torch.empty(shape, dtype=dtype, device=device) for _ in range(config.num_layers)
+        ]
+        self._values = [
+            torch.empty(shape, dtype=dtype, device=device) for _ in range(config.num_layers)
+        ]
+
+    def extend(self, layer: int, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
+        """Put new keys and values (batch, heads, new, head_dim) behind the old; all of them."""
+        end = self.length + keys.shape[-2]
+        self._keys[layer][:, :, self.length : end] = keys
+        self._values[layer][:, :, self.length : end] = values
+        return self._keys[layer][:, :, :end], self._values[layer][:, :, :end]
+
+
+class Attention(nn.Module):
+    def __init__(self, config: TrainConfig, layer: int) -> None:
+        super().__init__()
+        self.layer = layer
+        self.num_heads = config.num_heads
+        self.q_proj = Projection(config.d_model, config.d_model)
+        self.k_proj = Projection(config.d_model, config.d_model)
+        self.v_proj = Projection(config.d_model, config.d_model)
+        self.o_proj = Projection(config.d_model, config.d_model)
+
+    def forward(self, hidden: Tensor, rope: tuple[Tensor, Tensor], cache: KVCache | None) -> Tensor:
+        queries, keys, values = (
+            projection(hidden).unflatten(-1, (self.num_heads, -1)).transpose(1, 2)
+            for projection in (self.q_proj, self.k_proj, self.v_proj)
+        )
+        queries, keys = rotate(queries, *rope), rotate(keys, *rope)
+        if cache is not None:
+            keys, values = cache.extend(self.layer, keys, values)
+        mixed = causal_attention(queries, keys, values)
+        output: Tensor = self.o_proj(mixed.transpose(1, 2).flatten(2))
+        return output
+
+
+class FeedForward(nn.Module):
+    """SwiGLU: down(silu(gate(x)) * up(x)) (https://arxiv.org/abs/2002.05202)."""
+
+    def __init__(self, config: TrainConfig) -> None:
+        super().__init__()
+        self.gate_proj = Projection(config.d_model, config.d_ff)
+        self.up_proj = Projection(config.d_model, config.d_ff)
+        self.down_proj = Projection(config.d_ff, config.d_model)
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        output: Tensor = self.down_proj(F.silu(self.gate_proj(hidden)) * self.up_proj(hidden))
+        return output
+
+
+class Block(nn.Module):
+    def __init__(self, config: TrainConfig, layer: int) -> None:
+        super().__init__()
+        self.input_layernorm = RMSNorm(config.d_model)
+        self.self_attn = Attention(config, layer)
+        self.post_attention_layernorm = RMSNorm(config.d_model)
+        self.mlp = FeedForward(config)
+
+    def forward(self, hidden: Tensor, rope: tuple[Tensor, Tensor], cache: KVCache | None) -> Tensor:
+        hidden = hidden + self.self_attn(self.input_layernorm(hidden), rope, cache)
+        hidden = hidden + self.mlp(self.post_attention_layernorm(hidden))
+        return hidden
+
+
+class Decoder(nn.Module):
+    """All but the output projection."""
+
+    def __init__(self, config: TrainConfig) -> None:
+        super().__init__()
+        self.embed_tokens = nn.Embedding(config.vocab_size, config.d_model)
+        self.layers = nn.ModuleList(Block(config, layer) for layer in range(config.num_layers))
+        self.norm = RMSNorm(config.d_model)
+        self.rope = Rope(config)
+
+    def blocks(self, hidden: Tensor, cache: KVCache | None = None) -> Tensor:
+        """Embedded tokens to final hidden states, both (batch, length, d_model)."""
+        start = 0 if cache is None else cache.length
+        rope = self.rope.tables(start, hidden.shape[1], hidden.dtype)
+        for block in self.layers:
+            hidden = block(hidden, rope, cache)
+        output: Tensor = self.norm(hidden)
+        return output
+
+
+class LanguageModel(nn.Module):
+    """Llama's architecture with untied embeddings (https://arxiv.org/abs/2302.13971)."""
+
+    def __init__(self, config: TrainConfig) -> None:
+        super().__init__()
+        self.model = Decoder(config)
+        self.lm_head = Projection(config.d_model, config.vocab_size)
+        self.initialise(config)
+
+    @torch.no_grad()
+    def initialise(self, config: TrainConfig) -> None:
+        """Draw the weights from N(0, 2 / (5 d_model)), on the CPU: the same on every device.
+
+        "Small init" of https://arxiv.org/abs/1910.05895, which gives unit-scale logits at every
+        width; projections back into the residual stream are scaled by 1 / sqrt(2 num_layers) as in
+        GPT-2, so that its variance does not grow with depth.
+        """
+        generator = torch.Generator().manual_seed(config.seed)
+        std = math.sqrt(2 / (5 * config.d_model))
+        for name, weight in self.named_parameters():
+            if weight.ndim < 2:
+                continue
+            into_residual = name.endswith(("o_proj.weight", "down_proj.weight"))
+            scale = 1 / math.sqrt(2 * config.num_layers) if into_residual else 1.0
+            weight.normal_(0.0, std * scale, generator=generator)
+
+    def embed(self, tokens: Tensor, dtype: torch.dtype) -> Tensor:
+        """Token ids (batch, length) to hidden states in the dtype of the matrix products."""
+        embedded: Tensor = self.model.embed_tokens(tokens)
+        return embedded.to(dtype)
+
+    def forward(
+        self, tokens: Tensor, dtype: torch.dtype = torch.float32, cache: KVCache | None = None
+    ) -> Tensor:
+        """Logits (batch, length, vocab_size) of the token after each of `tokens`."""
+        hidden = self.model.blocks(self.embed(tokens, dtype), cache)
+        if cache is not None:
+            cache.length += tokens.shape[1]
+        logits: Tensor = self.lm_head(hidden)
+        return logits
