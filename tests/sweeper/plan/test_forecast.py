@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
+from sweeper.plan import forecast as module
 from sweeper.plan.forecast import Machine, Shape, Speed, forecast, shape_of, shapes
 from sweeper.plan.plan import Plan
-from sweeper.plan.plan import forecast as module
 from sweeper.strategy.simulation import orders_of_merit
 from trainable.loop.memory import estimate_memory
 from trainable.model.model_size import flops_per_token

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from trainable.config import TrainConfig
-from trainable.data.batches import token_files
+from trainable.data import token_files
 from trainable.data.token_files import check_data, open_tokens, read_meta
 from trainable.errors import DataError
 

@@ -2,8 +2,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from trainable.model import loss as loss_module
 from trainable.model.loss import next_token_loss
-from trainable.model.transformer import loss as loss_module
 
 
 def inputs(dtype: torch.dtype) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
