@@ -1,9 +1,157 @@
-"""Who may import whom. A breach makes start-up slow, or ties the trainable to the service."""
+"""The order of the rooms, as it is in the tree; and that its test would see a breach."""
 
 import subprocess
 import sys
+from collections import Counter
+from pathlib import Path
 
 import pytest
+
+from tests.sweeper.rooms import House, read_house, room_of
+
+ROOT = Path(__file__).parents[2]
+MOST_MODULES = 10  # in a room: more, and nobody reads the folder as a sentence
+MOST_ROOMS = 10  # in a package or room
+LONE_FILES = {"__init__.py", "__main__.py", "py.typed"}
+
+# What still runs up, importer and imported, while the cuts of the house are being made: to shrink.
+STILL_UP = {
+    ("sweeper.corpus.reading.documents", "sweeper.corpus.meta"),
+    ("sweeper.plan.preview", "sweeper.runtime.ray_tune.runner"),
+    ("sweeper.plan.preview", "sweeper.views.format"),
+    ("sweeper.record.follower", "sweeper.engine.watchers"),
+    ("sweeper.record.state.sweep_state", "sweeper.record.journal"),
+    ("sweeper.spec.points", "sweeper.strategy.search.draws"),
+    ("sweeper.spec.reading.spec_file", "sweeper.plan.plan"),
+    ("sweeper.spec.reading.spec_file", "sweeper.record.tables"),
+    ("sweeper.spec.reading.spec_file", "sweeper.strategy.schedulers.exploration"),
+    ("sweeper.spec.sweep_spec", "sweeper.strategy.search.draws"),
+    ("sweeper.spec.sweep_spec", "sweeper.strategy.search.optuna_axes"),
+    ("sweeper.spec.sweep_spec", "sweeper.views.format"),
+    ("sweeper.strategy.search.observation", "sweeper.record.state.sweep_state"),
+    ("sweeper.strategy.search.optuna_search", "sweeper.plan.plan"),
+    ("sweeper.strategy.search.optuna_search", "sweeper.record.state.sweep_state"),
+    ("sweeper.strategy.search.searcher", "sweeper.plan.plan"),
+    ("sweeper.strategy.search.searcher", "sweeper.record.state.sweep_state"),
+}
+STILL_CIRCLES = [
+    {
+        "sweeper.record.state.sweep_state",
+        "sweeper.record.state.warm_start",
+        "sweeper.strategy.search.observation",
+    }
+]
+STILL_CROWDED = {"sweeper/analysis/summary"}
+
+
+def test_the_rooms_keep_their_order() -> None:
+    breaches = read_house(ROOT).breaches()
+    new = [b.sentence for b in breaches if (b.importer, b.imported) not in STILL_UP]
+    assert not new, "\n".join(["", *new])
+    mended = STILL_UP - {(b.importer, b.imported) for b in breaches}
+    assert not mended, f"these run up no more: take them off STILL_UP: {mended}"
+
+
+def test_no_modules_import_one_another_in_a_circle() -> None:
+    assert read_house(ROOT).module_circles() == STILL_CIRCLES
+
+
+def test_a_room_is_taken_in_at_a_glance() -> None:
+    crowded = set()
+    for package in ("sweeper", "trainable"):
+        for init in (ROOT / package).rglob("__init__.py"):
+            entries = [e for e in init.parent.iterdir() if e.name not in LONE_FILES]
+            kinds = Counter(
+                e.suffix for e in entries if e.is_file() or (e / "__init__.py").exists()
+            )
+            if kinds[".py"] > MOST_MODULES or kinds[""] > MOST_ROOMS:
+                crowded.add(str(init.parent.relative_to(ROOT)))
+    assert crowded == STILL_CROWDED, (
+        f"more than {MOST_MODULES} modules or {MOST_ROOMS} rooms stand in {crowded}: give those "
+        "that belong together a room of their own, or join what is one thing"
+    )
+
+
+CALM = {
+    "sweeper.errors": "import json\nfrom trainable.errors import UserError",
+    "sweeper.commands.cli": "from sweeper.spec import sweep_spec",
+    "sweeper.spec.__init__": "",
+    "sweeper.spec.sweep_spec": "from sweeper import errors\nimport trainable.config",
+    "sweeper.spec.reading.spec_file": "from sweeper.spec.sweep_spec import SweepSpec",
+    "sweeper.plan.probe": "def main():\n    from trainable.loop.training import Trainer",
+    "sweeper.runtime.ray_tune.runner": "import ray",
+    "sweeper.views.trackers.wandb_mirror": "def log():\n    import_module('wandb')",
+    "sweeper.views.terminal.screen": "",
+    "trainable.config": "from .errors import UserError",
+    "trainable.errors": "",
+    "trainable.loop.training": "from trainable.model import loss\nfrom trainable import config",
+    "trainable.model.loss": "import torch",
+}
+
+
+def test_imports_that_run_down_are_well() -> None:
+    assert House(CALM).breaches() == []
+    assert House(CALM).module_circles() == []
+
+
+@pytest.mark.parametrize(
+    ("importer", "line", "told"),
+    [
+        (
+            "sweeper.spec.sweep_spec",
+            "from sweeper.plan import probe",
+            "the room sweeper.spec lies below sweeper.plan",
+        ),
+        (
+            "sweeper.spec.sweep_spec",
+            "def late():\n    from sweeper.commands.cli import main",
+            "runs up",
+        ),
+        (
+            "sweeper.spec.sweep_spec",
+            "if TYPE_CHECKING:\n    import sweeper.spec.reading.spec_file",
+            "the room sweeper.spec lies below sweeper.spec.reading",
+        ),
+        ("sweeper.spec.sweep_spec", "from ..plan.probe import main", "runs up"),
+        ("sweeper.spec.sweep_spec", "import_module('sweeper.plan.probe')", "runs up"),
+        ("trainable.errors", "from trainable import config", "runs up"),
+        ("trainable.config", "from sweeper.errors import SpecError", "does not know who calls it"),
+        (
+            "sweeper.plan.probe",
+            "def late():\n    import ray.tune",
+            "Ray is known in sweeper.runtime.ray_tune only",
+        ),
+        ("trainable.config", "import ray", "Ray is known in"),
+        ("trainable.config", "import wandb", "seconds to import"),
+        ("sweeper.errors", "try:\n    import wandb\nfinally: ...", "seconds to import"),
+        ("sweeper.errors", "def late():\n    import torch", "the driver does without"),
+        ("sweeper.plan.probe", "import torch", "the driver does without"),
+        ("sweeper.errors", "from trainable.loop.training import Trainer", "that loads torch"),
+    ],
+)
+def test_a_breach_is_told(importer: str, line: str, told: str) -> None:
+    """Each with the module, the import, the reason and the remedy, in one sentence."""
+    planted = House({**CALM, importer: f"{CALM[importer]}\n{line}"})
+    [breach] = planted.breaches()
+    assert told in breach.sentence
+    assert breach.sentence.startswith(f"{importer.replace('.', '/')}.py:")
+    assert f" imports {breach.imported}: " in breach.sentence
+    assert any(word in breach.sentence for word in ("ove ", "hand it", "import it", "Do it"))
+
+
+def test_rooms_of_one_floor_may_follow_one_another_but_not_in_a_circle() -> None:
+    screen, tracker = "sweeper.views.report.page", "sweeper.views.trackers.wandb_mirror"
+    one_way = {**CALM, screen: f"import {tracker}"}
+    assert House(one_way).breaches() == []
+    circle = House({**one_way, tracker: f"def late():\n    import {screen}"})
+    assert {breach.importer for breach in circle.breaches()} == {screen, tracker}
+    assert all("in a circle" in breach.sentence for breach in circle.breaches())
+    assert circle.module_circles() == [{screen, tracker}]
+
+
+def test_a_module_of_no_room_is_told() -> None:
+    with pytest.raises(KeyError, match=r"sweeper\.helpers: the list of rooms .* does not know it"):
+        room_of("sweeper.helpers")
 
 
 def loaded_after(code: str) -> set[str]:
