@@ -13,7 +13,7 @@ from rich.console import Console
 from ruamel.yaml import YAML
 from ruamel.yaml.representer import RepresenterError
 
-from sweeper.analysis.monitor import Look
+from sweeper.analysis.monitor import Monitor
 from sweeper.engine.sweep import Sweep
 from sweeper.errors import ResourceError, SpecError
 from sweeper.record.run_folder import RUNS, RunFolder, find_run_folder
@@ -40,11 +40,11 @@ class LoadedSweep:
             UserError: the folder is damaged.
         """
         self.folder = folder
-        self._look = Look(folder)
+        self._monitor = Monitor(folder)
 
     def refresh(self) -> None:
         """Take in what has happened since."""
-        self._look.refresh()
+        self._monitor.refresh()
 
     @property
     def name(self) -> str:
@@ -57,37 +57,37 @@ class LoadedSweep:
     @property
     def spec(self) -> SweepSpec:
         """The search space, with every default filled in."""
-        return self._look.state.spec
+        return self._monitor.state.spec
 
     @property
     def state(self) -> str:
         """running, finished, interrupted, or failed."""
-        return self._look.state_name
+        return self._monitor.state_name
 
     @property
     def trials(self) -> list[Trial]:
         """All that have been handed out, best first."""
-        return ranked(self._look.state)
+        return ranked(self._monitor.state)
 
     @property
     def best(self) -> Trial | None:
         """The best of those that have completed; None while there is none."""
-        return self._look.best
+        return self._monitor.best
 
     @property
     def results(self) -> pa.Table:
         """A row a trial, best first: the columns of results.parquet. Not measured is null."""
-        return results_table(self._look.state, self.folder)
+        return results_table(self._monitor.state, self.folder)
 
     @property
     def history(self) -> pa.Table:
         """A row an evaluation: the columns of history.parquet."""
-        return history_table(self._look.state)
+        return history_table(self._monitor.state)
 
     def __repr__(self) -> str:
-        told = f"{self.state}, {self._look.num_ended} of {len(self.trials)} trials ended"
+        told = f"{self.state}, {self._monitor.num_ended} of {len(self.trials)} trials ended"
         if (best := self.best) is not None:
-            value = number(objective(self._look.state, best))
+            value = number(objective(self._monitor.state, best))
             told += f"; best {settings(best)}: {self.spec.objective.metric} {value}"
         return f"<sweep {self.name}: {told}>"
 

@@ -222,7 +222,9 @@ def _introduce(console: Console, sweep: Sweep, slots: int, dashboard_url: str | 
     console.print(f"[bold]{sweep.folder.name}[/]: {sweep.plan.spec.description}".rstrip(": "))
     console.print(f"{trials} trials{done}, {slots} at a time; in {sweep.folder.path}/")
     if sweep.journal.torn:
-        console.print("The last line of its journal, torn by a kill, was dropped.")
+        console.print(
+            "The last line of its journal, cut short by a kill or a full disk, was dropped."
+        )
     if sweep.plan.dropped:
         console.print(f"{sweep.plan.dropped} combinations were dropped by `constraints:`")
     if sweep.state.warm_start is not None:

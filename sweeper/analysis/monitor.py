@@ -15,7 +15,7 @@ from trainable.config import nearest
 from trainable.errors import UserError
 
 
-class Look:
+class Monitor:
     """Reads a sweep, and reads on with every `refresh`.
 
     Raises:
@@ -87,12 +87,12 @@ def _hint(trial_id: str, known: Sequence[str]) -> str:
     return f"; they go from {known[0]} to {known[-1]}"
 
 
-def looks(folders: Sequence[RunFolder]) -> list[tuple[RunFolder, Look | UserError]]:
+def monitors(folders: Sequence[RunFolder]) -> list[tuple[RunFolder, Monitor | UserError]]:
     """Each sweep, or why it cannot be read."""
-    found: list[tuple[RunFolder, Look | UserError]] = []
+    found: list[tuple[RunFolder, Monitor | UserError]] = []
     for folder in folders:
         try:
-            found.append((folder, Look(folder)))
+            found.append((folder, Monitor(folder)))
         except UserError as error:
             found.append((folder, error))
     return found

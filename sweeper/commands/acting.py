@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from sweeper.analysis.monitor import Look
+from sweeper.analysis.monitor import Monitor
 from sweeper.commands.arguments import Name, Runs, make_console
 from sweeper.commands.deletion import Deletion, deletable, delete_checkpoints
 from sweeper.commands.exporting import export_trial
@@ -48,10 +48,12 @@ def export(
     if len(id_and_out) > 2:
         raise typer.BadParameter("one trial's id and one folder at most", param_hint="[ID] OUT")
     *ids, out = id_and_out
-    look = Look(find_run_folder(runs, name))
-    trial, said = export_trial(look, ids[0] if ids else None, Path(out))
+    monitor = Monitor(find_run_folder(runs, name))
+    trial, said = export_trial(monitor, ids[0] if ids else None, Path(out))
     console = make_console()
-    console.print(f"Trial {trial.trial_id} of {look.folder.name} ({settings(trial)})", markup=False)
+    console.print(
+        f"Trial {trial.trial_id} of {monitor.folder.name} ({settings(trial)})", markup=False
+    )
     console.print(said, markup=False)
     console.print(f"Load it: transformers.AutoModelForCausalLM.from_pretrained({out!r})")
 
@@ -80,14 +82,14 @@ def delete(
     with folder.locked():
         pass  # told before anything is asked
     console = make_console()
-    look = Look(folder)
-    deletions = deletable(look, with_best=with_best)
+    monitor = Monitor(folder)
+    deletions = deletable(monitor, with_best=with_best)
     if not deletions:
         console.print(f"{folder.path}/: there are no checkpoints to delete.")
         return
     _print_deletions(console, deletions)
-    if look.best is not None and look.best.checkpoint and not with_best:
-        kept = look.best.trial_id
+    if monitor.best is not None and monitor.best.checkpoint and not with_best:
+        kept = monitor.best.trial_id
         console.print(f"The winner's newest, of trial {kept}, stays (--with-best frees it too).")
     if not yes and not _agreed():
         console.print("Nothing was deleted.")

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from sweeper.analysis.comparison import Comparison, Contender
 from sweeper.analysis.comparison import compare as compare_sweeps
-from sweeper.analysis.monitor import Look
+from sweeper.analysis.monitor import Monitor
 from sweeper.commands.arguments import (
     Json,
     Names,
@@ -58,15 +58,15 @@ def _contenders(names: Sequence[str], runs: Path) -> list[Contender]:
             f"python -m sweeper list names all"
         )
     same_name = len({folder.name for folder in folders}) < len(folders)
-    looks = [Look(folder) for folder in folders]
+    monitors = [Monitor(folder) for folder in folders]
     return [
         Contender(
-            str(look.folder.path) if same_name else look.folder.name,
-            look.state_name,
-            look.num_trials,
-            look.state,
+            str(monitor.folder.path) if same_name else monitor.folder.name,
+            monitor.state_name,
+            monitor.num_trials,
+            monitor.state,
         )
-        for look in looks
+        for monitor in monitors
     ]
 
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from sweeper.analysis.monitor import Look
+from sweeper.analysis.monitor import Monitor
 from sweeper.errors import RunFolderError
 from sweeper.record.journal import Journal
 from sweeper.record.run_folder import RunFolder
@@ -21,17 +21,17 @@ class Deletion:
     num_bytes: int
 
 
-def deletable(look: Look, *, with_best: bool) -> list[Deletion]:
+def deletable(monitor: Monitor, *, with_best: bool) -> list[Deletion]:
     """What is on disk of the trials that have ended. Kept is what a resume would go on from, and
     unless asked for the newest checkpoint of the winner."""
-    found, best = [], look.best
-    for trial in look.state.trials.values():
+    found, best = [], monitor.best
+    for trial in monitor.state.trials.values():
         if not trial.status.ended:
             continue
         kept = trial.checkpoint if trial is best and not with_best else None
-        for folder in look.folder.checkpoint_folders(trial.trial_id):
+        for folder in monitor.folder.checkpoint_folders(trial.trial_id):
             if folder.name != kept:
-                size = look.folder.checkpoint_bytes(trial.trial_id, folder.name)
+                size = monitor.folder.checkpoint_bytes(trial.trial_id, folder.name)
                 found.append(Deletion(trial.trial_id, folder, size))
     return found
 
@@ -44,11 +44,11 @@ def delete_checkpoints(folder: RunFolder, *, with_best: bool) -> int:
     """
     try:
         with folder.locked():
-            look = Look(folder)
-            look.is_running = False  # the lock is ours
-            look.state.interrupt()
-            deletions = deletable(look, with_best=with_best)
-            _delete(folder, look, deletions)
+            monitor = Monitor(folder)
+            monitor.is_running = False  # the lock is ours
+            monitor.state.interrupt()
+            deletions = deletable(monitor, with_best=with_best)
+            _delete(folder, monitor, deletions)
     except OSError as error:
         raise RunFolderError(
             f"{folder.path}: cannot be written ({error.strerror}); nothing more was deleted"
@@ -56,11 +56,11 @@ def delete_checkpoints(folder: RunFolder, *, with_best: bool) -> int:
     return sum(deletion.num_bytes for deletion in deletions)
 
 
-def _delete(folder: RunFolder, look: Look, deletions: Sequence[Deletion]) -> None:
+def _delete(folder: RunFolder, monitor: Monitor, deletions: Sequence[Deletion]) -> None:
     journal = Journal(folder.journal)
     try:
         for deletion in deletions:
-            look.state.apply(
+            monitor.state.apply(
                 journal.append(
                     "checkpoint_removed",
                     trial=deletion.trial_id,
@@ -68,6 +68,6 @@ def _delete(folder: RunFolder, look: Look, deletions: Sequence[Deletion]) -> Non
                 )
             )
             shutil.rmtree(deletion.path)
-        write_tables(look.state, folder)
+        write_tables(monitor.state, folder)
     finally:
         journal.close()

@@ -7,7 +7,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from sweeper.analysis.monitor import Look
+from sweeper.analysis.monitor import Monitor
 from sweeper.errors import RunFolderError
 from sweeper.record.state.sweep_state import Trial
 from sweeper.record.tables import ranked
@@ -20,7 +20,7 @@ class ExportError(RunFolderError):
     """A model that cannot be exported, or not to there."""
 
 
-def export_trial(look: Look, trial_id: str | None, out: Path) -> tuple[Trial, str]:
+def export_trial(monitor: Monitor, trial_id: str | None, out: Path) -> tuple[Trial, str]:
     """Write the model of a trial, else of the winner, to a new folder; what the trainable's own
     exporter (`python -m trainable.export`, which needs torch) says of it.
 
@@ -28,12 +28,12 @@ def export_trial(look: Look, trial_id: str | None, out: Path) -> tuple[Trial, st
         RunFolderError: no such trial; no winner yet.
         ExportError: its checkpoint is gone or damaged; `out` has files in it, or cannot be made.
     """
-    trial = _chosen(look, trial_id)
-    checkpoint = checkpoint_file(look.folder, trial)
+    trial = _chosen(monitor, trial_id)
+    checkpoint = checkpoint_file(monitor.folder, trial)
     if checkpoint is None:
         raise ExportError(
-            f"{look.folder.path}: trial {trial.trial_id} ({trial.status}) has no checkpoint; "
-            f"{_trials_with_one(look)}"
+            f"{monitor.folder.path}: trial {trial.trial_id} ({trial.status}) has no checkpoint; "
+            f"{_trials_with_one(monitor)}"
         )
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise ExportError(f"{out}: is there already; name a new folder")
@@ -51,19 +51,21 @@ def export_trial(look: Look, trial_id: str | None, out: Path) -> tuple[Trial, st
     return trial, said.replace(str(staging), str(out))
 
 
-def _chosen(look: Look, trial_id: str | None) -> Trial:
+def _chosen(monitor: Monitor, trial_id: str | None) -> Trial:
     if trial_id is not None:
-        return look.trial(trial_id)
-    if look.best is None:
+        return monitor.trial(trial_id)
+    if monitor.best is None:
         raise RunFolderError(
-            f"{look.folder.path}: no trial has completed, so there is no best; name one: "
-            f"python -m sweeper export {look.folder.called} ID OUT ({_trials_with_one(look)})"
+            f"{monitor.folder.path}: no trial has completed, so there is no best; name one: "
+            f"python -m sweeper export {monitor.folder.called} ID OUT ({_trials_with_one(monitor)})"
         )
-    return look.best
+    return monitor.best
 
 
-def _trials_with_one(look: Look) -> str:
-    there = [t.trial_id for t in ranked(look.state) if checkpoint_file(look.folder, t) is not None]
+def _trials_with_one(monitor: Monitor) -> str:
+    there = [
+        t.trial_id for t in ranked(monitor.state) if checkpoint_file(monitor.folder, t) is not None
+    ]
     if not there:
         return "no trial has one"
     more = len(there) - SHOWN_TRIALS

@@ -8,7 +8,7 @@ import typer
 from rich.console import Console
 from ruamel.yaml import YAML
 
-from sweeper.analysis.monitor import Look, looks
+from sweeper.analysis.monitor import Monitor, monitors
 from sweeper.commands.arguments import (
     Json,
     Name,
@@ -25,11 +25,12 @@ from sweeper.status import ExitCode
 from sweeper.views.format import number
 from sweeper.views.json_output import (
     as_sections,
-    best_facts,
-    status_facts,
-    sweep_facts,
-    unreadable_facts,
-    whole_trial_facts,
+    best_json,
+    further_command,
+    status_json,
+    sweep_json,
+    unreadable_json,
+    whole_trial_json,
 )
 from sweeper.views.terminal.columns import Column, table
 from sweeper.views.terminal.screen import print_summary, settings
@@ -40,12 +41,14 @@ from trainable.errors import UserError
 
 def list_(runs: Runs = RUNS, json: Json = False) -> None:
     """All sweeps: their state, their trials, their best."""
-    found = looks(list_run_folders(runs))
+    found = monitors(list_run_folders(runs))
     if json:
         print_json(
             [
-                unreadable_facts(folder, look) if isinstance(look, UserError) else sweep_facts(look)
-                for folder, look in found
+                unreadable_json(folder, monitor)
+                if isinstance(monitor, UserError)
+                else sweep_json(monitor)
+                for folder, monitor in found
             ]
         )
         return
@@ -56,12 +59,12 @@ def list_(runs: Runs = RUNS, json: Json = False) -> None:
     _print_list(console, found)
 
 
-def _print_list(console: Console, found: list[tuple[RunFolder, Look | UserError]]) -> None:
+def _print_list(console: Console, found: list[tuple[RunFolder, Monitor | UserError]]) -> None:
     rows = [
-        [folder.name, "unreadable", "", "", "", str(look).splitlines()[0]]
-        if isinstance(look, UserError)
-        else _list_row(look)
-        for folder, look in found
+        [folder.name, "unreadable", "", "", "", str(monitor).splitlines()[0]]
+        if isinstance(monitor, UserError)
+        else _list_row(monitor)
+        for folder, monitor in found
     ]
     columns = zip(*rows, strict=True)
     headings = ("sweep", "state", "ended", "objective", "started", "best")
@@ -73,14 +76,14 @@ def _print_list(console: Console, found: list[tuple[RunFolder, Look | UserError]
     console.print(table(made, console.width, ascii=console.options.ascii_only))
 
 
-def _list_row(look: Look) -> list[str]:
-    best = look.best
-    started = look.state.sessions[0]["time"] if look.state.sessions else None
+def _list_row(monitor: Monitor) -> list[str]:
+    best = monitor.best
+    started = monitor.state.sessions[0]["time"] if monitor.state.sessions else None
     return [
-        look.folder.name,
-        look.state_name,
-        f"{look.num_ended}/{look.num_trials}",
-        "" if best is None else number(objective(look.state, best)),
+        monitor.folder.name,
+        monitor.state_name,
+        f"{monitor.num_ended}/{monitor.num_trials}",
+        "" if best is None else number(objective(monitor.state, best)),
         "" if started is None else f"{datetime.fromisoformat(started).astimezone():%Y-%m-%d %H:%M}",
         "" if best is None else settings(best),
     ]
@@ -95,13 +98,13 @@ def status(
     json: Json = False,
 ) -> None:
     """The trials of a sweep, running or not, best first."""
-    look = Look(find_run_folder(runs, name))
+    monitor = Monitor(find_run_folder(runs, name))
     if json:
-        print_json(status_facts(look))
+        print_json(status_json(monitor))
     elif watching:
-        watch(make_console(), look)
+        watch(make_console(), monitor)
     else:
-        show(make_console(), look)
+        show(make_console(), monitor)
 
 
 def best(
@@ -118,53 +121,53 @@ def best(
     """The winner of a sweep, and the command that trains it further."""
     if command + json + yaml > 1:
         raise typer.BadParameter("choose one of --command, --json and --yaml")
-    look = Look(find_run_folder(runs, name))
+    monitor = Monitor(find_run_folder(runs, name))
     if not (command or json or yaml):
         console = make_console()
-        print_summary(console, look.state, look.folder)
-        if look.state_name != "finished":
-            ended = f"{look.num_ended}/{look.num_trials} trials have ended"
-            console.print(f"\nThe sweep is {look.state_name}: {ended}.")
-        if look.best is None:
+        print_summary(console, monitor.state, monitor.folder)
+        if monitor.state_name != "finished":
+            ended = f"{monitor.num_ended}/{monitor.num_trials} trials have ended"
+            console.print(f"\nThe sweep is {monitor.state_name}: {ended}.")
+        if monitor.best is None:
             raise typer.Exit(ExitCode.FAILED)
         return
-    winner = _winner(look)
+    winner = _winner(monitor)
     if command:
-        print(_command(look, winner))
+        print(_command(monitor, winner))
     elif json:
-        print_json(best_facts(look, winner))
+        print_json(best_json(monitor, winner))
     else:
-        print(f"# Trial {winner.trial_id} of {look.folder.path}")
-        YAML().dump(as_sections(look.state, winner), sys.stdout)
+        print(f"# Trial {winner.trial_id} of {monitor.folder.path}")
+        YAML().dump(as_sections(monitor.state, winner), sys.stdout)
 
 
-def _winner(look: Look) -> Trial:
-    winner = look.best
+def _winner(monitor: Monitor) -> Trial:
+    winner = monitor.best
     if winner is None:
-        where = f"python -m sweeper status {look.folder.called}"
+        where = f"python -m sweeper status {monitor.folder.called}"
         print(
-            f"{look.folder.path}: no trial has completed, so there is no best; see: {where}",
+            f"{monitor.folder.path}: no trial has completed, so there is no best; see: {where}",
             file=sys.stderr,
         )
         raise typer.Exit(ExitCode.FAILED)
     return winner
 
 
-def _command(look: Look, winner: Trial) -> str:
-    there: str | None = best_facts(look, winner)["command"]
+def _command(monitor: Monitor, winner: Trial) -> str:
+    there = further_command(monitor.folder, winner)
     if there is None:
         raise RunFolderError(
-            f"{look.folder.path}: the checkpoint of trial {winner.trial_id} is gone; its settings: "
-            f"python -m sweeper best {look.folder.called} --yaml"
+            f"{monitor.folder.path}: the checkpoint of trial {winner.trial_id} is gone; its "
+            f"settings: python -m sweeper best {monitor.folder.called} --yaml"
         )
     return there
 
 
 def trial(name: Name, trial_id: TrialId, runs: Runs = RUNS, json: Json = False) -> None:
     """One trial: its curve, its settings, its error."""
-    look = Look(find_run_folder(runs, name))
-    one = look.trial(trial_id)
+    monitor = Monitor(find_run_folder(runs, name))
+    one = monitor.trial(trial_id)
     if json:
-        print_json(whole_trial_facts(look, one))
+        print_json(whole_trial_json(monitor, one))
     else:
-        print_trial(make_console(), look, one)
+        print_trial(make_console(), monitor, one)

@@ -185,7 +185,7 @@ class Sweep:
         """
         self._storage_failure = StorageError(
             f"{problem}, so the sweep has stopped; "
-            f"make room, then: python -m sweeper resume {self.folder.name}"
+            f"make room, then: python -m sweeper resume {self.folder.called}"
         )
         raise self._storage_failure
 

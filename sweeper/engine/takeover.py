@@ -38,7 +38,7 @@ def take_over(
         raise StorageError(
             f"{theirs}: trial {trial.trial_id} cannot take it over ({error}); "
             "make room or put it back, then: "
-            f"python -m sweeper resume {folder.name}"
+            f"python -m sweeper resume {folder.called}"
         ) from error
     values, config = explore(
         plan.spec, source.values, source.config, trial=int(trial.trial_id), rung=rung

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from sweeper.errors import RunFolderError, StorageError
+from sweeper.record.run_folder import RunFolder
 
 Event = dict[str, Any]
 
@@ -39,7 +40,7 @@ class Journal:
         except OSError as error:
             self.failure = StorageError(
                 f"{self.path}: cannot be written ({error.strerror}), so the sweep has stopped; "
-                f"make room, then: python -m sweeper resume {self.path.parent.name}"
+                f"make room, then: python -m sweeper resume {RunFolder(self.path.parent).called}"
             )
             raise self.failure from error
         return record

@@ -2,9 +2,8 @@
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
-from sweeper.analysis.monitor import Look
+from sweeper.analysis.monitor import Monitor
 from sweeper.record.run_folder import CHECKPOINT_FILE, RunFolder
 from sweeper.record.state.sweep_state import SweepState, Trial
 from sweeper.record.tables import objective, ranked, runner_up
@@ -13,7 +12,7 @@ from sweeper.status import Status
 from sweeper.views.next_steps import train_command
 from trainable.errors import UserError
 
-Facts = dict[str, Any]
+JsonObject = dict[str, object]
 MEASURED = (
     "val_loss",
     "val_perplexity",
@@ -25,24 +24,24 @@ MEASURED = (
 )
 
 
-def sweep_facts(look: Look) -> Facts:
+def sweep_json(monitor: Monitor) -> JsonObject:
     """A sweep: its state, how many trials are where, its best, how long it has to go."""
-    state, left, best = look.state, look.time_left(), look.best
+    state, left, best = monitor.state, monitor.time_left(), monitor.best
     counts = {status.value: len(state.with_status(status)) for status in Status}
     return {
-        "name": look.folder.name,
-        "path": str(look.folder.path),
-        "state": look.state_name,
+        "name": monitor.folder.name,
+        "path": str(monitor.folder.path),
+        "state": monitor.state_name,
         "description": state.spec.description,
         "started": state.sessions[0]["time"] if state.sessions else None,
         "objective": state.spec.objective.model_dump(),
-        "trials": {"total": look.num_trials, "ended": look.num_ended, **counts},
+        "trials": {"total": monitor.num_trials, "ended": monitor.num_ended, **counts},
         "seconds_left": None if left is None else asdict(left),
-        "best": None if best is None else trial_facts(state, best, look.folder),
+        "best": None if best is None else trial_json(state, best, monitor.folder),
     }
 
 
-def unreadable_facts(folder: RunFolder, error: UserError) -> Facts:
+def unreadable_json(folder: RunFolder, error: UserError) -> JsonObject:
     """A sweep that cannot be read, and why."""
     return {
         "name": folder.name,
@@ -52,13 +51,13 @@ def unreadable_facts(folder: RunFolder, error: UserError) -> Facts:
     }
 
 
-def status_facts(look: Look) -> Facts:
+def status_json(monitor: Monitor) -> JsonObject:
     """A sweep with all its trials, best first."""
-    trials = [trial_facts(look.state, trial, look.folder) for trial in ranked(look.state)]
-    return {**sweep_facts(look), "ranking": trials}
+    trials = [trial_json(monitor.state, trial, monitor.folder) for trial in ranked(monitor.state)]
+    return {**sweep_json(monitor), "ranking": trials}
 
 
-def trial_facts(state: SweepState, trial: Trial, folder: RunFolder) -> Facts:
+def trial_json(state: SweepState, trial: Trial, folder: RunFolder) -> JsonObject:
     """A trial: its swept values, where it stands, its last evaluation."""
     last = trial.last_report or {}
     newest = trial.progress or last
@@ -77,25 +76,21 @@ def trial_facts(state: SweepState, trial: Trial, folder: RunFolder) -> Facts:
     }
 
 
-def whole_trial_facts(look: Look, trial: Trial) -> Facts:
+def whole_trial_json(monitor: Monitor, trial: Trial) -> JsonObject:
     """A trial with its config and every evaluation."""
     return {
-        **trial_facts(look.state, trial, look.folder),
+        **trial_json(monitor.state, trial, monitor.folder),
         "config": trial.config.to_dict(),
         "evaluations": trial.reports,
     }
 
 
-def best_facts(look: Look, best: Trial) -> Facts:
+def best_json(monitor: Monitor, best: Trial) -> JsonObject:
     """The winner, by how much it is ahead, and the command that trains it further."""
-    second = runner_up(look.state, best)
-    command = None
-    if best.checkpoint is not None and checkpoint_file(look.folder, best) is not None:
-        max_steps = best.config.max_steps
-        command = train_command(look.folder, best.trial_id, best.checkpoint, max_steps)
+    second = runner_up(monitor.state, best)
     return {
-        "sweep": look.folder.name,
-        **trial_facts(look.state, best, look.folder),
+        "sweep": monitor.folder.name,
+        **trial_json(monitor.state, best, monitor.folder),
         "config": best.config.to_dict(),
         "runner_up": None
         if second is None
@@ -105,11 +100,18 @@ def best_facts(look: Look, best: Trial) -> Facts:
             "step": second.step,
             "margin": second.margin,
         },
-        "command": command,
+        "command": further_command(monitor.folder, best),
     }
 
 
-def as_sections(state: SweepState, trial: Trial) -> Facts:
+def further_command(folder: RunFolder, trial: Trial) -> str | None:
+    """What trains a trial further; None where its checkpoint is gone."""
+    if trial.checkpoint is None or checkpoint_file(folder, trial) is None:
+        return None
+    return train_command(folder, trial.trial_id, trial.checkpoint, trial.config.max_steps)
+
+
+def as_sections(state: SweepState, trial: Trial) -> JsonObject:
     """A trial as `data:` and `train:` of a search-space file."""
     settings = {k: v for k, v in trial.config.to_dict().items() if k not in OWNED}
     return {"data": state.spec.data, "train": settings}

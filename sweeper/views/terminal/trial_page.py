@@ -2,7 +2,7 @@
 
 from rich.console import Console
 
-from sweeper.analysis.monitor import Look
+from sweeper.analysis.monitor import Monitor
 from sweeper.record.state.sweep_state import Trial
 from sweeper.record.tables import ranked
 from sweeper.views.format import count, duration, number, size, swept
@@ -19,24 +19,24 @@ LONGEST_SETTING = 36
 INDENT = "  "
 
 
-def print_trial(console: Console, look: Look, trial: Trial) -> None:
-    place = 1 + ranked(look.state).index(trial)
+def print_trial(console: Console, monitor: Monitor, trial: Trial) -> None:
+    place = 1 + ranked(monitor.state).index(trial)
     newest = trial.progress or trial.last_report or {}
     console.print(
-        f"[bold]Trial {trial.trial_id}[/] of {look.folder.name}: "
+        f"[bold]Trial {trial.trial_id}[/] of {monitor.folder.name}: "
         f"[{STYLES[trial.status]}]{trial.status}[/], step {newest.get('step', 0)}/"
-        f"{trial.config.max_steps}, number {place} of {len(look.state.trials)}"
+        f"{trial.config.max_steps}, number {place} of {len(monitor.state.trials)}"
     )
-    for line in _facts(look, trial):
+    for line in _facts(monitor, trial):
         console.print(INDENT + line, markup=False)
-    _print_chart(console, look, trial)
+    _print_chart(console, monitor, trial)
     console.print("\nSettings")
     _print_settings(console, trial)
     if trial.error:
-        _print_error(console, look, trial, trial.error)
+        _print_error(console, monitor, trial, trial.error)
 
 
-def _facts(look: Look, trial: Trial) -> list[str]:
+def _facts(monitor: Monitor, trial: Trial) -> list[str]:
     lines = [settings(trial)]
     last = trial.last_report
     if last is not None:
@@ -50,19 +50,19 @@ def _facts(look: Look, trial: Trial) -> list[str]:
             f"{duration(last['train_seconds'])}, {count(last['tokens_per_second'])} tokens/s"
         )
     if trial.rung is not None:
-        lines.append(f"reached the rung at step {rung_step(look.state, trial)}")
+        lines.append(f"reached the rung at step {rung_step(monitor.state, trial)}")
     if trial.attempts > 1:
         lines.append(f"{trial.attempts} attempts")
-    checkpoint = checkpoint_file(look.folder, trial)
+    checkpoint = checkpoint_file(monitor.folder, trial)
     if checkpoint is not None:
         lines.append(f"checkpoint {checkpoint} ({size(checkpoint.stat().st_size)})")
     return lines
 
 
-def _print_chart(console: Console, look: Look, trial: Trial) -> None:
+def _print_chart(console: Console, monitor: Monitor, trial: Trial) -> None:
     ascii = console.options.ascii_only
     training, validation = (".", "o") if ascii else ("·", "●")
-    rows = look.follower.rows(trial, after=0)
+    rows = monitor.follower.rows(trial, after=0)
     lines = chart(
         [
             (training, [(row["step"], row["train_loss"]) for row in rows]),
@@ -94,10 +94,10 @@ def _print_settings(console: Console, trial: Trial) -> None:
         console.print(INDENT + line, markup=False)
 
 
-def _print_error(console: Console, look: Look, trial: Trial, error: str) -> None:
+def _print_error(console: Console, monitor: Monitor, trial: Trial, error: str) -> None:
     lines = error.strip().splitlines()
     console.print("\n[red]Error[/]")
     if len(lines) > ERROR_LINES:
-        console.print(f"  … all {len(lines)} lines: {look.folder.trial_error(trial.trial_id)}")
+        console.print(f"  … all {len(lines)} lines: {monitor.folder.trial_error(trial.trial_id)}")
     for line in lines[-ERROR_LINES:]:
         console.print(INDENT + line, markup=False)

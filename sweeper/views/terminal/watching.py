@@ -5,7 +5,7 @@ import time
 from rich.console import Console
 from rich.live import Live
 
-from sweeper.analysis.monitor import Look
+from sweeper.analysis.monitor import Monitor
 from sweeper.record.state.sweep_state import Trial
 from sweeper.views.terminal.live_view import live_view, progress_line, utc_now
 from sweeper.views.terminal.screen import report_line, settings
@@ -14,39 +14,43 @@ from sweeper.views.terminal.trial_table import trial_table
 EVERY_SECONDS = 1.0
 
 
-def watch(console: Console, look: Look) -> None:
+def watch(console: Console, monitor: Monitor) -> None:
     """Show a sweep until nobody runs it any more: a table that stays in its place, or, where there
     is no terminal, a line of each evaluation from now on."""
     if console.is_terminal:
-        _watch_table(console, look)
-    elif look.is_running:
-        _watch_lines(console, look)
-    show(console, look)
+        _watch_table(console, monitor)
+    elif monitor.is_running:
+        _watch_lines(console, monitor)
+    show(console, monitor)
 
 
-def show(console: Console, look: Look) -> None:
+def show(console: Console, monitor: Monitor) -> None:
     """A sweep as it stands."""
-    path, left = look.folder.path, look.time_left()
-    line = progress_line(look.state, look.num_trials, left, utc_now() if look.is_running else None)
-    console.print(f"{path}/: {look.state_name}, {line}")
-    console.print(trial_table(console, look.state))
+    path, left = monitor.folder.path, monitor.time_left()
+    line = progress_line(
+        monitor.state, monitor.num_trials, left, utc_now() if monitor.is_running else None
+    )
+    console.print(f"{path}/: {monitor.state_name}, {line}")
+    console.print(trial_table(console, monitor.state))
 
 
-def _watch_table(console: Console, look: Look) -> None:
+def _watch_table(console: Console, monitor: Monitor) -> None:
     with Live(console=console, auto_refresh=False, transient=True) as live:
-        while look.is_running:
-            view = live_view(console, look.state, look.num_trials, look.time_left(), utc_now())
+        while monitor.is_running:
+            view = live_view(
+                console, monitor.state, monitor.num_trials, monitor.time_left(), utc_now()
+            )
             live.update(view, refresh=True)
             time.sleep(EVERY_SECONDS)
-            look.refresh()
+            monitor.refresh()
 
 
-def _watch_lines(console: Console, look: Look) -> None:
-    told = {trial.trial_id: (trial.step, trial.status) for trial in look.state.trials.values()}
-    while look.is_running:
+def _watch_lines(console: Console, monitor: Monitor) -> None:
+    told = {trial.trial_id: (trial.step, trial.status) for trial in monitor.state.trials.values()}
+    while monitor.is_running:
         time.sleep(EVERY_SECONDS)
-        look.refresh()
-        for trial in look.state.trials.values():
+        monitor.refresh()
+        for trial in monitor.state.trials.values():
             step, status = told.get(trial.trial_id, (0, None))
             for line in _news(trial, step):
                 console.print(line, markup=False)

@@ -119,7 +119,7 @@ class WandbProcess:
         said = self.folder.wandb_log.read_text(errors="replace").strip().splitlines()
         raise WandbError(
             f"{said[-1] if said else 'ended early'}; "
-            f"the rest can be uploaded later: python -m sweeper wandb-sync {self.folder.name}"
+            f"the rest can be uploaded later: python -m sweeper wandb-sync {self.folder.called}"
         )
 
 

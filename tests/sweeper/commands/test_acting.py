@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from sweeper.analysis.monitor import Look
+from sweeper.analysis.monitor import Monitor
 from sweeper.plan.plan import Plan
 from sweeper.record.run_folder import CHECKPOINT_FILE, RunFolder
 from tests.sweeper.commands.conftest import Sweeper
@@ -26,7 +26,7 @@ def bytes_in(folder: Path) -> int:
 
 
 def best_of(folder: RunFolder) -> tuple[str, str]:
-    best = Look(folder).best
+    best = Monitor(folder).best
     assert best is not None
     assert best.checkpoint is not None
     return best.trial_id, best.checkpoint
@@ -55,7 +55,7 @@ def test_the_journal_and_the_tables_know(sweeper: Sweeper, finished: RunFolder) 
     new = [json.loads(line) for line in finished.journal.read_bytes()[len(record) :].splitlines()]
     assert {event["event"] for event in new} == {"checkpoint_removed"}
     assert {event["trial"] for event in new} == had
-    look = Look(finished)
+    look = Monitor(finished)
     assert look.state_name == "finished"
     assert all(trial.checkpoint is None for trial in look.state.trials.values())
     assert pq.read_table(finished.results).column("checkpoint").to_pylist() == [None] * 4

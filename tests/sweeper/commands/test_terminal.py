@@ -21,7 +21,7 @@ import torch
 from ruamel.yaml import YAML
 from transformers import AutoModelForCausalLM
 
-from sweeper.analysis.monitor import Look
+from sweeper.analysis.monitor import Monitor
 from sweeper.record.run_folder import RunFolder
 from tests.sweeper.conftest import TINY
 from trainable.config import TrainConfig
@@ -154,7 +154,7 @@ def test_a_sweep_is_watched_from_elsewhere_until_it_ends(ran: Ran) -> None:
 
 def test_ctrl_c_leaves_the_watch_and_not_the_sweep(ran: Ran) -> None:
     assert ran.exit_codes["left"] == 130
-    assert Look(ran.folder).state_name == "finished"
+    assert Monitor(ran.folder).state_name == "finished"
 
 
 def test_no_line_of_a_screen_is_longer_than_it(ran: Ran) -> None:

@@ -145,7 +145,7 @@ def test_a_checkpoint_on_a_full_disk_stops_the_sweep_and_costs_no_trial_anything
     full.touch()
     monkeypatch.setenv(FULL_WHILE, str(full))
     space = write_space(scheduler={"type": "fifo"}, train={"eval_every_steps": 4}, max_retries=0)
-    with pytest.raises(StorageError, match=r"trial 000\d: .*No space left .* resume tiny"):
+    with pytest.raises(StorageError, match=r"trial 000\d: .*No space left .* resume \S+/tiny"):
         run_file(space, console, options(tmp_path / "runs", FULL))
     folder = RunFolder(tmp_path / "runs" / "tiny")
     events = list(read_journal(folder.journal))
@@ -179,7 +179,7 @@ def test_a_disk_that_fills_up_stops_the_sweep_and_with_room_it_goes_on(
         space={"learning_rate": {"grid": [k * 1e-4 for k in range(1, 7)]}},
         scheduler={"type": "fifo"}, train={"eval_every_steps": 4}, max_retries=0,
     )  # fmt: skip
-    with pytest.raises(StorageError, match=r"No space left .* resume tiny"):
+    with pytest.raises(StorageError, match=r"No space left .* resume \S+/tiny"):
         run_file(space, console, options(runs, HEAVY))
     folder = RunFolder(runs / "tiny")
     before = list(read_journal(folder.journal))

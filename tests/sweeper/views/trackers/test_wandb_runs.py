@@ -332,7 +332,7 @@ def test_a_server_that_does_not_answer_costs_a_few_seconds_and_nothing_is_lost(
         while not list(folder.wandb.glob("run-*")) and process._process.poll() is None:
             time.sleep(0.05)
         started = time.monotonic()
-        with pytest.raises(WandbError, match="python -m sweeper wandb-sync tiny"):
+        with pytest.raises(WandbError, match=f"python -m sweeper wandb-sync {folder.path}"):
             process.close(sweep)
         assert time.monotonic() - started < 20
     with fake_wandb() as server:
