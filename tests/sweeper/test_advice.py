@@ -30,8 +30,8 @@ def names_in_advice(source: str) -> list[str]:
 def test_it_is_what_the_command_line_calls_it(path: Path) -> None:
     for name in names_in_advice(path.read_text(encoding="utf-8")):
         assert name.endswith(".called"), (
-            f"{path.relative_to(PACKAGE)}: it says `python -m sweeper … {{{name}}}`, which outside of "
-            "runs/ finds nothing, or another sweep of this name: say `folder.called`."
+            f"{path.relative_to(PACKAGE)}: it says `python -m sweeper … {{{name}}}`, which outside "
+            "of runs/ finds nothing, or another sweep of this name: say `folder.called`."
         )
 
 

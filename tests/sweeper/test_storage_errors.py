@@ -64,7 +64,8 @@ def test_a_record_that_cannot_be_kept_ends_the_sweep_and_a_screen_does_not(
         screen: Any = FullTerminal()
         Audience(sweep, [screen]).reported(trial, [{"step": 4}])
         assert list(sweep.state.failed_watchers) == ["FullTerminal"]
-        with pytest.raises(StorageError, match=rf"MetricsFiles: .*No space left.* resume {folder.path}"):
+        told = rf"MetricsFiles: .*No space left.* resume {folder.path}"
+        with pytest.raises(StorageError, match=told):
             Audience(sweep, [MetricsFiles(folder)]).reported(trial, [{"step": 4}])
         assert sweep.failure is not None
         assert list(sweep.state.failed_watchers) == ["FullTerminal"]

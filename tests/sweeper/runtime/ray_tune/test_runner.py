@@ -183,7 +183,7 @@ def test_a_full_disk_stops_the_sweep_and_it_resumes(
     space = write_space(resources=ONE_AT_A_TIME)
     with monkeypatch.context() as patch:
         patch.setattr(Journal, "append", until_full)
-        with pytest.raises(StorageError, match=r"No space left .* python -m sweeper resume \S+/tiny"):
+        with pytest.raises(StorageError, match=r"No space left .* sweeper resume \S+/tiny"):
             run_file(space, console, options(tmp_path))
     folder = RunFolder(tmp_path / "runs" / "tiny")
     before = list(read_journal(folder.journal))
