@@ -20,19 +20,21 @@ CHANGEABLE = (
     "adam_epsilon",
     "weight_decay",
 )
-FACTORS = (0.8, 1.2)  # of the paper
-MAX_DRAWS = 100  # for values that go together
+FACTORS = (0.8, 1.2)  # as in the paper
+MAX_DRAWS = 100  # to find values that go together
 
 
 def explore(
     spec: SweepSpec, source: Point, config: TrainConfig, *, trial: int, rung: int
 ) -> tuple[Point, TrainConfig]:
-    """Values near those of `source` for a trial that takes over from it at a rung, and its config.
-    They are a function of the arguments and of the seed of the search. Values that no run can have,
-    or that a constraint rules out, are drawn again; where none is found the source's stay.
+    """Values near those of `source`, for the trial that takes over from it at a rung; and the
+    config with them.
+
+    They depend on the arguments and on the seed of the search alone. Values that no run can have,
+    or that a constraint rules out, are drawn again; if none are found, the source's own stay.
 
     Args:
-        config: that of the source.
+        config: The source's.
     """
     assert spec.scheduler.type == "pbt"
     probability = spec.scheduler.resample_probability
@@ -52,8 +54,8 @@ def explore(
 
 
 def _near(domain: AnyDomain, value: Scalar, rng: np.random.Generator, probability: float) -> Scalar:
-    """A new draw with this probability; else the value before or after it in the list, or 0.8 or
-    1.2 times it, within the bounds and on the steps of the domain."""
+    """With this probability a new draw. Otherwise a listed value's neighbour in the list, or a
+    number times 0.8 or 1.2, within the domain's bounds and on its steps."""
     if rng.random() < probability:
         return domain.sample(rng)
     up = bool(rng.integers(2))

@@ -1,4 +1,4 @@
-"""Hyperband, with its barriers."""
+"""Hyperband, whose trials wait for one another at each rung."""
 
 import math
 from collections.abc import Collection, Iterator
@@ -9,14 +9,14 @@ from sweeper.strategy.schedulers.scheduler import Promotion, Verdict, score_of
 
 
 class Cohort(NamedTuple):
-    """The trials of a bracket that are still in play, on their way to its rung number `level`."""
+    """The trials of a bracket that have not lost; they train on to its rung number `level`."""
 
     trials: tuple[str, ...]
     level: int
 
 
 class SyncBracket:
-    """So many trials, halved together at each rung: once all of them have reached it or ended."""
+    """A fixed number of trials, halved at each rung once all of them have reached it or ended."""
 
     def __init__(self, size: int, rungs: list[int], reduction_factor: int) -> None:
         self.size = size
@@ -24,10 +24,10 @@ class SyncBracket:
         self.reduction_factor = reduction_factor
         self.members: list[str] = []
         self.ended: set[str] = set()
-        self.time: dict[str, int] = {}  # of each trial's last report
-        self.score: dict[str, float] = {}  # at its last rung; less is better
-        self.favoured: set[str] = set()  # go on to their ends though they have lost
-        self._halved = Cohort((), 0)  # as it was when the last rung was decided
+        self.time: dict[str, int] = {}  # when each trial last reported
+        self.score: dict[str, float] = {}  # what each had at its last rung; less is better
+        self.favoured: set[str] = set()  # run to their ends although they have lost
+        self._halved = Cohort((), 0)  # since the last rung was decided
 
     @property
     def is_full(self) -> bool:
@@ -35,18 +35,19 @@ class SyncBracket:
 
     @property
     def cohort(self) -> Cohort:
-        """Those in play. Until the first rung is decided, all members are."""
+        """The trials that have not lost: all members, until the first rung is decided."""
         return self._halved if self._halved.level else Cohort(tuple(self.members), 0)
 
     def halved(self) -> Cohort:
-        """Those in play once every rung is decided that all who are left have reached."""
+        """The cohort after every decision that can be made now: a rung is decided once all trials
+        of the cohort have reached it or ended."""
         trials, level = self.cohort
         while level < len(self.rungs) and all(
             trial in self.ended or self.time.get(trial, 0) >= self.rungs[level] for trial in trials
         ):
             able = [t for t in trials if t not in self.ended and self.score[t] < math.inf]
             level += 1
-            # Sorting is stable: of a tie, who was created first goes on.
+            # Sorting is stable: in a tie the trial that was created first goes on.
             best = sorted(able, key=self.score.__getitem__)[: self.places(level)]
             trials = tuple(trial for trial in able if trial in best)
         return Cohort(trials, level)
@@ -59,7 +60,7 @@ class SyncBracket:
         return places
 
     def settle(self, *, closed: bool = False) -> None:
-        """Decide what can be decided; `closed`: no trial is added any more."""
+        """Decide the rungs that can be decided. `closed`: no more trials will join."""
         if closed:
             self.size = len(self.members)
         if self.is_full:
@@ -69,7 +70,7 @@ class SyncBracket:
         return max((rung for rung in self.rungs if rung <= time), default=None)
 
     def may_go_on(self, trial_id: str, cohort: Cohort) -> bool:
-        """Whether a trial that waits has earned what comes next."""
+        """Whether a trial that waits has earned its way to the next rung."""
         trials, level = cohort
         ahead = level < len(self.rungs) and self.time[trial_id] >= self.rungs[level]
         return trial_id in trials and level > 0 and not ahead
@@ -99,22 +100,24 @@ class SyncBracket:
 
     def promote(self, trial_id: str) -> None:
         if not self.may_go_on(trial_id, self.cohort):
-            self.settle(closed=True)  # what the promotion rests on
+            self.settle(closed=True)  # the promotion was granted on this ground
         if not self.may_go_on(trial_id, self.cohort):
             self.favoured.add(trial_id)
 
 
 class Hyperband:
-    """Hyperband (Li et al., JMLR 18, 2018, Algorithm 1), as Tune's HyperBandScheduler counts: with
-    K rungs at grace × reduction_factor^k below a trial's end, bracket b = 0, 1, …, K begins at rung
-    number b, has ceil((K + 1) / (s + 1) × reduction_factor^s) trials for s = K - b, and keeps of
-    n trials the best ceil(n / reduction_factor) at each of its rungs. Trials fill the brackets in
-    the order in which they are created; after the last bracket comes the first again.
+    """Hyperband (Li et al., JMLR 18, 2018, Algorithm 1), with the numbers of Tune's
+    HyperBandScheduler.
 
-    - A rung is decided once each of the trials in play has reached it or has come to an end, so
-      that a failure holds up nobody; it does not make room for one more either.
-    - A bracket that is not full waits for more trials. Where no more come, it is halved from as
-      many as it has.
+    A trial has K rungs, at grace × reduction_factor^k below its end. Bracket b = 0, 1, …, K begins
+    at rung number b and has ceil((K + 1) / (s + 1) × reduction_factor^s) trials, where s = K - b.
+    At each of its rungs it keeps the best ceil(n / reduction_factor) of n trials. Trials fill the
+    brackets in the order in which they are created; after the last bracket comes the first again.
+
+    - A rung is decided once each trial that has not lost has reached it or ended. So a failure
+      holds up nobody; but nobody else takes the place of the trial that failed.
+    - A bracket that is not full waits for more trials. If no more come, it is halved with the
+      trials that it has.
     - A value that is missing or not finite stops a trial at its rung. A trial that failed and is
       tried again stops at its next rung if its bracket has been decided without it.
     """
@@ -138,7 +141,7 @@ class Hyperband:
         self.max_brackets = brackets
         self.brackets: list[SyncBracket] = []
         self.bracket_of: dict[str, SyncBracket] = {}
-        self.number = -1  # of the last bracket in its round
+        self.number = -1  # of the newest bracket: it begins at this rung
 
     def added(self, trial_id: str, end: int) -> None:
         if not self.brackets or self.brackets[-1].is_full:
@@ -177,7 +180,7 @@ class Hyperband:
         self.bracket_of[promotion.trial_id].promote(promotion.trial_id)
 
     def favourite(self, paused: Collection[str]) -> Promotion | None:
-        """The best of those that have come furthest."""
+        """The best of the trials that have trained longest."""
         waiting = [
             (-bracket.time[trial_id], bracket.score[trial_id], trial_id)
             for bracket, trials in self._waiting(paused)
@@ -186,7 +189,8 @@ class Hyperband:
         return self._promotion(min(waiting)[2]) if waiting else None
 
     def standing(self, paused: Collection[str]) -> list[str]:
-        """Those that have earned it, then those who may still, each the best first."""
+        """First the trials that have earned their promotion, then those that still may; of each kind
+        the best first."""
 
         def place(trial_id: str) -> tuple[bool, bool, int, float, str]:
             bracket = self.bracket_of[trial_id]

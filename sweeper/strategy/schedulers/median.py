@@ -33,13 +33,15 @@ class Curve:
 
 
 class Median(Fifo):
-    """The median stopping rule (Golovin et al., Google Vizier, KDD 2017, section 3.2.1; the rule
-    of Tune's MedianStoppingRule): a trial that reports at `time`, at or after `grace`, stops if its
-    best value so far is worse than the median, over the other trials that have come as far, of the
-    mean of their values from `grace` to `time`; as long as there are at least `min_trials` such
-    others.
+    """The median stopping rule (Golovin et al., Google Vizier, KDD 2017, section 3.2.1), as in
+    Tune's MedianStoppingRule.
 
-    Values that are missing or not finite count in no mean. A trial that reports one at or after
+    Take a trial that reports at `time`, at or after `grace`, and the other trials that have come at
+    least as far. Each of the others has a mean: of its values from `grace` to `time`. The trial
+    stops if its best value so far is worse than the median of these means. With fewer than
+    `min_trials` others it goes on.
+
+    A value that is missing or not finite counts in no mean; a trial that reports one at or after
     `grace` stops.
     """
 
@@ -72,6 +74,6 @@ class Median(Fifo):
         )
 
     def _others(self, trial_id: str, time: int) -> list[float]:
-        """The means until `time` of those others that have come as far."""
+        """The means until `time` of the other trials that have come at least as far."""
         far = (c for name, c in self.curves.items() if name != trial_id and c.last_time >= time)
         return [mean for curve in far if (mean := curve.mean_until(time)) is not None]

@@ -10,14 +10,17 @@ from sweeper.strategy.schedulers.scheduler import Promotion, Verdict, score_of
 
 
 class Pbt:
-    """Population based training (Jaderberg et al., arXiv 1711.09846), as Tune's with `synch=True`:
-    every trial pauses at each multiple of `interval`. Once all have come there or have ended, each
-    of the worst ceil(n × quantile) of n (at most half) takes over from one of as many best, drawn
-    with `seed`; then all go on.
+    """Population based training (Jaderberg et al., arXiv 1711.09846), as Tune does it with
+    `synch=True`.
 
-    Those who take over are promoted first, so that nobody has left the checkpoint that is taken
-    over. Of a tie, who was created first is better. A value that is missing or not finite stops a
-    trial. A trial that comes later, or is tried again, catches up alone; the others wait for it.
+    Every trial pauses at each multiple of `interval`. Once all have arrived there or have ended,
+    each of the worst ceil(n × quantile) of the n trials (at most half of them) takes over from
+    one of equally many of the best, drawn with `seed`. Then all go on.
+
+    The trials that take over are promoted first: until then the others stay paused, and their
+    checkpoints stay where they are. In a tie the trial that was created first is better. A value
+    that is missing or not finite stops a trial. A trial that is added later, or tried again,
+    catches up alone while the others wait for it.
     """
 
     def __init__(
@@ -36,10 +39,11 @@ class Pbt:
         self.quantile = quantile
         self.sign = 1.0 if objective == "min" else -1.0
         self.seed = seed
-        self.time: dict[str, int] = {}  # of the last report of each trial that has not ended
-        self.score: dict[str, float] = {}  # at its last rung; less is better
-        self.generation = 0  # how often all have gone on together
-        self.waiting: dict[str, str | None] = {}  # who goes on now, and from whom it takes over
+        self.time: dict[str, int] = {}  # when each trial that has not ended last reported
+        self.score: dict[str, float] = {}  # what each had at its last rung; less is better
+        self.generation = 0  # how many times all have gone on together
+        # The trials yet to go on from this rung, each with the one that it takes over from.
+        self.waiting: dict[str, str | None] = {}
 
     def added(self, trial_id: str, end: int) -> None:
         self.time[trial_id] = 0
@@ -67,7 +71,7 @@ class Pbt:
             return Promotion(behind, self._rung(behind))
         waiting = self.waiting or self._next_generation()
         if not all(trial_id in paused for trial_id in waiting):
-            return None  # the last to arrive has not left its worker, nor its checkpoint, yet
+            return None  # the last to arrive is still on its worker, writing its checkpoint
         for trial_id, source in waiting.items():
             return Promotion(trial_id, self._rung(trial_id), source)
         return None
@@ -81,7 +85,8 @@ class Pbt:
         self.waiting.pop(promotion.trial_id)
 
     def _is_behind(self, trial_id: str) -> bool:
-        """Whether the others were compared there before: it was added later, or tried again."""
+        """Whether the others were compared at its rung before it came: it was added later, or is
+        being tried again."""
         next_rung = (self.generation + 1) * self.interval
         return self.time[trial_id] < next_rung and trial_id not in self.waiting
 
@@ -89,14 +94,15 @@ class Pbt:
         return self.promotion(paused, more=False)
 
     def standing(self, paused: Collection[str]) -> list[str]:
-        """Every one goes on, so a budget for checkpoints is refused under pbt."""
+        """In no order of merit: every trial goes on. (So pbt refuses a budget for checkpoints.)"""
         return sorted(paused)
 
     def _rung(self, trial_id: str) -> int:
         return self.time[trial_id] // self.interval * self.interval
 
     def _next_generation(self) -> dict[str, str | None]:
-        """Who goes on, in order, and from whom each takes over; empty while others must come."""
+        """The trials that go on, in order, each with the trial that it takes over from; empty until
+        all have arrived."""
         rung = (self.generation + 1) * self.interval
         if any(time < rung for time in self.time.values()):
             return {}

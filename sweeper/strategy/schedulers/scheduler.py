@@ -1,6 +1,7 @@
-"""Which trials go on: pure objects, reports in and verdicts out. No Ray, no files, no clock.
+"""Which trials go on: pure objects that are told evaluations and answer with verdicts.
 
-A scheduler's state is a fold over the reports it was given, so the journal restores it.
+They know no Ray, no files and no clock. What a scheduler knows follows from what it was told, so
+the journal restores it.
 """
 
 import bisect
@@ -15,8 +16,10 @@ from sweeper.status import Decision
 
 @dataclass(frozen=True)
 class Verdict:
-    """A decision and what it rests on: at `rung` (on the sweep's clock: a step, so many tokens or
-    FLOPs), `rank` (from 1) among `of` trials."""
+    """A decision and its ground: the trial was number `rank` (from 1) of the `of` trials at `rung`.
+
+    A rung is a time on the sweep's clock: a step, a number of tokens, or of FLOPs.
+    """
 
     decision: Decision
     rung: int | None = None
@@ -26,8 +29,8 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Promotion:
-    """A paused trial that may go on beyond `rung`; where there is a `source`, from that trial's
-    checkpoint, with values near its values."""
+    """A paused trial that may go on beyond `rung`. With a `source` it goes on from that trial's
+    checkpoint, with values near that trial's."""
 
     trial_id: str
     rung: int
@@ -39,21 +42,21 @@ class Scheduler(Protocol):
         """A trial has been created; it ends at `end` (on the sweep's clock) unless stopped."""
 
     def ended(self, trial_id: str) -> None:
-        """A trial has come to its end, whichever. Where it is tried again, it reports again."""
+        """A trial has ended, in whatever way. If it is tried again, it reports again."""
 
     def report(self, trial_id: str, time: int, value: float | None, end: int) -> Verdict:
         """The verdict on a trial that has reached `time` of `end` (both on the sweep's clock) with
         this value of the metric."""
 
     def promotion(self, paused: Collection[str], *, more: bool = True) -> Promotion | None:
-        """Which of the paused trials should go on next, if any has earned it. `more`: whether
-        trials may still be added."""
+        """The paused trial that should go on next, if one has earned it. `more`: whether trials may
+        still be added."""
 
     def promote(self, promotion: Promotion) -> None:
-        """The promotion is made."""
+        """The trial does go on, by this promotion."""
 
     def favourite(self, paused: Collection[str]) -> Promotion | None:
-        """The paused trial to go on with where none has earned it, but one must."""
+        """The paused trial to go on with when none has earned it: one must come to its end."""
 
     def standing(self, paused: Collection[str]) -> list[str]:
         """The paused trials, the most likely to be promoted first."""
@@ -82,7 +85,7 @@ class Fifo:
 
 
 def score_of(value: float | None, sign: float) -> float:
-    """The value so that less is better; a value that is missing or not finite is worst."""
+    """The value, turned so that less is better. A missing or not finite value is the worst."""
     return sign * value if value is not None and math.isfinite(value) else math.inf
 
 
@@ -93,7 +96,7 @@ class Bracket:
         self.grace = grace
         self.reduction_factor = reduction_factor
         self.rungs: dict[int, dict[str, float]] = {}  # rung -> trial -> score, less is better
-        # rung -> score, arrival, trial: kept sorted, as it is asked for at every turn
+        # rung -> (score, arrival, trial), kept sorted: it is asked for at every turn
         self.order: dict[int, list[tuple[float, int, str]]] = {}
         self.promoted: dict[int, set[str]] = {}
 
@@ -107,7 +110,7 @@ class Bracket:
         return rung
 
     def arrive(self, trial_id: str, rung: int, score: float) -> int:
-        """The trial's rank among those that have reached the rung; a tie ranks behind them."""
+        """The trial's rank among those that have reached the rung; in a tie, behind the earlier."""
         peers = self.rungs.setdefault(rung, {})
         place = (score, len(peers), trial_id)
         peers[trial_id] = score
@@ -115,13 +118,13 @@ class Bracket:
         return 1 + self.rank(trial_id, rung)
 
     def rank(self, trial_id: str, rung: int) -> int:
-        """How many rank before the trial at the rung."""
+        """How many trials rank before this one at the rung."""
         order = self.order[rung]
         first = bisect.bisect_left(order, (self.rungs[rung][trial_id],))
         return next(i for i in range(first, len(order)) if order[i][2] == trial_id)
 
     def candidates(self, rung: int, paused: Collection[str], *, earned: bool) -> Iterator[str]:
-        """Those paused there, best first; if `earned`, only those among its best share."""
+        """The trials paused at the rung, best first; if `earned`, only those in its best share."""
         order = self.order.get(rung, [])
         share = len(order) // self.reduction_factor if earned else len(order)
         gone = self.promoted.get(rung, ())
@@ -136,13 +139,13 @@ class Asha:
     end. A tie ranks behind those that reached the rung before. A value that is missing or not
     finite ranks last and always stops.
 
-    - `stop` compares a trial that reaches a rung with those that reached it before, itself
-      included: it goes on if it ranks among the best ceil(n / reduction_factor) of n.
-    - `promote` pauses every trial at its rung. One goes on once it ranks among the best
-      floor(n / reduction_factor) of the n that have reached it, from the highest rung down
-      (Algorithm 2); so a trial is never dropped that could still be promoted.
+    - `stop`: a trial that reaches a rung goes on if it ranks among the best
+      ceil(n / reduction_factor) of the n trials that have reached it so far, itself included.
+    - `promote`: every trial pauses at its rung, and goes on once it ranks among the best
+      floor(n / reduction_factor) of the n that have reached it. The highest rung is looked at first
+      (Algorithm 2). So no trial is dropped that could still be promoted.
 
-    A report that jumps over several rungs is recorded at the highest of them only: its value says
+    A report that jumps over several rungs counts at the highest of them only: its value says
     nothing about the lower ones. Rungs at or below a trial's last report are never filled in later,
     so a resumed trial cannot distort them.
 
@@ -221,8 +224,9 @@ class Asha:
         return next(self._candidates(paused, earned=False), None)
 
     def standing(self, paused: Collection[str]) -> list[str]:
-        """By the share of their rung that is ahead of them: once it is 1 / reduction_factor they
-        go on. Of equals, those on a higher rung first: more would have to be trained again."""
+        """By the share of the trials at their rung that rank before them: from 1 / reduction_factor
+        down they go on. Of equals the one on the higher rung comes first: without its checkpoint,
+        more would have to be trained again."""
 
         def place(trial_id: str) -> tuple[float, int, str]:
             bracket = self.bracket_of[trial_id]
@@ -232,7 +236,7 @@ class Asha:
         return sorted(paused, key=place)
 
     def _candidates(self, paused: Collection[str], *, earned: bool) -> Iterator[Promotion]:
-        """From the highest rung down; at one rung, the brackets that begin higher come later."""
+        """From the highest rung down; at the same rung, brackets that begin lower come first."""
         for rung in sorted({rung for b in self.brackets for rung in b.rungs}, reverse=True):
             for bracket in self.brackets:
                 for trial_id in bracket.candidates(rung, paused, earned=earned):
