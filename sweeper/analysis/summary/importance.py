@@ -7,15 +7,15 @@ from typing import Any
 from sweeper.analysis.summary.levels import Level
 from sweeper.analysis.summary.sweep_data import Parameter, SweepData, TrialData
 
-MIN_TRIALS = 10  # fewer tell nothing
-MIN_TOP = 5  # trials above the target; Optuna's own advice
+MIN_TRIALS = 10  # fewer say nothing
+MIN_TOP = 5  # trials to count as the best, as Optuna advises
 TOP_SHARE = 0.1
 
 
 @dataclass(frozen=True, kw_only=True)
 class Importance:
-    """Shares that sum to 1, largest first: how much each name decides whether a trial is among
-    the best `top_share` at a level that all of `num_trials` reached."""
+    """How much each name decides whether a trial is among the best `top_share` of the trials at a
+    level: as shares that sum to 1, largest first. `num_trials` reached that level."""
 
     shares: tuple[tuple[str, float], ...]
     level: Level
@@ -24,10 +24,11 @@ class Importance:
 
 
 def importance_of(sweep: SweepData, levels: Sequence[Level]) -> Importance | None:
-    """At the level that the most trials reached, since those stopped there are what was bad.
+    """At the level that the most trials reached: those that were stopped there are the examples of
+    what is bad.
 
     Returns:
-        None with one name only, or too few trials.
+        None if only one name is swept, or too few trials got there.
     """
     if len(sweep.parameters) < 2 or not levels:
         return None

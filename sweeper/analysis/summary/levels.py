@@ -1,4 +1,4 @@
-"""Where trials can be compared: at a rung, or at their ends, never one here with another there."""
+"""Where trials can be compared with one another: all at the same rung, or all at their ends."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -10,10 +10,10 @@ from sweeper.status import Status
 
 @dataclass(frozen=True, kw_only=True)
 class Level:
-    """The objective of every trial that got there, by its id."""
+    """One such place, with the objective of every trial that got there, by the trial's id."""
 
     rung: int | None = None  # on the scheduler's clock
-    step: int | None = None  # of a sweep without rungs that has completed none
+    step: int | None = None  # where there are no rungs and no trial has completed
     values: Mapping[str, float]
 
     @property
@@ -22,7 +22,7 @@ class Level:
 
 
 def levels_of(sweep: SweepData) -> tuple[Level, ...]:
-    """The rungs, from the lowest up, then the end; those that nobody reached are left out."""
+    """The rungs, from the lowest up, then the end; those that no trial reached are left out."""
     rungs: dict[int, dict[str, float]] = {}
     for arrival in sweep.arrivals:
         if arrival.value is not None:
@@ -39,7 +39,7 @@ def levels_of(sweep: SweepData) -> tuple[Level, ...]:
 
 
 def _shared_step(sweep: SweepData) -> tuple[Level, ...]:
-    """The step at which the most trials were evaluated, the later of two."""
+    """The step at which the most trials were evaluated; of equals the latest."""
     values: dict[int, dict[str, float]] = {}
     for trial in sweep.trials:
         for evaluation in trial.evaluations:

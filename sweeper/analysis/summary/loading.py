@@ -1,4 +1,4 @@
-"""From a run folder to the input of a summary: its tables, and what else its files tell."""
+"""Reads a run folder into the values that a summary is computed from."""
 
 import json
 from collections import defaultdict
@@ -23,15 +23,15 @@ from trainable.config import TrainConfig
 from trainable.errors import ConfigError, UserError
 from trainable.model.model_size import flops_per_token
 
-# What differs between trials without being a question.
+# Settings that differ between trials though nobody asks about them.
 UNASKED = {"seed", "train_data", "val_data"}
 
 
 def load(folder: RunFolder) -> SweepData:
-    """All that a run folder tells, also of a sweep that is still going, or of a damaged folder.
+    """Everything that a run folder says, whether the sweep has ended or not.
 
-    The journal is the truth, and the tables are made from it. Where it cannot be read, the tables
-    stand in, and `notes` say what that leaves out.
+    The journal is the truth, and the tables are made from it. If it cannot be read, the tables are
+    used in its place, and `notes` say what is missing for that reason.
 
     Raises:
         RunFolderError: there is no sweep in it.
@@ -40,7 +40,7 @@ def load(folder: RunFolder) -> SweepData:
     try:
         spec, _ = load_spec(folder.spec)
         sweep = replace(sweep, spec_text=folder.spec.read_text(encoding="utf-8"))
-        sweep = _described(sweep, spec)  # what there is to say should the journal not be readable
+        sweep = _described(sweep, spec)  # in case the journal cannot be read
         spec, _ = effective_spec(folder)
         sweep = _described(sweep, spec)
         return _recorded(sweep, spec, folder, read_record(spec, folder))
@@ -53,7 +53,7 @@ def load(folder: RunFolder) -> SweepData:
 
 
 def _described(sweep: SweepData, spec: SweepSpec) -> SweepData:
-    """With what the search-space file says."""
+    """The sweep with what its search-space file says."""
     return replace(
         sweep,
         description=spec.description,
@@ -86,7 +86,7 @@ def _recorded(sweep: SweepData, spec: SweepSpec, folder: RunFolder, record: Reco
 
 
 def _tabulated(sweep: SweepData, folder: RunFolder) -> SweepData:
-    """From the tables alone, also those of an older version that lack columns."""
+    """The sweep with what the tables alone say; those of an older version may lack columns."""
     rows = _read(folder.results)
     history = (
         _read(folder.history) if folder.history.exists() else [r for r in rows if r.get("step")]
@@ -113,8 +113,8 @@ def _read(path: Path) -> list[Row]:
 
 
 def _varying(rows: Sequence[Row]) -> dict[str, list[Any]]:
-    """The settings, and names of bundles, that are not the same in all trials. A setting that only
-    follows a bundle is none of them."""
+    """The columns of what was swept, as far as the table shows it: settings and names of bundles
+    that are not the same in all trials. A setting that a bundle decides is left out."""
     columns = {name: [row[name] for row in rows] for name in (rows[0] if rows else ())}
     settings = TrainConfig.__dataclass_fields__
     swept = {
@@ -180,7 +180,7 @@ def _status(text: Any) -> Status:
 
 
 def _pace(settings: Mapping[str, Any]) -> tuple[int | None, int | None]:
-    """Tokens and FLOPs of a step; None where a setting that decides them is not known."""
+    """The tokens and FLOPs of one step; None if a setting that decides them is not known."""
     needed = {"batch_size", "context_length", "d_model", "d_ff", "num_layers", "vocab_size"}
     try:
         config = TrainConfig.from_mapping(settings)
@@ -193,7 +193,7 @@ def _pace(settings: Mapping[str, Any]) -> tuple[int | None, int | None]:
 
 
 def _data_meta(spec: SweepSpec) -> dict[str, Any] | None:
-    """What the prepared folder says of itself, where it is still there."""
+    """meta.json of the prepared folder; None if it is no longer there."""
     if spec.data is None:
         return None
     try:

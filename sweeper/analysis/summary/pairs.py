@@ -14,7 +14,8 @@ MAX_PAIRS = 3
 
 @dataclass(frozen=True, kw_only=True)
 class Axis:
-    """The cells along one parameter: listed values, or (`edges`) equal parts of a range."""
+    """The cells along one parameter: a cell for each of its `values`, or equal parts of its range,
+    between `edges`."""
 
     parameter: Parameter
     values: tuple[Scalar, ...] = ()
@@ -30,12 +31,12 @@ class Axis:
 
 @dataclass(frozen=True, kw_only=True)
 class Cell:
-    """`value` is the best at the end of training; None where no trial of the cell completed."""
+    """The trials of one cell. `value` is the best of those that completed; None if none has."""
 
     x: int
     y: int
     value: float | None
-    trial_id: str  # its best
+    trial_id: str  # the best trial in it
     trial_ids: tuple[str, ...]
 
 
@@ -47,7 +48,7 @@ class Pair:
 
 
 def pairs_of(sweep: SweepData) -> tuple[Pair, ...]:
-    """Those with the learning rate first, or else with the first name of the file."""
+    """The first MAX_PAIRS, in the order of the file, but with the learning rate before all."""
     ordered = sorted(sweep.parameters, key=lambda p: p.name != "learning_rate")
     pairs = itertools.combinations(ordered, 2)
     return tuple(_pair(sweep, a, b) for a, b in itertools.islice(pairs, MAX_PAIRS))

@@ -10,7 +10,7 @@ from sweeper.spec.space import AnyDomain, Choice, Grid, LogRandInt, LogUniform, 
 from sweeper.spec.train_settings import is_number
 from trainable.config import TrainConfig
 
-WIDE = 8.0  # listed values whose largest is so many times the smallest are meant on a log scale
+WIDE = 8.0  # where the largest listed value is this many times the smallest, the scale is log
 
 
 def of_space(space: Mapping[str, AnyDomain]) -> tuple[Parameter, ...]:
@@ -19,7 +19,7 @@ def of_space(space: Mapping[str, AnyDomain]) -> tuple[Parameter, ...]:
 
 
 def of_values(columns: Mapping[str, Iterable[Scalar]]) -> tuple[Parameter, ...]:
-    """A parameter for each name, as far as the values that were tried tell."""
+    """A parameter for each name, as well as it can be told from the values that were tried."""
     return tuple(_listed(name, list(dict.fromkeys(values))) for name, values in columns.items())
 
 
@@ -28,7 +28,7 @@ def _of_domain(name: str, domain: AnyDomain) -> Parameter:
         if domain.is_bundled:
             return Parameter(name=name, scale="category", options=tuple(domain.values()))
         return _listed(name, domain.values())
-    if isinstance(domain, Normal):  # without ends
+    if isinstance(domain, Normal):  # it has no ends
         return Parameter(name=name, scale="linear", least=_least(name))
     low, high = domain.bounds()
     scale: Scale = "log" if isinstance(domain, LogUniform | LogRandInt) else "linear"
@@ -50,8 +50,8 @@ def _listed(name: str, values: Sequence[Scalar]) -> Parameter:
 
 
 def scale_of(numbers: Sequence[float]) -> Scale:
-    """The scale on which listed numbers, in ascending order, are meant: that on which they are
-    spaced more evenly, and the logarithmic one where they are far apart."""
+    """The scale on which listed numbers (in ascending order) are meant: the one on which they are
+    spaced more evenly; numbers that are far apart are meant on a log scale."""
     if len(numbers) < 2 or numbers[0] <= 0:
         return "linear"
     if numbers[-1] / numbers[0] >= WIDE or len(numbers) == 2:
@@ -66,7 +66,8 @@ def _unevenness(gaps: Sequence[float]) -> float:
 
 
 def _least(name: str) -> float | None:
-    """What no run can be below, or reach from above 0: `learning_rate` has none to run into."""
+    """The smallest number that a run accepts for this setting; None where there is no such end,
+    as for `learning_rate`, which only has to be above 0."""
     field: Any = TrainConfig.__dataclass_fields__.get(name)
     if field is None or not is_number(name):
         return None

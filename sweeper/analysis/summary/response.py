@@ -1,4 +1,4 @@
-"""How the objective answers to each swept name: curves, their optimum, and whether it lies at the
+"""How the objective depends on each swept name: curves, their optimum, and whether it lies at the
 edge of the space."""
 
 import math
@@ -11,14 +11,14 @@ from sweeper.analysis.summary.levels import Level
 from sweeper.analysis.summary.sweep_data import Parameter, SweepData, TrialData
 from sweeper.spec.space import Scalar
 
-MAX_GROUPS = 6  # curves that an eye can tell apart
-NUM_BINS = 8
-NEAR_EDGE = 0.05  # of a range
+MAX_GROUPS = 6  # an eye can tell so many curves apart
+NUM_BINS = 8  # the equal parts of a range
+NEAR_EDGE = 0.05  # the share of a range, at either end, that counts as its edge
 
 
 @dataclass(frozen=True, kw_only=True)
 class Sample:
-    """The best that was found at one value of a parameter (for a range, in one part of it)."""
+    """The best that was found at one value of a parameter, or in one part of its range."""
 
     x: Scalar
     value: float  # the mean over the seeds
@@ -28,8 +28,8 @@ class Sample:
 
 @dataclass(frozen=True, kw_only=True)
 class Optimum:
-    """Where a curve is lowest: at the vertex of the parabola through the best sample and its two
-    neighbours, on the parameter's scale; or, where there is none, at the best sample."""
+    """Where a curve is lowest. If `interpolated`: the vertex of the parabola through the best
+    sample and its two neighbours, on the parameter's scale. Otherwise the best sample."""
 
     x: Scalar
     value: float
@@ -38,7 +38,7 @@ class Optimum:
 
 @dataclass(frozen=True, kw_only=True)
 class Edge:
-    """The best value lies at an end of the space: beyond it may be a better one."""
+    """A curve's best value lies at an end of the space, so a better one may lie beyond."""
 
     name: str
     side: Literal["low", "high"]
@@ -48,17 +48,18 @@ class Edge:
 
 @dataclass(frozen=True, kw_only=True)
 class Curve:
-    """The objective over one parameter at one level, at its best over the others."""
+    """The objective over one parameter, at one level: for each value the best that was found,
+    whatever the other parameters were."""
 
     group: Scalar = None  # a value of the name that the response is grouped by
     level: Level
-    samples: tuple[Sample, ...]  # by x
+    samples: tuple[Sample, ...]  # in the order of x
     optimum: Optimum | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Response:
-    """All curves over one parameter. `binned`: each sample is the best of a part of the range."""
+    """All curves over one parameter. `binned`: each sample is the best of one part of the range."""
 
     parameter: Parameter
     grouped_by: str | None
@@ -73,7 +74,8 @@ def responses_of(sweep: SweepData, levels: Sequence[Level]) -> tuple[Response, .
 
 
 def grouping(sweep: SweepData, parameter: Parameter) -> Parameter | None:
-    """The name that a response is split by: `size`, or else the first with few names."""
+    """The parameter that a response has a curve for each value of: `size`, or else the first of
+    named values that has few of them."""
     if parameter.scale == "category":
         return None
     named = [
@@ -134,7 +136,7 @@ def _samples(
     trials: Sequence[TrialData],
     values: Mapping[str, float],
 ) -> list[Sample]:
-    """One for each point, over its seeds."""
+    """A sample for each point: the mean over its seeds."""
     points: dict[str, list[TrialData]] = {}
     for trial in trials:
         if trial.trial_id in values:
@@ -161,7 +163,7 @@ def on_scale(parameter: Parameter, x: float) -> float:
 
 
 def position(parameter: Parameter, x: float) -> float:
-    """Where a value lies between the ends of the space, on its scale: from 0 to 1."""
+    """Where a value lies between the ends of the space, on the parameter's scale: from 0 to 1."""
     if parameter.low is None or parameter.high is None or parameter.low == parameter.high:
         return 0.5
     low, high = on_scale(parameter, parameter.low), on_scale(parameter, parameter.high)
@@ -169,7 +171,7 @@ def position(parameter: Parameter, x: float) -> float:
 
 
 def bin_of(parameter: Parameter, x: Scalar) -> int:
-    """The part of a range that a value lies in, of NUM_BINS."""
+    """The number of the part of the range that a value lies in, from 0."""
     if not isinstance(x, int | float):
         return 0
     return max(0, min(NUM_BINS - 1, int(position(parameter, x) * NUM_BINS)))
@@ -211,7 +213,8 @@ def parabola_vertex(points: Sequence[tuple[float, float]]) -> tuple[float, float
 def _edge(
     sweep: SweepData, parameter: Parameter, trials: Sequence[TrialData], curve: Curve
 ) -> Edge | None:
-    """At an end of the space, where more than two values were tried and a run can go further."""
+    """The end of the space that the best value lies at, if more than two values were tried and a
+    run could go beyond that end."""
     if parameter.low is None or parameter.high is None:
         return None
     if len({trial.point[parameter.name] for trial in trials if trial.evaluations}) < 3:

@@ -1,4 +1,4 @@
-"""What only the journal knows: who reached which rung, and when which driver was at work."""
+"""What only the journal says: which trial reached which rung, and when which driver was at work."""
 
 from dataclasses import dataclass, field
 
@@ -13,7 +13,7 @@ from sweeper.status import Decision
 
 @dataclass
 class Record:
-    """A sweep's state, and what a state forgets."""
+    """A sweep's state, and what the state does not keep."""
 
     state: SweepState
     arrivals: dict[tuple[str, int], Arrival] = field(default_factory=dict)  # by trial and rung
@@ -61,7 +61,7 @@ def _kept(event: Event, *, ended: bool) -> bool | None:
 
 
 def _settle(record: Record, trial_id: str, rung: int, *, kept: bool) -> None:
-    """Answer what was open; what was decided stands."""
+    """Whether the trial went on, where that was open; a decision that was made stands."""
     arrival = record.arrivals.get((trial_id, rung))
     if arrival is not None and arrival.kept is None:
         record.arrivals[trial_id, rung] = Arrival(

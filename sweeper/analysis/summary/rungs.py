@@ -26,20 +26,21 @@ class RungRow:
 
 @dataclass(frozen=True, kw_only=True)
 class Cost:
-    """What was spent, and what every trial to its end would have cost."""
+    """What was spent, and what training every trial to its end would have cost."""
 
     spent: float
     full: float
 
     @property
     def saved(self) -> float:
-        """The share."""
+        """As a share of the full cost."""
         return 1 - self.spent / self.full if self.full else 0.0
 
 
 @dataclass(frozen=True, kw_only=True)
 class Savings:
-    """Over the trials that have ended but not failed. `full` seconds are at each trial's pace."""
+    """Of the trials that have ended and not failed. Full seconds are reckoned at each trial's own
+    pace."""
 
     num_trials: int
     tokens: Cost | None
@@ -48,7 +49,7 @@ class Savings:
 
 
 def rungs_of(sweep: SweepData) -> tuple[RungRow, ...]:
-    """From the lowest up."""
+    """A row for each rung, from the lowest up."""
     rungs: dict[int, list[Arrival]] = defaultdict(list)
     for arrival in sweep.arrivals:
         rungs[arrival.rung].append(arrival)
@@ -90,7 +91,7 @@ def _seconds_per_step(trial: TrialData) -> float | None:
 
 
 def _cost(trials: Sequence[TrialData], per_step: Sequence[float | None]) -> Cost | None:
-    """None where a pace is not known."""
+    """None if one trial's pace is not known."""
     spent = full = 0.0
     for trial, pace in zip(trials, per_step, strict=True):
         if pace is None or trial.max_steps is None:

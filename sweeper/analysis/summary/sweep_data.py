@@ -20,26 +20,26 @@ class Parameter:
     options: tuple[Scalar, ...] = ()  # where they are listed, in the order of the file
     low: float | None = None  # the ends of the space; None for names and for what has no ends
     high: float | None = None
-    least: float | None = None  # no run can have less
+    least: float | None = None  # no run accepts less
 
 
 @dataclass(frozen=True, kw_only=True)
 class Evaluation:
-    """What one evaluation of a trial found. `value` is the objective; None: it is no number."""
+    """One evaluation of a trial. `value` is the objective; None if it was missing or not finite."""
 
     step: int
     value: float | None
-    seconds: float | None = None  # of training, up to here
+    seconds: float | None = None  # of training until then
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrialData:
-    """One trial. What an old table does not have is None."""
+    """One trial. What a table of an older version lacks is None."""
 
     trial_id: str
     status: Status
-    point: Point  # what it tries, its repeated seed left out
-    seed: int | None = None  # of `seeds:`
+    point: Point  # without the seed that `seeds:` gives it
+    seed: int | None = None  # from `seeds:`
     config: Settings
     evaluations: tuple[Evaluation, ...] = ()
     loss: float | None = None
@@ -50,7 +50,7 @@ class TrialData:
     flops_per_step: int | None = None
     max_steps: int | None = None
     num_params: int | None = None
-    checkpoint: str | None = None  # of the newest one, from the run folder
+    checkpoint: str | None = None  # the newest, as a path in the run folder
     error: str | None = None
 
     @property
@@ -69,7 +69,7 @@ class TrialData:
 
 @dataclass(frozen=True, kw_only=True)
 class Arrival:
-    """A trial at a rung. `kept` is None while that is open: it waits to be promoted."""
+    """A trial at a rung. `kept`: whether it went on; None while it waits to be promoted."""
 
     rung: int  # on the scheduler's clock
     trial_id: str
@@ -83,7 +83,7 @@ class Session:
     """One driver's time with the sweep: when, where, and with what."""
 
     started: str
-    ended: str | None  # of its last event, where it did not say that it ends
+    ended: str | None  # the time of its last event, if it never said that it ends
     outcome: str | None
     environment: Mapping[str, Any]  # as `session_started` has it
 
@@ -109,14 +109,15 @@ class SweepData:
     sessions: tuple[Session, ...] = ()
     data: Mapping[str, Any] | None = None  # meta.json of what it trained on
     spec_text: str | None = None  # sweep.yaml, to run it again
-    notes: tuple[str, ...] = ()  # what could not be read, and what that leaves out
+    notes: tuple[str, ...] = ()  # what could not be read, and so is missing here
 
     @property
     def sign(self) -> float:
-        """Times this, less is better."""
+        """The objective times this is less where it is better."""
         return 1.0 if self.mode == "min" else -1.0
 
     def repeats(self, trial: TrialData) -> str:
-        """What trials that only differ by their seed share. Without `seeds:`, two trials at one
-        point are no repeats: they are the same run twice, or one took over from the other."""
+        """A key that is the same for trials that differ in their seed alone. Without `seeds:` every
+        trial has its own: two at one point are the same run twice, or one took over from the
+        other, and say nothing about the noise."""
         return repr(sorted(trial.point.items())) if self.seeds else trial.trial_id

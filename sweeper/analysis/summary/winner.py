@@ -14,11 +14,11 @@ CONFIDENCE = 0.95
 
 @dataclass(frozen=True, kw_only=True)
 class PointResult:
-    """A point of the space with what its trials, one a seed, came to at their ends."""
+    """A point of the space, and what its trials, one for each seed, reached at their ends."""
 
     point: Point
-    trials: tuple[TrialData, ...]  # all
-    completed: tuple[TrialData, ...]  # best first, at least one
+    trials: tuple[TrialData, ...]
+    completed: tuple[TrialData, ...]  # those of them that completed: at least one, best first
 
     @property
     def values(self) -> list[float]:
@@ -30,39 +30,39 @@ class PointResult:
 
     @property
     def deviation(self) -> float | None:
-        """Over the seeds; None where fewer than two have completed."""
+        """Over the seeds; None if fewer than two have completed."""
         return statistics.stdev(self.values) if len(self.values) > 1 else None
 
     @property
     def is_flattered(self) -> bool:
-        """Whether seeds were stopped or diverged: the mean is of those that did well."""
+        """Whether some seeds were stopped or diverged: then the mean is of the good ones only."""
         return any(t.status in {Status.STOPPED, Status.DIVERGED} for t in self.trials)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Margin:
-    """By how much the winner is ahead of the next: at their ends, or at the last step that both
-    were evaluated at."""
+    """By how much the winner is ahead of the next: at their ends, or at the last step at which both
+    were evaluated."""
 
     point: Point
     trial_id: str
     value: float
-    step: int | None = None  # None: at their ends
+    step: int | None = None  # None means at their ends
 
 
 @dataclass(frozen=True, kw_only=True)
 class Noise:
-    """How much seeds alone change the objective, and who is within that of the best."""
+    """How much the seed alone changes the objective, and which points that leaves tied."""
 
     deviation: float  # pooled over the points
-    degrees: int  # of freedom
-    least_difference: float | None  # between the first two that is beyond it; None: there is one
-    tied: tuple[PointResult, ...]  # the best among them
+    degrees: int  # degrees of freedom
+    least_difference: float | None  # that would part the first two points; None if there is one
+    tied: tuple[PointResult, ...]  # the best, and those that the test cannot tell from it
 
 
 @dataclass(frozen=True, kw_only=True)
 class Winner:
-    """The best point; `noise` is None where no point was repeated, and then nothing is known."""
+    """The best point. `noise` is None if no point was repeated: then nothing is known about it."""
 
     best: PointResult
     margin: Margin | None
@@ -70,12 +70,12 @@ class Winner:
 
     @property
     def trial(self) -> TrialData:
-        """Its best trial: whose weights to take."""
+        """The best of its trials, whose weights are the ones to take."""
         return self.best.completed[0]
 
 
 def points_of(sweep: SweepData) -> list[PointResult]:
-    """Every point of which a trial has completed, best first by the mean over its seeds."""
+    """The points that have a completed trial, best first by the mean over their seeds."""
     trials: dict[str, list[TrialData]] = {}
     for trial in sweep.trials:
         trials.setdefault(sweep.repeats(trial), []).append(trial)
@@ -107,7 +107,8 @@ def winner_of(sweep: SweepData, points: Sequence[PointResult]) -> Winner | None:
 
 
 def _margin_on_the_way(sweep: SweepData, best: PointResult) -> Margin | None:
-    """To the best of those that were stopped, where it was evaluated last beside the winner."""
+    """The margin to the best trial that did not complete, at the last step that it shares with the
+    winner."""
     winner = best.completed[0]
     at = {e.step: e.value for e in winner.evaluations if e.value is not None}
     for trial in sweep.trials:  # best first
@@ -126,14 +127,15 @@ def _margin_on_the_way(sweep: SweepData, best: PointResult) -> Margin | None:
 
 
 def noise_of(points: Sequence[PointResult]) -> Noise | None:
-    """The noise and the tied set: every point that Tukey's test cannot tell from the best.
+    """The noise, and the points that Tukey's test cannot tell from the best.
 
-    The deviation is pooled over the points: seeds move good points about as much as others. The
-    test is Tukey's honestly significant difference in Kramer's form for unequal numbers: it holds
-    for all pairs at once, as it must where the best is picked after looking.
+    The deviation is pooled over all points, on the assumption that seeds move good points about as
+    much as others. The test is Tukey's honestly significant difference, in Kramer's form for
+    unequal numbers. It holds for all pairs at once, and has to: the best point was picked after
+    looking at all of them.
 
     Returns:
-        None where no point has two completed seeds.
+        None if no point has two completed seeds.
     """
     degrees = sum(len(result.values) - 1 for result in points)
     if degrees == 0:

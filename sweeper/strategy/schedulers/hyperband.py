@@ -189,8 +189,8 @@ class Hyperband:
         return self._promotion(min(waiting)[2]) if waiting else None
 
     def standing(self, paused: Collection[str]) -> list[str]:
-        """First the trials that have earned their promotion, then those that still may; of each kind
-        the best first."""
+        """First the trials that have earned their promotion, then those that still may; of each
+        kind the best first."""
 
         def place(trial_id: str) -> tuple[bool, bool, int, float, str]:
             bracket = self.bracket_of[trial_id]

@@ -9,11 +9,11 @@ from typing import Any
 
 from sweeper.analysis.summary.sweep_data import Session, SweepData
 
-Facts = tuple[tuple[str, tuple[tuple[str, str], ...]], ...]  # heading, then name and value
+Facts = tuple[tuple[str, tuple[tuple[str, str], ...]], ...]  # (heading, ((name, value), …)), …
 
 
 def environment_facts(sweep: SweepData) -> Facts:
-    """Under headings, what is known; the newest session stands for all in what seldom changes."""
+    """What is known, under headings. Software and machine are those of the newest session."""
     if not sweep.sessions:
         return _data(sweep)
     newest = sweep.sessions[-1].environment
@@ -31,7 +31,7 @@ def _span(session: Session) -> str:
 
 
 def _time(text: str, since: str = "") -> str:
-    """`2026-11-25 03:29:26`; the day is left out where it is that of `since`."""
+    """`2026-11-25 03:29:26`, or without the day if it is the same as in `since`."""
     day, _, rest = text.partition("T")
     clock = rest[:8]
     return clock if since.startswith(day) else f"{day} {clock}"
@@ -59,7 +59,7 @@ def _software(environment: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 
 def _code(sweep: SweepData) -> list[tuple[str, str]]:
-    """One hash over those of the files."""
+    """One hash for all files of the training code, made from their hashes."""
     files = _fingerprint(sweep, "code")
     digest = hashlib.sha256(json.dumps(files, sort_keys=True).encode()).hexdigest()
     return [("training code", f"{len(files)} files, hash {digest[:16]}")] if files else []
@@ -81,7 +81,7 @@ def _machine(environment: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 
 def _data(sweep: SweepData) -> Facts:
-    """The hashes are those of the newest session's time, else those that the data state."""
+    """The hashes are those that the newest session took; if it took none, those in meta.json."""
     meta = sweep.data or {}
     shown = ("tokenizer", "vocab_size", "train_tokens", "val_tokens")
     facts = [(name.replace("_", " "), _grouped(meta[name])) for name in shown if name in meta]
@@ -92,7 +92,7 @@ def _data(sweep: SweepData) -> Facts:
 
 
 def _fingerprint(sweep: SweepData, part: str) -> dict[str, Any]:
-    """What the newest session noted of the data, or of the code, file by file."""
+    """The hashes that the newest session took of the data or of the code, by file."""
     environment = sweep.sessions[-1].environment if sweep.sessions else {}
     fingerprint = environment.get("fingerprint")
     files = fingerprint.get(part) if isinstance(fingerprint, dict) else None

@@ -50,7 +50,7 @@ class TiedPoint:
 
 @dataclass(frozen=True, kw_only=True)
 class Page:
-    """What the template writes out; nothing in it is computed there."""
+    """Everything that the template shows. The template computes nothing."""
 
     summary: Summary
     answer: Answer
@@ -128,7 +128,7 @@ def _pair_notes(summary: Summary, pair: Pair) -> list[str]:
 
 
 def _winner_facts(summary: Summary) -> tuple[tuple[str, str], ...]:
-    """Its settings, then what came of them; a mean over its seeds where it has several."""
+    """The winner's values, then its results: means over its seeds, if it has several."""
     if summary.winner is None:
         return ()
     best, trial = summary.winner.best, summary.winner.trial
@@ -148,7 +148,7 @@ def _winner_facts(summary: Summary) -> tuple[tuple[str, str], ...]:
 
 
 def _tied(summary: Summary) -> tuple[TiedPoint, ...]:
-    """Nothing where the best stands alone."""
+    """The tied points; none if the best stands alone."""
     noise = summary.winner.noise if summary.winner else None
     if noise is None or len(noise.tied) < 2:
         return ()
@@ -176,8 +176,8 @@ def _importance_note(summary: Summary) -> str:
 
 
 def render(page: Page) -> str:
-    """The whole file."""
-    from jinja2 import Environment, PackageLoader, StrictUndefined  # a sweep starts without it
+    """The page as HTML."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined  # only reports need it
 
     environment = Environment(
         loader=PackageLoader("sweeper.views.report", "assets"),
@@ -204,13 +204,13 @@ def render(page: Page) -> str:
 
 
 def _packed_plotly() -> str:
-    """plotly.js, gzip in base64: a third of its size. The page unpacks it once it is shown."""
+    """plotly.js, zipped and in base64: a third of its size. The page unpacks it when it opens."""
     source = (files("plotly") / "package_data" / "plotly.min.js").read_bytes()
     return base64.b64encode(gzip.compress(source, mtime=0)).decode("ascii")
 
 
 def _with_code(text: str) -> Any:
-    """What stands between backticks as code."""
+    """HTML in which the words between backticks are set as code."""
     from markupsafe import Markup, escape
 
     return Markup(re.sub(r"`([^`]*)`", r"<code>\1</code>", str(escape(text))))

@@ -16,16 +16,16 @@ from sweeper.views.format import number, swept
 from sweeper.views.report.figures.figure import level_title, metric_title
 from trainable.atomic_file import write_atomically
 
-Draw = Callable[[Any], None]  # onto matplotlib's Axes
+Draw = Callable[[Any], None]  # takes matplotlib's Axes
 
-# Okabe and Ito's, told apart by people who are colour-blind too
+# Okabe and Ito's colours, which colour-blind people can tell apart too.
 GROUP_COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9")
 COLOURS = {Status.COMPLETED: "#0072B2", Status.STOPPED: "#9aa1aa", Status.DIVERGED: "#D55E00"}
 MAX_LINES = 300
 
 
 def write_pictures(summary: Summary, folder: Path) -> tuple[Path, ...]:
-    """Each whole or not at all.
+    """Write a PNG of each plot; each file whole or not at all.
 
     Raises:
         OSError: the folder cannot be written.
@@ -95,7 +95,7 @@ def _log_axis(axes: Any, listed: list[float]) -> None:
 def _curves(sweep: SweepData) -> Draw:
     def draw(axes: Any) -> None:
         seen = set()
-        for trial in reversed(sweep.trials[:MAX_LINES]):  # the best on top
+        for trial in reversed(sweep.trials[:MAX_LINES]):  # the best last, so that it lies on top
             points = [(e.step, e.value) for e in trial.evaluations if e.value is not None]
             if not points:
                 continue

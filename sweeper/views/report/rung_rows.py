@@ -7,7 +7,7 @@ from sweeper.analysis.summary.summarising import Summary
 from sweeper.views.format import count, duration, flops, number
 from sweeper.views.report.figures.figure import clock_title
 
-MAX_NAMED = 12  # trials named in a rung's row
+MAX_NAMED = 12  # trials that a rung's row names
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,9 +19,9 @@ class RungView:
     waiting: int
     best: str
     cutoff: str
-    named: tuple[str, ...]  # the best of those kept
+    named: tuple[str, ...]  # the best trials that were kept
     unnamed: int
-    share: float  # of all trials, that got here
+    share: float  # of the trials at the fullest rung: the length of the bar
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,7 +29,7 @@ class SavingView:
     what: str
     spent: str
     full: str
-    share: float  # spent
+    share: float  # of the full cost that was spent: the length of the bar
     saved: str
 
 

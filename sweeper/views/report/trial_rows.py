@@ -11,7 +11,7 @@ from sweeper.views.format import count, number, swept
 
 @dataclass(frozen=True, kw_only=True)
 class TableCell:
-    """`key` is what the column is sorted by, where that is not its text; nothing sorts last."""
+    """`key` is what the column is sorted by, if not by the text. Cells without text come last."""
 
     text: str
     key: str | None = None
@@ -23,7 +23,7 @@ class TableRow:
     trial_id: str
     status: str
     cells: tuple[TableCell, ...]
-    error: str  # its last line
+    error: str  # the error's last line
     is_winner: bool
 
 
@@ -31,11 +31,11 @@ class TableRow:
 class TrialTable:
     columns: tuple[str, ...]
     rows: tuple[TableRow, ...]
-    statuses: tuple[tuple[str, int], ...]  # with how many trials have it
+    statuses: tuple[tuple[str, int], ...]  # each with the number of its trials
 
 
 def trial_table(summary: Summary) -> TrialTable:
-    """Best first."""
+    """A row for each trial, best first."""
     sweep = summary.sweep
     winner = summary.winner.trial.trial_id if summary.winner else None
     names = [parameter.name for parameter in sweep.parameters]
@@ -105,8 +105,8 @@ def shared_config(sweep: SweepData) -> Settings:
 
 
 def trial_details(sweep: SweepData) -> dict[str, dict[str, Any]]:
-    """By id: what the page shows of a chosen trial beside its row; of its config, what not all have
-    in common and no column shows."""
+    """What the page shows of a chosen trial beside its row, by the trial's id. Of its config, only
+    what not all trials share and no column shows."""
     shared = shared_config(sweep).keys() | {parameter.name for parameter in sweep.parameters}
     details: dict[str, dict[str, Any]] = {}
     for trial in sweep.trials:

@@ -11,12 +11,12 @@ from sweeper.strategy.search.draws import Point
 from sweeper.views.format import number, swept
 from sweeper.views.report.figures.figure import level_title, metric_title
 
-MAX_NAMED = 4  # in one sentence
+MAX_NAMED = 4  # points that one sentence names
 
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
-    """The first screen in words."""
+    """What the first screen of the report says."""
 
     headline: str
     lede: str
@@ -26,7 +26,7 @@ class Answer:
 
 
 def point_text(point: Point) -> str:
-    """In one line; a name and its value stay together."""
+    """A point in one line. The space between a name and its value breaks no line."""
     return ", ".join(f"{name}\u00a0{swept(value)}" for name, value in point.items())
 
 
@@ -56,7 +56,7 @@ def _headline(summary: Summary, winner: Winner) -> str:
 
 
 def _listing(points: list[Point]) -> str:
-    """`learning_rate 0.0012 and 0.0024`: a name that all have alone stands once."""
+    """`learning_rate 0.0012 and 0.0024`: the only name of all points is said once."""
     names = [point_text(point) for point in points]
     if len(points) > MAX_NAMED:
         return f"{names[0]} and {len(names) - 1} others"
@@ -134,7 +134,7 @@ def _without_winner(summary: Summary) -> tuple[str, str]:
 
 
 def _leader_text(summary: Summary) -> str:
-    """Who is ahead where the trials can be compared last."""
+    """Which trial is ahead at the last level at which they can be compared."""
     if not summary.levels:
         return "None has been evaluated."
     sweep, level = summary.sweep, summary.levels[-1]
@@ -164,7 +164,7 @@ def edge_text(edge: Edge) -> str:
 
 
 def edge_warnings(summary: Summary) -> list[str]:
-    """For the winner's own group; those of others stand beside their plot."""
+    """Those of the winner's own group. The others stand beside their plots."""
     point = {} if summary.winner is None else summary.winner.best.point
     return [
         edge_text(edge)

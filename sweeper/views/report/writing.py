@@ -17,7 +17,7 @@ from trainable.atomic_file import write_atomically
 
 @dataclass(frozen=True)
 class Report:
-    """What was written where."""
+    """The files that were written."""
 
     path: Path
     pictures: tuple[Path, ...]

@@ -1,4 +1,4 @@
-"""How each trial learned: a line a trial, a trace a status, so that a thousand open at once."""
+"""How each trial learned. All lines of a status are one trace, so that a thousand open at once."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -17,7 +17,7 @@ from sweeper.views.report.figures.figure import (
     titled,
 )
 
-MAX_POINTS = 20_000  # in all
+MAX_POINTS = 20_000  # of all lines together
 AXES = {
     "step": "step",
     "tokens": "tokens",
@@ -32,14 +32,15 @@ Coordinates = list[float | None]
 
 
 def curves_figure(sweep: SweepData) -> Figure | None:
-    """None where no trial was evaluated. `axes` has the x of every trace for each axis."""
+    """None if no trial was evaluated. The key `axes` has the x of every trace, for each axis that
+    the page offers."""
     trials = [trial for trial in sweep.trials if any(_finite(trial))]
     if not trials:
         return None
     limit = max(3, MAX_POINTS // len(trials))
     groups = [
         (status, [trial for trial in trials if trial.status is status])
-        for status in reversed(Status)  # the completed ones on top
+        for status in reversed(Status)  # the completed trials last, so that they lie on top
     ]
     lines = [(_curve_trace(sweep, s, of, limit), of) for s, of in groups if of]
     if trials[0].status is Status.COMPLETED:
@@ -73,7 +74,7 @@ def _finite(trial: TrialData) -> list[Evaluation]:
 
 
 def thinned(evaluations: Sequence[Evaluation], limit: int) -> list[Evaluation]:
-    """At most `limit` of them, evenly spread, the first and the last among them."""
+    """At most `limit` of them, evenly spread, with the first and the last."""
     if len(evaluations) <= limit:
         return list(evaluations)
     last = len(evaluations) - 1
@@ -83,7 +84,7 @@ def thinned(evaluations: Sequence[Evaluation], limit: int) -> list[Evaluation]:
 def _gapped(
     trials: Sequence[TrialData], limit: int, of: Callable[[TrialData, Evaluation], Any]
 ) -> list[Any]:
-    """Something of every point of every trial, with a gap after each trial."""
+    """`of` every point of every trial, with a gap (None) after each trial."""
     return [
         item
         for trial in trials
@@ -136,21 +137,21 @@ def _curve_trace(
 
 
 def _best_trace(sweep: SweepData, trial: TrialData, limit: int) -> Trace:
-    """The best once more, on top of all."""
+    """The best trial's line once more, on top of all."""
     trace = _curve_trace(sweep, trial.status, [trial], limit)
     line = {"color": "@ink", "width": 2.5}
     return trace | {"name": f"the best, {trial.trial_id}", "line": line, "opacity": 1}
 
 
 def _end_trace(sweep: SweepData, status: Status, trials: Sequence[TrialData]) -> Trace:
-    """Where a trial was stopped, or was last seen before it diverged."""
+    """A mark where each trial was stopped, or was last seen before it diverged."""
     diverged = status is Status.DIVERGED
     return {
         "type": "scatter",
         "mode": "markers",
         "name": "last before diverging" if diverged else "stopped at its rung",
         "y": [short(_finite(trial)[-1].value) for trial in trials],
-        # no customdata: the line has this point too
+        # Without customdata, by which the page finds a trial's points: its line has this one too.
         "marker": {
             "color": COLOURS[status],
             "symbol": "x" if diverged else "circle-open",
@@ -186,7 +187,7 @@ def _rung_shapes(sweep: SweepData) -> list[Trace]:
 
 
 def _y_range(sweep: SweepData, trials: Sequence[TrialData]) -> list[float] | None:
-    """Without the worst fiftieth of all points, which would flatten the rest."""
+    """A range without the worst fiftieth of all points, beside which the rest would look flat."""
     values = sorted(e.value for t in trials for e in t.evaluations if e.value is not None)
     if len(values) < 50 or sweep.mode == "max":
         return None

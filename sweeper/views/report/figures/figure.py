@@ -1,7 +1,7 @@
 """What all figures share.
 
-A figure is Plotly's own JSON; a colour in it is a name (`@blue`) that the page looks up in its
-theme, light or dark.
+A figure is Plotly's own JSON. Its colours are names (`@blue`) that the page looks up in its theme,
+light or dark.
 """
 
 import math
@@ -16,7 +16,7 @@ from sweeper.views.format import count, flops, number, swept
 Figure = dict[str, Any]
 Trace = dict[str, Any]
 
-# Told apart by people who are colour-blind too (Okabe and Ito), and by their symbols.
+# Okabe and Ito's colours, which colour-blind people can tell apart too; the symbols help them.
 COLOURS = {
     Status.COMPLETED: "@blue",
     Status.RUNNING: "@green",
@@ -67,12 +67,12 @@ def clock_title(sweep: SweepData, rung: int) -> str:
 
 
 def short(value: float | None, digits: int = 6) -> float | None:
-    """A number with as many digits as an eye can see in a plot."""
+    """A number with no more digits than an eye can see in a plot."""
     return None if value is None else float(f"{value:.{digits}g}")
 
 
 def plain(text: Scalar) -> str:
-    """A swept value as a label: Plotly would read tags out of a name."""
+    """A swept value as a label, escaped: Plotly would take `<b>` in a name for a tag."""
     return swept(text).replace("&", "&amp;").replace("<", "&lt;")
 
 
@@ -98,7 +98,7 @@ def titled(text: str, **more: Any) -> dict[str, Any]:
 
 
 def selected_trace() -> Trace:
-    """The last trace of each figure: the page fills it with the trial that is chosen."""
+    """The last trace of each figure, empty: the page draws the chosen trial in it."""
     return {
         "type": "scatter",
         "name": "selected",

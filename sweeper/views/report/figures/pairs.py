@@ -10,7 +10,7 @@ from sweeper.status import Status
 from sweeper.views.format import number
 from sweeper.views.report.figures.figure import Figure, layout, plain, selected_trace, short, titled
 
-MAX_LABELLED = 80  # cells with their value written in them
+MAX_LABELLED = 80  # up to so many cells have their value written in them
 GLYPHS = {Status.STOPPED: "○", Status.DIVERGED: "×", Status.FAILED: "×"}
 
 
@@ -55,7 +55,7 @@ _MARK = {"symbol": "square-open", "size": 26, "color": "@select", "line": {"widt
 
 
 def _places(cells: Sequence[Cell], columns: Sequence[str], rows: Sequence[str]) -> Figure:
-    """Unseen: tells the page which cell a trial is in."""
+    """Invisible marks, from which the page knows the cell of a trial."""
     places = [(columns[c.x], rows[c.y], name) for c in cells for name in c.trial_ids]
     return {
         "type": "scatter",
@@ -74,7 +74,7 @@ def _unfinished(
     columns: Sequence[str],
     rows: Sequence[str],
 ) -> Figure:
-    """Cells of which no trial completed say what became of the best of them."""
+    """For each cell without a completed trial, a sign of what became of its best."""
     return {
         "type": "scatter",
         "mode": "text",

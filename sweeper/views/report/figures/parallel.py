@@ -1,7 +1,7 @@
-"""Parallel coordinates: a line a trial over all swept names and what came of it.
+"""Parallel coordinates: each trial is a line across all swept names and the objective.
 
-Drawn as ordinary lines rather than with Plotly's own `parcoords`, which needs WebGL, cannot be
-clicked, and cannot show a chosen trial.
+They are ordinary lines: Plotly's own `parcoords` needs WebGL, cannot be clicked, and cannot show a
+chosen trial.
 """
 
 from collections.abc import Callable, Sequence
@@ -25,7 +25,7 @@ REST = ("the others", "@grey", 0.8, 0.35)
 
 
 def parallel_figure(sweep: SweepData) -> Figure | None:
-    """None where only one name is swept: its own plot shows as much."""
+    """None if only one name is swept: its own plot shows as much."""
     trials = [trial for trial in sweep.trials if trial.value is not None]
     if len(sweep.parameters) < 2 or not trials:
         return None
@@ -51,7 +51,7 @@ def parallel_figure(sweep: SweepData) -> Figure | None:
 
 
 class _Axis:
-    """Where values stand on one vertical axis, from 0 to 1, and what is written beside it."""
+    """A vertical axis: where each trial crosses it, from 0 to 1, and the labels beside it."""
 
     def __init__(
         self,
@@ -109,7 +109,7 @@ def _parameter_axis(parameter: Parameter, trials: Sequence[TrialData]) -> _Axis:
 
 
 def _value_axis(sweep: SweepData, trials: Sequence[TrialData]) -> _Axis:
-    """What the objective is at the last evaluation; what is far worse than most is at the end."""
+    """The objective at the last evaluation. Values far worse than most all cross at the end."""
     values = sorted(sweep.sign * t.value for t in trials if t.value is not None)
     best, worst = values[0], values[int(0.95 * (len(values) - 1))]
     span = worst - best or 1.0

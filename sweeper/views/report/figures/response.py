@@ -1,4 +1,4 @@
-"""Loss against one swept name: a curve per size, or per rung where there is one size only."""
+"""Loss against one swept name: a curve for each size, or for each rung if there is one size."""
 
 import itertools
 import math
@@ -28,7 +28,7 @@ from sweeper.views.report.figures.figure import (
 
 
 def response_figure(sweep: SweepData, response: Response) -> Figure:
-    last = {curve.group: curve for curve in response.curves}  # levels ascend: the last one counts
+    last = {curve.group: curve for curve in response.curves}  # of each group, at its last level
     final = list(last.values())
     y_range = _y_range(sweep)
     top = y_range[1] if y_range else math.inf
@@ -53,7 +53,7 @@ def response_figure(sweep: SweepData, response: Response) -> Figure:
 
 
 def _trial_dots(sweep: SweepData, response: Response) -> list[Trace]:
-    """Every trial at its last evaluation: what was stopped is open, it is at an earlier step."""
+    """Every trial at its last evaluation. Those that were stopped early are open circles."""
     parameter = response.parameter
     traces: list[Trace] = []
     for status in Status:
@@ -90,7 +90,7 @@ def _trial_dots(sweep: SweepData, response: Response) -> list[Trace]:
 def _dot_colours(
     response: Response, status: Status, trials: Sequence[TrialData]
 ) -> str | list[str]:
-    """Of completed trials those of their curves."""
+    """The status's colour; for completed trials the colour of the curve that they belong to."""
     by = response.grouped_by
     if by is None or status is not Status.COMPLETED:
         return COLOURS[status]
@@ -122,7 +122,7 @@ def _line(sweep: SweepData, response: Response, curve: Curve, colour: str) -> Tr
 
 
 def _rung_line(sweep: SweepData, response: Response, curve: Curve, top: float) -> Trace:
-    """All who got to a rung, compared there: fair, though early."""
+    """All trials that got to a rung, compared there: fair, but early."""
     parameter = response.parameter
     name = level_title(sweep, curve.level)
     inside = [index for index, sample in enumerate(curve.samples) if sample.value <= top]
@@ -172,8 +172,8 @@ def _rounded(x: object) -> float:
 
 
 def _y_range(sweep: SweepData) -> list[float] | None:
-    """Without what is so bad that the rest would be a flat line: down to the median and half as
-    far again."""
+    """A range from the best value to the median and half as far again, since beside the worst the
+    rest would look flat."""
     values = sorted(trial.value for trial in sweep.trials if trial.value is not None)
     if len(values) < 4 or sweep.mode == "max":
         return None
