@@ -4,16 +4,15 @@ import math
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, get_args, get_type_hints
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from sweeper.record.run_folder import RunFolder
 from sweeper.record.state.sweep_state import SweepState, Trial
+from sweeper.spec.columns import EVALUATION, MEASURED, NAMED, REPORTED, SETTINGS, Columns
 from sweeper.status import Status
-from trainable.config import TrainConfig
-from trainable.loop.report import Report
 from trainable.model.model_size import num_params
 
 Row = dict[str, Any]
@@ -92,7 +91,7 @@ def result_rows(state: SweepState, folder: RunFolder) -> list[Row]:
                 "status": trial.status.value,
                 **_labels(state, trial),
                 **trial.config.to_dict(),
-                **{name: last.get(name) for name in _REPORTED},
+                **{name: last.get(name) for name in REPORTED},
                 "num_params": num_params(trial.config),
                 "wall_seconds": last.get("train_seconds"),
                 "checkpoint": str(checkpoint.relative_to(folder.path)) if checkpoint else None,
@@ -121,22 +120,22 @@ def write_tables(state: SweepState, folder: RunFolder) -> None:
 
 def results_table(state: SweepState, folder: RunFolder) -> pa.Table:
     """`result_rows`, typed."""
-    labels = [(name, pa.string()) for name in _label_names(state)]
+    labels: Columns = dict.fromkeys(_label_names(state), str)
     of_sweep = {"checkpoint_high_water_bytes": str(state.checkpoints.high_water)}
-    schema = pa.schema([*_NAMED, *labels, *_columns(TrainConfig), *_MEASURED], of_sweep)
+    schema = pa.schema(_schema(NAMED, labels, SETTINGS, MEASURED), of_sweep)
     return pa.Table.from_pylist(result_rows(state, folder), schema=schema)
 
 
 def history_table(state: SweepState) -> pa.Table:
     """`history_rows`, typed."""
-    labels = [(name, pa.string()) for name in _label_names(state)]
-    schema = pa.schema([*_NAMED[:1], *labels, *_columns(Report)])
+    labels: Columns = dict.fromkeys(_label_names(state), str)
+    schema = pa.schema(_schema({"trial_id": NAMED["trial_id"]}, labels, EVALUATION))
     return pa.Table.from_pylist(history_rows(state), schema=schema)
 
 
 def _label_names(state: SweepState) -> list[str]:
     """Swept names that are no training setting: those of bundles."""
-    return [key for key in state.spec.space if key not in TrainConfig.__dataclass_fields__]
+    return [key for key in state.spec.space if key not in SETTINGS]
 
 
 def _labels(state: SweepState, trial: Trial) -> Row:
@@ -146,38 +145,9 @@ def _labels(state: SweepState, trial: Trial) -> Row:
     }
 
 
-def _columns(owner: type) -> list[tuple[str, pa.DataType]]:
-    """Columns named and typed as the fields of a dataclass."""
+def _schema(*columns: Columns) -> list[tuple[str, pa.DataType]]:
     arrow = {int: pa.int64(), float: pa.float64(), bool: pa.bool_(), str: pa.string()}
-    return [(name, arrow[_plain_type(hint)]) for name, hint in get_type_hints(owner).items()]
-
-
-def _plain_type(hint: Any) -> type:
-    options = [option for option in get_args(hint) or (hint,) if option is not type(None)]
-    return type(options[0]) if getattr(hint, "__origin__", None) is Literal else options[0]
-
-
-_REPORTED = (
-    "val_loss",
-    "val_perplexity",
-    "val_bits_per_byte",
-    "train_loss",
-    "step",
-    "tokens",
-    "tokens_per_second",
-)
-_NAMED = [("trial_id", pa.string()), ("status", pa.string())]
-_MEASURED = [
-    *[column for column in _columns(Report) if column[0] in _REPORTED],
-    ("num_params", pa.int64()),
-    ("wall_seconds", pa.float64()),
-    ("checkpoint", pa.string()),
-    ("checkpoint_bytes", pa.int64()),
-    ("num_failures", pa.int64()),
-    ("error", pa.string()),
-]
-# Of either table, beside the training settings: what no bundle may be called.
-COLUMNS = frozenset(name for name, _ in [*_NAMED, *_columns(Report), *_MEASURED])
+    return [(name, arrow[kind]) for each in columns for name, kind in each.items()]
 
 
 def _write(table: pa.Table, path: Path) -> None:

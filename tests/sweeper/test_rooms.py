@@ -23,7 +23,6 @@ STILL_UP = {
     ("sweeper.record.state.sweep_state", "sweeper.record.journal"),
     ("sweeper.spec.points", "sweeper.strategy.search.draws"),
     ("sweeper.spec.reading.spec_file", "sweeper.plan.plan"),
-    ("sweeper.spec.reading.spec_file", "sweeper.record.tables"),
     ("sweeper.spec.reading.spec_file", "sweeper.strategy.schedulers.exploration"),
     ("sweeper.spec.sweep_spec", "sweeper.strategy.search.draws"),
     ("sweeper.spec.sweep_spec", "sweeper.strategy.search.optuna_axes"),

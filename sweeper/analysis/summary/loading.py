@@ -14,7 +14,8 @@ from sweeper.corpus import CorpusFolder
 from sweeper.errors import RunFolderError
 from sweeper.record.effective_spec import effective_spec
 from sweeper.record.run_folder import RunFolder
-from sweeper.record.tables import COLUMNS, Row, history_rows, result_rows
+from sweeper.record.tables import Row, history_rows, result_rows
+from sweeper.spec.columns import COLUMNS
 from sweeper.spec.reading.spec_file import load_spec
 from sweeper.spec.sweep_spec import SweepSpec
 from sweeper.status import Status

@@ -8,7 +8,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from sweeper.errors import SpecError
 from sweeper.plan.plan import check_configs
-from sweeper.record.tables import COLUMNS
+from sweeper.spec.columns import COLUMNS
 from sweeper.spec.constraints import Constraint
 from sweeper.spec.reading.overrides import override
 from sweeper.spec.reading.schema_problems import schema_problems
