@@ -20,9 +20,9 @@ from sweeper.record.run_folder import RUNS, RunFolder, find_run_folder
 from sweeper.record.state.sweep_state import Metrics, Trial
 from sweeper.record.tables import history_table, objective, ranked, results_table
 from sweeper.running import Options, WandbMode, run_file
+from sweeper.spec.points import point_text
 from sweeper.spec.sweep_spec import SweepSpec
 from sweeper.views.format import number
-from sweeper.views.terminal.screen import settings
 
 if TYPE_CHECKING:
     from sweeper.analysis.summary import Summary
@@ -88,7 +88,7 @@ class LoadedSweep:
         told = f"{self.state}, {self._monitor.num_ended} of {len(self.trials)} trials ended"
         if (best := self.best) is not None:
             value = number(objective(self._monitor.state, best))
-            told += f"; best {settings(best)}: {self.spec.objective.metric} {value}"
+            told += f"; best {point_text(best.values)}: {self.spec.objective.metric} {value}"
         return f"<sweep {self.name}: {told}>"
 
 

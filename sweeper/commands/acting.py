@@ -14,9 +14,9 @@ from sweeper.commands.deletion import Deletion, deletable, delete_checkpoints
 from sweeper.commands.exporting import export_trial
 from sweeper.errors import RunFolderError
 from sweeper.record.run_folder import RUNS, find_run_folder
+from sweeper.spec.points import point_text
 from sweeper.views.format import size
 from sweeper.views.terminal.columns import Column, table
-from sweeper.views.terminal.screen import settings
 
 SHOWN_TRIALS = 20
 
@@ -52,7 +52,8 @@ def export(
     trial, said = export_trial(monitor, ids[0] if ids else None, Path(out))
     console = make_console()
     console.print(
-        f"Trial {trial.trial_id} of {monitor.folder.name} ({settings(trial)})", markup=False
+        f"Trial {trial.trial_id} of {monitor.folder.name} ({point_text(trial.values)})",
+        markup=False,
     )
     console.print(said, markup=False)
     console.print(f"Load it: transformers.AutoModelForCausalLM.from_pretrained({out!r})")

@@ -20,7 +20,8 @@ from sweeper.commands.arguments import (
 )
 from sweeper.errors import RunFolderError
 from sweeper.record.run_folder import RUNS, find_run_folder
-from sweeper.views.format import number, swept
+from sweeper.spec.points import swept_text
+from sweeper.views.format import number
 from sweeper.views.report.comparison_page import write_page
 from sweeper.views.terminal.columns import Column, table
 from sweeper.views.terminal.comparison_tables import outcome_table, setting_text, verdict_text
@@ -85,7 +86,7 @@ def print_comparison(console: Console, comparison: Comparison) -> None:
         console.print(f"[yellow]{caveat}[/]")
     for name, values in comparison.by_value.items():
         console.print()
-        show(name, [(swept(row.value), [number(o) for o in row.objectives]) for row in values])
+        show(name, [(swept_text(row.value), [number(o) for o in row.objectives]) for row in values])
     if comparison.differences:
         console.print()
         rows = [

@@ -21,6 +21,7 @@ from sweeper.errors import RunFolderError
 from sweeper.record.run_folder import RUNS, RunFolder, find_run_folder, list_run_folders
 from sweeper.record.state.sweep_state import Trial
 from sweeper.record.tables import objective
+from sweeper.spec.points import point_text
 from sweeper.status import ExitCode
 from sweeper.views.format import number
 from sweeper.views.json_output import (
@@ -33,7 +34,7 @@ from sweeper.views.json_output import (
     whole_trial_json,
 )
 from sweeper.views.terminal.columns import Column, table
-from sweeper.views.terminal.screen import print_summary, settings
+from sweeper.views.terminal.screen import print_summary
 from sweeper.views.terminal.trial_page import print_trial
 from sweeper.views.terminal.watching import show, watch
 from trainable.errors import UserError
@@ -85,7 +86,7 @@ def _list_row(monitor: Monitor) -> list[str]:
         f"{monitor.num_ended}/{monitor.num_trials}",
         "" if best is None else number(objective(monitor.state, best)),
         "" if started is None else f"{datetime.fromisoformat(started).astimezone():%Y-%m-%d %H:%M}",
-        "" if best is None else settings(best),
+        "" if best is None else point_text(best.values),
     ]
 
 

@@ -6,9 +6,9 @@ from typing import Any
 
 from sweeper.errors import ResourceError
 from sweeper.plan.plan import Plan
+from sweeper.spec.points import Point
 from sweeper.spec.reading.yaml_source import KeyPath, YamlSource
 from sweeper.spec.sweep_spec import ResourceCase, Resources
-from sweeper.strategy.search.draws import Point
 
 ROUNDING = 1e-6  # of sums of fractions; Ray counts in units of 1e-4
 

@@ -6,12 +6,13 @@ from pathlib import Path
 from sweeper.corpus import CorpusFolder
 from sweeper.errors import SpecError
 from sweeper.spec.clock import clock_per_step
+from sweeper.spec.points import Point
 from sweeper.spec.reading.yaml_source import Problem, YamlSource
 from sweeper.spec.scheduler_spec import AshaSpec, EarlySpec, HyperbandSpec
 from sweeper.spec.space import Settings
 from sweeper.spec.sweep_spec import SweepSpec
 from sweeper.spec.train_settings import DEFAULTS, Derived, Stated
-from sweeper.strategy.search.draws import NoPointError, Point, Suggestion
+from sweeper.strategy.search.draws import NoPointError, Suggestion
 from trainable.config import TrainConfig
 from trainable.data.token_files import read_meta
 from trainable.errors import ConfigError

@@ -1,5 +1,6 @@
-"""Points not drawn from the space that may lie in it: stated in the file, or tried before."""
+"""Points of a space: what is swept at one, which are stated or were tried before, their text."""
 
+import json
 import math
 from collections.abc import Mapping
 from contextlib import suppress
@@ -7,8 +8,23 @@ from typing import Any
 
 from sweeper.spec.space import AnyDomain, Choice, Grid, LogRandInt, Normal, RandInt, Scalar
 from sweeper.spec.train_settings import is_legal
-from sweeper.strategy.search.draws import Point, is_swept
 from trainable.config import nearest
+
+Point = dict[str, Scalar]  # a value for each name that is swept there
+
+
+def swept(space: Mapping[str, AnyDomain], point: Point) -> Point:
+    """What is swept at a point."""
+    return {key: value for key, value in point.items() if is_swept(space, key, point)}
+
+
+def is_swept(space: Mapping[str, AnyDomain], key: str, point: Point) -> bool:
+    """Whether a name is swept at a point: it has no condition, or its condition holds. A name that
+    is not swept there, or not known yet, satisfies none."""
+    return all(
+        name in point and is_swept(space, name, point) and point[name] in options
+        for name, options in (space[key].when or {}).items()
+    )
 
 
 def known_point(
@@ -92,3 +108,15 @@ def fitted(name: str, domain: AnyDomain, value: Scalar) -> Scalar:
 
 def _shown(conditions: Mapping[str, list[Scalar]]) -> str:
     return " and ".join(f"{name} is {' or '.join(map(str, of))}" for name, of in conditions.items())
+
+
+def point_text(values: Mapping[str, Scalar], between: str = " ") -> str:
+    """A point, or the values of a trial, in one line; `between` a name and its value."""
+    return ", ".join(f"{name}{between}{swept_text(value)}" for name, value in values.items())
+
+
+def swept_text(value: Scalar) -> str:
+    """A swept value, short, as in the file: 0.0012, 3e-05, small, true, null."""
+    if value is None or isinstance(value, bool):
+        return json.dumps(value)
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

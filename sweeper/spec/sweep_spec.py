@@ -16,8 +16,9 @@ from pydantic import (
 )
 
 from sweeper.spec.constraints import Constraint
-from sweeper.spec.points import known_point
+from sweeper.spec.points import Point, known_point
 from sweeper.spec.scheduler_spec import AnySchedulerSpec, EarlySpec, FifoSpec
+from sweeper.spec.sizes import SIZE_PATTERN, parse_size
 from sweeper.spec.space import (
     AnyDomain,
     Conditions,
@@ -31,13 +32,11 @@ from sweeper.spec.space import (
 from sweeper.spec.train_settings import DEFAULTS, Stated, derive
 from sweeper.strategy.search.draws import (
     NoPointError,
-    Point,
     Suggestion,
     Suggestions,
     grid_points,
     random_points,
 )
-from sweeper.views.format import SIZE_PATTERN, parse_size
 from trainable.config import TrainConfig
 from trainable.errors import ConfigError
 

@@ -16,10 +16,10 @@ from sweeper.record.effective_spec import effective_spec
 from sweeper.record.run_folder import RunFolder
 from sweeper.record.tables import Row, history_rows, result_rows
 from sweeper.spec.columns import COLUMNS
+from sweeper.spec.points import Point
 from sweeper.spec.reading.spec_file import load_spec
 from sweeper.spec.sweep_spec import SweepSpec
 from sweeper.status import Status
-from sweeper.strategy.search.draws import Point
 from trainable.config import TrainConfig
 from trainable.errors import ConfigError, UserError
 from trainable.model.model_size import flops_per_token

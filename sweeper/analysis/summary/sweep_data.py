@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from sweeper.spec.points import Point
 from sweeper.spec.space import Scalar, Settings
 from sweeper.status import Status
-from sweeper.strategy.search.draws import Point
 
 Scale = Literal["linear", "log", "category"]
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sweeper.analysis.summary.sweep_data import SweepData, TrialData
+from sweeper.spec.points import Point
 from sweeper.status import Status
-from sweeper.strategy.search.draws import Point
 
 CONFIDENCE = 0.95
 

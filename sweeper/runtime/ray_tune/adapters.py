@@ -15,8 +15,8 @@ from sweeper.plan.placement import Placement, Share
 from sweeper.record.state.sweep_state import Trial
 from sweeper.runtime.ray_tune.faults import Faults
 from sweeper.runtime.ray_tune.interrupt import Interrupt
+from sweeper.spec.points import point_text
 from sweeper.status import Decision, Status
-from sweeper.views.terminal.screen import settings
 
 
 def request(share: Share) -> PlacementGroupFactory:
@@ -82,7 +82,7 @@ class SweepSearch(SearchAlgorithm):  # type: ignore[misc]
                 "trainer": self.trainer,
                 "timeout_s": self.sweep.plan.spec.trial_timeout_s,
                 "stack": str(self.sweep.folder.trial_stack(trial.trial_id).resolve()),
-                "title": f"{self.sweep.folder.name} {trial.trial_id} {settings(trial)}",
+                "title": f"{self.sweep.folder.name} {trial.trial_id} {point_text(trial.values)}",
             },
             storage=self.experiment.storage,
             evaluated_params=trial.values,

@@ -14,8 +14,8 @@ from ray.util.metrics import Gauge
 from sweeper.engine.sweep import Sweep
 from sweeper.record.state.sweep_state import Metrics, SweepState, Trial
 from sweeper.record.tables import objective
+from sweeper.spec.points import point_text
 from sweeper.status import Status
-from sweeper.views.terminal.screen import settings
 
 EVERY_SECONDS = 1.0
 LONGEST_VALUES = 120  # characters of a label
@@ -75,7 +75,7 @@ class RayMetrics:
 
     def _tags(self, trial: Trial) -> dict[str, str]:
         # Ray takes only ASCII.
-        values = settings(trial).encode("ascii", "backslashreplace").decode()
+        values = point_text(trial.values).encode("ascii", "backslashreplace").decode()
         return {"sweep": self._name, "trial": trial.trial_id, "values": values[:LONGEST_VALUES]}
 
 

@@ -2,9 +2,9 @@
 
 import numpy as np
 
+from sweeper.spec.points import Point
 from sweeper.spec.space import AnyDomain, Choice, Grid, LogRandInt, Normal, RandInt, Scalar
 from sweeper.spec.sweep_spec import SweepSpec
-from sweeper.strategy.search.draws import Point
 from trainable.config import TrainConfig
 from trainable.errors import ConfigError
 

@@ -7,10 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sweeper.spec.points import Point, swept
 from sweeper.spec.space import AnyDomain, Choice, Grid, Normal, Scalar, Settings
 from sweeper.spec.train_settings import is_legal
-
-Point = dict[str, Scalar]  # a value for each name that is swept there
 
 
 @dataclass(frozen=True)
@@ -53,20 +52,6 @@ def random_points(space: Mapping[str, AnyDomain], seed: int, index: int) -> Iter
     rng = np.random.default_rng([seed, index])
     while True:
         yield swept(space, {key: _draw(key, domain, rng) for key, domain in space.items()})
-
-
-def swept(space: Mapping[str, AnyDomain], point: Point) -> Point:
-    """What is swept at a point."""
-    return {key: value for key, value in point.items() if is_swept(space, key, point)}
-
-
-def is_swept(space: Mapping[str, AnyDomain], key: str, point: Point) -> bool:
-    """Whether a name is swept at a point: it has no condition, or its condition holds. A name that
-    is not swept there, or not known yet, satisfies none."""
-    return all(
-        name in point and is_swept(space, name, point) and point[name] in options
-        for name, options in (space[key].when or {}).items()
-    )
 
 
 def _draw(key: str, domain: AnyDomain, rng: np.random.Generator) -> Scalar:

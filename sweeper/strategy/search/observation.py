@@ -6,9 +6,9 @@ from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 from sweeper.spec.clock import clock_per_step
+from sweeper.spec.points import Point
 from sweeper.spec.sweep_spec import SweepSpec
 from sweeper.status import Status
-from sweeper.strategy.search.draws import Point
 
 if TYPE_CHECKING:
     from sweeper.record.state.sweep_state import Trial

@@ -20,6 +20,7 @@ from optuna.distributions import (
 from optuna.samplers import QMCSampler
 from optuna.trial import TrialState, create_trial
 
+from sweeper.spec.points import Point, swept
 from sweeper.spec.space import (
     AnyDomain,
     Choice,
@@ -32,7 +33,6 @@ from sweeper.spec.space import (
     Uniform,
 )
 from sweeper.spec.train_settings import lowest
-from sweeper.strategy.search.draws import Point, swept
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)
 

@@ -15,8 +15,8 @@ from optuna.storages import InMemoryStorage
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from sweeper.plan.plan import Plan, PlannedTrial
+from sweeper.spec.points import Point, is_swept
 from sweeper.status import Status
-from sweeper.strategy.search.draws import Point, is_swept
 from sweeper.strategy.search.observation import Observation, observe
 from sweeper.strategy.search.optuna_axes import Axis, sampler_seed
 

@@ -10,9 +10,10 @@ from sweeper.analysis.comparison import Comparison, Contender, curve, merit
 from sweeper.errors import RunFolderError
 from sweeper.record.state.sweep_state import Trial
 from sweeper.record.tables import best_trial
+from sweeper.spec.points import swept_text
 from sweeper.spec.space import Scalar
 from sweeper.status import Status
-from sweeper.views.format import number, swept
+from sweeper.views.format import number
 from sweeper.views.terminal.comparison_tables import outcome_table, setting_text, verdict_text
 from trainable.atomic_file import write_atomically
 
@@ -56,7 +57,7 @@ def render_page(contenders: Sequence[Contender], comparison: Comparison) -> str:
         outcomes=outcome_table(comparison),
         verdict=verdict_text(comparison),
         number=number,
-        swept=swept,
+        swept_text=swept_text,
         setting_text=setting_text,
         figures=[figure for figure in figures if figure["data"]],
         plotlyjs=import_module("plotly.offline").get_plotlyjs(),
@@ -165,7 +166,7 @@ def _is_number(value: Scalar) -> bool:
 
 
 def _coordinate(value: Scalar) -> Scalar:
-    return value if _is_number(value) else _plain(swept(value))
+    return value if _is_number(value) else _plain(swept_text(value))
 
 
 def _axis_type(values: Sequence[Scalar]) -> str:

@@ -10,7 +10,8 @@ from typing import Any
 
 from sweeper.analysis.summary.pairs import Pair
 from sweeper.analysis.summary.summarising import Summary
-from sweeper.views.format import count, number, swept
+from sweeper.spec.points import swept_text
+from sweeper.views.format import count, number
 from sweeper.views.report.environment import Facts, environment_facts
 from sweeper.views.report.figures.curves import curves_figure
 from sweeper.views.report.figures.figure import Figure, level_title, metric_title
@@ -19,7 +20,7 @@ from sweeper.views.report.figures.parallel import parallel_figure
 from sweeper.views.report.figures.response import response_figure
 from sweeper.views.report.rung_rows import RungView, SavingView, rung_views, saving_views
 from sweeper.views.report.trial_rows import TrialTable, shared_config, trial_details, trial_table
-from sweeper.views.report.words import Answer, answer, edge_text, point_text
+from sweeper.views.report.words import Answer, answer, edge_text, unbroken
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,7 +134,7 @@ def _winner_facts(summary: Summary) -> tuple[tuple[str, str], ...]:
         return ()
     best, trial = summary.winner.best, summary.winner.trial
     over = f", mean of {len(best.values)}" if len(best.values) > 1 else ""
-    facts = [(name, swept(value)) for name, value in best.point.items()]
+    facts = [(name, swept_text(value)) for name, value in best.point.items()]
     facts.append((metric_title(summary.sweep) + over, number(best.mean)))
     of = ", best seed" if over else ""
     facts += [
@@ -154,7 +155,7 @@ def _tied(summary: Summary) -> tuple[TiedPoint, ...]:
         return ()
     return tuple(
         TiedPoint(
-            text=point_text(point.point),
+            text=unbroken(point.point),
             mean=number(point.mean),
             deviation=number(point.deviation),
             seeds=f"{len(point.values)} of {len(point.trials)}",

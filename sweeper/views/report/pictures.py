@@ -11,8 +11,9 @@ from matplotlib.ticker import NullFormatter
 from sweeper.analysis.summary.response import Response
 from sweeper.analysis.summary.summarising import Summary
 from sweeper.analysis.summary.sweep_data import SweepData
+from sweeper.spec.points import swept_text
 from sweeper.status import Status
-from sweeper.views.format import number, swept
+from sweeper.views.format import number
 from sweeper.views.report.figures.figure import level_title, metric_title
 from trainable.atomic_file import write_atomically
 
@@ -61,8 +62,8 @@ def _response(sweep: SweepData, response: Response) -> Draw:
         for index, (group, curve) in enumerate(last.items()):
             colour = GROUP_COLOURS[index % len(GROUP_COLOURS)]
             named = parameter.scale == "category"
-            x = [swept(s.x) if named else s.x for s in curve.samples]
-            name = "" if group is None else f"{swept(group)}, "
+            x = [swept_text(s.x) if named else s.x for s in curve.samples]
+            name = "" if group is None else f"{swept_text(group)}, "
             axes.errorbar(
                 x,
                 [sample.value for sample in curve.samples],
@@ -88,7 +89,7 @@ def _response(sweep: SweepData, response: Response) -> Draw:
 def _log_axis(axes: Any, listed: list[float]) -> None:
     axes.set_xscale("log")
     if 1 < len(listed) <= 12:
-        axes.set_xticks(listed, [swept(value) for value in listed])
+        axes.set_xticks(listed, [swept_text(value) for value in listed])
         axes.xaxis.set_minor_formatter(NullFormatter())
 
 

@@ -5,8 +5,9 @@ from typing import Any
 
 from sweeper.analysis.summary.summarising import Summary
 from sweeper.analysis.summary.sweep_data import SweepData, TrialData
+from sweeper.spec.points import swept_text
 from sweeper.spec.space import Scalar, Settings
-from sweeper.views.format import count, number, swept
+from sweeper.views.format import count, number
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,8 +74,8 @@ def _cells(sweep: SweepData, names: list[str], trial: TrialData) -> tuple[TableC
 
 def _value_cell(value: Scalar) -> TableCell:
     if isinstance(value, int | float) and not isinstance(value, bool):
-        return _number_cell(value, swept(value))
-    return TableCell(text=swept(value), is_number=False)
+        return _number_cell(value, swept_text(value))
+    return TableCell(text=swept_text(value), is_number=False)
 
 
 def _number_cell(value: float | None, text: str) -> TableCell:
@@ -110,7 +111,7 @@ def trial_details(sweep: SweepData) -> dict[str, dict[str, Any]]:
     shared = shared_config(sweep).keys() | {parameter.name for parameter in sweep.parameters}
     details: dict[str, dict[str, Any]] = {}
     for trial in sweep.trials:
-        config = {k: swept(v) for k, v in trial.config.items() if k not in shared}
+        config = {k: swept_text(v) for k, v in trial.config.items() if k not in shared}
         facts = {"parameters": count(trial.num_params), "checkpoint": trial.checkpoint}
         known = {name: text for name, text in facts.items() if text and text != "-"}
         details[trial.trial_id] = {"facts": known, "config": config}

@@ -6,9 +6,9 @@ from sweeper.analysis.summary.levels import Level
 from sweeper.analysis.summary.response import Edge
 from sweeper.analysis.summary.summarising import Summary
 from sweeper.analysis.summary.winner import CONFIDENCE, Noise, Winner
+from sweeper.spec.points import Point, point_text, swept_text
 from sweeper.status import Status
-from sweeper.strategy.search.draws import Point
-from sweeper.views.format import number, swept
+from sweeper.views.format import number
 from sweeper.views.report.figures.figure import level_title, metric_title
 
 MAX_NAMED = 4  # points that one sentence names
@@ -25,9 +25,9 @@ class Answer:
     warnings: tuple[str, ...] = ()
 
 
-def point_text(point: Point) -> str:
+def unbroken(point: Point) -> str:
     """A point in one line. The space between a name and its value breaks no line."""
-    return ", ".join(f"{name}\u00a0{swept(value)}" for name, value in point.items())
+    return point_text(point, between="\u00a0")
 
 
 def answer(summary: Summary) -> Answer:
@@ -47,7 +47,7 @@ def answer(summary: Summary) -> Answer:
 
 def _headline(summary: Summary, winner: Winner) -> str:
     tied = [] if winner.noise is None else list(winner.noise.tied)
-    best = point_text(winner.best.point)
+    best = unbroken(winner.best.point)
     if len(tied) > 1:
         return f"{_listing([p.point for p in tied])} are tied"
     if summary.sweep.state == "finished" or summary.sweep.state == "unknown":
@@ -57,11 +57,11 @@ def _headline(summary: Summary, winner: Winner) -> str:
 
 def _listing(points: list[Point]) -> str:
     """`learning_rate 0.0012 and 0.0024`: the only name of all points is said once."""
-    names = [point_text(point) for point in points]
+    names = [unbroken(point) for point in points]
     if len(points) > MAX_NAMED:
         return f"{names[0]} and {len(names) - 1} others"
     if all(len(point) == 1 and point.keys() == points[0].keys() for point in points):
-        names[1:] = [swept(value) for point in points[1:] for value in point.values()]
+        names[1:] = [swept_text(value) for point in points[1:] for value in point.values()]
         return f"{', '.join(names[:-1])} and {names[-1]}"
     return "; ".join(names)
 
@@ -78,7 +78,7 @@ def _lede(summary: Summary, winner: Winner) -> str:
     if margin is None:
         return f"{text}. There is no other to compare it with."
     at = "" if margin.step is None else f" at step {margin.step:,}, where that one was stopped"
-    return f"{text}: {number(margin.value)} ahead of {point_text(margin.point)}{at}."
+    return f"{text}: {number(margin.value)} ahead of {unbroken(margin.point)}{at}."
 
 
 def _verdict(winner: Winner) -> tuple[str, str]:
@@ -95,7 +95,7 @@ def _verdict(winner: Winner) -> tuple[str, str]:
     caution = ""
     if flattered:
         caution = (
-            f" Take {point_text(flattered[0].point)} with care: only {len(flattered[0].values)} "
+            f" Take {unbroken(flattered[0].point)} with care: only {len(flattered[0].values)} "
             f"of its {len(flattered[0].trials)} seeds ran to the end, the better ones."
         )
     if len(noise.tied) > 1:
@@ -144,7 +144,7 @@ def _leader_text(summary: Summary) -> str:
     value = number(level.values[leader])
     among = f"of the {of} that got there" if of > 1 else "the only one that got there"
     return (
-        f"Ahead {level_title(sweep, level)}, {among}: {point_text(ahead.point)} "
+        f"Ahead {level_title(sweep, level)}, {among}: {unbroken(ahead.point)} "
         f"with {metric_title(sweep)} {value}. That can change until the end."
     )
 
@@ -156,10 +156,10 @@ def leader_at(summary: Summary, level: Level) -> str:
 def edge_text(edge: Edge) -> str:
     """What to try next, as in `extend learning_rate above 0.0384`."""
     side = "below" if edge.side == "low" else "above"
-    of = "" if edge.group is None else f" for {swept(edge.group)}"
+    of = "" if edge.group is None else f" for {swept_text(edge.group)}"
     return (
         f"The best {edge.name}{of} lies at the edge of the space: extend {edge.name} "
-        f"{side} {swept(edge.bound)}."
+        f"{side} {swept_text(edge.bound)}."
     )
 
 

@@ -5,7 +5,8 @@ from collections.abc import Callable
 from typing import Any
 
 from sweeper.analysis.comparison import Comparison, Outcome
-from sweeper.views.format import count, duration, flops, number, swept
+from sweeper.spec.points import swept_text
+from sweeper.views.format import count, duration, flops, number
 
 OUTCOME: tuple[tuple[str, Callable[[Outcome], str]], ...] = (
     ("state", lambda o: o.state),
@@ -27,7 +28,9 @@ def outcome_table(comparison: Comparison) -> list[tuple[str, list[str]]]:
     outcomes = comparison.outcomes
     rows = [(label, [cell(outcome) for outcome in outcomes]) for label, cell in OUTCOME]
     for name in dict.fromkeys(name for outcome in outcomes for name in outcome.best_values):
-        given = [swept(o.best_values[name]) if name in o.best_values else "-" for o in outcomes]
+        given = [
+            swept_text(o.best_values[name]) if name in o.best_values else "-" for o in outcomes
+        ]
         rows.append((f"best {name}", given))
     return rows
 
@@ -47,4 +50,4 @@ def setting_text(value: Any) -> str:
         return "-"
     if isinstance(value, dict | list):
         return json.dumps(value).replace('"', "")
-    return swept(value)
+    return swept_text(value)

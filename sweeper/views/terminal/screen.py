@@ -11,19 +11,15 @@ from sweeper.engine.sweep import Sweep
 from sweeper.record.run_folder import RunFolder
 from sweeper.record.state.sweep_state import Metrics, SweepState, Trial
 from sweeper.record.tables import best_trial, runner_up
+from sweeper.spec.points import point_text
 from sweeper.status import Status
-from sweeper.views.format import count, headline, number, size, swept
+from sweeper.views.format import count, headline, number, size
 from sweeper.views.next_steps import train_command
 from sweeper.views.terminal.live_view import live_view, progress_line, utc_now
 from sweeper.views.terminal.trial_table import trial_table
 
 REFRESH_SECONDS = 0.5
 MOST_OF_THE_DRIVER = 0.05  # of its time goes into the screen, however many trials there are
-
-
-def settings(trial: Trial) -> str:
-    """The swept values of a trial in one line."""
-    return ", ".join(f"{key} {swept(value)}" for key, value in trial.values.items())
 
 
 class Screen:
@@ -72,7 +68,7 @@ class Screen:
     def _line(self, trial: Trial, what: str) -> None:
         if self.console.quiet:
             return  # rich would lay it out all the same
-        self.console.print(f"{trial.trial_id}  {settings(trial)}  {what}", markup=False)
+        self.console.print(f"{trial.trial_id}  {point_text(trial.values)}  {what}", markup=False)
 
     def refresh(self, sweep: Sweep) -> None:
         self._tell_of_budget(sweep.state)
@@ -143,7 +139,7 @@ def print_summary(console: Console, state: SweepState, folder: RunFolder) -> Non
             )
         return
     last = best.last_report or {}
-    console.print(f"\n[bold green]Best: {settings(best)}[/]  (trial {best.trial_id})")
+    console.print(f"\n[bold green]Best: {point_text(best.values)}[/]  (trial {best.trial_id})")
     console.print(
         f"  validation loss {number(last.get('val_loss'))}, "
         f"perplexity {number(last.get('val_perplexity'), 2)}, "
@@ -152,7 +148,7 @@ def print_summary(console: Console, state: SweepState, folder: RunFolder) -> Non
     if (second := runner_up(state, best)) is not None:
         at = "" if second.step == best.step else f" at step {second.step}, where that one stopped"
         console.print(
-            f"  ahead of {settings(second.trial)} (trial {second.trial.trial_id}) "
+            f"  ahead of {point_text(second.trial.values)} (trial {second.trial.trial_id}) "
             f"by {number(second.margin)}{at}"
         )
     if best.checkpoint:

@@ -5,11 +5,11 @@ from rich.console import Console
 from sweeper.analysis.monitor import Monitor
 from sweeper.record.state.sweep_state import Trial
 from sweeper.record.tables import ranked
-from sweeper.views.format import count, duration, number, size, swept
+from sweeper.spec.points import point_text, swept_text
+from sweeper.views.format import count, duration, number, size
 from sweeper.views.json_output import checkpoint_file
 from sweeper.views.terminal.charts import chart
 from sweeper.views.terminal.live_view import screen_width
-from sweeper.views.terminal.screen import settings
 from sweeper.views.terminal.trial_table import STYLES, rung_step
 from trainable.model.model_size import num_params
 
@@ -37,7 +37,7 @@ def print_trial(console: Console, monitor: Monitor, trial: Trial) -> None:
 
 
 def _facts(monitor: Monitor, trial: Trial) -> list[str]:
-    lines = [settings(trial)]
+    lines = [point_text(trial.values)]
     last = trial.last_report
     if last is not None:
         lines.append(
@@ -82,7 +82,7 @@ def _print_chart(console: Console, monitor: Monitor, trial: Trial) -> None:
 def _print_settings(console: Console, trial: Trial) -> None:
     """Side by side where there is room; what is long (the data) on lines of its own."""
     width = screen_width(console)
-    cells = [f"{name} {swept(value)}" for name, value in trial.config.to_dict().items()]
+    cells = [f"{name} {swept_text(value)}" for name, value in trial.config.to_dict().items()]
     short = [cell for cell in cells if len(cell) <= LONGEST_SETTING]
     room = min(width, max(map(len, short))) + len(INDENT) + 1
     at_once = max(1, width // room)

@@ -8,8 +8,9 @@ from rich.text import Text
 from sweeper.record.state.sweep_state import SweepState, Trial
 from sweeper.record.tables import objective, ranked
 from sweeper.spec.clock import clock_per_step
+from sweeper.spec.points import swept_text
 from sweeper.status import Status
-from sweeper.views.format import count, duration, number, swept
+from sweeper.views.format import count, duration, number
 from sweeper.views.terminal.charts import Scale, sparkline
 from sweeper.views.terminal.columns import Column, fitting, table, total
 
@@ -78,7 +79,7 @@ def _cells(
     columns = {
         "trial": [trial.trial_id for trial in trials],
         **{
-            key: [swept(t.values[key]) if key in t.values else "" for t in trials]
+            key: [swept_text(t.values[key]) if key in t.values else "" for t in trials]
             for key in state.spec.swept_names()
         },
         "curve": curves(state, trials, width=curve_width, ascii=ascii),

@@ -7,8 +7,9 @@ from rich.live import Live
 
 from sweeper.analysis.monitor import Monitor
 from sweeper.record.state.sweep_state import Trial
+from sweeper.spec.points import point_text
 from sweeper.views.terminal.live_view import live_view, progress_line, utc_now
-from sweeper.views.terminal.screen import report_line, settings
+from sweeper.views.terminal.screen import report_line
 from sweeper.views.terminal.trial_table import trial_table
 
 EVERY_SECONDS = 1.0
@@ -65,4 +66,4 @@ def _news(trial: Trial, step: int) -> list[str]:
 
 
 def _name(trial: Trial) -> str:
-    return f"{trial.trial_id}  {settings(trial)}"
+    return f"{trial.trial_id}  {point_text(trial.values)}"

@@ -18,9 +18,9 @@ from sweeper.errors import MirrorError
 from sweeper.record.follower import Follower
 from sweeper.record.run_folder import RunFolder
 from sweeper.record.state.sweep_state import Metrics, Trial
+from sweeper.spec.points import swept_text
 from sweeper.spec.space import Choice, Grid, Scalar
 from sweeper.status import Status
-from sweeper.views.format import swept
 
 CURVES = (
     "val_loss",
@@ -99,7 +99,7 @@ class TensorBoardMirror:
 
 def run_name(trial: Trial) -> str:
     """The folder of a trial's events, which is the name that TensorBoard shows."""
-    values = ",".join(f"{key}={swept(value)}" for key, value in trial.values.items())
+    values = ",".join(f"{key}={swept_text(value)}" for key, value in trial.values.items())
     return re.sub(r"[^\w.,+=-]+", "_", f"{trial.trial_id} {values}")[:LONGEST_NAME]
 
 
@@ -230,7 +230,7 @@ def _kind(listed: list[Scalar]) -> type:
 
 def _typed(values: Iterable[Scalar], kind: type) -> list[Scalar]:
     """Without null, for which TensorBoard has no value."""
-    return [swept(v) if kind is str else v for v in values if v is not None]
+    return [swept_text(v) if kind is str else v for v in values if v is not None]
 
 
 def _put(into: Any, value: Scalar) -> None:

@@ -22,9 +22,9 @@ from filelock import FileLock
 from sweeper.record.follower import Follower
 from sweeper.record.run_folder import RunFolder, write_json
 from sweeper.record.state.sweep_state import Trial
+from sweeper.spec.points import point_text
 from sweeper.status import Status
 from sweeper.views.format import headline
-from sweeper.views.terminal.screen import settings
 from trainable.model.model_size import num_params
 
 Mode = Literal["offline", "online"]
@@ -127,7 +127,7 @@ class WandbMirror:
         run = self.wandb.init(
             project=os.environ.get("WANDB_PROJECT", PROJECT),
             group=self.folder.name,
-            name=f"{trial.trial_id} {settings(trial)}",
+            name=f"{trial.trial_id} {point_text(trial.values)}",
             notes=self.sweep.state.spec.description,
             id=run_id,
             resume="allow",

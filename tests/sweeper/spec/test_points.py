@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
-from sweeper.spec.points import fitted, known_point, point_of
+from sweeper.spec.points import Point, fitted, known_point, point_of, point_text, swept_text
 from sweeper.spec.space import AnyDomain
 from sweeper.spec.train_settings import DEFAULTS
 from sweeper.strategy.search.draws import random_points
@@ -114,3 +114,19 @@ def test_every_value_of_a_stepped_domain_fits() -> None:
     for _ in range(200):
         value = domain.sample(rng)
         assert fitted("learning_rate", domain, value) == value
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0.0012, "0.0012"), (3e-5, "3e-05"), (0.0067407195, "0.006741"), (128, "128"),
+     ("small", "small"), (True, "true"), (None, "null")],
+)  # fmt: skip
+def test_the_text_of_a_swept_value(value: Any, text: str) -> None:
+    assert swept_text(value) == text
+
+
+def test_the_text_of_a_point() -> None:
+    point: Point = {"learning_rate": 3e-4, "size": "small"}
+    assert point_text(point) == "learning_rate 0.0003, size small"
+    assert point_text(point, between="=") == "learning_rate=0.0003, size=small"
+    assert point_text({}) == ""

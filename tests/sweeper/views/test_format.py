@@ -1,8 +1,6 @@
-from typing import Any
-
 import pytest
 
-from sweeper.views.format import count, duration, headline, number, parse_size, size, swept
+from sweeper.views.format import count, duration, headline, number, size
 
 
 @pytest.mark.parametrize(
@@ -30,36 +28,12 @@ def test_number() -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "text"),
-    [(0.0012, "0.0012"), (3e-5, "3e-05"), (0.0067407195, "0.006741"), (128, "128"),
-     ("small", "small"), (True, "true"), (None, "null")],
-)  # fmt: skip
-def test_swept(value: Any, text: str) -> None:
-    assert swept(value) == text
-
-
-@pytest.mark.parametrize(
     ("num_bytes", "text"),
     [(None, "-"), (0, "0 B"), (999, "999 B"), (1000, "1.0 kB"), (999_960, "1.0 MB"),
      (1_234_567, "1.2 MB"), (20 * 10**9, "20.0 GB"), (3.5e12, "3.5 TB")],
 )  # fmt: skip
 def test_size(num_bytes: float | None, text: str) -> None:
     assert size(num_bytes) == text
-
-
-@pytest.mark.parametrize(
-    ("stated", "num_bytes"),
-    [("20GB", 20 * 10**9), ("500 MB", 500 * 10**6), ("1.5GiB", 3 * 2**29), ("0.1kB", 100),
-     ("7B", 7), ("1TiB", 2**40), (12, 12), (None, None), (1.5, 1.5)],
-)  # fmt: skip
-def test_parse_size(stated: Any, num_bytes: Any) -> None:
-    assert parse_size(stated) == num_bytes
-
-
-@pytest.mark.parametrize("stated", ["", "20", "GB", "-1GB", "1e3GB", "20 gigs", "1.GB", "1GB\n"])
-def test_what_is_no_size_is_refused(stated: str) -> None:
-    with pytest.raises(ValueError, match=r"must be a size, as 20GB, 500MB or 1\.5GiB, or"):
-        parse_size(stated)
 
 
 @pytest.mark.parametrize(

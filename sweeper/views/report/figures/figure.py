@@ -9,9 +9,10 @@ from typing import Any
 
 from sweeper.analysis.summary.levels import Level
 from sweeper.analysis.summary.sweep_data import Parameter, SweepData
+from sweeper.spec.points import swept_text
 from sweeper.spec.space import Scalar
 from sweeper.status import Status
-from sweeper.views.format import count, flops, number, swept
+from sweeper.views.format import count, flops, number
 
 Figure = dict[str, Any]
 Trace = dict[str, Any]
@@ -73,7 +74,7 @@ def short(value: float | None, digits: int = 6) -> float | None:
 
 def plain(text: Scalar) -> str:
     """A swept value as a label, escaped: Plotly would take `<b>` in a name for a tag."""
-    return swept(text).replace("&", "&amp;").replace("<", "&lt;")
+    return swept_text(text).replace("&", "&amp;").replace("<", "&lt;")
 
 
 def layout(x: Trace, y: Trace, **more: Any) -> dict[str, Any]:

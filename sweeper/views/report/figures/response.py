@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from sweeper.analysis.summary.response import Curve, Response
 from sweeper.analysis.summary.sweep_data import SweepData, TrialData
+from sweeper.spec.points import swept_text
 from sweeper.status import Status
-from sweeper.views.format import swept
 from sweeper.views.report.figures.figure import (
     COLOURS,
     GROUP_COLOURS,
@@ -146,7 +146,7 @@ def _rung_line(sweep: SweepData, response: Response, curve: Curve, top: float) -
 def _optimum(response: Response, curve: Curve, colour: str) -> Trace:
     assert curve.optimum is not None
     of = "" if curve.group is None else f" of {plain(curve.group)}"
-    label = f"optimum{of} ≈ {swept(_rounded(curve.optimum.x))}"
+    label = f"optimum{of} ≈ {swept_text(_rounded(curve.optimum.x))}"
     return {
         "type": "scatter",
         "mode": "markers+text",

@@ -5,8 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
+from sweeper.spec.points import Point
 from sweeper.spec.space import AnyDomain
-from sweeper.strategy.search.draws import Point, grid_points, random_points
+from sweeper.strategy.search.draws import grid_points, random_points
 
 columns = st.dictionaries(
     st.sampled_from(["learning_rate", "warmup_steps", "d_model", "beta1"]),

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter
 from scipy.stats import qmc
 
-from sweeper.spec.points import fitted
+from sweeper.spec.points import Point, fitted
 from sweeper.spec.space import AnyDomain
-from sweeper.strategy.search.draws import Point, random_points
+from sweeper.strategy.search.draws import random_points
 from sweeper.strategy.search.optuna_axes import Axis, sampler_seed, sobol_points
 
 DOMAINS: dict[str, tuple[str, dict[str, Any]]] = {

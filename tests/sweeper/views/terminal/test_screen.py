@@ -12,8 +12,9 @@ from sweeper.engine.sweep import Sweep
 from sweeper.plan.plan import Plan
 from sweeper.record.run_folder import create_run_folder
 from sweeper.record.state.sweep_state import Trial
+from sweeper.spec.points import point_text
 from sweeper.views.next_steps import train_command
-from sweeper.views.terminal.screen import Screen, print_summary, report_line, settings
+from sweeper.views.terminal.screen import Screen, print_summary, report_line
 from sweeper.views.terminal.trial_table import seconds_left, trial_table
 from tests.sweeper.in_process import drive, opened, run_trial
 from trainable.loop.report import Report
@@ -167,7 +168,7 @@ def test_time_left_is_at_the_speed_so_far(tmp_path: Path, plan: Plan) -> None:
         assert seconds_left(trial) is None
         trial.progress = {"step": 4, "train_seconds": 2.0}
         assert seconds_left(trial) == 6.0
-        assert settings(trial).startswith("learning_rate ")
+        assert point_text(trial.values).startswith("learning_rate ")
 
 
 def next_of(sweep: Sweep) -> Any:
