@@ -7,6 +7,7 @@ This module imports no torch: a sweep's driver reads it in milliseconds.
 
 import difflib
 import math
+import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from types import UnionType
@@ -14,12 +15,45 @@ from typing import Any, Literal, Self, get_args, get_origin, get_type_hints
 
 from trainable.errors import ConfigError
 
+LARGEST_WHOLE = 2**63 - 1  # what a column of a table and an index into a file can hold
+
 
 def setting(
-    default: Any, help: str, *, at_least: float | None = None, above: float | None = None
+    default: Any,
+    help: str,
+    *,
+    at_least: float | None = None,
+    above: float | None = None,
+    at_most: int | None = None,
 ) -> Any:
-    """A dataclass field that carries its line of help and its lower bound."""
-    return field(default=default, metadata={"help": help, "at_least": at_least, "above": above})
+    """A dataclass field that carries its line of help and its bounds; a whole number has an upper
+    one in any case."""
+    if at_most is None and type(default) is int:
+        at_most = LARGEST_WHOLE
+    bounds = {"at_least": at_least, "above": above, "at_most": at_most}
+    return field(default=default, metadata={"help": help, **bounds})
+
+
+def require_in_bounds(settings: Any) -> None:
+    """Refuse a value of a dataclass of settings that is beyond the bounds of its field.
+
+    Raises:
+        ConfigError: it names the setting, the bound and the value.
+    """
+    for spec in fields(settings):
+        value, bounds = getattr(settings, spec.name), spec.metadata
+        if not isinstance(value, int | float):
+            continue
+        if isinstance(value, float) and not math.isfinite(value):
+            raise ConfigError(spec.name, f"must be finite, got {value}")
+        if bounds["at_least"] is not None and value < bounds["at_least"]:
+            raise ConfigError(
+                spec.name, f"must be at least {bounds['at_least']}, got {shown(value)}"
+            )
+        if bounds["above"] is not None and value <= bounds["above"]:
+            raise ConfigError(spec.name, f"must be above {bounds['above']}, got {shown(value)}")
+        if bounds["at_most"] is not None and value > bounds["at_most"]:
+            raise ConfigError(spec.name, f"must be at most {bounds['at_most']}, got {shown(value)}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,17 +68,21 @@ class TrainConfig:
     val_data: str | None = setting(None, "validation tokens: a .npy file or a raw array")
     data_dtype: str | None = setting(None, "type of raw arrays (uint16, ...); None: from meta.json")
 
-    d_model: int = setting(512, "hidden dimension", at_least=1)
+    # The upper bounds are far above any model's. With them a count of parameters, of tokens a step
+    # or of FLOPs a token always fits 64 bits.
+    d_model: int = setting(512, "hidden dimension", at_least=1, at_most=2**20)
     num_heads: int = setting(8, "number of attention heads; divides d_model", at_least=1)
-    d_ff: int = setting(2048, "feed-forward dimension", at_least=1)
-    num_layers: int = setting(6, "number of transformer layers", at_least=1)
+    d_ff: int = setting(2048, "feed-forward dimension", at_least=1, at_most=2**24)
+    num_layers: int = setting(6, "number of transformer layers", at_least=1, at_most=2**12)
     vocab_size: int = setting(
-        32000, "vocabulary size; above every token id in the data", at_least=1
+        32000, "vocabulary size; above every token id in the data", at_least=1, at_most=2**32
     )
-    context_length: int = setting(1024, "maximum sequence length, tokens", at_least=1)
+    context_length: int = setting(
+        1024, "maximum sequence length, tokens", at_least=1, at_most=2**24
+    )
     rope_theta: float = setting(10000.0, "RoPE base", above=0)
 
-    batch_size: int = setting(32, "sequences a step", at_least=1)
+    batch_size: int = setting(32, "sequences a step", at_least=1, at_most=2**32)
     learning_rate: float = setting(3e-4, "peak learning rate", above=0)
     min_learning_rate: float = setting(3e-5, "learning rate at the end of the cosine", at_least=0)
     warmup_steps: int = setting(
@@ -68,7 +106,10 @@ class TrainConfig:
     log_every_steps: int = setting(10, "steps between reports of the training loss", at_least=1)
     eval_every_steps: int = setting(500, "steps between evaluations", at_least=1)
     eval_windows: int = setting(
-        128, "validation windows of context_length tokens an evaluation", at_least=1
+        128,
+        "validation windows of context_length tokens an evaluation",
+        at_least=1,
+        at_most=2**32,
     )
     checkpoint_every_steps: int = setting(5000, "steps between checkpoints", at_least=1)
     max_skipped_steps: int = setting(
@@ -103,20 +144,11 @@ class TrainConfig:
         return asdict(self)
 
     def __post_init__(self) -> None:
-        for spec in fields(self):
-            value, bounds = getattr(self, spec.name), spec.metadata
-            if not isinstance(value, int | float):
-                continue
-            if not math.isfinite(value):
-                raise ConfigError(spec.name, f"must be finite, got {value}")
-            if bounds["at_least"] is not None and value < bounds["at_least"]:
-                raise ConfigError(spec.name, f"must be at least {bounds['at_least']}, got {value}")
-            if bounds["above"] is not None and value <= bounds["above"]:
-                raise ConfigError(spec.name, f"must be above {bounds['above']}, got {value}")
+        require_in_bounds(self)
 
         def require(holds: bool, key: str, problem: str) -> None:
             if not holds:
-                raise ConfigError(key, f"{problem}, got {getattr(self, key)}")
+                raise ConfigError(key, f"{problem}, got {shown(getattr(self, key))}")
 
         require(self.beta1 < 1, "beta1", "must be below 1")
         require(self.beta2 < 1, "beta2", "must be below 1")
@@ -138,6 +170,13 @@ class TrainConfig:
             self.warmup_steps < self.max_steps,
             "warmup_steps",
             f"must be below max_steps ({self.max_steps})",
+        )
+        most_steps = LARGEST_WHOLE // (self.batch_size * self.context_length)
+        require(
+            self.max_steps <= most_steps,
+            "max_steps",
+            f"must be at most {most_steps} (batch_size x context_length tokens a step are counted "
+            "in 64 bits)",
         )
 
 
@@ -162,10 +201,24 @@ def typed(key: str, value: Any, expected: Any) -> Any:
         elif option is type(None) or option is bool or option is str:
             if isinstance(value, option):
                 return value
-        elif isinstance(value, int | float) and not isinstance(value, bool):  # noqa: SIM102
-            if option is float or float(value).is_integer():
-                return option(value)
-    raise ConfigError(key, f"must be {' or '.join(map(described, options))}, got {value!r}")
+        elif isinstance(value, int | float) and not isinstance(value, bool):
+            if option is int and (isinstance(value, int) or value.is_integer()):
+                return int(value)
+            if option is float and isinstance(value, int) and abs(value) > sys.float_info.max:
+                return math.inf if value > 0 else -math.inf  # which the bounds refuse
+            if option is float:
+                return float(value)
+    raise ConfigError(key, f"must be {' or '.join(map(described, options))}, got {shown(value)}")
+
+
+def shown(value: Any) -> str:
+    """A value as a message has it, whatever its length (Python writes out no whole number of more
+    than 4300 digits)."""
+    try:
+        text = repr(value)
+    except ValueError:
+        return "a number of thousands of digits"
+    return text if len(text) <= 80 else f"{text[:60]}… ({len(text)} characters)"
 
 
 def described(expected: Any) -> str:

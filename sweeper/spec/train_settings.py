@@ -27,8 +27,12 @@ def is_number(name: str) -> bool:
 def is_legal(name: str, value: float) -> bool:
     """Whether a training setting may have this value, others aside."""
     bounds = TrainConfig.__dataclass_fields__[name].metadata
-    at_least, above = bounds["at_least"], bounds["above"]
-    return (at_least is None or value >= at_least) and (above is None or value > above)
+    at_least, above, at_most = bounds["at_least"], bounds["above"], bounds["at_most"]
+    return (
+        (at_least is None or value >= at_least)
+        and (above is None or value > above)
+        and (at_most is None or value <= at_most)
+    )
 
 
 def lowest(name: str) -> float | None:

@@ -1,10 +1,9 @@
 """The settings of the command line that do not decide what is learned: where things go, and who is
 told. What does is `TrainConfig`."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
-from trainable.config import setting
-from trainable.errors import ConfigError
+from trainable.config import LARGEST_WHOLE, require_in_bounds, setting
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,19 +19,24 @@ class ProgramOptions:
         None, "checkpoint, or folder of them, to go on from; its config is the base"
     )
     keep_checkpoints: int | None = setting(
-        None, "keep only the last so many checkpoints, and the best; None: all", at_least=1
+        None,
+        "keep only the last so many checkpoints, and the best; None: all",
+        at_least=1,
+        at_most=LARGEST_WHOLE,
     )
     micro_batch_size: int | None = setting(
-        None, "sequences in one forward and backward pass; None: as many as fit", at_least=1
+        None,
+        "sequences in one forward and backward pass; None: as many as fit",
+        at_least=1,
+        at_most=LARGEST_WHOLE,
     )
-    num_threads: int | None = setting(None, "CPU threads; None: torch's choice", at_least=1)
+    num_threads: int | None = setting(
+        None, "CPU threads; None: torch's choice", at_least=1, at_most=2**12
+    )
 
     use_wandb: bool = setting(False, "log to Weights & Biases")
     wandb_project: str = setting("trainable", "Weights & Biases project")
     wandb_run_name: str | None = setting(None, "Weights & Biases run name; None: theirs")
 
     def __post_init__(self) -> None:
-        for spec in fields(self):
-            value, least = getattr(self, spec.name), spec.metadata["at_least"]
-            if value is not None and least is not None and value < least:
-                raise ConfigError(spec.name, f"must be at least {least}, got {value}")
+        require_in_bounds(self)

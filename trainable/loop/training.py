@@ -207,6 +207,14 @@ class Trainer:
             available = available_memory()
         if estimate_memory(self.config, micro_batch_size=1) > available:
             raise DeviceError(self._too_large(f"{available / 2**30:.1f} GiB are free"))
+        for key in ("batch_size", "eval_windows"):
+            number: int = getattr(self.config, key)
+            needed = 8 * number * (self.config.context_length + 1)  # token ids, in main memory
+            if needed > available_memory():
+                raise DeviceError(
+                    f"{key}: {number} windows of context_length tokens need "
+                    f"{needed / 2**30:.1f} GiB, more than is free; use fewer"
+                )
 
     def _too_large(self, problem: str) -> str:
         needed = estimate_memory(self.config, micro_batch_size=1) / 2**30

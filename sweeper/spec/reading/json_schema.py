@@ -54,7 +54,7 @@ def _graced(key: str, clock: str, default: str) -> Schema:
 
 def _settings() -> dict[str, Schema]:
     """Each training setting: its type, bounds, default and line of help."""
-    keywords = {"at_least": "minimum", "above": "exclusiveMinimum"}
+    keywords = {"at_least": "minimum", "above": "exclusiveMinimum", "at_most": "maximum"}
     schemas = {}
     for field in fields(TrainConfig):
         if field.name in OWNED:

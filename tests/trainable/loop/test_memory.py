@@ -1,11 +1,17 @@
+from collections.abc import Callable
+
 import pytest
 import torch
 
 from trainable.config import TrainConfig
+from trainable.errors import DeviceError
 from trainable.loop.memory import available_memory, estimate_memory, is_out_of_memory
+from trainable.loop.training import Trainer
 from trainable.model.loss import next_token_loss
 from trainable.model.model_size import num_params
 from trainable.model.transformer import LanguageModel
+
+MakeConfig = Callable[..., TrainConfig]
 
 
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
@@ -56,3 +62,9 @@ def test_out_of_memory_is_told_from_other_failures() -> None:
     with pytest.raises(RuntimeError) as mistake:
         torch.ones(2) @ torch.ones(3)
     assert not is_out_of_memory(mistake.value)
+
+
+@pytest.mark.parametrize("key", ["batch_size", "eval_windows"])
+def test_windows_that_no_memory_holds_are_refused(tiny: MakeConfig, key: str) -> None:
+    with pytest.raises(DeviceError, match=f"{key}: 4294967296 windows of context_length tokens "):
+        Trainer(tiny(**{key: 2**32}))
