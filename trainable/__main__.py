@@ -15,7 +15,7 @@ from typing import Self
 from trainable.command_line.arguments import parse_command_line
 from trainable.command_line.console import ConsoleLog, report_line
 from trainable.command_line.options import ProgramOptions
-from trainable.command_line.run_folder import RunFolder
+from trainable.command_line.output_folder import OutputFolder
 from trainable.command_line.wandb_log import WandbLog
 from trainable.config import TrainConfig
 from trainable.errors import UserError
@@ -59,7 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def run(config: TrainConfig, options: ProgramOptions, stop: StopRequest) -> int:
     """Train to the end, or to a signal; the exit code."""
-    folder = RunFolder(Path(options.output_dir))
+    folder = OutputFolder(Path(options.output_dir))
     trainer = Trainer(
         config,
         resume_from=Path(options.resume_from) if options.resume_from else None,
@@ -81,7 +81,7 @@ def run(config: TrainConfig, options: ProgramOptions, stop: StopRequest) -> int:
 
 def _train(
     trainer: Trainer,
-    folder: RunFolder,
+    folder: OutputFolder,
     options: ProgramOptions,
     wandb_log: WandbLog | None,
     stop: StopRequest,

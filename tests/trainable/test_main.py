@@ -191,7 +191,7 @@ def test_the_program_stands_alone() -> None:
     modules = "trainable.__main__, trainable.generate, trainable.export, trainable.loop.training"
     driver = "trainable.config, trainable.errors, trainable.loop.report, trainable.loop.memory"
     driver += ", trainable.data.token_files, trainable.model.model_size"
-    driver += ", trainable.command_line.run_folder, trainable.optimisation.schedule"
+    driver += ", trainable.command_line.output_folder, trainable.optimisation.schedule"
     code = "import sys, {}; print([m for m in {} if m in sys.modules])"
     for imported, forbidden in (
         (modules, ["ray", "sweeper", "wandb", "transformers"]),

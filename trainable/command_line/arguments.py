@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, get_type_hints
 
 from trainable.command_line.options import ProgramOptions
-from trainable.command_line.run_folder import RunFolder
+from trainable.command_line.output_folder import OutputFolder
 from trainable.config import TrainConfig, nearest, typed
 from trainable.errors import CheckpointError, ConfigError
 from trainable.model.checkpoint import checkpoint_config, newest_good_checkpoint
@@ -49,10 +49,10 @@ def resume_candidates(path: Path) -> list[Path]:
         CheckpointError: there is no such file or folder.
     """
     if path.is_dir():
-        return RunFolder(path).checkpoints()
+        return OutputFolder(path).checkpoints()
     if not path.is_file():
         raise CheckpointError(f"{path}: no such checkpoint")
-    return [path, *(other for other in RunFolder(path.parent).checkpoints() if other != path)]
+    return [path, *(other for other in OutputFolder(path.parent).checkpoints() if other != path)]
 
 
 def build_parser() -> argparse.ArgumentParser:

@@ -6,7 +6,7 @@ from typing import Any
 
 from trainable.atomic_file import write_atomically
 from trainable.command_line.options import ProgramOptions
-from trainable.command_line.run_folder import RunFolder
+from trainable.command_line.output_folder import OutputFolder
 from trainable.config import TrainConfig
 from trainable.errors import UserError
 from trainable.loop.report import Report
@@ -28,7 +28,7 @@ class WandbLog:
     """
 
     def __init__(
-        self, folder: RunFolder, config: TrainConfig, options: ProgramOptions, *, resumed: bool
+        self, folder: OutputFolder, config: TrainConfig, options: ProgramOptions, *, resumed: bool
     ) -> None:
         wandb: Any = import_module("wandb")  # seconds to import, and seldom wanted
         self._file = folder.wandb_file

@@ -1,1 +1,1 @@
-"""The training loop, and what it says of itself."""
+"""The training loop, what it says of itself, and the device it runs on."""

@@ -7,7 +7,7 @@ from trainable.config import TrainConfig
 from trainable.model.model_size import num_params
 
 STATE_BYTES_PER_PARAM = 16  # float32 weight, gradient and AdamW's two moments
-MAX_LOGITS_BYTES = 2**30  # above this the loss runs in chunks (trainable/loss.py)
+MAX_LOGITS_BYTES = 2**30  # above this the loss runs in chunks (trainable/model/loss.py)
 
 
 def estimate_memory(config: TrainConfig, micro_batch_size: int | None = None) -> int:

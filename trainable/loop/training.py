@@ -12,6 +12,7 @@ from trainable.config import TrainConfig
 from trainable.data.batches import TrainingBatches, evaluation_starts, gather_windows
 from trainable.data.token_files import check_data, open_tokens, read_meta
 from trainable.errors import CheckpointError, DeviceError
+from trainable.loop.device import resolve_device, resolve_dtype
 from trainable.loop.memory import available_memory, estimate_memory, is_out_of_memory
 from trainable.loop.report import Report, bits_per_byte, perplexity
 from trainable.loop.statistics import Statistics
@@ -21,13 +22,12 @@ from trainable.model.checkpoint import (
     require_same_model,
     write_checkpoint,
 )
+from trainable.model.compilation import CompiledBlocks
 from trainable.model.loss import next_token_loss
 from trainable.model.model_size import num_params
 from trainable.model.pretrained import read_weights
 from trainable.model.transformer import LanguageModel
-from trainable.optimisation.compilation import CompiledBlocks
 from trainable.optimisation.optimizer import build_optimizer, clipped_step, restore_optimizer
-from trainable.optimisation.precision import resolve_device, resolve_dtype
 from trainable.optimisation.schedule import learning_rate_at
 
 

@@ -1,1 +1,1 @@
-"""From gradients to the next weights: optimiser, schedule, precision."""
+"""From gradients to the next weights: the optimiser and its learning rate."""

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from trainable.command_line.options import ProgramOptions
-from trainable.command_line.run_folder import RunFolder
+from trainable.command_line.output_folder import OutputFolder
 from trainable.command_line.wandb_log import WandbLog
 from trainable.config import TrainConfig
 from trainable.loop.training import Trainer
@@ -46,7 +46,7 @@ def runs(monkeypatch: pytest.MonkeyPatch) -> list[FakeRun]:
 def test_a_resumed_run_is_the_same_one_without_doubled_steps(
     tiny: Callable[..., TrainConfig], tmp_path: Path, runs: list[FakeRun]
 ) -> None:
-    config, folder = tiny(log_every_steps=1), RunFolder(tmp_path)
+    config, folder = tiny(log_every_steps=1), OutputFolder(tmp_path)
     options = ProgramOptions(use_wandb=True, wandb_project="p", wandb_run_name="n")
     trainer = Trainer(config)
     log = WandbLog(folder, config, options, resumed=False)
@@ -76,7 +76,7 @@ def test_a_resumed_run_is_the_same_one_without_doubled_steps(
 def test_a_new_run_in_an_old_folder_is_a_new_one(
     tiny: Callable[..., TrainConfig], tmp_path: Path, runs: list[FakeRun]
 ) -> None:
-    folder, options = RunFolder(tmp_path), ProgramOptions(use_wandb=True)
+    folder, options = OutputFolder(tmp_path), ProgramOptions(use_wandb=True)
     WandbLog(folder, tiny(), options, resumed=False)
     WandbLog(folder, tiny(), options, resumed=False)
     assert runs[1].settings["id"] is None

@@ -11,7 +11,7 @@ from torch._dynamo.utils import counters
 from trainable.config import TrainConfig
 from trainable.loop.report import Report
 from trainable.loop.training import Trainer
-from trainable.optimisation.compilation import CompiledBlocks
+from trainable.model.compilation import CompiledBlocks
 
 MakeConfig = Callable[..., TrainConfig]
 

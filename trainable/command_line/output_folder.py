@@ -11,7 +11,7 @@ from trainable.config import TrainConfig
 from trainable.loop.report import Report
 
 
-class RunFolder:
+class OutputFolder:
     """The files of one run. Making the object makes no folder; the first write does."""
 
     def __init__(self, root: Path) -> None:

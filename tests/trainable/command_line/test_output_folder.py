@@ -3,11 +3,11 @@ from pathlib import Path
 
 import pytest
 
-from trainable.command_line.run_folder import RunFolder, best_step
+from trainable.command_line.output_folder import OutputFolder, best_step
 
 
-def folder_with(root: Path, steps: list[int], val_losses: dict[int, float]) -> RunFolder:
-    folder = RunFolder(root)
+def folder_with(root: Path, steps: list[int], val_losses: dict[int, float]) -> OutputFolder:
+    folder = OutputFolder(root)
     for step in steps:
         folder.checkpoint(step).touch()
     lines = [json.dumps({"step": step, "val_loss": loss}) for step, loss in val_losses.items()]
