@@ -16,9 +16,10 @@ from ruamel.yaml.representer import RepresenterError
 from sweeper.analysis.monitor import Monitor
 from sweeper.engine.sweep import Sweep
 from sweeper.errors import ResourceError, SpecError
+from sweeper.record.ranking import ranked, ranking_of
 from sweeper.record.run_folder import RUNS, RunFolder, find_run_folder
 from sweeper.record.state.sweep_state import Metrics, Trial
-from sweeper.record.tables import history_table, objective, ranked, results_table
+from sweeper.record.tables import history_table, results_table
 from sweeper.running import Options, WandbMode, run_file
 from sweeper.spec.points import point_text
 from sweeper.spec.sweep_spec import SweepSpec
@@ -86,9 +87,9 @@ class LoadedSweep:
 
     def __repr__(self) -> str:
         told = f"{self.state}, {self._monitor.num_ended} of {len(self.trials)} trials ended"
-        if (best := self.best) is not None:
-            value = number(objective(self._monitor.state, best))
-            told += f"; best {point_text(best.values)}: {self.spec.objective.metric} {value}"
+        if (best := ranking_of(self._monitor.state).best) is not None:
+            metric = self.spec.objective.metric
+            told += f"; best {point_text(best.point)}: {metric} {number(best.mean)}"
         return f"<sweep {self.name}: {told}>"
 
 

@@ -19,6 +19,7 @@ from sweeper.engine.watchers import Audience, MetricsFiles, Tables, Watcher
 from sweeper.errors import StorageError
 from sweeper.plan.placement import place
 from sweeper.plan.plan import Plan, make_plan
+from sweeper.record.ranking import best_trial
 from sweeper.record.run_folder import (
     RUNS,
     RunFolder,
@@ -28,7 +29,6 @@ from sweeper.record.run_folder import (
 )
 from sweeper.record.state.sweep_state import SweepState
 from sweeper.record.state.warm_start import WarmStart
-from sweeper.record.tables import best_trial
 from sweeper.runtime.ray_tune.token import token_command
 from sweeper.spec.reading.spec_file import load_spec
 from sweeper.spec.reading.yaml_source import YamlSource

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from sweeper.record.ranking import best_trial, objective, ranked
 from sweeper.record.state.sweep_state import SweepState, Trial
-from sweeper.record.tables import best_trial, objective, ranked
 from sweeper.spec.space import Scalar
 from trainable.model.model_size import flops_per_token
 

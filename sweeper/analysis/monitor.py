@@ -6,9 +6,9 @@ from sweeper.analysis.time_left import TimeLeft, TimeLeftEstimator
 from sweeper.errors import RunFolderError
 from sweeper.plan.plan import plan_again
 from sweeper.record.follower import Follower
+from sweeper.record.ranking import best_trial
 from sweeper.record.run_folder import RunFolder
 from sweeper.record.state.sweep_state import SweepState, Trial
-from sweeper.record.tables import best_trial
 from sweeper.spec.reading.yaml_source import read_yaml
 from sweeper.status import Status
 from trainable.config import nearest

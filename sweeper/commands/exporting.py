@@ -9,8 +9,8 @@ from pathlib import Path
 
 from sweeper.analysis.monitor import Monitor
 from sweeper.errors import RunFolderError
+from sweeper.record.ranking import ranked
 from sweeper.record.state.sweep_state import Trial
-from sweeper.record.tables import ranked
 from sweeper.views.json_output import checkpoint_file
 
 SHOWN_TRIALS = 10

@@ -18,9 +18,9 @@ from sweeper.commands.arguments import (
     print_json,
 )
 from sweeper.errors import RunFolderError
+from sweeper.record.ranking import ranking_of
 from sweeper.record.run_folder import RUNS, RunFolder, find_run_folder, list_run_folders
 from sweeper.record.state.sweep_state import Trial
-from sweeper.record.tables import objective
 from sweeper.spec.points import point_text
 from sweeper.status import ExitCode
 from sweeper.views.format import number
@@ -78,15 +78,15 @@ def _print_list(console: Console, found: list[tuple[RunFolder, Monitor | UserErr
 
 
 def _list_row(monitor: Monitor) -> list[str]:
-    best = monitor.best
+    best = ranking_of(monitor.state).best
     started = monitor.state.sessions[0]["time"] if monitor.state.sessions else None
     return [
         monitor.folder.name,
         monitor.state_name,
         f"{monitor.num_ended}/{monitor.num_trials}",
-        "" if best is None else number(objective(monitor.state, best)),
+        "" if best is None else number(best.mean),
         "" if started is None else f"{datetime.fromisoformat(started).astimezone():%Y-%m-%d %H:%M}",
-        "" if best is None else point_text(best.values),
+        "" if best is None else point_text(best.point),
     ]
 
 

@@ -1,81 +1,19 @@
-"""The tables of a sweep: a row a trial, a row an evaluation, and the order of merit."""
+"""The tables of a sweep: a row a trial, best first, and a row an evaluation."""
 
-import math
 import os
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from sweeper.record.ranking import ranked
 from sweeper.record.run_folder import RunFolder
 from sweeper.record.state.sweep_state import SweepState, Trial
 from sweeper.spec.columns import EVALUATION, MEASURED, NAMED, REPORTED, SETTINGS, Columns
-from sweeper.status import Status
 from trainable.model.model_size import num_params
 
 Row = dict[str, Any]
-
-# Compared only with their like: a trial stopped at step 75 has not had its cosine.
-_MERIT = [
-    Status.COMPLETED,
-    Status.RUNNING,
-    Status.PAUSED,
-    Status.INTERRUPTED,
-    Status.PENDING,
-    Status.STOPPED,
-    Status.DIVERGED,
-    Status.FAILED,
-]
-
-
-def ranked(state: SweepState) -> list[Trial]:
-    """All trials, best first: completed ones by the objective, then those that got furthest."""
-    sign = 1.0 if state.spec.objective.mode == "min" else -1.0
-
-    def merit(trial: Trial) -> tuple[int, int, float, str]:
-        value = objective(state, trial)
-        score = sign * value if value is not None else math.inf
-        step = 0 if trial.status is Status.COMPLETED else -trial.step
-        return _MERIT.index(trial.status), step, score, trial.trial_id
-
-    return sorted(state.trials.values(), key=merit)
-
-
-def objective(state: SweepState, trial: Trial) -> float | None:
-    """The metric that the sweep is about, at the trial's last evaluation."""
-    last = trial.last_report
-    return None if last is None else last.get(state.spec.objective.metric)
-
-
-def best_trial(state: SweepState) -> Trial | None:
-    """The completed trial with the best objective; None while there is none."""
-    for trial in ranked(state):
-        if trial.status is Status.COMPLETED and objective(state, trial) is not None:
-            return trial
-    return None
-
-
-@dataclass(frozen=True)
-class RunnerUp:
-    """The trial next to the best, and by how much it is behind at the last step both reached."""
-
-    trial: Trial
-    step: int
-    margin: float
-
-
-def runner_up(state: SweepState, best: Trial) -> RunnerUp | None:
-    """None where no other trial shares an evaluated step with the best."""
-    metric = state.spec.objective.metric
-    of_best = {report["step"]: report[metric] for report in best.reports}
-    for trial in ranked(state):
-        for report in reversed(trial.reports):
-            step, value = report["step"], report[metric]
-            if trial is not best and value is not None and of_best.get(step) is not None:
-                return RunnerUp(trial, step, abs(value - of_best[step]))
-    return None
 
 
 def result_rows(state: SweepState, folder: RunFolder) -> list[Row]:

@@ -54,3 +54,16 @@ def headline(error: str) -> str:
 def number(value: float | None, digits: int = 4) -> str:
     """A measured value with fixed decimals; `-` where there is none."""
     return "-" if value is None else f"{value:.{digits}f}"
+
+
+METRIC_TITLES = {
+    "val_loss": "validation loss",
+    "val_perplexity": "validation perplexity",
+    "val_bits_per_byte": "bits per byte",
+    "train_loss": "training loss",
+}
+
+
+def title_of(metric: str) -> str:
+    """As people say it."""
+    return METRIC_TITLES.get(metric, metric)

@@ -4,9 +4,10 @@ from dataclasses import asdict
 from pathlib import Path
 
 from sweeper.analysis.monitor import Monitor
+from sweeper.analysis.summary.winner import noise_of
+from sweeper.record.ranking import Entrant, PointResult, Ranking, objective, ranked, ranking_of
 from sweeper.record.run_folder import CHECKPOINT_FILE, RunFolder
 from sweeper.record.state.sweep_state import SweepState, Trial
-from sweeper.record.tables import objective, ranked, runner_up
 from sweeper.spec.train_settings import OWNED
 from sweeper.status import Status
 from sweeper.views.next_steps import train_command
@@ -86,21 +87,43 @@ def whole_trial_json(monitor: Monitor, trial: Trial) -> JsonObject:
 
 
 def best_json(monitor: Monitor, best: Trial) -> JsonObject:
-    """The winner, by how much it is ahead, and the command that trains it further."""
-    second = runner_up(monitor.state, best)
+    """The winner, by how much it is ahead, who is tied with it, and what trains it further.
+
+    `objective` is its own, `mean` that of its point, which makes it the best.
+    """
+    ranking = ranking_of(monitor.state)
+    assert ranking.best is not None, "there is a winner"
+    noise = noise_of(ranking.points)
     return {
         "sweep": monitor.folder.name,
         **trial_json(monitor.state, best, monitor.folder),
         "config": best.config.to_dict(),
-        "runner_up": None
-        if second is None
-        else {
-            "trial_id": second.trial.trial_id,
-            "values": second.trial.values,
-            "step": second.step,
-            "margin": second.margin,
-        },
+        **_point_json(ranking.best),
+        "runner_up": _runner_up_json(ranking, best),
+        "tied": [_point_json(other) for other in noise.tied[1:]] if noise is not None else None,
         "command": further_command(monitor.folder, best),
+    }
+
+
+def _point_json(point: PointResult[Entrant]) -> JsonObject:
+    return {
+        "point": point.point,
+        "mean": point.mean,
+        "deviation": point.deviation,
+        "trial_ids": [trial.trial_id for trial in point.completed],
+    }
+
+
+def _runner_up_json(ranking: Ranking[Entrant], best: Trial) -> JsonObject | None:
+    """`margin` is above 0 where the winner is ahead of it."""
+    margin = ranking.margin
+    if margin is None:
+        return None
+    return {
+        "trial_id": margin.trial.trial_id,
+        "values": margin.trial.trial.values,
+        "step": best.step if margin.step is None else margin.step,
+        "margin": margin.value,
     }
 
 

@@ -13,6 +13,7 @@ from sweeper.analysis.summary.sweep_data import Evaluation, SweepData, TrialData
 from sweeper.corpus import CorpusFolder
 from sweeper.errors import RunFolderError
 from sweeper.record.effective_spec import effective_spec
+from sweeper.record.ranking import rank
 from sweeper.record.run_folder import RunFolder
 from sweeper.record.tables import Row, history_rows, result_rows
 from sweeper.spec.columns import COLUMNS
@@ -97,7 +98,8 @@ def _tabulated(sweep: SweepData, folder: RunFolder) -> SweepData:
     names = [parameter.name for parameter in sweep.parameters]
     for row in rows:
         row["values"] = {name: row[name] for name in names if row.get(name) is not None}
-    return replace(sweep, trials=_trials(sweep, rows, history))
+    trials = _trials(sweep, rows, history)  # of an older version, perhaps in another order
+    return replace(sweep, trials=rank(trials, sweep.mode, repeated=bool(sweep.seeds)).trials)
 
 
 def _read(path: Path) -> list[Row]:

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from sweeper.analysis.summary.response import NUM_BINS, bin_of, on_scale
 from sweeper.analysis.summary.sweep_data import Parameter, SweepData, TrialData
+from sweeper.record.ranking import rank
 from sweeper.spec.space import Scalar
-from sweeper.status import Status
 
 MAX_PAIRS = 3
 
@@ -31,7 +31,7 @@ class Axis:
 
 @dataclass(frozen=True, kw_only=True)
 class Cell:
-    """The trials of one cell. `value` is the best of those that completed; None if none has."""
+    """The trials of one cell. `value` is its best point's at the end; None if none completed."""
 
     x: int
     y: int
@@ -65,11 +65,11 @@ def _pair(sweep: SweepData, a: Parameter, b: Parameter) -> Pair:
 
 
 def _cell(sweep: SweepData, at: tuple[int, int], trials: Sequence[TrialData]) -> Cell:
-    ends = [t.value for t in trials if t.status is Status.COMPLETED and t.value is not None]
+    best = rank(trials, sweep.mode, repeated=bool(sweep.seeds)).best
     return Cell(
         x=at[0],
         y=at[1],
-        value=min(ends, key=lambda value: sweep.sign * value) if ends else None,
+        value=None if best is None else best.mean,
         trial_id=trials[0].trial_id,  # trials are in order of merit
         trial_ids=tuple(trial.trial_id for trial in trials),
     )

@@ -7,8 +7,9 @@ from sweeper.analysis.summary.levels import Level, levels_of
 from sweeper.analysis.summary.pairs import Pair, pairs_of
 from sweeper.analysis.summary.response import Response, responses_of
 from sweeper.analysis.summary.rungs import RungRow, Savings, rungs_of, savings_of
-from sweeper.analysis.summary.sweep_data import SweepData
-from sweeper.analysis.summary.winner import PointResult, Winner, points_of, winner_of
+from sweeper.analysis.summary.sweep_data import SweepData, TrialData
+from sweeper.analysis.summary.winner import Winner, ranking_of, winner_of
+from sweeper.record.ranking import PointResult
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,7 +17,7 @@ class Summary:
     """What a sweep has found out so far."""
 
     sweep: SweepData
-    points: tuple[PointResult, ...]  # of which a trial has completed, best first
+    points: tuple[PointResult[TrialData], ...]  # of which a trial has completed, best first
     winner: Winner | None
     levels: tuple[Level, ...]
     responses: tuple[Response, ...]
@@ -28,12 +29,12 @@ class Summary:
 
 def summarise(sweep: SweepData) -> Summary:
     """Compute everything that a report says; reads and draws nothing."""
-    points = points_of(sweep)
+    ranking = ranking_of(sweep)
     levels = levels_of(sweep)
     return Summary(
         sweep=sweep,
-        points=tuple(points),
-        winner=winner_of(sweep, points),
+        points=ranking.points,
+        winner=winner_of(ranking),
         levels=levels,
         responses=responses_of(sweep, levels),
         pairs=pairs_of(sweep),

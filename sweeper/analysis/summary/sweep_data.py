@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from sweeper.record.ranking import Mode, repeats
 from sweeper.spec.points import Point
 from sweeper.spec.space import Scalar, Settings
 from sweeper.status import Status
@@ -97,7 +98,7 @@ class SweepData:
     description: str = ""
     state: str = "unknown"  # running, or how its last session ended
     metric: str = "val_loss"
-    mode: Literal["min", "max"] = "min"
+    mode: Mode = "min"
     parameters: tuple[Parameter, ...] = ()
     seeds: tuple[int, ...] = ()
     trials: tuple[TrialData, ...] = ()  # best first
@@ -117,7 +118,5 @@ class SweepData:
         return 1.0 if self.mode == "min" else -1.0
 
     def repeats(self, trial: TrialData) -> str:
-        """A key that is the same for trials that differ in their seed alone. Without `seeds:` every
-        trial has its own: two at one point are the same run twice, or one took over from the
-        other, and say nothing about the noise."""
-        return repr(sorted(trial.point.items())) if self.seeds else trial.trial_id
+        """A key that is the same for trials that differ in their seed alone."""
+        return repeats(trial, repeated=bool(self.seeds))

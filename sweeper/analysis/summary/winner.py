@@ -1,132 +1,52 @@
-"""Who has won, by how much, and whether that is more than noise."""
+"""Who has won, and whether that is more than noise: the ranking with Tukey's test upon it."""
 
 import math
-import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Generic
 
 from sweeper.analysis.summary.sweep_data import SweepData, TrialData
-from sweeper.spec.points import Point
-from sweeper.status import Status
+from sweeper.record.ranking import Margin, PointResult, Ranking, T, rank
 
 CONFIDENCE = 0.95
 
 
 @dataclass(frozen=True, kw_only=True)
-class PointResult:
-    """A point of the space, and what its trials, one for each seed, reached at their ends."""
-
-    point: Point
-    trials: tuple[TrialData, ...]
-    completed: tuple[TrialData, ...]  # those of them that completed: at least one, best first
-
-    @property
-    def values(self) -> list[float]:
-        return [trial.value for trial in self.completed if trial.value is not None]
-
-    @property
-    def mean(self) -> float:
-        return statistics.fmean(self.values)
-
-    @property
-    def deviation(self) -> float | None:
-        """Over the seeds; None if fewer than two have completed."""
-        return statistics.stdev(self.values) if len(self.values) > 1 else None
-
-    @property
-    def is_flattered(self) -> bool:
-        """Whether some seeds were stopped or diverged: then the mean is of the good ones only."""
-        return any(t.status in {Status.STOPPED, Status.DIVERGED} for t in self.trials)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Margin:
-    """By how much the winner is ahead of the next: at their ends, or at the last step at which both
-    were evaluated."""
-
-    point: Point
-    trial_id: str
-    value: float
-    step: int | None = None  # None means at their ends
-
-
-@dataclass(frozen=True, kw_only=True)
-class Noise:
+class Noise(Generic[T]):
     """How much the seed alone changes the objective, and which points that leaves tied."""
 
     deviation: float  # pooled over the points
     degrees: int  # degrees of freedom
     least_difference: float | None  # that would part the first two points; None if there is one
-    tied: tuple[PointResult, ...]  # the best, and those that the test cannot tell from it
+    tied: tuple[PointResult[T], ...]  # the best, and those that the test cannot tell from it
 
 
 @dataclass(frozen=True, kw_only=True)
 class Winner:
     """The best point. `noise` is None if no point was repeated: then nothing is known about it."""
 
-    best: PointResult
-    margin: Margin | None
-    noise: Noise | None
+    best: PointResult[TrialData]
+    margin: Margin[TrialData] | None
+    noise: Noise[TrialData] | None
 
     @property
     def trial(self) -> TrialData:
         """The best of its trials, whose weights are the ones to take."""
-        return self.best.completed[0]
+        return self.best.best
 
 
-def points_of(sweep: SweepData) -> list[PointResult]:
-    """The points that have a completed trial, best first by the mean over their seeds."""
-    trials: dict[str, list[TrialData]] = {}
-    for trial in sweep.trials:
-        trials.setdefault(sweep.repeats(trial), []).append(trial)
-    results = []
-    for same in trials.values():
-        completed = [t for t in same if t.status is Status.COMPLETED and t.value is not None]
-        completed.sort(key=lambda trial: sweep.sign * (trial.value or 0.0))
-        if completed:
-            result = PointResult(
-                point=same[0].point, trials=tuple(same), completed=tuple(completed)
-            )
-            results.append(result)
-    return sorted(results, key=lambda result: sweep.sign * result.mean)
+def ranking_of(sweep: SweepData) -> Ranking[TrialData]:
+    return rank(sweep.trials, sweep.mode, repeated=bool(sweep.seeds))
 
 
-def winner_of(sweep: SweepData, points: Sequence[PointResult]) -> Winner | None:
+def winner_of(ranking: Ranking[TrialData]) -> Winner | None:
     """None while no trial has completed."""
-    if not points:
+    if ranking.best is None:
         return None
-    if len(points) > 1:
-        first, second = points[:2]
-        difference = abs(second.mean - first.mean)
-        margin: Margin | None = Margin(
-            point=second.point, trial_id=second.completed[0].trial_id, value=difference
-        )
-    else:
-        margin = _margin_on_the_way(sweep, points[0])
-    return Winner(best=points[0], margin=margin, noise=noise_of(points))
+    return Winner(best=ranking.best, margin=ranking.margin, noise=noise_of(ranking.points))
 
 
-def _margin_on_the_way(sweep: SweepData, best: PointResult) -> Margin | None:
-    """The margin to the best trial that did not complete, at the last step that it shares with the
-    winner."""
-    winner = best.completed[0]
-    at = {e.step: e.value for e in winner.evaluations if e.value is not None}
-    for trial in sweep.trials:  # best first
-        if trial.point == best.point:
-            continue
-        for evaluation in reversed(trial.evaluations):
-            if evaluation.value is not None and evaluation.step in at:
-                difference = abs(evaluation.value - at[evaluation.step])
-                return Margin(
-                    point=trial.point,
-                    trial_id=trial.trial_id,
-                    value=difference,
-                    step=evaluation.step,
-                )
-    return None
-
-
-def noise_of(points: Sequence[PointResult]) -> Noise | None:
+def noise_of(points: Sequence[PointResult[T]]) -> Noise[T] | None:
     """The noise, and the points that Tukey's test cannot tell from the best.
 
     The deviation is pooled over all points, on the assumption that seeds move good points about as
@@ -151,7 +71,7 @@ def noise_of(points: Sequence[PointResult]) -> Noise | None:
     best = points[0]
     quantile = float(studentized_range.ppf(CONFIDENCE, len(points), degrees))
 
-    def least_difference(other: PointResult) -> float:
+    def least_difference(other: PointResult[T]) -> float:
         share = 1 / len(best.values) + 1 / len(other.values)
         return quantile * deviation * math.sqrt(share / 2)
 

@@ -12,8 +12,8 @@ import time
 from ray.util.metrics import Gauge
 
 from sweeper.engine.sweep import Sweep
+from sweeper.record.ranking import ranking_of
 from sweeper.record.state.sweep_state import Metrics, SweepState, Trial
-from sweeper.record.tables import objective
 from sweeper.spec.points import point_text
 from sweeper.status import Status
 
@@ -39,7 +39,7 @@ class RayMetrics:
             key: Gauge(f"sweeper_trial_{key}", text, tags) for key, text in PER_TRIAL.items()
         }
         self._trials = Gauge("sweeper_trials", "Trials by status.", ("sweep", "status"))
-        text = "The best objective at any trial's last evaluation."
+        text = "The objective of the best trial; until one has completed, of the leading one."
         self._best = Gauge("sweeper_best_objective", text, ("sweep", "metric", "trial", "values"))
         self._set_at = -math.inf
 
@@ -89,14 +89,6 @@ def trials_by_status(sweep: Sweep) -> dict[Status, int]:
 
 
 def best_so_far(state: SweepState) -> tuple[Trial, float] | None:
-    """The trial with the best objective at its last evaluation, run to its end or not."""
-    valued = [
-        (value, trial)
-        for trial in state.trials.values()
-        if (value := objective(state, trial)) is not None
-    ]
-    if not valued:
-        return None
-    best = min if state.spec.objective.mode == "min" else max
-    value, trial = best(valued, key=lambda pair: pair[0])
-    return trial, value
+    """The winner; while nothing has completed, the first that has been evaluated in `status`."""
+    leader = ranking_of(state).leader
+    return None if leader is None or leader.value is None else (leader.trial, leader.value)

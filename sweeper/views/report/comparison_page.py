@@ -8,8 +8,8 @@ from typing import Any
 
 from sweeper.analysis.comparison import Comparison, Contender, curve, merit
 from sweeper.errors import RunFolderError
+from sweeper.record.ranking import best_trial
 from sweeper.record.state.sweep_state import Trial
-from sweeper.record.tables import best_trial
 from sweeper.spec.points import swept_text
 from sweeper.spec.space import Scalar
 from sweeper.status import Status

@@ -1,10 +1,12 @@
 """The sentences of a report: the answer first, then how far it can be trusted."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sweeper.analysis.summary.levels import Level
 from sweeper.analysis.summary.response import Edge
 from sweeper.analysis.summary.summarising import Summary
+from sweeper.analysis.summary.sweep_data import TrialData
 from sweeper.analysis.summary.winner import CONFIDENCE, Noise, Winner
 from sweeper.spec.points import Point, point_text, swept_text
 from sweeper.status import Status
@@ -55,7 +57,7 @@ def _headline(summary: Summary, winner: Winner) -> str:
     return f"{best} is best so far"
 
 
-def _listing(points: list[Point]) -> str:
+def _listing(points: Sequence[Point]) -> str:
     """`learning_rate 0.0012 and 0.0024`: the only name of all points is said once."""
     names = [unbroken(point) for point in points]
     if len(points) > MAX_NAMED:
@@ -77,8 +79,17 @@ def _lede(summary: Summary, winner: Winner) -> str:
     margin = winner.margin
     if margin is None:
         return f"{text}. There is no other to compare it with."
-    at = "" if margin.step is None else f" at step {margin.step:,}, where that one was stopped"
-    return f"{text}: {number(margin.value)} ahead of {unbroken(margin.point)}{at}."
+    at = ""
+    if margin.step is not None:
+        stopped = margin.trial.status is Status.STOPPED
+        why = "where that one was stopped" if stopped else "the last that both were evaluated at"
+        at = f" at step {margin.step:,}, {why}"
+    return f"{text}: {margin_text(margin.value)} {unbroken(margin.trial.point)}{at}."
+
+
+def margin_text(margin: float) -> str:
+    """As `0.0120 ahead of`."""
+    return f"{number(abs(margin))} {'behind' if margin < 0 else 'ahead of'}"
 
 
 def _verdict(winner: Winner) -> tuple[str, str]:
@@ -103,7 +114,7 @@ def _verdict(winner: Winner) -> tuple[str, str]:
     return f"That is more than noise: {_noise_text(noise)}{caution}", "clear"
 
 
-def _noise_text(noise: Noise) -> str:
+def _noise_text(noise: Noise[TrialData]) -> str:
     assert noise.least_difference is not None
     return (
         f"another seed alone moves it by {number(noise.deviation)} (standard deviation, pooled, "

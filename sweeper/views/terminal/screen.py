@@ -6,19 +6,21 @@ import time
 from rich.console import Console
 from rich.live import Live
 
+from sweeper.analysis.summary.winner import noise_of
 from sweeper.analysis.time_left import TimeLeft, TimeLeftEstimator
 from sweeper.engine.sweep import Sweep
+from sweeper.record.ranking import Entrant, Margin, PointResult, Ranking, ranking_of
 from sweeper.record.run_folder import RunFolder
 from sweeper.record.state.sweep_state import Metrics, SweepState, Trial
-from sweeper.record.tables import best_trial, runner_up
 from sweeper.spec.points import point_text
 from sweeper.status import Status
-from sweeper.views.format import count, headline, number, size
+from sweeper.views.format import count, headline, number, size, title_of
 from sweeper.views.next_steps import train_command
 from sweeper.views.terminal.live_view import live_view, progress_line, utc_now
 from sweeper.views.terminal.trial_table import trial_table
 
 REFRESH_SECONDS = 0.5
+MAX_TIED = 4  # named in one line
 MOST_OF_THE_DRIVER = 0.05  # of its time goes into the screen, however many trials there are
 
 
@@ -128,8 +130,8 @@ def print_summary(console: Console, state: SweepState, folder: RunFolder) -> Non
         budget = state.spec.checkpoints.budget
         of = f" (budget {size(budget)})" if budget is not None else ""
         console.print(f"\nCheckpoints had {size(state.checkpoints.high_water)} at most{of}.")
-    best = best_trial(state)
-    if best is None:
+    ranking = ranking_of(state)
+    if ranking.best is None:
         console.print("\nNo trial has completed yet, so there is no winner.")
         for trial in state.with_status(Status.FAILED)[:1]:
             console.print(
@@ -138,20 +140,45 @@ def print_summary(console: Console, state: SweepState, folder: RunFolder) -> Non
                 markup=False,
             )
         return
+    best = ranking.best.best.trial
+    _print_best(console, state, ranking, ranking.best)
+    if best.checkpoint:
+        console.print("Train it further:")
+        command = train_command(folder, best.trial_id, best.checkpoint, best.config.max_steps)
+        console.print(f"  [bold]{command}[/]")
+
+
+def _print_best(
+    console: Console, state: SweepState, ranking: Ranking[Entrant], point: PointResult[Entrant]
+) -> None:
+    best, seeds = point.best.trial, len(point.values)
+    of = f", the best of its {seeds} seeds" if seeds > 1 else ""
     last = best.last_report or {}
-    console.print(f"\n[bold green]Best: {point_text(best.values)}[/]  (trial {best.trial_id})")
+    console.print(f"\n[bold green]Best: {point_text(best.values)}[/]  (trial {best.trial_id}{of})")
     console.print(
         f"  validation loss {number(last.get('val_loss'))}, "
         f"perplexity {number(last.get('val_perplexity'), 2)}, "
         f"{number(last.get('val_bits_per_byte'), 3)} bits per byte"
     )
-    if (second := runner_up(state, best)) is not None:
-        at = "" if second.step == best.step else f" at step {second.step}, where that one stopped"
-        console.print(
-            f"  ahead of {point_text(second.trial.values)} (trial {second.trial.trial_id}) "
-            f"by {number(second.margin)}{at}"
-        )
-    if best.checkpoint:
-        console.print("Train it further:")
-        command = train_command(folder, best.trial_id, best.checkpoint, best.config.max_steps)
-        console.print(f"  [bold]{command}[/]")
+    if seeds > 1:
+        metric = title_of(state.spec.objective.metric)
+        console.print(f"  {metric} {number(point.mean)} in the mean over its seeds")
+    if ranking.margin is not None:
+        console.print(f"  {_margin_text(best, ranking.margin)}")
+    noise = noise_of(ranking.points)
+    if noise is not None and len(noise.tied) > 1:
+        others = [point_text(other.point) for other in noise.tied[1:]]
+        more = f" and {len(others) - MAX_TIED} more" if len(others) > MAX_TIED else ""
+        console.print(f"  within the noise, so tied with {'; '.join(others[:MAX_TIED])}{more}")
+
+
+def _margin_text(best: Trial, margin: Margin[Entrant]) -> str:
+    """`ahead of learning_rate 0.01 (trial 0003) by 0.0120`, and where that was measured."""
+    place = "behind" if margin.value < 0 else "ahead of"
+    by = f"by {number(abs(margin.value))}"
+    text = f"{place} {point_text(margin.trial.point)} (trial {margin.trial.trial_id}) {by}"
+    if margin.step is None or margin.step == best.step:
+        return text
+    stopped = margin.trial.status is Status.STOPPED
+    why = "where that one stopped" if stopped else "the last that both were evaluated at"
+    return f"{text} at step {margin.step}, {why}"

@@ -28,9 +28,9 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from sweeper.errors import MirrorError
 from sweeper.record.follower import Follower
+from sweeper.record.ranking import objective
 from sweeper.record.run_folder import RunFolder
 from sweeper.record.state.sweep_state import Trial
-from sweeper.record.tables import objective
 from sweeper.spec.space import (
     AnyDomain,
     Choice,

@@ -1,4 +1,4 @@
-"""The tables and the order of merit."""
+"""The tables, and what is in them."""
 
 from pathlib import Path
 from typing import Any
@@ -9,7 +9,7 @@ import pytest
 from sweeper.plan.plan import Plan
 from sweeper.record.run_folder import RunFolder, create_run_folder
 from sweeper.record.state.sweep_state import SweepState
-from sweeper.record.tables import best_trial, ranked, runner_up, write_tables
+from sweeper.record.tables import write_tables
 from sweeper.status import Status
 from trainable.config import TrainConfig
 
@@ -43,43 +43,6 @@ def state_with(plan: Plan, *trials: tuple[Status, list[tuple[int, float | None]]
 @pytest.fixture
 def plan(tiny_plan: Any) -> Plan:
     return tiny_plan(space={"learning_rate": {"grid": [1e-4, 1e-3, 1e-2, 1e-1, 0.2]}})
-
-
-def test_completed_trials_come_first_then_who_got_furthest(plan: Plan) -> None:
-    state = state_with(
-        plan,
-        (Status.STOPPED, [(4, 1.0)]),
-        (Status.COMPLETED, [(16, 3.0)]),
-        (Status.STOPPED, [(8, 2.0)]),
-        (Status.COMPLETED, [(16, 2.5)]),
-        (Status.DIVERGED, [(4, None)]),
-    )
-    assert [t.trial_id for t in ranked(state)] == ["0003", "0001", "0002", "0000", "0004"]
-    best = best_trial(state)
-    assert best is not None
-    assert best.trial_id == "0003"
-
-
-def test_nothing_completed_nothing_won(plan: Plan) -> None:
-    assert best_trial(state_with(plan, (Status.STOPPED, [(8, 1.0)]))) is None
-    assert best_trial(state_with(plan, (Status.COMPLETED, [(16, None)]))) is None
-
-
-def test_the_margin_is_taken_at_the_last_step_that_both_reached(plan: Plan) -> None:
-    state = state_with(
-        plan,
-        (Status.COMPLETED, [(4, 3.0), (8, 2.0), (16, 1.0)]),
-        (Status.STOPPED, [(4, 3.5), (8, 2.25)]),
-        (Status.STOPPED, [(4, 3.1)]),
-    )
-    second = runner_up(state, state.trials["0000"])
-    assert second is not None
-    assert (second.trial.trial_id, second.step, second.margin) == ("0001", 8, 0.25)
-
-
-def test_alone_it_is_ahead_of_nobody(plan: Plan) -> None:
-    state = state_with(plan, (Status.COMPLETED, [(16, 1.0)]), (Status.FAILED, []))
-    assert runner_up(state, state.trials["0000"]) is None
 
 
 def test_the_tables_have_a_typed_column_for_everything(tmp_path: Path, tiny_plan: Any) -> None:

@@ -12,7 +12,7 @@ from sweeper.analysis.summary.sweep_data import Parameter, SweepData
 from sweeper.spec.points import swept_text
 from sweeper.spec.space import Scalar
 from sweeper.status import Status
-from sweeper.views.format import count, flops, number
+from sweeper.views.format import count, flops, number, title_of
 
 Figure = dict[str, Any]
 Trace = dict[str, Any]
@@ -39,16 +39,10 @@ SYMBOLS = {
     Status.FAILED: "triangle-up",
 }
 GROUP_COLOURS = ("@blue", "@orange", "@green", "@purple", "@red", "@sky")
-METRIC_TITLES = {
-    "val_loss": "validation loss",
-    "val_perplexity": "validation perplexity",
-    "val_bits_per_byte": "bits per byte",
-    "train_loss": "training loss",
-}
 
 
 def metric_title(sweep: SweepData) -> str:
-    return METRIC_TITLES.get(sweep.metric, sweep.metric)
+    return title_of(sweep.metric)
 
 
 def level_title(sweep: SweepData, level: Level) -> str:

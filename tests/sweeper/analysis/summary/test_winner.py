@@ -9,27 +9,27 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import tukey_hsd
 
-from sweeper.analysis.summary.winner import noise_of, points_of, winner_of
+from sweeper.analysis.summary.winner import noise_of, ranking_of, winner_of
 from sweeper.status import Status
 from tests.sweeper.analysis.summary.sweeps import by_rate, seeded, sweep_of, trial
 
 
 def test_the_best_mean_over_seeds_wins_not_the_luckiest_seed() -> None:
     sweep = sweep_of(seeded({1e-3: [2.0, 2.1, 2.2], 1e-2: [1.9, 2.5, 2.5]}))
-    winner = winner_of(sweep, points_of(sweep))
+    winner = winner_of(ranking_of(sweep))
     assert winner is not None
     assert winner.best.point == {"learning_rate": 1e-3}
     assert winner.best.mean == pytest.approx(2.1)
     assert winner.trial.value == 2.0  # the best of its seeds
     assert winner.margin is not None
-    assert winner.margin.point == {"learning_rate": 1e-2}
+    assert winner.margin.trial.point == {"learning_rate": 1e-2}
     assert winner.margin.value == pytest.approx(0.2)
     assert winner.margin.step is None
 
 
 def test_larger_is_better_where_the_objective_says_so() -> None:
     sweep = sweep_of(by_rate({1e-3: 1.0, 1e-2: 2.0}), mode="max")
-    winner = winner_of(sweep, points_of(sweep))
+    winner = winner_of(ranking_of(sweep))
     assert winner is not None
     assert winner.best.point == {"learning_rate": 1e-2}
 
@@ -37,34 +37,38 @@ def test_larger_is_better_where_the_objective_says_so() -> None:
 def test_only_what_ran_to_its_end_can_win() -> None:
     trials = [*by_rate({1e-3: 2.0}), *by_rate({1e-2: 0.1}, Status.STOPPED)]
     sweep = sweep_of(trials)
-    assert [p.point["learning_rate"] for p in points_of(sweep)] == [1e-3]
-    assert winner_of(sweep_of(trials[1:]), points_of(sweep_of(trials[1:]))) is None
+    assert [p.point["learning_rate"] for p in ranking_of(sweep).points] == [1e-3]
+    assert winner_of(ranking_of(sweep_of(trials[1:]))) is None
 
 
 def test_a_lone_finisher_is_measured_where_the_next_was_stopped() -> None:
     best = trial("0000", {"learning_rate": 1e-3}, 3.0, 2.0, 1.0)
     other = trial("0001", {"learning_rate": 1e-2}, 3.5, 2.25, status=Status.STOPPED)
     sweep = sweep_of([best, other])
-    winner = winner_of(sweep, points_of(sweep))
+    winner = winner_of(ranking_of(sweep))
     assert winner is not None
     assert winner.margin is not None
-    assert (winner.margin.trial_id, winner.margin.step, winner.margin.value) == ("0001", 8, 0.25)
+    assert (winner.margin.trial.trial_id, winner.margin.step, winner.margin.value) == (
+        "0001",
+        8,
+        0.25,
+    )
 
 
 def test_alone_it_is_ahead_of_nobody() -> None:
     sweep = sweep_of(by_rate({1e-3: 1.0}))
-    winner = winner_of(sweep, points_of(sweep))
+    winner = winner_of(ranking_of(sweep))
     assert winner is not None
     assert winner.margin is None
 
 
 def test_without_repeats_nothing_is_known_of_the_noise() -> None:
-    assert noise_of(points_of(sweep_of(by_rate({1e-3: 1.0, 1e-2: 2.0})))) is None
+    assert noise_of(ranking_of(sweep_of(by_rate({1e-3: 1.0, 1e-2: 2.0}))).points) is None
 
 
 def test_the_deviation_is_pooled_over_the_points() -> None:
     groups = {1e-4: [3.0, 3.2], 1e-3: [2.0, 2.1, 2.3], 1e-2: [2.6]}
-    noise = noise_of(points_of(sweep_of(seeded(groups))))
+    noise = noise_of(ranking_of(sweep_of(seeded(groups))).points)
     assert noise is not None
     squares = statistics.variance([3.0, 3.2]) + 2 * statistics.variance([2.0, 2.1, 2.3])
     assert noise.deviation == pytest.approx(math.sqrt(squares / 3))
@@ -72,7 +76,7 @@ def test_the_deviation_is_pooled_over_the_points() -> None:
 
 
 def test_identical_repeats_tie_nothing() -> None:
-    noise = noise_of(points_of(sweep_of(seeded({1e-3: [1.0, 1.0], 1e-2: [1.1, 1.1]}))))
+    noise = noise_of(ranking_of(sweep_of(seeded({1e-3: [1.0, 1.0], 1e-2: [1.1, 1.1]}))).points)
     assert noise is not None
     assert (noise.deviation, len(noise.tied)) == (0.0, 1)
 
@@ -87,7 +91,7 @@ def test_tied_are_those_that_scipys_tukey_test_cannot_tell_from_the_best(
     groups: list[list[int]],
 ) -> None:
     values = {10.0**-index: [v / 10 for v in group] for index, group in enumerate(groups)}
-    points = points_of(sweep_of(seeded(values)))
+    points = ranking_of(sweep_of(seeded(values))).points
     noise = noise_of(points)
     assert noise is not None
     reference = tukey_hsd(*(np.array(point.values) for point in points))
@@ -104,8 +108,8 @@ def test_tied_are_those_that_scipys_tukey_test_cannot_tell_from_the_best(
 def test_a_mean_of_the_seeds_that_did_well_is_marked_as_flattered() -> None:
     trials = seeded({1e-3: [2.0, 2.1]})
     stopped = trial("s", {"learning_rate": 1e-3}, 4.0, status=Status.STOPPED, seed=2)
-    assert points_of(sweep_of([*trials, stopped]))[0].is_flattered
-    assert not points_of(sweep_of(trials))[0].is_flattered
+    assert ranking_of(sweep_of([*trials, stopped])).points[0].is_flattered
+    assert not ranking_of(sweep_of(trials)).points[0].is_flattered
 
 
 def test_two_trials_at_one_point_are_no_repeats_without_seeds() -> None:
@@ -113,6 +117,6 @@ def test_two_trials_at_one_point_are_no_repeats_without_seeds() -> None:
         trial("0000", {"learning_rate": 1e-3}, 1.0),
         trial("0001", {"learning_rate": 1e-3}, 1.1),
     ]
-    points = points_of(sweep_of(same))
+    points = ranking_of(sweep_of(same)).points
     assert [point.mean for point in points] == [1.0, 1.1]
     assert noise_of(points) is None

@@ -1,0 +1,274 @@
+"""Who is best: the one answer that every view of a sweep gives.
+
+Points are compared, each by the mean over its seeds: the luckiest seed of a poor point wins
+nothing. Trials in, their order out: those of a sweep at work and those of old tables alike.
+"""
+
+import statistics
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Generic, Literal, Protocol, TypeVar
+
+from sweeper.record.state.sweep_state import SweepState, Trial
+from sweeper.spec.points import Point
+from sweeper.status import Status
+
+Mode = Literal["min", "max"]
+SEED = "seed"  # among the values of a trial that `seeds:` repeats
+
+# Compared only with their like: a trial stopped at step 75 has not had its cosine.
+_MERIT = [
+    Status.COMPLETED,
+    Status.RUNNING,
+    Status.PAUSED,
+    Status.INTERRUPTED,
+    Status.PENDING,
+    Status.STOPPED,
+    Status.DIVERGED,
+    Status.FAILED,
+]
+
+
+class Measured(Protocol):
+    """The objective at a step; None where it is no number."""
+
+    @property
+    def step(self) -> int: ...
+    @property
+    def value(self) -> float | None: ...
+
+
+class Rankable(Protocol):
+    """What a trial has to tell; `step` and `value` are those of its last evaluation."""
+
+    @property
+    def trial_id(self) -> str: ...
+    @property
+    def status(self) -> Status: ...
+    @property
+    def point(self) -> Point: ...  # without its repeated seed
+    @property
+    def step(self) -> int: ...
+    @property
+    def value(self) -> float | None: ...
+    @property
+    def evaluations(self) -> Sequence[Measured]: ...
+
+
+T = TypeVar("T", bound=Rankable)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PointResult(Generic[T]):
+    """A point of the space, and what its trials, one for each seed, reached at their ends."""
+
+    point: Point
+    trials: tuple[T, ...]
+    completed: tuple[T, ...]  # those of them that completed: at least one, best first
+
+    @property
+    def best(self) -> T:
+        """Whose weights to take."""
+        return self.completed[0]
+
+    @property
+    def values(self) -> list[float]:
+        return [trial.value for trial in self.completed if trial.value is not None]
+
+    @cached_property
+    def mean(self) -> float:
+        return statistics.fmean(self.values)
+
+    @property
+    def deviation(self) -> float | None:
+        """Over the seeds; None if fewer than two have completed."""
+        return statistics.stdev(self.values) if len(self.values) > 1 else None
+
+    @property
+    def is_flattered(self) -> bool:
+        """Whether some seeds were stopped or diverged: then the mean is of the good ones only."""
+        return any(t.status in {Status.STOPPED, Status.DIVERGED} for t in self.trials)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Margin(Generic[T]):
+    """By how much the best point is ahead of the next one, in the mean over their seeds.
+
+    Above 0 is ahead in either mode. Where no other point has completed it is taken at the last step
+    that both were evaluated at, and there the best can be behind.
+    """
+
+    trial: T  # the best of the next point
+    value: float
+    step: int | None = None  # None: at their ends
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ranking(Generic[T]):
+    """Trials and points in order of merit."""
+
+    trials: tuple[T, ...]  # all: the winner, its point's other completed ones, those of the next …
+    points: tuple[PointResult[T], ...]  # of which a trial has completed
+    mode: Mode
+    repeated: bool  # whether trials at one point are its seeds
+
+    @property
+    def best(self) -> PointResult[T] | None:
+        """The best point; None while no trial has completed."""
+        return self.points[0] if self.points else None
+
+    @property
+    def winner(self) -> T | None:
+        """The best trial of the best point: whose weights to take."""
+        return self.points[0].best if self.points else None
+
+    @property
+    def leader(self) -> T | None:
+        """The winner; until there is one, the first that has been evaluated."""
+        return next((trial for trial in self.trials if trial.value is not None), None)
+
+    @cached_property
+    def margin(self) -> Margin[T] | None:
+        """None where the winner can be compared with nobody."""
+        if self.best is None:
+            return None
+        if len(self.points) == 1:
+            return self._margin_on_the_way(self.best)
+        second = self.points[1]
+        return Margin(trial=second.best, value=_sign(self.mode) * (second.mean - self.best.mean))
+
+    def _margin_on_the_way(self, best: PointResult[T]) -> Margin[T] | None:
+        ours = [_curve(trial) for trial in best.completed]
+        shared = set.intersection(*(set(curve) for curve in ours))
+        own = {trial.trial_id for trial in best.trials}
+        for trial in self.trials:
+            steps = shared & _curve(trial).keys()
+            if trial.trial_id in own or not steps:
+                continue
+            step, key = max(steps), repeats(trial, repeated=self.repeated)
+            others = (t for t in self.trials if repeats(t, repeated=self.repeated) == key)
+            theirs = [curve[step] for curve in map(_curve, others) if step in curve]
+            behind = statistics.fmean(theirs) - statistics.fmean(curve[step] for curve in ours)
+            return Margin(trial=trial, value=_sign(self.mode) * behind, step=step)
+        return None
+
+
+def rank(trials: Iterable[T], mode: Mode, *, repeated: bool) -> Ranking[T]:
+    """Best first: what has completed, by the means of the points; then what got furthest."""
+    trials = list(trials)
+    sign = _sign(mode)
+    points = _points(trials, sign, repeated)
+    place = {t.trial_id: number for number, point in enumerate(points) for t in point.completed}
+
+    def merit(trial: T) -> tuple[int, int, int, float, str]:
+        score = float("inf") if trial.value is None else sign * trial.value
+        step = 0 if trial.status is Status.COMPLETED else -trial.step
+        among = place.get(trial.trial_id, len(points))
+        return _MERIT.index(trial.status), among, step, score, trial.trial_id
+
+    return Ranking(
+        trials=tuple(sorted(trials, key=merit)),
+        points=tuple(points),
+        mode=mode,
+        repeated=repeated,
+    )
+
+
+def _points(trials: Iterable[T], sign: float, repeated: bool) -> list[PointResult[T]]:
+    groups: dict[str, list[T]] = {}
+    for trial in trials:
+        groups.setdefault(repeats(trial, repeated=repeated), []).append(trial)
+    results = []
+    for same in groups.values():
+        completed = [
+            (sign * trial.value, trial.trial_id, trial)
+            for trial in same
+            if trial.status is Status.COMPLETED and trial.value is not None
+        ]
+        if completed:
+            completed.sort(key=lambda entry: entry[:2])
+            best_first = tuple(trial for _, _, trial in completed)
+            point = PointResult(point=same[0].point, trials=tuple(same), completed=best_first)
+            results.append(point)
+    return sorted(results, key=lambda result: (sign * result.mean, result.best.trial_id))
+
+
+def repeats(trial: Rankable, *, repeated: bool) -> str:
+    """A key that is the same for trials that differ in their seed alone. Without `seeds:` every
+    trial has its own: two at one point are the same run twice, or one took over from the other,
+    and say nothing about the noise."""
+    return repr(sorted(trial.point.items())) if repeated else trial.trial_id
+
+
+def _curve(trial: Rankable) -> dict[int, float]:
+    return {each.step: each.value for each in trial.evaluations if each.value is not None}
+
+
+def _sign(mode: Mode) -> float:
+    """Times this, less is better."""
+    return 1.0 if mode == "min" else -1.0
+
+
+@dataclass(frozen=True)
+class _Value:
+    step: int
+    value: float | None
+
+
+@dataclass(frozen=True)
+class Entrant:
+    """A trial of a sweep at work, as a ranking asks for it: nothing is copied before it is used."""
+
+    trial: Trial
+    metric: str
+    repeated: bool
+
+    @property
+    def trial_id(self) -> str:
+        return self.trial.trial_id
+
+    @property
+    def status(self) -> Status:
+        return self.trial.status
+
+    @property
+    def point(self) -> Point:
+        values = self.trial.values
+        return {k: v for k, v in values.items() if k != SEED} if self.repeated else values
+
+    @property
+    def step(self) -> int:
+        return self.trial.step
+
+    @property
+    def value(self) -> float | None:
+        last = self.trial.last_report
+        return None if last is None else last.get(self.metric)
+
+    @property
+    def evaluations(self) -> list[_Value]:
+        return [_Value(each["step"], each.get(self.metric)) for each in self.trial.reports]
+
+
+def ranking_of(state: SweepState) -> Ranking[Entrant]:
+    """Of a sweep's state, by its own objective."""
+    objective, repeated = state.spec.objective, bool(state.spec.seeds)
+    entrants = (Entrant(trial, objective.metric, repeated) for trial in state.trials.values())
+    return rank(entrants, objective.mode, repeated=repeated)
+
+
+def ranked(state: SweepState) -> list[Trial]:
+    """All trials, best first."""
+    return [entrant.trial for entrant in ranking_of(state).trials]
+
+
+def best_trial(state: SweepState) -> Trial | None:
+    """The winner; None while no trial has completed."""
+    winner = ranking_of(state).winner
+    return None if winner is None else winner.trial
+
+
+def objective(state: SweepState, trial: Trial) -> float | None:
+    """The metric that the sweep is about, at the trial's last evaluation."""
+    return Entrant(trial, state.spec.objective.metric, repeated=False).value
