@@ -26,7 +26,6 @@ def report(
     out: Annotated[Path | None, typer.Option(help="Write to this folder. [the run folder]")] = None,
     runs: Runs = RUNS,
 ) -> None:
-    """The answer as one HTML page, and its plots as pictures; of a sweep in any state."""
     from sweeper.views.report import write_report  # takes a second
 
     written = write_report(find_run_folder(runs, name), out)
@@ -44,7 +43,6 @@ def export(
     ],
     runs: Runs = RUNS,
 ) -> None:
-    """The best model, or a trial's, as a Hugging Face folder."""
     if len(id_and_out) > 2:
         raise typer.BadParameter("one trial's id and one folder at most", param_hint="[ID] OUT")
     *ids, out = id_and_out
@@ -70,10 +68,6 @@ def delete(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     runs: Runs = RUNS,
 ) -> None:
-    """Free the disk of a sweep's checkpoints; its record stays. Says first what that would free.
-
-    The winner's newest checkpoint is kept, and whatever a resume would go on from.
-    """
     folder = find_run_folder(runs, name)
     if not checkpoints:
         raise RunFolderError(

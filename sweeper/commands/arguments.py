@@ -59,8 +59,3 @@ Quiet = Annotated[
 Verbose = Annotated[
     bool, typer.Option("--verbose", "-v", help="A line of every start and report as well.")
 ]
-
-
-def examples(*commands: str) -> str:
-    """Of a command's use, below its help."""
-    return "\n\n".join(["Examples:", *(f"$ python -m sweeper {command}" for command in commands)])

@@ -36,7 +36,6 @@ def compare(
     ] = None,
     json: Json = False,
 ) -> None:
-    """Sweeps side by side: what came of each, and what was different."""
     contenders = _contenders(names, runs)
     comparison = compare_sweeps(contenders)
     if html is not None:

@@ -41,7 +41,6 @@ from trainable.errors import UserError
 
 
 def list_(runs: Runs = RUNS, json: Json = False) -> None:
-    """All sweeps: their state, their trials, their best."""
     found = monitors(list_run_folders(runs))
     if json:
         print_json(
@@ -98,7 +97,6 @@ def status(
     ] = False,
     json: Json = False,
 ) -> None:
-    """The trials of a sweep, running or not, best first."""
     monitor = Monitor(find_run_folder(runs, name))
     if json:
         print_json(status_json(monitor))
@@ -119,7 +117,6 @@ def best(
         bool, typer.Option("--yaml", help="Its settings, as `train:` of a search-space file.")
     ] = False,
 ) -> None:
-    """The winner of a sweep, and the command that trains it further."""
     if command + json + yaml > 1:
         raise typer.BadParameter("choose one of --command, --json and --yaml")
     monitor = Monitor(find_run_folder(runs, name))
@@ -165,7 +162,6 @@ def _command(monitor: Monitor, winner: Trial) -> str:
 
 
 def trial(name: Name, trial_id: TrialId, runs: Runs = RUNS, json: Json = False) -> None:
-    """One trial: its curve, its settings, its error."""
     monitor = Monitor(find_run_folder(runs, name))
     one = monitor.trial(trial_id)
     if json:

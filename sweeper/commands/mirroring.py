@@ -17,8 +17,13 @@ Follow = Annotated[
 ]
 
 
+def wandb(name: Name, runs: Runs = RUNS) -> None:
+    from sweeper.views.trackers.wandb_runs import wandb_sync
+
+    wandb_sync(find_run_folder(runs, name), make_console())
+
+
 def tensorboard(name: Name, runs: Runs = RUNS, follow: Follow = False) -> None:
-    """Write TensorBoard's files: curves, and the HParams view. Again: what is new."""
     from sweeper.views.trackers.tensorboard_mirror import TensorBoardMirror
 
     folder = find_run_folder(runs, name)
@@ -35,7 +40,6 @@ def optuna(
     runs: Runs = RUNS,
     follow: Follow = False,
 ) -> None:
-    """Keep the sweep as a study in an Optuna storage, which optuna-dashboard opens."""
     from sweeper.views.trackers.optuna_mirror import OptunaMirror, default_storage
 
     folder = find_run_folder(runs, name)
@@ -45,7 +49,6 @@ def optuna(
 
 
 def grafana() -> None:
-    """Print the board for Grafana, as JSON to import there."""
     print(json.dumps(board(), indent=2))
 
 

@@ -164,7 +164,7 @@ def loaded_after(code: str) -> set[str]:
     ("code", "forbidden"),
     [
         (
-            "import sweeper.commands.cli, sweeper.running, sweeper.engine.sweep",
+            "from sweeper.commands import acting, comparing, looking, mirroring, sweeping",
             {"ray", "torch", "wandb", "optuna", "scipy", "plotly"},
         ),
         (
@@ -181,7 +181,7 @@ def loaded_after(code: str) -> set[str]:
             {"torch", "wandb"},
         ),
         (
-            "import sweeper.commands.cli, sweeper.analysis.summary, sweeper.views.report",
+            "import sweeper.commands.looking, sweeper.analysis.summary, sweeper.views.report",
             {"ray", "torch", "plotly", "matplotlib", "optuna", "scipy", "jinja2"},
         ),
         ("import trainable.loop.training, trainable.__main__", {"ray", "sweeper", "wandb"}),

@@ -1,0 +1,118 @@
+"""Commands that make a sweep and train it: `run`, `plan`, `resume`, `prepare`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sweeper.commands.arguments import Json, Name, Quiet, Runs, Verbose, make_console
+from sweeper.corpus import preparation
+from sweeper.engine.session.resuming import Changes
+from sweeper.plan.preview import as_json, preview, print_forecast
+from sweeper.record.run_folder import RUNS
+from sweeper.running import Options, WandbMode, resume_sweep, run_file
+
+File = Annotated[Path, typer.Argument(help="A search space, as search_spaces/lr.yaml.")]
+Wandb = Annotated[WandbMode, typer.Option("--wandb", help="Log every trial to Weights & Biases.")]
+Overrides = Annotated[
+    list[str],
+    typer.Option(
+        "--set", metavar="KEY=VALUE", help="Instead of the file's, as train.max_steps=1200."
+    ),
+]
+Dashboard = Annotated[bool, typer.Option(help="Start the Ray dashboard.")]
+
+
+def run(
+    file: File,
+    name: Annotated[
+        str | None, typer.Option(help="Name of the sweep; refused if taken. [from the file]")
+    ] = None,
+    overrides: Overrides = [],  # noqa: B006  # typer copies it
+    runs: Runs = RUNS,
+    wandb: Wandb = "off",
+    dashboard: Dashboard = True,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    options = Options(runs=runs, wandb=wandb, dashboard=dashboard, verbose=verbose, quiet=quiet)
+    raise typer.Exit(run_file(file, make_console(quiet=quiet), options, name, overrides))
+
+
+def plan(
+    file: File,
+    overrides: Overrides = [],  # noqa: B006  # typer copies it
+    json: Json = False,
+    probe: Annotated[bool, typer.Option(help="Measure this machine's speed first.")] = True,
+) -> None:
+    forecast = preview(file, overrides, probe=probe)
+    if json:
+        print(as_json(forecast))
+    else:
+        print_forecast(make_console(), forecast)
+
+
+def resume(
+    name: Name,
+    num_trials: Annotated[
+        int | None,
+        typer.Option(min=1, help="More trials of a random search: so many in all, as 40."),
+    ] = None,
+    overrides: Annotated[
+        list[str],
+        typer.Option("--set", metavar="KEY=VALUE", help="Change from now on, as resources.cpu=2."),
+    ] = [],  # noqa: B006  # typer copies it
+    retry_failed: Annotated[
+        bool, typer.Option("--retry-failed", help="Try failed trials again.")
+    ] = False,
+    accept_changes: Annotated[
+        bool,
+        typer.Option(
+            "--accept-changes",
+            help="Go on though the search space, the training code or the data have changed.",
+        ),
+    ] = False,
+    runs: Runs = RUNS,
+    wandb: Wandb = "off",
+    dashboard: Dashboard = True,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    options = Options(runs=runs, wandb=wandb, dashboard=dashboard, verbose=verbose, quiet=quiet)
+    changes = Changes(
+        overrides=overrides,
+        num_trials=num_trials,
+        retry_failed=retry_failed,
+        accept=accept_changes,
+    )
+    raise typer.Exit(resume_sweep(name, make_console(quiet=quiet), options, changes))
+
+
+def prepare(
+    inputs: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[FILES OR FOLDERS…]",
+            help="Text, source, .jsonl or .parquet files, folders of them, or - for standard "
+            "input. Nothing: the sources of Python's standard library.",
+        ),
+    ] = None,
+    out: Annotated[Path, typer.Option(help="The folder to make, as data/NAME.")] = ...,  # type: ignore[assignment]
+    tokenizer: Annotated[
+        str, typer.Option(help="bytes, bpe:VOCAB, or the path of a tokenizer.json.")
+    ] = preparation.DEFAULT_TOKENIZER,
+    val_fraction: Annotated[
+        float, typer.Option("--val_fraction", "--val-fraction", help="Share held out.")
+    ] = preparation.DEFAULT_VAL_FRACTION,
+    text_field: Annotated[
+        str, typer.Option("--text_field", "--text-field", help="Of .jsonl and .parquet.")
+    ] = preparation.DEFAULT_TEXT_FIELD,
+) -> None:
+    preparation.prepare(
+        inputs or [],
+        out,
+        tokenizer=tokenizer,
+        val_fraction=val_fraction,
+        text_field=text_field,
+        console=make_console(),
+    )
