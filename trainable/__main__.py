@@ -7,19 +7,20 @@ import shlex
 import signal
 import sys
 from collections.abc import Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from types import FrameType
 from typing import Self
 
 from trainable.command_line.arguments import parse_command_line
 from trainable.command_line.console import ConsoleLog, report_line
-from trainable.command_line.options import ProgramOptions
-from trainable.command_line.output_folder import OutputFolder
+from trainable.command_line.options import DEFAULT_OUTPUT_DIR, ProgramOptions
+from trainable.command_line.output_folder import OutputFolder, unused_folder
 from trainable.command_line.wandb_log import WandbLog
 from trainable.config import TrainConfig
-from trainable.errors import UserError
+from trainable.errors import ConfigError, UserError
 from trainable.loop.training import Trainer
+from trainable.model.checkpoint import saved_step
 
 
 class StopRequest:
@@ -59,17 +60,47 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def run(config: TrainConfig, options: ProgramOptions, stop: StopRequest) -> int:
     """Train to the end, or to a signal; the exit code."""
+    checkpoint = Path(options.resume_from) if options.resume_from else None
     folder = OutputFolder(Path(options.output_dir))
+    goes_on = checkpoint is not None and checkpoint.parent.resolve() == folder.root.resolve()
+    numbered = options.output_dir == DEFAULT_OUTPUT_DIR
+    if goes_on:
+        _require_no_shorter(folder, config.max_steps)
+    elif not numbered:
+        folder.require_no_run()
     trainer = Trainer(
         config,
-        resume_from=Path(options.resume_from) if options.resume_from else None,
+        resume_from=checkpoint,
         num_threads=options.num_threads,
         micro_batch_size=options.micro_batch_size,
     )
-    folder.begin(config, step=trainer.step if options.resume_from else 0)
+    held = folder.locked() if goes_on else unused_folder(folder.root, numbered=numbered)
+    with held as folder:
+        if str(folder.root) != options.output_dir:
+            print(f"{options.output_dir} holds another run; this one is in {folder.root}")
+        options = replace(options, output_dir=str(folder.root))
+        folder.begin(config, step=trainer.step)
+        return _train_and_log(trainer, folder, options, stop)
+
+
+def _require_no_shorter(folder: OutputFolder, max_steps: int) -> None:
+    """Refuse a run that would end before what is in its folder, and replace it."""
+    there = max(folder.last_step, saved_step(folder.final_checkpoint) or 0)
+    if max_steps < there:
+        raise ConfigError(
+            "max_steps",
+            f"must be at least {there}, the step to which {folder.root} holds a run that this one "
+            f"would overwrite (or name another --output_dir), got {max_steps}",
+        )
+
+
+def _train_and_log(
+    trainer: Trainer, folder: OutputFolder, options: ProgramOptions, stop: StopRequest
+) -> int:
     wandb_log = None
     if options.use_wandb:
-        wandb_log = WandbLog(folder, config, options, resumed=options.resume_from is not None)
+        resumed = options.resume_from is not None
+        wandb_log = WandbLog(folder, trainer.config, options, resumed=resumed)
     exit_code = 1
     try:
         exit_code = _train(trainer, folder, options, wandb_log, stop)

@@ -24,3 +24,7 @@ class CheckpointError(UserError):
 
 class DeviceError(UserError):
     """A device that this machine lacks, or one too small for the run."""
+
+
+class OutputFolderError(UserError):
+    """An output folder that is another run's, or whose files are damaged."""

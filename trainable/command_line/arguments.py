@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, get_type_hints
 
 from trainable.command_line.options import ProgramOptions
-from trainable.command_line.output_folder import OutputFolder
+from trainable.command_line.output_folder import OutputFolder, is_checkpoint_of_a_run
 from trainable.config import TrainConfig, nearest, typed
 from trainable.errors import CheckpointError, ConfigError
 from trainable.model.checkpoint import checkpoint_config, newest_good_checkpoint
@@ -39,6 +39,8 @@ def parse_command_line(arguments: Sequence[str]) -> tuple[TrainConfig, ProgramOp
             raise CheckpointError(f"{options.resume_from}: no checkpoint here can be resumed from")
         base = checkpoint_config(found.parts, found.path).to_dict()
         options = replace(options, resume_from=str(found.path))
+        if "output_dir" not in given and is_checkpoint_of_a_run(found.path):
+            options = replace(options, output_dir=str(found.path.parent))
     return TrainConfig.from_mapping({**base, **typed_settings(TrainConfig, given)}), options
 
 

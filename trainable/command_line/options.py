@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 from trainable.config import LARGEST_WHOLE, require_in_bounds, setting
 
+DEFAULT_OUTPUT_DIR = "checkpoints"
+
 
 @dataclass(frozen=True, kw_only=True)
 class ProgramOptions:
@@ -14,7 +16,11 @@ class ProgramOptions:
         ConfigError: a value that cannot be.
     """
 
-    output_dir: str = setting("checkpoints", "folder of config.json, metrics and checkpoints")
+    output_dir: str = setting(
+        DEFAULT_OUTPUT_DIR,
+        "folder of config.json, metrics and checkpoints, of one run; the default gets a number "
+        "where it holds another, and of a run that is resumed is the checkpoint's",
+    )
     resume_from: str | None = setting(
         None, "checkpoint, or folder of them, to go on from; its config is the base"
     )

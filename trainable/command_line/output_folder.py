@@ -1,14 +1,26 @@
-"""The output folder of a run: every file name in it, and what may be deleted."""
+"""The output folder of a run: every file name in it, who may write in it, and what may be
+deleted."""
 
+import errno
+import fcntl
 import json
+import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from trainable.atomic_file import write_atomically
-from trainable.config import TrainConfig
+from trainable.config import TrainConfig, shown
+from trainable.errors import OutputFolderError
 from trainable.loop.report import Report
+
+
+def is_checkpoint_of_a_run(path: Path) -> bool:
+    """Whether the folder of this file is, by the file's name, the output folder of a run."""
+    return path in OutputFolder(path.parent).checkpoints()
 
 
 class OutputFolder:
@@ -37,6 +49,45 @@ class OutputFolder:
         )
         return sorted((int(match[1]) for match in matches if match), reverse=True)
 
+    @property
+    def holds_a_run(self) -> bool:
+        """Whether a run has left checkpoints or metrics here, which another would overwrite."""
+        has_metrics = self.metrics_file.is_file() and self.metrics_file.stat().st_size > 0
+        return has_metrics or bool(self.checkpoints())
+
+    def require_no_run(self) -> None:
+        """Raises OutputFolderError where a run would overwrite another's files."""
+        if self.holds_a_run:
+            remedy = "name another --output_dir"
+            if self.checkpoints():
+                remedy += f", or go on with that run: --resume_from {self.root}"
+            raise OutputFolderError(
+                f"output_dir: {self.root} holds another run, which is not overwritten; {remedy}"
+            )
+
+    @contextmanager
+    def locked(self) -> Iterator[Self]:
+        """Make the folder, and hold it as its one run. The kernel drops the lock with the process.
+
+        Raises:
+            OutputFolderError: another run is at work in it.
+        """
+        self.root.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(self.root, os.O_RDONLY)
+        try:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError as error:
+                if error.errno == errno.EWOULDBLOCK:
+                    raise OutputFolderError(
+                        f"output_dir: another run is at work in {self.root}; name another "
+                        "--output_dir"
+                    ) from None
+                # Any other reason: a network file system that knows no locks of folders.
+            yield self
+        finally:
+            os.close(descriptor)
+
     def begin(self, config: TrainConfig, *, step: int) -> None:
         """Write the config; keep of the metrics what comes before `step`, so none is doubled."""
         self.root.mkdir(parents=True, exist_ok=True)
@@ -45,16 +96,44 @@ class OutputFolder:
         kept = [json.dumps(line) + "\n" for line in self.read_metrics() if line["step"] <= step]
         write_atomically(self.metrics_file, lambda file: file.write("".join(kept).encode()))
 
+    @property
+    def last_step(self) -> int:
+        """The last step that checkpoints, by their names, or metrics tell of; 0 where none does."""
+        steps = [line["step"] for line in self.read_metrics()]
+        return max([*self.checkpoint_steps(), *steps], default=0)
+
     def append_metrics(self, report: Report) -> None:
         with self.metrics_file.open("a") as file:
             file.write(json.dumps(report.to_dict()) + "\n")
 
     def read_metrics(self) -> list[dict[str, Any]]:
-        """The reports written so far; a last line cut short by a crash is left out."""
+        """The metrics written so far; a last line cut short by a crash is left out.
+
+        Raises:
+            OutputFolderError: a line that this program did not write.
+        """
         if not self.metrics_file.exists():
             return []
-        lines = self.metrics_file.read_text().splitlines(keepends=True)
-        return [json.loads(line) for line in lines if line.endswith("\n")]
+        whole = self.metrics_file.read_bytes().split(b"\n")[:-1]
+        return [self._read_line(number, line) for number, line in enumerate(whole, start=1)]
+
+    def _read_line(self, number: int, line: bytes) -> dict[str, Any]:
+        try:
+            values = json.loads(line)
+        except (ValueError, RecursionError):
+            values = None
+        if not isinstance(values, dict) or type(values.get("step")) is not int:
+            raise OutputFolderError(
+                f"{self.metrics_file}: line {number} is damaged: no metrics of a step; move the "
+                "file away, or remove the line"
+            )
+        loss = values.setdefault("val_loss", None)
+        if not (loss is None or isinstance(loss, int | float)):
+            raise OutputFolderError(
+                f"{self.metrics_file}: line {number} is damaged: val_loss is {shown(loss)}; move "
+                "the file away, or remove the line"
+            )
+        return values
 
     def prune_checkpoints(self, keep: int, *, step: int) -> list[Path]:
         """Delete all but the newest `keep` checkpoints and the best; the paths deleted.
@@ -68,6 +147,30 @@ class OutputFolder:
         for path in deleted:
             path.unlink()
         return deleted
+
+
+@contextmanager
+def unused_folder(root: Path, *, numbered: bool) -> Iterator[OutputFolder]:
+    """`root`, locked; where a run is in it already (if `numbered`) the first free one of `root-2`,
+    `root-3`, ….
+
+    Raises:
+        OutputFolderError: a run is in it, or at work in it, and no number may be added.
+    """
+    for number in count(1):
+        folder = OutputFolder(root if number == 1 else root.with_name(f"{root.name}-{number}"))
+        if numbered and folder.holds_a_run:
+            continue
+        with ExitStack() as stack:
+            try:
+                stack.enter_context(folder.locked())
+                folder.require_no_run()  # one may have come and gone before the lock
+            except OutputFolderError:
+                if not numbered:
+                    raise
+                continue
+            yield folder
+            return
 
 
 def best_step(steps: Iterable[int], metrics: list[dict[str, Any]]) -> int | None:

@@ -13,7 +13,7 @@ from trainable.loop.report import Report
 from trainable.model.model_size import num_params
 
 
-class WandbError(UserError):
+class WandbLogError(UserError):
     """Weights & Biases cannot be used as asked."""
 
 
@@ -24,7 +24,7 @@ class WandbLog:
     out: theirs only grows, and ours repeats to the same numbers.
 
     Raises:
-        WandbError: no login and no offline mode, or no connection.
+        WandbLogError: no login and no offline mode, or no connection.
     """
 
     def __init__(
@@ -45,7 +45,7 @@ class WandbLog:
                 resume="allow" if known else None,
             )
         except wandb.errors.Error as error:
-            raise WandbError(
+            raise WandbLogError(
                 f"Weights & Biases: {error}; `wandb login`, or WANDB_MODE=offline to log to files"
             ) from error
         self._remember()

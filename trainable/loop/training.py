@@ -11,7 +11,7 @@ from torch import Tensor
 from trainable.config import TrainConfig
 from trainable.data.batches import TrainingBatches, evaluation_starts, gather_windows
 from trainable.data.token_files import check_data, open_tokens, read_meta
-from trainable.errors import CheckpointError, DeviceError
+from trainable.errors import CheckpointError, ConfigError, DeviceError
 from trainable.loop.device import resolve_device, resolve_dtype
 from trainable.loop.memory import available_memory, estimate_memory, is_out_of_memory
 from trainable.loop.report import Report, bits_per_byte, perplexity
@@ -260,6 +260,12 @@ class Trainer:
     def _resume(self, path: Path, micro_batch_size: int | None) -> None:
         parts = read_checkpoint(path)
         require_same_model(self.config, checkpoint_config(parts, path), path)
+        if parts["step"] > self.config.max_steps:
+            raise ConfigError(
+                "max_steps",
+                f"must be at least {parts['step']}, the step of {path}, got "
+                f"{self.config.max_steps}",
+            )
         self.model.load_state_dict(parts["model"])
         restore_optimizer(self.optimizer, parts["optimizer"])
         self.scaler.load_state_dict(parts["scaler"])

@@ -25,6 +25,8 @@ PARTS = (
     "train_seconds",
     "micro_batch_size",
 )
+# What torch and zipfile raise on a file that is cut short or has other bytes in it.
+UNREADABLE = (RuntimeError, OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile)
 SHAPE = ("d_model", "num_heads", "d_ff", "num_layers", "vocab_size", "rope_theta")
 
 
@@ -63,7 +65,7 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
             f"{path}: refused: it holds more than tensors and numbers, and would run code, or is "
             f"damaged ({first_line})"
         ) from None
-    except (RuntimeError, OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
+    except UNREADABLE as error:
         first_line = (str(error).splitlines() or [type(error).__name__])[0]
         raise CheckpointError(f"{path}: truncated or damaged ({first_line})") from None
     if not isinstance(parts, dict) or any(part not in parts for part in PARTS):
@@ -71,6 +73,17 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     if parts["format"] != FORMAT:
         raise CheckpointError(f"{path}: format {parts['format']}, this program reads {FORMAT}")
     return parts
+
+
+def saved_step(path: Path) -> int | None:
+    """The step that a checkpoint was written at, its tensors left on the disk; None where it
+    cannot be read."""
+    try:
+        parts = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+        step: int = parts["step"]
+    except (*UNREADABLE, pickle.UnpicklingError, TypeError):
+        return None
+    return step
 
 
 def _require_checksums(path: Path) -> None:
