@@ -25,13 +25,19 @@ def setting(
     at_least: float | None = None,
     above: float | None = None,
     at_most: int | None = None,
+    in_mid_run: bool = False,
 ) -> Any:
     """A dataclass field that carries its line of help and its bounds; a whole number has an upper
-    one in any case."""
+    one in any case.
+
+    Args:
+        in_mid_run: A run under way may go on with another value: it is read anew at each step, or
+            is a function of it. The others shape the model, or what it has seen so far.
+    """
     if at_most is None and type(default) is int:
         at_most = LARGEST_WHOLE
     bounds = {"at_least": at_least, "above": above, "at_most": at_most}
-    return field(default=default, metadata={"help": help, **bounds})
+    return field(default=default, metadata={"help": help, "in_mid_run": in_mid_run, **bounds})
 
 
 def require_in_bounds(settings: Any) -> None:
@@ -83,21 +89,30 @@ class TrainConfig:
     rope_theta: float = setting(10000.0, "RoPE base", above=0)
 
     batch_size: int = setting(32, "sequences a step", at_least=1, at_most=2**32)
-    learning_rate: float = setting(3e-4, "peak learning rate", above=0)
-    min_learning_rate: float = setting(3e-5, "learning rate at the end of the cosine", at_least=0)
+    learning_rate: float = setting(3e-4, "peak learning rate", above=0, in_mid_run=True)
+    min_learning_rate: float = setting(
+        3e-5, "learning rate at the end of the cosine", at_least=0, in_mid_run=True
+    )
     warmup_steps: int = setting(
         1000,
         "steps of linear warmup; below max_steps, of which it is a tenth where the default is not",
         at_least=0,
+        in_mid_run=True,
     )
     max_steps: int = setting(100000, "training steps", at_least=1)
     grad_clip: float | None = setting(
-        1.0, "global gradient norm is clipped to this; None: off", above=0
+        1.0, "global gradient norm is clipped to this; None: off", above=0, in_mid_run=True
     )
-    beta1: float = setting(0.9, "AdamW's decay of the first moment, below 1", at_least=0)
-    beta2: float = setting(0.95, "AdamW's decay of the second moment, below 1", at_least=0)
-    adam_epsilon: float = setting(1e-8, "AdamW's epsilon", above=0)
-    weight_decay: float = setting(0.1, "AdamW's weight decay, on matrices only", at_least=0)
+    beta1: float = setting(
+        0.9, "AdamW's decay of the first moment, below 1", at_least=0, in_mid_run=True
+    )
+    beta2: float = setting(
+        0.95, "AdamW's decay of the second moment, below 1", at_least=0, in_mid_run=True
+    )
+    adam_epsilon: float = setting(1e-8, "AdamW's epsilon", above=0, in_mid_run=True)
+    weight_decay: float = setting(
+        0.1, "AdamW's weight decay, on matrices only", at_least=0, in_mid_run=True
+    )
     seed: int = setting(0, "seed of the initial weights and of the order of the data", at_least=0)
     init_from: str | None = setting(
         None, "start from these weights: a checkpoint or a Hugging Face Llama folder"

@@ -17,6 +17,10 @@ DEFAULTS: Settings = {
     for field in fields(TrainConfig)
     if field.name not in OWNED
 }
+# What population based training may sweep.
+CHANGEABLE_IN_MID_RUN = tuple(
+    field.name for field in fields(TrainConfig) if field.metadata["in_mid_run"]
+)
 
 
 def is_number(name: str) -> bool:

@@ -18,6 +18,7 @@ from sweeper.spec.scheduler_spec import GRACE_KEYS, AnySchedulerSpec, GraceSpec,
 from sweeper.spec.space import AnyDomain, Choice, Grid, LogUniform, Normal, Scalar, Uniform
 from sweeper.spec.sweep_spec import Resources, Search, Seeds, SweepSpec
 from sweeper.spec.train_settings import (
+    CHANGEABLE_IN_MID_RUN,
     OWNED,
     TYPES,
     Derived,
@@ -26,7 +27,6 @@ from sweeper.spec.train_settings import (
     is_legal,
     is_number,
 )
-from sweeper.strategy.schedulers.exploration import CHANGEABLE
 from trainable.config import nearest, typed
 from trainable.errors import ConfigError
 
@@ -307,9 +307,9 @@ def _pbt_problems(
     """Under pbt a trial takes other values as it runs, which not every setting can."""
     problems: list[Problem] = []
     for key, domain in space.items():
-        if fixed := sorted(domain.sets(key) - set(CHANGEABLE)):
+        if fixed := sorted(domain.sets(key) - set(CHANGEABLE_IN_MID_RUN)):
             problem = f"{fixed[0]} cannot change in a run, as pbt wants; it can sweep: "
-            problems.append((("space", key), problem + ", ".join(CHANGEABLE)))
+            problems.append((("space", key), problem + ", ".join(CHANGEABLE_IN_MID_RUN)))
         if domain.when is not None:
             problems.append((("space", key, "when"), "pbt cannot sweep on conditions; remove it"))
     if seeds is not None:

@@ -8,18 +8,6 @@ from sweeper.spec.sweep_spec import SweepSpec
 from trainable.config import TrainConfig
 from trainable.errors import ConfigError
 
-# A run under way can take other values of these: they are read anew at each step, or are a
-# function of it. The rest shapes the model, or what it has seen so far.
-CHANGEABLE = (
-    "learning_rate",
-    "min_learning_rate",
-    "warmup_steps",
-    "grad_clip",
-    "beta1",
-    "beta2",
-    "adam_epsilon",
-    "weight_decay",
-)
 FACTORS = (0.8, 1.2)  # as in the paper
 MAX_DRAWS = 100  # to find values that go together
 

@@ -13,7 +13,8 @@ from pydantic import TypeAdapter
 from sweeper.errors import SpecError
 from sweeper.spec.reading.spec_file import load_spec
 from sweeper.spec.space import AnyDomain
-from sweeper.strategy.schedulers.exploration import CHANGEABLE, _near, explore
+from sweeper.spec.train_settings import CHANGEABLE_IN_MID_RUN, TYPES
+from sweeper.strategy.schedulers.exploration import _near, explore
 from trainable.config import TrainConfig
 from trainable.optimisation.optimizer import build_optimizer, restore_optimizer
 from trainable.optimisation.schedule import learning_rate_at
@@ -176,9 +177,8 @@ def test_what_can_change_is_read_anew_by_a_run_that_goes_on(tmp_path: Path) -> N
         max_steps=10, warmup_steps=4, learning_rate=1e-2, min_learning_rate=1e-4, grad_clip=0.5,
         beta1=0.7, beta2=0.8, adam_epsilon=1e-6, weight_decay=0.3,
     )  # fmt: skip
-    assert {name for name in CHANGEABLE if getattr(old, name) != getattr(new, name)} == set(
-        CHANGEABLE
-    )
+    changed = {name for name in TYPES if getattr(old, name) != getattr(new, name)}
+    assert changed == set(CHANGEABLE_IN_MID_RUN)
     module = torch.nn.Linear(2, 2)
     before, after = build_optimizer(module, old), build_optimizer(module, new)
     module.weight.grad, module.bias.grad = torch.ones(2, 2), torch.ones(2)
