@@ -6,7 +6,7 @@ from typing import Any
 
 from sweeper.record.ranking import best_trial, objective, ranked
 from sweeper.record.state.sweep_state import SweepState, Trial
-from sweeper.spec.space import Scalar
+from sweeper.spec.domains.values import Scalar
 from trainable.model.model_size import flops_per_token
 
 MAX_VALUES = 20  # of a swept name, beyond which a table of them helps nobody

@@ -6,10 +6,10 @@ from pathlib import Path
 from sweeper.corpus import CorpusFolder
 from sweeper.errors import SpecError
 from sweeper.spec.clock import clock_per_step
+from sweeper.spec.domains.values import Settings
 from sweeper.spec.points import Point
 from sweeper.spec.reading.yaml_source import Problem, YamlSource
 from sweeper.spec.scheduler_spec import AshaSpec, EarlySpec, HyperbandSpec
-from sweeper.spec.space import Settings
 from sweeper.spec.sweep_spec import SweepSpec
 from sweeper.spec.train_settings import DEFAULTS, Derived, Stated
 from sweeper.strategy.search.draws import NoPointError, Suggestion
@@ -240,7 +240,7 @@ def _problem(
     for key, domain in spec.space.items():
         if key not in suggestion.values:
             continue  # not swept there
-        if name in domain.settings(key, suggestion.values[key]):
+        if name in domain.meaning(key, suggestion.values[key]):
             within = "" if name == key else f"{name}: "
             return source.problem(("space", key), f"{within}{error.problem}")
     if name in spec.train:

@@ -14,7 +14,7 @@ from pydantic import (
     model_validator,
 )
 
-from sweeper.spec.space import Settings
+from sweeper.spec.domains.values import Settings
 
 
 def _divides(divisor: float, number: float) -> bool:

@@ -1,12 +1,14 @@
 """Points of a space: what is swept at one, which are stated or were tried before, their text."""
 
 import json
-import math
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
-from sweeper.spec.space import AnyDomain, Choice, Grid, LogRandInt, Normal, RandInt, Scalar
+from sweeper.spec.domains.listed import Choice, Grid
+from sweeper.spec.domains.normal import Normal
+from sweeper.spec.domains.values import Scalar
+from sweeper.spec.space import AnyDomain
 from sweeper.spec.train_settings import is_legal
 from trainable.config import nearest
 
@@ -63,7 +65,7 @@ def point_of(space: Mapping[str, AnyDomain], settings: Mapping[str, Any]) -> Poi
             labels = [
                 label
                 for label in domain.values()
-                if all(settings[key] == of for key, of in domain.settings(name, label).items())
+                if all(settings[key] == of for key, of in domain.meaning(name, label).items())
             ]
             values |= {name: labels[0]} if labels else {}
         else:
@@ -74,36 +76,14 @@ def point_of(space: Mapping[str, AnyDomain], settings: Mapping[str, Any]) -> Poi
 
 
 def fitted(name: str, domain: AnyDomain, value: Scalar) -> Scalar:
-    """The value of a domain that equals `value`.
+    """The value of the domain of `name` that equals `value`.
 
     Raises:
         ValueError: it has none; with what would be right.
     """
-    if isinstance(domain, Grid | Choice):
-        for option in domain.values():
-            if option == value and isinstance(option, bool) == isinstance(value, bool):
-                return option
-        raise ValueError(f"must be one of {', '.join(map(str, domain.values()))}, got {value!r}")
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise ValueError(f"must be a number, got {value!r}")
-    if isinstance(domain, Normal):
-        if not is_legal(name, value):
-            raise ValueError(f"{name} cannot be {value:g}")
-        return float(value)
-    low, high = domain.bounds()
-    if not low <= value <= high:
-        raise ValueError(f"must lie in [{low:g}, {high:g}], got {value:g}")
-    if isinstance(domain, RandInt | LogRandInt):
-        if value != int(value):
-            raise ValueError(f"must be a whole number, got {value:g}")
-        value = int(value)
-    else:
-        value = float(value)
-    if domain.step is not None:
-        near = type(value)(domain.at(round((value - low) / domain.step), domain.step))
-        if near != value:
-            raise ValueError(f"must lie whole steps of {domain.step:g} above {low:g}, got {value}")
-    return value
+    if isinstance(domain, Normal) and not is_legal(name, number := domain.fitted(value)):
+        raise ValueError(f"{name} cannot be {number:g}")
+    return domain.fitted(value)
 
 
 def _shown(conditions: Mapping[str, list[Scalar]]) -> str:

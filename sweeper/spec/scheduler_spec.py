@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from sweeper.spec.clock import Clock, clock_per_step
-from sweeper.spec.space import PositiveWhole, WholeNumber
+from sweeper.spec.domains.values import PositiveWhole, WholeNumber
 from trainable.config import TrainConfig
 
 GRACE_KEYS: dict[Clock, str] = {

@@ -16,12 +16,8 @@ from pydantic import (
 )
 
 from sweeper.spec.constraints import Constraint
-from sweeper.spec.points import Point, known_point
-from sweeper.spec.scheduler_spec import AnySchedulerSpec, EarlySpec, FifoSpec
-from sweeper.spec.sizes import SIZE_PATTERN, parse_size
-from sweeper.spec.space import (
-    AnyDomain,
-    Conditions,
+from sweeper.spec.domains.domain import Conditions
+from sweeper.spec.domains.values import (
     PositiveWhole,
     Scalar,
     Settings,
@@ -29,6 +25,10 @@ from sweeper.spec.space import (
     each_once,
     whole,
 )
+from sweeper.spec.points import Point, known_point
+from sweeper.spec.scheduler_spec import AnySchedulerSpec, EarlySpec, FifoSpec
+from sweeper.spec.sizes import SIZE_PATTERN, parse_size
+from sweeper.spec.space import AnyDomain
 from sweeper.spec.train_settings import DEFAULTS, Stated, derive
 from sweeper.strategy.search.draws import (
     NoPointError,
@@ -246,7 +246,7 @@ class SweepSpec(_Section):
         stated = {**self.train}
         for key, value in point.items():
             # a seed of `seeds:` is no key of the space
-            stated |= self.space[key].settings(key, value) if key in self.space else {key: value}
+            stated |= self.space[key].meaning(key, value) if key in self.space else {key: value}
         settings = derive(DEFAULTS | stated)
         if "eval_every_steps" in stated or not isinstance(self.scheduler, EarlySpec):
             return settings

@@ -6,7 +6,7 @@ from typing import Annotated, Any, cast, get_args, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Tag
 
-from sweeper.spec.space import Scalar, Settings
+from sweeper.spec.domains.values import Scalar, Settings
 from trainable.config import TrainConfig
 
 # Training settings that a sweep states another way.

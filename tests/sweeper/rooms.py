@@ -31,6 +31,7 @@ FLOORS = [
     sweeper.strategy.search
     sweeper.spec.reading
     sweeper.spec
+    sweeper.spec.domains
     sweeper.corpus
     sweeper.corpus.reading
     sweeper.errors sweeper.status

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from sweeper.analysis.summary.response import NUM_BINS, bin_of, on_scale
 from sweeper.analysis.summary.sweep_data import Parameter, SweepData, TrialData
 from sweeper.record.ranking import rank
-from sweeper.spec.space import Scalar
+from sweeper.spec.domains.values import Scalar
 
 MAX_PAIRS = 3
 

@@ -6,7 +6,11 @@ from itertools import pairwise
 from typing import Any
 
 from sweeper.analysis.summary.sweep_data import Parameter, Scale
-from sweeper.spec.space import AnyDomain, Choice, Grid, LogRandInt, LogUniform, Normal, Scalar
+from sweeper.spec.domains.listed import Choice, Grid
+from sweeper.spec.domains.normal import Normal
+from sweeper.spec.domains.ranges import LogRandInt, LogUniform
+from sweeper.spec.domains.values import Scalar
+from sweeper.spec.space import AnyDomain
 from sweeper.spec.train_settings import is_number
 from trainable.config import TrainConfig
 

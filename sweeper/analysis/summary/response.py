@@ -9,7 +9,7 @@ from typing import Literal
 
 from sweeper.analysis.summary.levels import Level
 from sweeper.analysis.summary.sweep_data import Parameter, SweepData, TrialData
-from sweeper.spec.space import Scalar
+from sweeper.spec.domains.values import Scalar
 
 MAX_GROUPS = 6  # an eye can tell so many curves apart
 NUM_BINS = 8  # the equal parts of a range

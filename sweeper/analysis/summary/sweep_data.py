@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from sweeper.record.ranking import Mode, repeats
+from sweeper.spec.domains.values import Scalar, Settings
 from sweeper.spec.points import Point
-from sweeper.spec.space import Scalar, Settings
 from sweeper.status import Status
 
 Scale = Literal["linear", "log", "category"]

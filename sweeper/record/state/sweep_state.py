@@ -15,7 +15,7 @@ from sweeper.record.state.checkpoints import CheckpointAccount, Stored, unneeded
 from sweeper.record.state.retries import backoff_seconds
 from sweeper.record.state.warm_start import WarmStart
 from sweeper.spec.clock import clock_per_step
-from sweeper.spec.space import Scalar
+from sweeper.spec.domains.values import Scalar
 from sweeper.spec.sweep_spec import SweepSpec
 from sweeper.status import Decision, Status
 from sweeper.strategy.schedulers import make_scheduler

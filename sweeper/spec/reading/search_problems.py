@@ -3,9 +3,10 @@
 import math
 from collections.abc import Mapping
 
+from sweeper.spec.domains.listed import Choice, Grid
 from sweeper.spec.points import known_point
 from sweeper.spec.reading.yaml_source import Problem
-from sweeper.spec.space import AnyDomain, Choice, Grid
+from sweeper.spec.space import AnyDomain
 from sweeper.spec.sweep_spec import LEARNERS, Search
 
 MAX_TRIALS = 100_000

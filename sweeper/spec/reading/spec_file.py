@@ -10,12 +10,16 @@ from sweeper.errors import SpecError
 from sweeper.plan.plan import check_configs
 from sweeper.spec.columns import COLUMNS
 from sweeper.spec.constraints import Constraint
+from sweeper.spec.domains.listed import Choice, Grid
+from sweeper.spec.domains.normal import Normal
+from sweeper.spec.domains.ranges import LogUniform, Uniform
+from sweeper.spec.domains.values import Scalar
 from sweeper.spec.reading.overrides import override
 from sweeper.spec.reading.schema_problems import schema_problems
 from sweeper.spec.reading.search_problems import initial_problems, search_problems
 from sweeper.spec.reading.yaml_source import KeyPath, Problem, YamlSource, read_yaml
 from sweeper.spec.scheduler_spec import GRACE_KEYS, AnySchedulerSpec, GraceSpec, PbtSpec
-from sweeper.spec.space import AnyDomain, Choice, Grid, LogUniform, Normal, Scalar, Uniform
+from sweeper.spec.space import AnyDomain
 from sweeper.spec.sweep_spec import Resources, Search, Seeds, SweepSpec
 from sweeper.spec.train_settings import (
     CHANGEABLE_IN_MID_RUN,

@@ -7,8 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sweeper.spec.domains.listed import Choice, Grid
+from sweeper.spec.domains.normal import Normal
+from sweeper.spec.domains.values import Scalar, Settings
 from sweeper.spec.points import Point, swept
-from sweeper.spec.space import AnyDomain, Choice, Grid, Normal, Scalar, Settings
+from sweeper.spec.space import AnyDomain
 from sweeper.spec.train_settings import is_legal
 
 

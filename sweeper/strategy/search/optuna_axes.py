@@ -20,18 +20,12 @@ from optuna.distributions import (
 from optuna.samplers import QMCSampler
 from optuna.trial import TrialState, create_trial
 
+from sweeper.spec.domains.listed import Choice, Grid
+from sweeper.spec.domains.normal import Normal
+from sweeper.spec.domains.ranges import LogRandInt, LogUniform, RandInt, Uniform
+from sweeper.spec.domains.values import Scalar
 from sweeper.spec.points import Point, swept
-from sweeper.spec.space import (
-    AnyDomain,
-    Choice,
-    Grid,
-    LogRandInt,
-    LogUniform,
-    Normal,
-    RandInt,
-    Scalar,
-    Uniform,
-)
+from sweeper.spec.space import AnyDomain
 from sweeper.spec.train_settings import lowest
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)
@@ -92,7 +86,7 @@ class Axis:
             case LogUniform(step=float(step)) | LogRandInt(step=int(step)), _:
                 return math.sqrt(value * (value + step))  # amid those that stand for it
             case Uniform(step=float(step)) | RandInt(step=int(step)), _:
-                return round((value - self.domain.bounds()[0]) / step)
+                return self.domain.index_of(value, step)
         return value
 
 

@@ -10,8 +10,8 @@ from sweeper.analysis.comparison import Comparison, Contender, curve, merit
 from sweeper.errors import RunFolderError
 from sweeper.record.ranking import best_trial
 from sweeper.record.state.sweep_state import Trial
+from sweeper.spec.domains.values import Scalar
 from sweeper.spec.points import swept_text
-from sweeper.spec.space import Scalar
 from sweeper.status import Status
 from sweeper.views.format import number
 from sweeper.views.terminal.comparison_tables import outcome_table, setting_text, verdict_text

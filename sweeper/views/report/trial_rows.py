@@ -5,8 +5,8 @@ from typing import Any
 
 from sweeper.analysis.summary.summarising import Summary
 from sweeper.analysis.summary.sweep_data import SweepData, TrialData
+from sweeper.spec.domains.values import Scalar, Settings
 from sweeper.spec.points import swept_text
-from sweeper.spec.space import Scalar, Settings
 from sweeper.views.format import count, number
 
 

@@ -31,16 +31,10 @@ from sweeper.record.follower import Follower
 from sweeper.record.ranking import objective
 from sweeper.record.run_folder import RunFolder
 from sweeper.record.state.sweep_state import Trial
-from sweeper.spec.space import (
-    AnyDomain,
-    Choice,
-    Grid,
-    LogRandInt,
-    LogUniform,
-    Normal,
-    RandInt,
-    Uniform,
-)
+from sweeper.spec.domains.listed import Choice, Grid
+from sweeper.spec.domains.normal import Normal
+from sweeper.spec.domains.ranges import LogRandInt, LogUniform, RandInt, Uniform
+from sweeper.spec.space import AnyDomain
 from sweeper.spec.sweep_spec import SweepSpec
 from sweeper.status import Status
 from trainable.model.model_size import num_params

@@ -18,8 +18,9 @@ from sweeper.errors import MirrorError
 from sweeper.record.follower import Follower
 from sweeper.record.run_folder import RunFolder
 from sweeper.record.state.sweep_state import Metrics, Trial
+from sweeper.spec.domains.listed import Choice, Grid
+from sweeper.spec.domains.values import Scalar
 from sweeper.spec.points import swept_text
-from sweeper.spec.space import Choice, Grid, Scalar
 from sweeper.status import Status
 
 CURVES = (

@@ -46,7 +46,7 @@ def test_a_point_is_found_again_in_the_settings_that_it_means(seed: int) -> None
     point = next(random_points(space, seed, 0))
     settings = {**DEFAULTS, "beta1": 0.5}
     for key, value in point.items():
-        settings |= space[key].settings(key, value)
+        settings |= space[key].meaning(key, value)
     assert point_of(space, settings) == point
 
 

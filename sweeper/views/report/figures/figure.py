@@ -9,8 +9,8 @@ from typing import Any
 
 from sweeper.analysis.summary.levels import Level
 from sweeper.analysis.summary.sweep_data import Parameter, SweepData
+from sweeper.spec.domains.values import Scalar
 from sweeper.spec.points import swept_text
-from sweeper.spec.space import Scalar
 from sweeper.status import Status
 from sweeper.views.format import count, flops, number, title_of
 

@@ -1,83 +1,19 @@
 """Values near the source's: beside Tune's explore step, and within the space."""
 
-import random
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from pydantic import TypeAdapter
 
 from sweeper.errors import SpecError
 from sweeper.spec.reading.spec_file import load_spec
-from sweeper.spec.space import AnyDomain
 from sweeper.spec.train_settings import CHANGEABLE_IN_MID_RUN, TYPES
-from sweeper.strategy.schedulers.exploration import _near, explore
+from sweeper.strategy.schedulers.exploration import explore
 from trainable.config import TrainConfig
 from trainable.optimisation.optimizer import build_optimizer, restore_optimizer
 from trainable.optimisation.schedule import learning_rate_at
 
 PBT = {"type": "pbt", "interval_steps": 4}
-LISTED = [0.1, 0.3, 0.9, 0.2]
-
-
-def domain(**stated: Any) -> Any:
-    return TypeAdapter(AnyDomain).validate_python(stated)
-
-
-@settings(deadline=None)
-@given(st.sampled_from(LISTED), st.floats(1e-4, 1e-2), st.integers(0, 1000))
-def test_moves_to_where_tune_may_move(listed: float, real: float, seed: int) -> None:
-    from ray import tune
-    from ray.tune.schedulers.pbt import _explore
-
-    possible: dict[str, set[float]] = {"listed": set(), "real": set()}
-    before = random.getstate()
-    for draw in range(40):  # of two ways each
-        random.seed(draw)
-        mutations = {"listed": LISTED, "real": tune.uniform(0, 1)}
-        new, _ = _explore({"listed": listed, "real": real}, mutations, 0.0, (1.2, 0.8), None)
-        possible["listed"].add(new["listed"])
-        possible["real"].add(new["real"])
-    random.setstate(before)
-    rng = np.random.default_rng(seed)
-    assert _near(domain(grid=LISTED), listed, rng, 0.0) in possible["listed"]
-    assert _near(domain(uniform=[0, 1]), real, rng, 0.0) in possible["real"]
-
-
-@settings(deadline=None)
-@given(
-    st.sampled_from(
-        [
-            {"uniform": [0.0, 1.0]},
-            {"uniform": [0.0, 1.0], "step": 0.1},
-            {"loguniform": [1e-4, 1e-2]},
-            {"randint": [3, 90]},
-            {"randint": [3, 90], "step": 5},
-            {"lograndint": [1, 1000]},
-            {"choice": [1, 2, 3]},
-            {"grid": {"low": {"beta1": 0.8}, "high": {"beta1": 0.9}}},
-        ]
-    ),
-    st.integers(0, 1000),
-    st.sampled_from([0.0, 0.25, 1.0]),
-)
-def test_stays_within_the_domain(stated: Any, seed: int, probability: float) -> None:
-    swept = domain(**stated)
-    rng = np.random.default_rng(seed)
-    value = swept.sample(rng)
-    for _ in range(20):
-        value = _near(swept, value, rng, probability)
-        if hasattr(swept, "values"):
-            assert value in swept.values()
-            continue
-        low, high = swept.bounds()
-        assert low <= value <= high
-        if swept.step is not None:
-            assert (value - low) / swept.step == pytest.approx(round((value - low) / swept.step))
-        assert isinstance(value, int if "int" in next(iter(stated)) else float)
 
 
 def test_is_a_function_of_seed_trial_and_rung(tiny_plan: Any) -> None:

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from sweeper.spec.space import DOMAINS, AnyDomain, Domain
+from sweeper.spec.domains.domain import Domain
+from sweeper.spec.space import DOMAINS, AnyDomain
 
 
 def domain(stated: Any) -> Domain:
@@ -161,11 +162,11 @@ def test_a_bundle_stands_for_its_settings_and_a_value_for_itself() -> None:
     sizes = domain({"choice": {"s": {"d_model": 64}, "m": {"d_model": 128, "d_ff": 344}}})
     assert sizes.is_bundled
     assert sizes.sets("size") == {"d_model", "d_ff"}
-    assert sizes.settings("size", "m") == {"d_model": 128, "d_ff": 344}
+    assert sizes.meaning("size", "m") == {"d_model": 128, "d_ff": 344}
     values = domain({"grid": [1, 2]})
     assert not values.is_bundled
     assert values.sets("d_ff") == {"d_ff"}
-    assert values.settings("d_ff", 2) == {"d_ff": 2}
+    assert values.meaning("d_ff", 2) == {"d_ff": 2}
 
 
 @pytest.mark.parametrize(

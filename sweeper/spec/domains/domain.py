@@ -1,0 +1,83 @@
+"""What every domain is: values to draw from, near one another, of one setting or several."""
+
+import math
+from decimal import Decimal
+from typing import Annotated, Any
+
+import numpy as np
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+)
+
+from sweeper.spec.domains.values import Scalar, Settings, each_once
+
+# How far population based training moves a number: the factors of its paper.
+FACTORS = (Decimal("0.8"), Decimal("1.2"))
+
+
+def _as_list(value: Any) -> Any:
+    return value if isinstance(value, list | dict) else [value]
+
+
+Options = Annotated[
+    list[Scalar],
+    BeforeValidator(_as_list, json_schema_input_type=Scalar | list[Scalar]),
+    Field(min_length=1),
+    AfterValidator(each_once),
+]
+Conditions = Annotated[dict[str, Options], Field(min_length=1)]  # swept name -> its values
+
+
+class Domain(BaseModel):
+    """The values that one swept name can take; `when` says where, by those of other names."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    when: Conditions | None = None
+
+    @model_serializer(mode="wrap")
+    def _as_stated(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return {key: value for key, value in handler(self).items() if value is not None}
+
+    @property
+    def is_bundled(self) -> bool:
+        """Whether its values are names, each of several settings."""
+        return False
+
+    def sample(self, rng: np.random.Generator) -> Scalar:
+        """One value; for named bundles, a name."""
+        raise NotImplementedError
+
+    def near(self, value: Scalar, rng: np.random.Generator) -> Scalar:
+        """A value of it near this one: in a list the one before or after it, else 0.8 or 1.2 times
+        it, within the bounds and on the steps."""
+        raise NotImplementedError
+
+    def fitted(self, value: Scalar) -> Scalar:
+        """The value of it that equals this one.
+
+        Raises:
+            ValueError: it has none; with what would be right.
+        """
+        raise NotImplementedError
+
+    def sets(self, key: str) -> set[str]:
+        """The training settings that it decides, under the name `key`."""
+        return {key}
+
+    def meaning(self, key: str, value: Scalar) -> Settings:
+        """The training settings that `value` stands for, under the name `key`."""
+        return {key: value}
+
+
+def require_number(value: Scalar) -> float:
+    """Raises ValueError for what is no finite number."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise ValueError(f"must be a number, got {value!r}")
+    return value
