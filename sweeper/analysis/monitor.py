@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from sweeper.analysis.time_left import TimeLeft, TimeLeftEstimator
 from sweeper.errors import RunFolderError
 from sweeper.plan.plan import plan_again
+from sweeper.plan.points import num_trials
 from sweeper.record.follower import Follower
 from sweeper.record.ranking import best_trial
 from sweeper.record.run_folder import RunFolder
@@ -25,7 +26,7 @@ class Monitor:
     def __init__(self, folder: RunFolder) -> None:
         self.folder = folder
         self.follower = Follower(folder)
-        self.num_trials = self.state.spec.num_trials()
+        self.num_trials = num_trials(self.state.spec)
         self.is_running = False
         self._estimator: TimeLeftEstimator | None = None
         self.refresh()

@@ -107,9 +107,7 @@ class Sweep:
             write_json(path, config)
         except OSError as error:
             self.storage_failed(f"{path}: cannot be written ({error.strerror})")
-        self._record(
-            "trial_created", id=planned.trial_id, values=planned.suggestion.values, config=config
-        )
+        self._record("trial_created", id=planned.trial_id, values=planned.values, config=config)
         return self.trials[planned.trial_id]
 
     def _promote(self, promotion: Promotion) -> Trial:

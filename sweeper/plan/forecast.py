@@ -211,7 +211,7 @@ def _name(plan: Plan, trials: list[PlannedTrial]) -> str:
     names = []
     for key, domain in plan.spec.space.items():
         if domain.sets(key) & set(Shape._fields):
-            at = [t.suggestion.values[key] for t in trials if key in t.suggestion.values]
+            at = [t.values[key] for t in trials if key in t.values]
             names += [f"{key} {'/'.join(dict.fromkeys(map(str, at)))}"] if at else []
     return ", ".join(names) or "all trials"
 

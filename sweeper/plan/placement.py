@@ -62,14 +62,14 @@ def place(plan: Plan, nodes: Sequence[Node], source: YamlSource) -> Placement:
         resources = even_shares(nodes, min(most, len(plan.trials)))
     else:
         resources = stated
-        points = [trial.suggestion.values for trial in plan.trials]
+        points = [trial.values for trial in plan.trials]
         cases = [_case(stated, point) for point in points]
         if plan.has_stand_ins:  # any other may be suggested
             cases += stated.cases
         for case in {id(found): found for found in cases}.values():
             _require_room(stated, case, nodes, source)
     placement = Placement(resources, 0)
-    shares = (placement.share(trial.suggestion.values) for trial in plan.trials)
+    shares = (placement.share(trial.values) for trial in plan.trials)
     return Placement(resources, num_at_once(shares, nodes, most))
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from sweeper.corpus import CorpusFolder
 from sweeper.errors import SpecError
+from sweeper.plan.points import NoPointError, draw, with_seeds
 from sweeper.spec.clock import clock_per_step
 from sweeper.spec.domains.values import Settings
 from sweeper.spec.points import Point
@@ -12,7 +13,6 @@ from sweeper.spec.reading.yaml_source import Problem, YamlSource
 from sweeper.spec.scheduler_spec import AshaSpec, EarlySpec, HyperbandSpec
 from sweeper.spec.sweep_spec import SweepSpec
 from sweeper.spec.train_settings import DEFAULTS, Derived, Stated
-from sweeper.strategy.search.draws import NoPointError, Suggestion
 from trainable.config import TrainConfig
 from trainable.data.token_files import read_meta
 from trainable.errors import ConfigError
@@ -25,7 +25,7 @@ class PlannedTrial:
     """One trial before it runs. Its id is its place in the plan: `0000`, `0001`, …"""
 
     trial_id: str
-    suggestion: Suggestion
+    values: Point
     config: TrainConfig
 
 
@@ -44,11 +44,10 @@ class Plan:
         return self.spec.search.learns
 
     def trial_at(self, number: int, values: Point) -> PlannedTrial | None:
-        """Trial `number`, of suggested values; None where no run can have these."""
+        """Trial `number`, of these values; None where no run can have these."""
         try:
             if self.spec.admits(values):
-                suggestion = Suggestion(values, self.spec.settings(values))
-                return _planned_trial(number, suggestion, self.spec, self.files)
+                return _planned_trial(number, values, self.spec, self.files)
         except ConfigError:
             pass
         return None
@@ -139,36 +138,36 @@ def _plan(resolved: SweepSpec, files: Settings, spec: SweepSpec, source: YamlSou
     """Every trial; `spec` is what `resolved` was before, the way that the user knows it."""
     _require_initial_points(resolved, source)
     try:
-        suggestions = resolved.draw()
+        drawn = draw(resolved)
     except NoPointError as error:
         raise SpecError([source.problem(("constraints",), str(error))]) from None
     trials = []
-    problems: dict[str, Suggestion] = {}  # with the first suggestion that has it
-    for index, suggestion in enumerate(suggestions.tried):
+    problems: dict[str, Point] = {}  # with the values of the first trial that has it
+    for index, values in enumerate(with_seeds(resolved, drawn.points)):
         try:
-            trials.append(_planned_trial(index, suggestion, resolved, files))
+            trials.append(_planned_trial(index, values, resolved, files))
         except ConfigError as error:
-            problems.setdefault(_problem(error, spec, suggestion, source), suggestion)
+            problems.setdefault(_problem(error, spec, values, source), values)
     if problems:
         shown = [f"{problem}{_where(at)}" for problem, at in problems.items()]
         more = len(shown) - MAX_PROBLEMS
         raise SpecError(shown[:MAX_PROBLEMS] + ([f"… and {more} more"] if more > 0 else []))
     if isinstance(resolved.scheduler, EarlySpec):
         _require_rungs(trials, resolved.scheduler, source)
-    dropped = 0 if resolved.search.learns else suggestions.dropped
+    dropped = 0 if resolved.search.learns else drawn.dropped
     return Plan(resolved, tuple(trials), dropped, files)
 
 
 def _planned_trial(
-    number: int, suggestion: Suggestion, resolved: SweepSpec, files: Settings
+    number: int, values: Point, resolved: SweepSpec, files: Settings
 ) -> PlannedTrial:
     """Raises ConfigError where no run can have these settings."""
-    config = TrainConfig.from_mapping({**files, **suggestion.settings})
+    config = TrainConfig.from_mapping({**files, **resolved.settings(values)})
     if files:  # a sweep that only is looked at needs none
         _require_initial_weights(config)
     if isinstance(resolved.scheduler, EarlySpec):
         _require_stops_at_rungs(config, resolved.scheduler)
-    return PlannedTrial(f"{number:04d}", suggestion, config)
+    return PlannedTrial(f"{number:04d}", values, config)
 
 
 def _require_initial_points(resolved: SweepSpec, source: YamlSource) -> None:
@@ -232,15 +231,13 @@ def _require_stops_at_rungs(config: TrainConfig, early: EarlySpec) -> None:
             )
 
 
-def _problem(
-    error: ConfigError, spec: SweepSpec, suggestion: Suggestion, source: YamlSource
-) -> str:
+def _problem(error: ConfigError, spec: SweepSpec, values: Point, source: YamlSource) -> str:
     """Point at where the setting is stated: swept, fixed, or left to its default."""
     name = error.key
     for key, domain in spec.space.items():
-        if key not in suggestion.values:
+        if key not in values:
             continue  # not swept there
-        if name in domain.meaning(key, suggestion.values[key]):
+        if name in domain.meaning(key, values[key]):
             within = "" if name == key else f"{name}: "
             return source.problem(("space", key), f"{within}{error.problem}")
     if name in spec.train:
@@ -248,6 +245,6 @@ def _problem(
     return source.problem(("train", name), f"{error.problem} (the default); set it in `train:`")
 
 
-def _where(suggestion: Suggestion) -> str:
-    values = ", ".join(f"{key}: {value}" for key, value in suggestion.values.items())
-    return f" (in the trial of {{{values}}})"
+def _where(values: Point) -> str:
+    shown = ", ".join(f"{key}: {value}" for key, value in values.items())
+    return f" (in the trial of {{{shown}}})"

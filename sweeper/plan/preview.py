@@ -64,7 +64,7 @@ def _speeds(plan: Plan, placement: Placement, here: Node, free_memory: int) -> d
     """Of each shape on this machine, as many at once as it has room for with such a share."""
     alike: dict[Share, dict[Shape, TrainConfig]] = {}
     for trial in plan.trials:
-        shapes_of_share = alike.setdefault(placement.share(trial.suggestion.values), {})
+        shapes_of_share = alike.setdefault(placement.share(trial.values), {})
         shapes_of_share.setdefault(shape_of(trial.config), trial.config)
     speeds: dict[Shape, Speed] = {}
     for share, distinct in alike.items():

@@ -1,7 +1,5 @@
 """A sweep as the user states it: the typed form of a search-space file."""
 
-from collections.abc import Iterator
-from itertools import islice
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -30,17 +28,9 @@ from sweeper.spec.scheduler_spec import AnySchedulerSpec, EarlySpec, FifoSpec
 from sweeper.spec.sizes import SIZE_PATTERN, parse_size
 from sweeper.spec.space import AnyDomain
 from sweeper.spec.train_settings import DEFAULTS, Stated, derive
-from sweeper.strategy.search.draws import (
-    NoPointError,
-    Suggestion,
-    Suggestions,
-    grid_points,
-    random_points,
-)
 from trainable.config import TrainConfig
 from trainable.errors import ConfigError
 
-MAX_DRAWS = 1000  # for one random trial
 LEARNERS = ("tpe", "gp")  # the searches whose points depend on results
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
 # What may be other when a sweep is resumed: how its trials are run, and how many there are, but
@@ -173,66 +163,13 @@ class SweepSpec(_Section):
         """Every name that may be among a trial's values, in the order of the file."""
         return [*self.space, *([] if self.seeds is None else ["seed"])]
 
-    def suggestions(self) -> list[Suggestion]:
-        """All that this sweep tries: every point, with every seed before the next one."""
-        return self.draw().tried
-
-    def num_trials(self) -> int:
-        """How many that are, without drawing them where it is stated."""
-        if self.search.num_trials is None:
-            return len(self.suggestions())
-        return self.search.num_trials * self.num_seeds
-
     @property
     def num_seeds(self) -> int:
         """With how many seeds every point is run."""
         return 1 if self.seeds is None else len(self.seeds)
 
-    def draw(self) -> Suggestions:
-        """The same, and how much the constraints have ruled out. Of a search that learns, all but
-        the initial points are stand-ins: random draws from the same space.
-
-        Raises:
-            NoPointError: they rule out all, or too much.
-        """
-        points, dropped = self._points()
-        repeats: list[Point] = [{}] if self.seeds is None else [{"seed": s} for s in self.seeds]
-        repeated = [point | repeat for point in points for repeat in repeats]
-        return Suggestions([Suggestion(point, self.settings(point)) for point in repeated], dropped)
-
-    def _points(self) -> tuple[list[Point], int]:
-        initial = self.initial_points()
-        if self.search.algorithm == "grid":
-            every = {repr(point): point for point in initial}  # each once; True is not 1
-            every |= {repr(point): point for point in grid_points(self.space, self.search.seed)}
-            points = [point for point in every.values() if self.admits(point)]
-            if not points:
-                raise NoPointError(f"none of {len(every):,} combinations satisfies them all")
-            return points, len(every) - len(points)
-        assert self.search.num_trials is not None
-        number = self.search.num_trials - len(initial)
-        if self.search.algorithm == "sobol":
-            from sweeper.strategy.search.optuna_axes import sobol_points
-
-            sequence = sobol_points(self.space, self.search.seed)
-            drawn = [self._first_admitted(sequence) for _ in range(number)]
-        else:
-            drawn = [
-                self._first_admitted(random_points(self.space, self.search.seed, index))
-                for index in range(number)
-            ]
-        points = [*initial, *(point for point, _ in drawn)]
-        return points, sum(dropped for _, dropped in drawn)
-
     def initial_points(self) -> list[Point]:
         return [known_point(self.space, stated)[0] for stated in self.search.initial or []]
-
-    def _first_admitted(self, points: Iterator[Point]) -> tuple[Point, int]:
-        """The first point that is admitted, and how many came before it."""
-        for dropped, point in enumerate(islice(points, MAX_DRAWS)):
-            if self.admits(point):
-                return point, dropped
-        raise NoPointError(f"none of {MAX_DRAWS:,} random draws in a row satisfies them all")
 
     def admits(self, point: Point) -> bool:
         """Whether a point satisfies every constraint."""

@@ -22,8 +22,6 @@ STILL_UP = {
     ("sweeper.record.follower", "sweeper.engine.watchers"),
     ("sweeper.record.state.sweep_state", "sweeper.record.journal"),
     ("sweeper.spec.reading.spec_file", "sweeper.plan.plan"),
-    ("sweeper.spec.sweep_spec", "sweeper.strategy.search.draws"),
-    ("sweeper.spec.sweep_spec", "sweeper.strategy.search.optuna_axes"),
     ("sweeper.strategy.search.observation", "sweeper.record.state.sweep_state"),
     ("sweeper.strategy.search.optuna_search", "sweeper.plan.plan"),
     ("sweeper.strategy.search.optuna_search", "sweeper.record.state.sweep_state"),

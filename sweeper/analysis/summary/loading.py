@@ -12,6 +12,7 @@ from sweeper.analysis.summary.rung_record import Record, read_record
 from sweeper.analysis.summary.sweep_data import Evaluation, SweepData, TrialData
 from sweeper.corpus import CorpusFolder
 from sweeper.errors import RunFolderError
+from sweeper.plan.points import num_trials
 from sweeper.record.effective_spec import effective_spec
 from sweeper.record.ranking import rank
 from sweeper.record.run_folder import RunFolder
@@ -81,7 +82,7 @@ def _recorded(sweep: SweepData, spec: SweepSpec, folder: RunFolder, record: Reco
         sweep,
         state="running" if running else state.outcome or "interrupted",
         trials=_trials(sweep, rows, history_rows(state)),
-        num_planned=spec.num_trials(),
+        num_planned=num_trials(spec),
         arrivals=tuple(record.arrivals.values()),
         sessions=tuple(record.sessions),
     )

@@ -1,38 +1,17 @@
-"""Which settings are tried, in which order. Suggestion i is a function of (spec, i) alone."""
+"""Which settings are tried, in which order. Draw number i is a function of (spec, i) alone."""
 
 import itertools
 import random
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 
 import numpy as np
 
 from sweeper.spec.domains.listed import Choice, Grid
 from sweeper.spec.domains.normal import Normal
-from sweeper.spec.domains.values import Scalar, Settings
+from sweeper.spec.domains.values import Scalar
 from sweeper.spec.points import Point, swept
 from sweeper.spec.space import AnyDomain
 from sweeper.spec.train_settings import is_legal
-
-
-@dataclass(frozen=True)
-class Suggestion:
-    """What a trial tries: the values of its swept names, and with them all training settings."""
-
-    values: Point
-    settings: Settings
-
-
-@dataclass(frozen=True)
-class Suggestions:
-    """All that a sweep tries, in the order in which trials are created."""
-
-    tried: list[Suggestion]
-    dropped: int  # points of the grid, or draws, that the constraints ruled out
-
-
-class NoPointError(Exception):
-    """The constraints admit no point, or next to none."""
 
 
 def grid_points(space: Mapping[str, AnyDomain], seed: int) -> list[Point]:

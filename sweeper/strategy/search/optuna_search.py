@@ -57,7 +57,7 @@ class OptunaSearcher:
         if index < len(self.spec.search.initial or []):
             return planned
         if repeat:  # the same point with another seed
-            values = trials[number - repeat].values | {"seed": planned.suggestion.values["seed"]}
+            values = trials[number - repeat].values | {"seed": planned.values["seed"]}
             again = self.plan.trial_at(number, values)
             assert again is not None, "no constraint and no check is about the seed"
             return again

@@ -24,7 +24,7 @@ def contender(name: str, state: SweepState) -> Contender:
 
 def of(plan: Any, losses: dict[float, list[tuple[int, float | None]]], **status: Status) -> Any:
     """A sweep's state with these losses by learning rate; completed where step 16 was reached."""
-    order = [planned.suggestion.values["learning_rate"] for planned in plan.trials]
+    order = [planned.values["learning_rate"] for planned in plan.trials]
     return state_with(
         plan,
         *[

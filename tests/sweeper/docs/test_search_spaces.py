@@ -52,9 +52,7 @@ def test_each_plans_on_the_built_in_corpus(file: Path, byte_corpus: Path) -> Non
 
 
 def test_a_size_sets_several_fields_at_once(byte_corpus: Path) -> None:
-    trials = {
-        t.suggestion.values["size"]: t for t in plan_of(FOLDER / "size.yaml", byte_corpus).trials
-    }
+    trials = {t.values["size"]: t for t in plan_of(FOLDER / "size.yaml", byte_corpus).trials}
     assert set(trials) == {"tiny", "small", "medium", "large"}
     assert (trials["tiny"].config.d_model, trials["tiny"].config.num_layers) == (64, 2)
     assert (trials["large"].config.d_model, trials["large"].config.num_heads) == (256, 8)

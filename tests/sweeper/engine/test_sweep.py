@@ -209,7 +209,7 @@ def test_who_takes_over_has_the_weights_of_one_trial_and_values_of_its_own(
     sweep = drive(folder, plan)
     exploited = [e for e in read_journal(folder.journal) if e["event"] == "exploited"]
     assert [e["rung"] for e in exploited] == [4, 8, 12], "the worst of three, each time"
-    rates = {trial.trial_id: trial.suggestion.values["learning_rate"] for trial in plan.trials}
+    rates = {trial.trial_id: trial.values["learning_rate"] for trial in plan.trials}
     loss: dict[tuple[str, int], float] = {}
     for event in read_journal(folder.journal):
         if event["event"] == "report":

@@ -125,5 +125,5 @@ def test_a_case_that_may_yet_be_suggested_must_fit_too(tiny_plan: Any) -> None:
         with pytest.raises(ResourceError, match="a trial asks for 4, but this machine has 2"):
             place(plan, LAPTOP, NOWHERE)
     drawn = tiny_plan(**sections, search={"algorithm": "random", "num_trials": 1, "seed": 1})
-    assert {trial.suggestion.values["size"] for trial in drawn.trials} == {"small"}
+    assert {trial.values["size"] for trial in drawn.trials} == {"small"}
     assert place(drawn, LAPTOP, NOWHERE).slots == 1

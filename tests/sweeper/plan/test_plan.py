@@ -70,7 +70,7 @@ def test_derived_values_are_in_the_config_and_not_among_the_swept(
     )
     first = plan(tmp_path, tokens_folder, text)
     for trial in first.trials:
-        assert set(trial.suggestion.values) == {"learning_rate", "max_steps"}
+        assert set(trial.values) == {"learning_rate", "max_steps"}
         assert trial.config.warmup_steps == trial.config.max_steps // 50
         assert trial.config.min_learning_rate == 0.1 * trial.config.learning_rate
     written = create_run_folder(tmp_path / "runs", first.spec, None, "space.yaml").spec
@@ -112,7 +112,7 @@ def test_the_plan_knows_how_much_the_constraints_ruled_out(
 def test_every_point_is_run_with_every_seed(tmp_path: Path, tokens_folder: Path) -> None:
     first = plan(tmp_path, tokens_folder, LR + "seeds: [3, 1]\n")
     assert [trial.config.seed for trial in first.trials] == [3, 1, 3, 1]
-    assert [trial.suggestion.values["seed"] for trial in first.trials] == [3, 1, 3, 1]
+    assert [trial.values["seed"] for trial in first.trials] == [3, 1, 3, 1]
     rates = [trial.config.learning_rate for trial in first.trials]
     assert rates[0] == rates[1] != rates[2] == rates[3]
     assert "seed" not in first.spec.train

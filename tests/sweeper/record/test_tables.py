@@ -31,7 +31,7 @@ def state_with(plan: Plan, *trials: tuple[Status, list[tuple[int, float | None]]
             {
                 "event": "trial_created",
                 "id": planned.trial_id,
-                "values": planned.suggestion.values,
+                "values": planned.values,
                 "config": planned.config.to_dict(),
             }
         )

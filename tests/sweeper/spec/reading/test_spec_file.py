@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
 from sweeper.errors import SpecError
+from sweeper.plan.points import draw, num_trials
 from sweeper.record.run_folder import create_run_folder
 from sweeper.spec.reading.search_problems import MAX_TRIALS
 from sweeper.spec.reading.spec_file import load_spec
@@ -69,7 +70,7 @@ def test_whole_numbers_may_be_written_in_powers_of_ten(tmp_path: Path) -> None:
         "search: {algorithm: random, num_trials: 1e1}\n"
         "scheduler: {type: asha, grace_steps: 1e2}\n",
     )
-    assert len(spec.suggestions()) == 10
+    assert num_trials(spec) == 10
     assert spec.model_dump()["scheduler"]["grace_steps"] == 100
 
 
@@ -337,7 +338,7 @@ def test_the_mean_of_a_normal_must_be_a_value_that_its_setting_may_have(tmp_path
         ":2: space.learning_rate: the mean must be a value that learning_rate may have, got 0"
     ]
     spec = load(tmp_path, f"{search}space: {{weight_decay: {{normal: [0, 1]}}}}")
-    drawn = [float(str(s.values["weight_decay"])) for s in spec.suggestions()]
+    drawn = [float(str(point["weight_decay"])) for point in draw(spec).points]
     assert min(drawn) >= 0
     assert max(drawn) > 1
 
@@ -453,7 +454,7 @@ def test_a_spec_written_to_a_run_folder_is_read_back_the_same(
     runs = tmp_path_factory.mktemp("runs")
     again, _ = load_spec(create_run_folder(runs, spec, None, "space.yaml").spec)
     assert again == spec
-    assert again.suggestions() == spec.suggestions()
+    assert draw(again) == draw(spec)
 
 
 leaves = st.one_of(
@@ -485,7 +486,7 @@ def test_any_document_is_a_spec_or_told_to_be_none(tmp_path: Path, document: Any
     with path.open("w", encoding="utf-8", errors="surrogatepass") as file:
         YAML().dump(document, file)
     try:
-        load_spec(path)[0].suggestions()
+        draw(load_spec(path)[0])
     except SpecError as error:
         told = str(error)
         assert told.startswith(str(path))

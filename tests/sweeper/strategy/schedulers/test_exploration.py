@@ -25,7 +25,7 @@ def test_is_a_function_of_seed_trial_and_rung(tiny_plan: Any) -> None:
     source = plan.trials[0]
 
     def explored(trial: int, rung: int) -> Any:
-        values = source.suggestion.values
+        values = source.values
         return explore(plan.spec, values, source.config, trial=trial, rung=rung)
 
     assert explored(1, 4) == explored(1, 4)
@@ -49,12 +49,10 @@ def test_what_no_run_can_have_or_no_constraint_admits_is_drawn_again(tiny_plan: 
     moved = 0
     for trial in plan.trials:
         for rung in range(4, 40, 4):
-            values, config = explore(
-                plan.spec, trial.suggestion.values, trial.config, trial=0, rung=rung
-            )
+            values, config = explore(plan.spec, trial.values, trial.config, trial=0, rung=rung)
             assert config.beta2 < 1
             assert config.weight_decay <= 0.2
-            moved += values != trial.suggestion.values
+            moved += values != trial.values
     assert moved > 30
 
 

@@ -204,7 +204,7 @@ def test_a_suggestion_depends_on_what_is_known_alone(
                 if trial is not None:
                     if len(sweep.trials) > len(known):
                         assert before is not None
-                        assert trial.values == before.suggestion.values
+                        assert trial.values == before.values
                         suggested += 1
                     sweep.start(trial.trial_id)
                     running.append((trial, reports_of(trial)))
@@ -394,7 +394,7 @@ def test_asked_in_vain_a_trial_gets_the_draw_that_stood_for_it(
     monkeypatch.setattr(optuna_search, "MAX_ASKS", 7)
     plan = constrained(tiny_plan, "tpe")
     sweep = drive(new_folder(tmp_path, plan), plan)
-    assert [t.values for t in sweep.trials.values()] == [t.suggestion.values for t in plan.trials]
+    assert [t.values for t in sweep.trials.values()] == [t.values for t in plan.trials]
     assert asked == 7 * len(plan.trials)
 
 
@@ -483,7 +483,7 @@ def test_known_points_come_first_in_their_order_and_once(
     assert len(values) == len(plan.trials) == 8
     assert values[:2] == initial
     if algorithm == "grid":
-        left = [trial.suggestion.values for trial in plain.trials]
+        left = [trial.values for trial in plain.trials]
         assert values[2:] == [point for point in left if point not in initial]
     elif algorithm in ("random", "sobol"):
-        assert values[2:] == [trial.suggestion.values for trial in plain.trials][:6]
+        assert values[2:] == [trial.values for trial in plain.trials][:6]
