@@ -79,7 +79,7 @@ def best_losses(algorithm: str, seed: int, data: Path) -> list[float]:
     best = [math.inf]
     for _ in plan.trials:
         trials.append(run_one(searcher.next(trials)))
-        best.append(min(best[-1], trials[-1].reports[-1]["val_loss"]))
+        best.append(min(best[-1], trials[-1].evaluations[-1].val_loss))
     return best[1:]
 
 

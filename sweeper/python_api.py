@@ -18,12 +18,13 @@ from sweeper.engine.sweep import Sweep
 from sweeper.errors import ResourceError, SpecError
 from sweeper.record.ranking import ranked, ranking_of
 from sweeper.record.run_folder import RUNS, RunFolder, find_run_folder
-from sweeper.record.state.sweep_state import Metrics, Trial
+from sweeper.record.state.sweep_state import Trial
 from sweeper.record.tables import history_table, results_table
 from sweeper.running import Options, WandbMode, run_file
 from sweeper.spec.points import point_text
 from sweeper.spec.sweep_spec import SweepSpec
 from sweeper.views.format import number
+from trainable.loop.metrics import Metrics
 
 if TYPE_CHECKING:
     from sweeper.analysis.summary import Summary
@@ -198,7 +199,7 @@ class _Seen:
 
     def started(self, trial: Trial) -> None: ...
 
-    def reported(self, trial: Trial, reports: list[Metrics]) -> None: ...
+    def measured(self, trial: Trial, rows: list[Metrics]) -> None: ...
 
     def ended(self, trial: Trial) -> None: ...
 

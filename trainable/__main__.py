@@ -13,7 +13,7 @@ from types import FrameType
 from typing import Self
 
 from trainable.command_line.arguments import parse_command_line
-from trainable.command_line.console import ConsoleLog, report_line
+from trainable.command_line.console import ConsoleLog, metrics_line
 from trainable.command_line.options import DEFAULT_OUTPUT_DIR, ProgramOptions
 from trainable.command_line.output_folder import OutputFolder, unused_folder
 from trainable.command_line.wandb_log import WandbLog
@@ -124,17 +124,17 @@ def _train(
             f"{trainer.device}, step {trainer.step} of {config.max_steps}"
         )
         micro_batch_size = trainer.micro_batch_size
-        for report in trainer.train():
+        for metrics in trainer.train():
             console.step_done(trainer.step)
             if trainer.micro_batch_size != micro_batch_size:
                 micro_batch_size = trainer.micro_batch_size
                 console.say(f"out of memory: {micro_batch_size} sequences at a time from here on")
-            if report is not None:
-                folder.append_metrics(report)
-                console.say(report_line(report, config.max_steps))
+            if metrics is not None:
+                folder.append_metrics(metrics)
+                console.say(metrics_line(metrics, config.max_steps))
                 if wandb_log is not None:
-                    wandb_log.log(report)
-                if report.diverged:
+                    wandb_log.log(metrics)
+                if metrics.diverged:
                     console.say(
                         f"diverged: {config.max_skipped_steps} steps in a row had a loss or "
                         "gradient that is not finite; try a lower learning_rate or more warmup"

@@ -118,7 +118,7 @@ class TrainConfig:
         None, "start from these weights: a checkpoint or a Hugging Face Llama folder"
     )
 
-    log_every_steps: int = setting(10, "steps between reports of the training loss", at_least=1)
+    log_every_steps: int = setting(10, "steps between lines of the training loss", at_least=1)
     eval_every_steps: int = setting(500, "steps between evaluations", at_least=1)
     eval_windows: int = setting(
         128,

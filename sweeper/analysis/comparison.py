@@ -96,25 +96,25 @@ def _objective(contenders: Sequence[Contender]) -> tuple[str, str]:
 
 def _outcome(contender: Contender, metric: str) -> Outcome:
     state = contender.state
-    last = [(trial, report) for trial in state.trials.values() if (report := trial.last_report)]
+    last = [(t, seen) for t in state.trials.values() if (seen := t.last_evaluation)]
     best = best_trial(state)
-    of_best = (best.last_report if best is not None else None) or {}
+    of_best = best.last_evaluation if best is not None else None
     return Outcome(
         name=contender.name,
         state=contender.state_name,
         num_trials=contender.num_trials,
         num_ended=sum(trial.status.ended for trial in state.trials.values()),
         num_completed=sum(trial.status == "completed" for trial in state.trials.values()),
-        tokens=sum(report["tokens"] for _, report in last),
-        flops=sum(report["tokens"] * flops_per_token(trial.config) for trial, report in last),
-        train_seconds=sum(report["train_seconds"] for _, report in last),
+        tokens=sum(seen.tokens or 0 for _, seen in last),
+        flops=sum((seen.tokens or 0) * flops_per_token(trial.config) for trial, seen in last),
+        train_seconds=sum(seen.train_seconds or 0.0 for _, seen in last),
         best_trial=None if best is None else best.trial_id,
         best_values={} if best is None else best.values,
-        best_step=of_best.get("step"),
-        best_objective=of_best.get(metric),
-        val_loss=of_best.get("val_loss"),
-        val_perplexity=of_best.get("val_perplexity"),
-        val_bits_per_byte=of_best.get("val_bits_per_byte"),
+        best_step=of_best.step if of_best else None,
+        best_objective=of_best.value(metric) if of_best else None,
+        val_loss=of_best.val_loss if of_best else None,
+        val_perplexity=of_best.val_perplexity if of_best else None,
+        val_bits_per_byte=of_best.val_bits_per_byte if of_best else None,
     )
 
 
@@ -196,8 +196,8 @@ def _best_by_value(
 
 
 def _reached(trial: Trial, metric: str) -> float | None:
-    last = trial.last_report
-    return None if last is None else last.get(metric)
+    last = trial.last_evaluation
+    return None if last is None else last.value(metric)
 
 
 def _order(value: Scalar) -> tuple[bool, float, str]:
@@ -225,8 +225,8 @@ def _caveats(contenders: Sequence[Contender], outcomes: Sequence[Outcome]) -> li
 
 def curve(trial: Trial, metric: str) -> list[tuple[int, float]]:
     """Tokens and the metric, at every evaluation that has one."""
-    rows = trial.reports
-    return [(row["tokens"], row[metric]) for row in rows if row.get(metric) is not None]
+    seen = ((evaluation.tokens, evaluation.value(metric)) for evaluation in trial.evaluations)
+    return [(tokens, value) for tokens, value in seen if tokens is not None and value is not None]
 
 
 def merit(state: SweepState) -> list[Trial]:

@@ -15,6 +15,7 @@ from sweeper.record.state.sweep_state import SweepState, Trial
 from sweeper.spec.clock import clock_per_step
 from sweeper.status import Status
 from trainable.config import TrainConfig
+from trainable.loop.metrics import Metrics
 from trainable.model.model_size import flops_per_token
 
 
@@ -101,8 +102,8 @@ def speed_of(state: SweepState) -> float | None:
     running = [(t, newest) for t, newest in measured if t.status is Status.RUNNING]
     flops = seconds = 0.0
     for trial, newest in running or measured:
-        flops += newest["step"] * flops_of_a_step(trial.config)
-        seconds += newest["train_seconds"]
+        flops += newest.step * flops_of_a_step(trial.config)
+        seconds += newest.train_seconds or 0.0
     return flops / seconds if seconds else None
 
 
@@ -119,11 +120,11 @@ def flops_of_a_step(config: TrainConfig) -> int:
 def step_of(trial: Trial | None) -> int:
     """The newest step that is known of."""
     newest = _newest(trial) if trial is not None else None
-    return int(newest["step"]) if newest else 0
+    return newest.step if newest else 0
 
 
-def _newest(trial: Trial) -> dict[str, float] | None:
-    return trial.progress or trial.last_report
+def _newest(trial: Trial) -> Metrics | None:
+    return trial.progress or trial.last_evaluation
 
 
 def _unfinished(state: SweepState) -> list[Trial]:

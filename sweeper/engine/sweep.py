@@ -13,12 +13,13 @@ from sweeper.plan.plan import Plan, PlannedTrial
 from sweeper.record.journal import Journal
 from sweeper.record.replay import replay
 from sweeper.record.run_folder import RunFolder, write_json
-from sweeper.record.state.sweep_state import Metrics, SweepState, Trial
+from sweeper.record.state.sweep_state import SweepState, Trial
 from sweeper.record.state.warm_start import WarmStart
 from sweeper.spec.scheduler_spec import PbtSpec
 from sweeper.status import Decision, Status
 from sweeper.strategy.schedulers.scheduler import Promotion
 from sweeper.strategy.search.searcher import make_searcher
+from trainable.loop.metrics import Metrics
 
 # Handed out, or to be: an interrupted trial is that until it starts again.
 _UNDER_WAY = (Status.PENDING, Status.INTERRUPTED, Status.RUNNING)
@@ -135,19 +136,18 @@ class Sweep:
         self._record("trial_started", trial=trial_id)
         self.checkpoints.started(trial_id)
 
-    def report(self, trial_id: str, metrics: Metrics) -> Decision:
+    def evaluated(self, trial_id: str, metrics: Metrics) -> Decision:
         """Record an evaluation and decide.
 
-        A step that was reported before (the trial went back to a checkpoint) is not recorded
+        A step that was evaluated before (the trial went back to a checkpoint) is not recorded
         again: the decision of that time stands.
         """
         trial = self.trials[trial_id]
-        if metrics["step"] < trial.step:
+        if metrics.step < trial.step:
             return Decision.CONTINUE
-        if metrics["step"] > trial.step:
-            self._record(
-                "report", trial=trial_id, metrics=metrics, **self.state.judge(trial, metrics)
-            )
+        if metrics.step > trial.step:
+            verdict = self.state.judge(trial, metrics)
+            self._record("report", trial=trial_id, metrics=metrics.to_dict(), **verdict)
         return trial.decision
 
     def checkpointed(self, trial_id: str, checkpoint: str, step: int | None = None) -> None:
@@ -197,7 +197,7 @@ class Sweep:
             self.end(trial_id)
 
     def end(self, trial_id: str, error: str | None = None) -> None:
-        """A trial's end: failed where there is an error, else what its last report says."""
+        """A trial's end: failed where there is an error, else what its last evaluation says."""
         status = Status.FAILED if error else self.trials[trial_id].outcome()
         self._record("trial_ended", trial=trial_id, status=status.value, error=error)
         self.checkpoints.tidy(trial_id)

@@ -6,14 +6,15 @@ import time
 import traceback
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from sweeper.engine.sweep import Sweep
 from sweeper.errors import is_storage_error
 from sweeper.record.run_folder import RunFolder
-from sweeper.record.state.sweep_state import Metrics, Trial
+from sweeper.record.state.sweep_state import Trial
 from sweeper.record.tables import write_tables
 from sweeper.status import Status
+from trainable.loop.metrics import Metrics
 
 
 class Watcher(Protocol):
@@ -22,8 +23,9 @@ class Watcher(Protocol):
     def started(self, trial: Trial) -> None:
         """An attempt at the trial begins."""
 
-    def reported(self, trial: Trial, reports: list[Metrics]) -> None:
-        """The trial has reported, in order of step."""
+    def measured(self, trial: Trial, rows: list[Metrics]) -> None:
+        """What the trial has measured since, in order of step; evaluations and what lies
+        between."""
 
     def ended(self, trial: Trial) -> None:
         """The trial has left its actor: it is paused, waits for another attempt, or is at its
@@ -47,8 +49,8 @@ class Audience:
     def started(self, trial: Trial) -> None:
         self._tell(lambda watcher: watcher.started(trial))
 
-    def reported(self, trial: Trial, reports: list[Metrics]) -> None:
-        self._tell(lambda watcher: watcher.reported(trial, reports))
+    def measured(self, trial: Trial, rows: list[Metrics]) -> None:
+        self._tell(lambda watcher: watcher.measured(trial, rows))
 
     def ended(self, trial: Trial) -> None:
         self._tell(lambda watcher: watcher.ended(trial))
@@ -73,7 +75,7 @@ class Audience:
 
 
 class MetricsFiles:
-    """Keeps `trials/ID/metrics.jsonl`: every report once, also when a trial went back."""
+    """Keeps `trials/ID/metrics.jsonl`: every step once, also when a trial went back."""
 
     def __init__(self, folder: RunFolder) -> None:
         self.folder = folder
@@ -82,19 +84,19 @@ class MetricsFiles:
     def started(self, trial: Trial) -> None:
         path = self.folder.trial_metrics(trial.trial_id)
         rows = read_metrics(path)
-        self._last_step[trial.trial_id] = rows[-1]["step"] if rows else 0
+        self._last_step[trial.trial_id] = rows[-1].step if rows else 0
 
-    def reported(self, trial: Trial, reports: list[Metrics]) -> None:
-        if not reports:
+    def measured(self, trial: Trial, rows: list[Metrics]) -> None:
+        if not rows:
             return
         path = self.folder.trial_metrics(trial.trial_id)
         path.parent.mkdir(parents=True, exist_ok=True)
-        if reports[0]["step"] <= self._last_step.get(trial.trial_id, 0):
-            kept = [row for row in read_metrics(path) if row["step"] < reports[0]["step"]]
+        if rows[0].step <= self._last_step.get(trial.trial_id, 0):
+            kept = [row for row in read_metrics(path) if row.step < rows[0].step]
             path.write_text(_lines(kept))
         with path.open("a", encoding="utf-8") as file:
-            file.write(_lines(reports))
-        self._last_step[trial.trial_id] = reports[-1]["step"]
+            file.write(_lines(rows))
+        self._last_step[trial.trial_id] = rows[-1].step
 
     def ended(self, trial: Trial) -> None:
         path = self.folder.trial_error(trial.trial_id)
@@ -123,7 +125,7 @@ class Tables:
 
     def started(self, trial: Trial) -> None: ...
 
-    def reported(self, trial: Trial, reports: list[Metrics]) -> None: ...
+    def measured(self, trial: Trial, rows: list[Metrics]) -> None: ...
 
     def ended(self, trial: Trial) -> None: ...
 
@@ -138,13 +140,13 @@ class Tables:
         self._due = now + max(self.EVERY_SECONDS, (now - began) / self.MOST_OF_THE_TIME)
 
 
-def read_metrics(path: Path) -> list[dict[str, Any]]:
+def read_metrics(path: Path) -> list[Metrics]:
     """The rows of a metrics file; none if there is no file. A torn last row is left out."""
     if not path.exists():
         return []
     *whole, _ = path.read_text(encoding="utf-8").split("\n")
-    return [json.loads(line) for line in whole]
+    return [Metrics.from_mapping(json.loads(line)) for line in whole]
 
 
 def _lines(rows: list[Metrics]) -> str:
-    return "".join(json.dumps(row, allow_nan=False) + "\n" for row in rows)
+    return "".join(json.dumps(row.to_dict(), allow_nan=False) + "\n" for row in rows)

@@ -14,8 +14,9 @@ from sweeper.record.effective_spec import effective_spec
 from sweeper.record.journal import JournalReader
 from sweeper.record.replay import replay_event
 from sweeper.record.run_folder import RunFolder
-from sweeper.record.state.sweep_state import Metrics, SweepState, Trial
+from sweeper.record.state.sweep_state import SweepState, Trial
 from sweeper.status import Status
+from trainable.loop.metrics import Metrics
 
 
 class Follower:
@@ -52,14 +53,14 @@ class Follower:
         return running
 
     def rows(self, trial: Trial, after: int) -> list[Metrics]:
-        """What a trial has reported beyond step `after`, evaluations and what lies between.
+        """What a trial has measured beyond step `after`, evaluations and what lies between.
 
         The journal is ahead of the metrics file for an instant, and after a kill for good. While
         the trial runs, that is waited out.
         """
-        rows = {row["step"]: row for row in read_metrics(self.folder.trial_metrics(trial.trial_id))}
+        rows = {row.step: row for row in read_metrics(self.folder.trial_metrics(trial.trial_id))}
         if trial.status is not Status.RUNNING:
-            rows |= {report["step"]: report for report in trial.reports}
+            rows |= {seen.step: seen for seen in trial.evaluations}
         return [rows[step] for step in sorted(rows) if step > after]
 
 

@@ -243,12 +243,12 @@ class Entrant:
 
     @property
     def value(self) -> float | None:
-        last = self.trial.last_report
-        return None if last is None else last.get(self.metric)
+        last = self.trial.last_evaluation
+        return None if last is None else last.value(self.metric)
 
     @property
     def evaluations(self) -> list[_Value]:
-        return [_Value(each["step"], each.get(self.metric)) for each in self.trial.reports]
+        return [_Value(seen.step, seen.value(self.metric)) for seen in self.trial.evaluations]
 
 
 def ranking_of(state: SweepState) -> Ranking[Entrant]:

@@ -9,6 +9,7 @@ from sweeper.record.run_folder import RunFolder
 from sweeper.record.state.sweep_state import SweepState
 from sweeper.spec.sweep_spec import SweepSpec
 from trainable.errors import ConfigError
+from trainable.loop.metrics import Metrics
 
 
 def replay(spec: SweepSpec, folder: RunFolder) -> SweepState:
@@ -34,11 +35,12 @@ def replay_event(state: SweepState, event: Event, folder: RunFolder, number: int
     where = f"{folder.journal}:{number}"
     try:
         if event["event"] == "report":
-            verdict = state.judge(state.trials[event["trial"]], event["metrics"])
+            metrics = Metrics.from_mapping(event["metrics"])
+            verdict = state.judge(state.trials[event["trial"]], metrics)
             recorded = {key: event[key] for key in verdict}
             if verdict != recorded:
                 raise RunFolderError(
-                    f"{where}: trial {event['trial']} at step {event['metrics']['step']} got "
+                    f"{where}: trial {event['trial']} at step {metrics.step} got "
                     f"{_told(recorded)}, but {folder.spec.name} leads to {_told(verdict)}; "
                     "was it edited? Put the old one back."
                 )

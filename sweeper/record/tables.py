@@ -20,7 +20,7 @@ def result_rows(state: SweepState, folder: RunFolder) -> list[Row]:
     """A row a trial, best first. A value that was not measured is None."""
     rows = []
     for trial in ranked(state):
-        last = trial.last_report or {}
+        last = trial.last_evaluation
         stored = state.checkpoints.newest(trial.trial_id)
         checkpoint = folder.checkpoint(trial.trial_id, stored.name) if stored else None
         rows.append(
@@ -29,9 +29,9 @@ def result_rows(state: SweepState, folder: RunFolder) -> list[Row]:
                 "status": trial.status.value,
                 **_labels(state, trial),
                 **trial.config.to_dict(),
-                **{name: last.get(name) for name in REPORTED},
+                **{name: last.value(name) if last else None for name in REPORTED},
                 "num_params": num_params(trial.config),
-                "wall_seconds": last.get("train_seconds"),
+                "wall_seconds": last.train_seconds if last else None,
                 "checkpoint": str(checkpoint.relative_to(folder.path)) if checkpoint else None,
                 "checkpoint_bytes": stored.size if stored else None,
                 "num_failures": trial.failures,
@@ -44,9 +44,9 @@ def result_rows(state: SweepState, folder: RunFolder) -> list[Row]:
 def history_rows(state: SweepState) -> list[Row]:
     """A row an evaluation, by trial and step."""
     return [
-        {"trial_id": trial.trial_id, **_labels(state, trial), **report}
+        {"trial_id": trial.trial_id, **_labels(state, trial), **seen.to_dict()}
         for trial in state.trials.values()
-        for report in trial.reports
+        for seen in trial.evaluations
     ]
 
 

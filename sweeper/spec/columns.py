@@ -6,7 +6,7 @@ They belong to the question, since no bundle of a search space may have the name
 from typing import Any, Literal, get_args, get_type_hints
 
 from trainable.config import TrainConfig
-from trainable.loop.report import Report
+from trainable.loop.metrics import Metrics
 
 Columns = dict[str, type]
 
@@ -23,7 +23,7 @@ def _plain_type(hint: Any) -> type:
 
 NAMED: Columns = {"trial_id": str, "status": str}
 SETTINGS = _fields(TrainConfig)
-EVALUATION = _fields(Report)
+EVALUATION = _fields(Metrics)
 # Of an evaluation, what the table of trials has of the last one.
 REPORTED = (
     "val_loss",

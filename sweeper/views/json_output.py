@@ -60,18 +60,18 @@ def status_json(monitor: Monitor) -> JsonObject:
 
 def trial_json(state: SweepState, trial: Trial, folder: RunFolder) -> JsonObject:
     """A trial: its swept values, where it stands, its last evaluation."""
-    last = trial.last_report or {}
+    last = trial.last_evaluation
     newest = trial.progress or last
     return {
         "trial_id": trial.trial_id,
         "status": trial.status.value,
         "values": trial.values,
         "objective": objective(state, trial),
-        "step": newest.get("step", 0),
+        "step": newest.step if newest else 0,
         "max_steps": trial.config.max_steps,
         "rung": trial.rung,
         "attempts": trial.attempts,
-        **{name: last.get(name) for name in MEASURED},
+        **{name: last.value(name) if last else None for name in MEASURED},
         "checkpoint": _text(checkpoint_file(folder, trial)),
         "error": trial.error,
     }
@@ -82,7 +82,7 @@ def whole_trial_json(monitor: Monitor, trial: Trial) -> JsonObject:
     return {
         **trial_json(monitor.state, trial, monitor.folder),
         "config": trial.config.to_dict(),
-        "evaluations": trial.reports,
+        "evaluations": [seen.to_dict() for seen in trial.evaluations],
     }
 
 

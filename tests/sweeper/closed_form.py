@@ -13,7 +13,7 @@ from pathlib import Path
 
 from trainable.config import TrainConfig
 from trainable.errors import CheckpointError
-from trainable.loop.report import Report
+from trainable.loop.metrics import Metrics
 
 REFERENCE = "tests.sweeper.closed_form:ClosedFormTrainer"
 BEST_LEARNING_RATE = 1e-3
@@ -44,15 +44,15 @@ class ClosedFormTrainer:
     def loss(self) -> float:
         return loss_at(self.config, self.step)
 
-    def train(self) -> Iterator[Report | None]:
+    def train(self) -> Iterator[Metrics | None]:
         while self.step < self.config.max_steps:
             self.step += 1
             self.take_step()
             evaluate = self.step % self.config.eval_every_steps == 0
             if evaluate or self.step == self.config.max_steps:
-                report = self._report(self.loss())
-                yield report
-                if report.diverged:
+                metrics = self._metrics(self.loss())
+                yield metrics
+                if metrics.diverged:
                     return
             else:
                 yield None
@@ -60,10 +60,10 @@ class ClosedFormTrainer:
     def save(self, path: Path) -> None:
         path.write_text(json.dumps({"step": self.step}))
 
-    def _report(self, loss: float) -> Report:
+    def _metrics(self, loss: float) -> Metrics:
         tokens = self.step * self.config.batch_size * self.config.context_length
         diverged = math.isnan(loss)
-        return Report(
+        return Metrics(
             step=self.step,
             tokens=tokens,
             train_loss=loss,
@@ -101,11 +101,11 @@ class PathTrainer(ClosedFormTrainer):
 class FailingTrainer(ClosedFormTrainer):
     """Fails for ever above learning rate 0.1; once, by dying, at exactly 0.01."""
 
-    def train(self) -> Iterator[Report | None]:
+    def train(self) -> Iterator[Metrics | None]:
         resumed = self.step > 0
-        for report in super().train():
+        for metrics in super().train():
             if self.config.learning_rate > 0.1 and self.step == 3:
                 raise RuntimeError("the learning rate is too high for this machine")
             if self.config.learning_rate == 0.01 and self.step == 7 and not resumed:
                 os.kill(os.getpid(), signal.SIGKILL)
-            yield report
+            yield metrics

@@ -92,7 +92,7 @@ def run_trial(
     sweep.start(trial.trial_id)
     last = sweep.state.checkpoints.last_name.get(trial.trial_id)
     number = 0 if last is None else int(last.split("_")[1]) + 1
-    for report in trainer.train():
+    for metrics in trainer.train():
         if trainer.step == fail_at:
             sweep.end(trial.trial_id, error="out of luck")
             return
@@ -100,8 +100,8 @@ def run_trial(
             sweep.attempt_failed(trial.trial_id, f"it {what}", counted=what == "fails")
             return
         decision = Decision.CONTINUE
-        if report is not None:
-            decision = sweep.report(trial.trial_id, report.to_dict())
+        if metrics is not None:
+            decision = sweep.evaluated(trial.trial_id, metrics)
         if trainer.step % trial.config.checkpoint_every_steps == 0:
             name = f"checkpoint_{number:06d}"
             save(trainer, sweep.folder.trial(trial.trial_id) / name)

@@ -72,7 +72,7 @@ def test_a_finished_sweep(folder: RunFolder, tiny_plan: Any) -> None:
     frame = sweep.results.to_pandas()
     assert list(frame["trial_id"]) == [trial.trial_id for trial in sweep.trials]
     assert frame["val_loss"][0] == 1.75
-    assert len(sweep.history) == sum(len(trial.reports) for trial in sweep.trials)
+    assert len(sweep.history) == sum(len(trial.evaluations) for trial in sweep.trials)
     assert read_results(folder.path).equals(sweep.results)
 
 

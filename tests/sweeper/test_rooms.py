@@ -182,7 +182,7 @@ def loaded_after(code: str) -> set[str]:
             {"ray", "torch", "plotly", "matplotlib", "optuna", "scipy", "jinja2"},
         ),
         ("import trainable.loop.training, trainable.__main__", {"ray", "sweeper", "wandb"}),
-        ("import trainable.config, trainable.loop.report, trainable.model.model_size", {"torch"}),
+        ("import trainable.config, trainable.loop.metrics, trainable.model.model_size", {"torch"}),
     ],
 )
 def test_imports_stay_within_their_bounds(code: str, forbidden: set[str]) -> None:

@@ -10,9 +10,10 @@ import torch
 from sweeper.engine.watchers import Audience, MetricsFiles
 from sweeper.errors import StorageError, is_storage_error
 from sweeper.record.run_folder import create_run_folder
-from sweeper.record.state.sweep_state import Metrics, Trial
+from sweeper.record.state.sweep_state import Trial
 from tests.sweeper.in_process import opened
 from trainable.errors import CheckpointError
+from trainable.loop.metrics import Metrics
 from trainable.model.checkpoint import write_checkpoint
 
 
@@ -48,7 +49,7 @@ def test_others_are_not(error: Exception) -> None:
 class FullTerminal:
     """Its output goes to a file on a full disk."""
 
-    def reported(self, trial: Trial, reports: list[Metrics]) -> None:
+    def measured(self, trial: Trial, rows: list[Metrics]) -> None:
         Path("/dev/full").write_text("a line")
 
 
@@ -62,10 +63,10 @@ def test_a_record_that_cannot_be_kept_ends_the_sweep_and_a_screen_does_not(
         assert trial is not None
         folder.trial_metrics(trial.trial_id).symlink_to("/dev/full")
         screen: Any = FullTerminal()
-        Audience(sweep, [screen]).reported(trial, [{"step": 4}])
+        Audience(sweep, [screen]).measured(trial, [Metrics(step=4)])
         assert list(sweep.state.failed_watchers) == ["FullTerminal"]
         told = rf"MetricsFiles: .*No space left.* resume {folder.path}"
         with pytest.raises(StorageError, match=told):
-            Audience(sweep, [MetricsFiles(folder)]).reported(trial, [{"step": 4}])
+            Audience(sweep, [MetricsFiles(folder)]).measured(trial, [Metrics(step=4)])
         assert sweep.failure is not None
         assert list(sweep.state.failed_watchers) == ["FullTerminal"]

@@ -329,7 +329,7 @@ def test_a_terminal_gets_a_bar_with_the_time_left(
 def test_the_program_stands_alone() -> None:
     """trainable knows no sweep: what it imports must not bring Ray, sweeper or W&B along."""
     modules = "trainable.__main__, trainable.generate, trainable.export, trainable.loop.training"
-    driver = "trainable.config, trainable.errors, trainable.loop.report, trainable.loop.memory"
+    driver = "trainable.config, trainable.errors, trainable.loop.metrics, trainable.loop.memory"
     driver += ", trainable.data.token_files, trainable.model.model_size"
     driver += ", trainable.command_line.output_folder, trainable.optimisation.schedule"
     code = "import sys, {}; print([m for m in {} if m in sys.modules])"

@@ -1,4 +1,4 @@
-"""What a run shows: a line a report and, in a terminal, a bar with the time left below them."""
+"""What a run shows: a line of metrics as they come and, in a terminal, a bar below them."""
 
 from datetime import timedelta
 from types import TracebackType
@@ -7,7 +7,7 @@ from typing import Self
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from trainable.loop.report import Report
+from trainable.loop.metrics import Metrics
 
 
 class ConsoleLog:
@@ -45,22 +45,25 @@ class ConsoleLog:
         self._console.print(text, markup=False)
 
 
-def report_line(report: Report, max_steps: int) -> str:
-    """One report as the line that people read while they wait."""
-    elapsed = timedelta(seconds=round(report.train_seconds))
+def metrics_line(metrics: Metrics, max_steps: int) -> str:
+    """Metrics as the line that people read while they wait; `-` for what is no number."""
     parts = [
-        f"step {report.step:>{len(str(max_steps))}}/{max_steps}",
-        f"loss {report.train_loss:.4f}" if report.train_loss is not None else "loss -",
-        f"lr {report.learning_rate:.2e}",
-        f"grad norm {report.grad_norm:.2f}",
-        f"{report.tokens_per_second:,.0f} tokens/s",
-        f"{elapsed}",
+        f"step {metrics.step:>{len(str(max_steps))}}/{max_steps}",
+        f"loss {_number(metrics.train_loss, '.4f')}",
+        f"lr {_number(metrics.learning_rate, '.2e')}",
+        f"grad norm {_number(metrics.grad_norm, '.2f')}",
+        f"{_number(metrics.tokens_per_second, ',.0f')} tokens/s",
+        f"{timedelta(seconds=round(metrics.train_seconds or 0))}",
     ]
-    if report.val_loss is not None:
-        parts.append(f"val loss {report.val_loss:.4f}")
-        parts.append(f"perplexity {report.val_perplexity:.2f}")
-    if report.val_bits_per_byte is not None:
-        parts.append(f"{report.val_bits_per_byte:.3f} bits/byte")
-    if report.skipped_steps:
-        parts.append(f"{report.skipped_steps} skipped")
+    if metrics.val_loss is not None:
+        parts.append(f"val loss {metrics.val_loss:.4f}")
+        parts.append(f"perplexity {_number(metrics.val_perplexity, '.2f')}")
+    if metrics.val_bits_per_byte is not None:
+        parts.append(f"{metrics.val_bits_per_byte:.3f} bits/byte")
+    if metrics.skipped_steps:
+        parts.append(f"{metrics.skipped_steps} skipped")
     return "  ".join(parts)
+
+
+def _number(value: float | None, layout: str) -> str:
+    return "-" if value is None else format(value, layout)

@@ -15,7 +15,7 @@ from typing import Any, Self
 from trainable.atomic_file import write_atomically
 from trainable.config import TrainConfig, shown
 from trainable.errors import OutputFolderError
-from trainable.loop.report import Report
+from trainable.loop.metrics import Metrics
 
 
 def is_checkpoint_of_a_run(path: Path) -> bool:
@@ -102,9 +102,9 @@ class OutputFolder:
         steps = [line["step"] for line in self.read_metrics()]
         return max([*self.checkpoint_steps(), *steps], default=0)
 
-    def append_metrics(self, report: Report) -> None:
+    def append_metrics(self, metrics: Metrics) -> None:
         with self.metrics_file.open("a") as file:
-            file.write(json.dumps(report.to_dict()) + "\n")
+            file.write(json.dumps(metrics.to_dict()) + "\n")
 
     def read_metrics(self) -> list[dict[str, Any]]:
         """The metrics written so far; a last line cut short by a crash is left out.

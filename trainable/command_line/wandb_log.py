@@ -9,7 +9,7 @@ from trainable.command_line.options import ProgramOptions
 from trainable.command_line.output_folder import OutputFolder
 from trainable.config import TrainConfig
 from trainable.errors import UserError
-from trainable.loop.report import Report
+from trainable.loop.metrics import Metrics
 from trainable.model.model_size import num_params
 
 
@@ -18,9 +18,9 @@ class WandbLogError(UserError):
 
 
 class WandbLog:
-    """Logs reports to the run whose id the output folder holds, or to a new one.
+    """Logs metrics to the run whose id the output folder holds, or to a new one.
 
-    A report of a step logged before (a run resumed from an older checkpoint repeats some) is left
+    Those of a step logged before (a run resumed from an older checkpoint repeats some) are left
     out: theirs only grows, and ours repeats to the same numbers.
 
     Raises:
@@ -50,12 +50,12 @@ class WandbLog:
             ) from error
         self._remember()
 
-    def log(self, report: Report) -> None:
-        if report.step <= self._last_step:
+    def log(self, metrics: Metrics) -> None:
+        if metrics.step <= self._last_step:
             return
-        metrics = report.to_dict()
-        self._run.log({k: v for k, v in metrics.items() if v is not None}, step=report.step)
-        self._last_step = report.step
+        measured = {k: v for k, v in metrics.to_dict().items() if v is not None}
+        self._run.log(measured, step=metrics.step)
+        self._last_step = metrics.step
         self._remember()
 
     def finish(self, exit_code: int) -> None:

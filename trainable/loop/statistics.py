@@ -1,11 +1,11 @@
-"""What is counted between two reports, kept on the device so that counting waits for nothing."""
+"""What is counted between two metrics, kept on the device so that counting waits for nothing."""
 
 import torch
 from torch import Tensor
 
 
 class Statistics:
-    """Sums over the steps since the last report, and the count of steps that were skipped.
+    """Sums over the steps since the last metrics, and the count of steps that were skipped.
 
     A step whose loss or gradient is not finite is skipped: it changes no weight and enters no mean.
     """

@@ -14,7 +14,7 @@ from trainable.data.token_files import check_data, open_tokens, read_meta
 from trainable.errors import CheckpointError, ConfigError, DeviceError
 from trainable.loop.device import resolve_device, resolve_dtype
 from trainable.loop.memory import available_memory, estimate_memory, is_out_of_memory
-from trainable.loop.report import Report, bits_per_byte, perplexity
+from trainable.loop.metrics import Metrics, bits_per_byte, perplexity
 from trainable.loop.statistics import Statistics
 from trainable.model.checkpoint import (
     checkpoint_config,
@@ -83,10 +83,10 @@ class Trainer:
         """Training tokens seen so far."""
         return self.step * self.config.batch_size * self.config.context_length
 
-    def train(self) -> Iterator[Report | None]:
-        """Run to `max_steps`, yielding after every step: a report when one is due, else None.
+    def train(self) -> Iterator[Metrics | None]:
+        """Run to `max_steps`, yielding after every step: metrics when they are due, else None.
 
-        Reports come every `log_every_steps`; with validation every `eval_every_steps` and at the
+        They come every `log_every_steps`; with validation every `eval_every_steps` and at the
         last step; and when the run has diverged, after which there is nothing more.
         """
         config = self.config
@@ -97,22 +97,22 @@ class Trainer:
             interval_steps += 1
             evaluate = self.step % config.eval_every_steps == 0 or self.step == config.max_steps
             due = evaluate or self.step % config.log_every_steps == 0
-            # Asking a GPU makes it wait, so there divergence shows at the next report.
+            # Asking a GPU makes it wait, so there divergence shows at the next metrics.
             diverged = (due or self.device.type == "cpu") and self._diverged()
-            report = None
+            metrics = None
             if due or diverged:
                 train_loss = self.statistics.take_mean_loss()  # waits for the device
                 interval_seconds += time.perf_counter() - started
                 val_loss = self.evaluate() if evaluate and not diverged else None
                 self.train_seconds += time.perf_counter() - started
                 tokens = interval_steps * config.batch_size * config.context_length
-                report = self._report(train_loss, val_loss, tokens / interval_seconds, diverged)
+                metrics = self._metrics(train_loss, val_loss, tokens / interval_seconds, diverged)
                 interval_seconds, interval_steps = 0.0, 0
             else:
                 elapsed = time.perf_counter() - started
                 interval_seconds += elapsed
                 self.train_seconds += elapsed
-            yield report
+            yield metrics
             if diverged:
                 return
 
@@ -179,13 +179,13 @@ class Trainer:
         """Whether too many steps in a row were skipped."""
         return int(self.statistics.longest_row) >= self.config.max_skipped_steps
 
-    def _report(
+    def _metrics(
         self, train_loss: float, val_loss: float | None, tokens_per_second: float, diverged: bool
-    ) -> Report:
+    ) -> Metrics:
         val_bits_per_byte = None
         if val_loss is not None and self._bytes_per_token is not None:
             val_bits_per_byte = bits_per_byte(val_loss, self._bytes_per_token)
-        return Report(
+        return Metrics(
             step=self.step,
             tokens=self.tokens,
             train_loss=train_loss,

@@ -21,9 +21,8 @@ from sweeper.status import Decision, Status
 from sweeper.strategy.schedulers import make_scheduler
 from sweeper.strategy.schedulers.scheduler import Promotion
 from trainable.config import TrainConfig
+from trainable.loop.metrics import Metrics
 from trainable.model.model_size import num_params
-
-Metrics = dict[str, Any]  # `trainable.loop.report.Report.to_dict()`
 
 
 @dataclass
@@ -34,7 +33,7 @@ class Trial:
     values: dict[str, Scalar]
     config: TrainConfig
     status: Status = Status.PENDING
-    reports: list[Metrics] = field(default_factory=list)
+    evaluations: list[Metrics] = field(default_factory=list)
     decision: Decision = Decision.CONTINUE
     rung: int | None = None  # the highest reached, on the scheduler's clock
     checkpoint: str | None = None  # folder name of the newest one
@@ -44,22 +43,22 @@ class Trial:
     failures: int = 0  # attempts that failed, but for those that were lost
     losses: int = 0  # attempts lost with their node, which was not the trial's fault
     failed_at: float | None = None  # Unix time; None once it has been tried again
-    progress: Metrics | None = None  # newest report of any kind; for the eye, not in the journal
+    progress: Metrics | None = None  # the newest; for the eye, not in the journal
 
     @property
-    def last_report(self) -> Metrics | None:
-        return self.reports[-1] if self.reports else None
+    def last_evaluation(self) -> Metrics | None:
+        return self.evaluations[-1] if self.evaluations else None
 
     @property
     def step(self) -> int:
         """The last evaluated step."""
-        return int(self.reports[-1]["step"]) if self.reports else 0
+        return self.evaluations[-1].step if self.evaluations else 0
 
     def is_evaluation(self, metrics: Metrics) -> bool:
-        """Whether a report is one for the scheduler; without the metric it is one all the same."""
-        step, config = metrics["step"], self.config
+        """Whether they are for the scheduler; without the objective they are all the same."""
+        step, config = metrics.step, self.config
         is_due = step % config.eval_every_steps == 0 or step >= config.max_steps
-        return is_due or metrics["val_loss"] is not None or metrics["diverged"]
+        return is_due or metrics.val_loss is not None or metrics.diverged
 
     @property
     def is_decided(self) -> bool:
@@ -75,8 +74,8 @@ class Trial:
 
     def outcome(self) -> Status:
         """The status in which a trial ends that ends now, without an error."""
-        last = self.last_report
-        if last is not None and last["diverged"]:
+        last = self.last_evaluation
+        if last is not None and last.diverged:
             return Status.DIVERGED
         return Status.COMPLETED if self.step >= self.config.max_steps else Status.STOPPED
 
@@ -118,7 +117,7 @@ class SweepState:
                 trial.attempts += 1
                 trial.error = trial.failed_at = None
             case "report" if trial:
-                trial.reports.append(event["metrics"])
+                trial.evaluations.append(Metrics.from_mapping(event["metrics"]))
                 trial.decision = Decision(event["decision"])
                 trial.rung = event["rung"] or trial.rung
             case "checkpoint" if trial:
@@ -193,11 +192,11 @@ class SweepState:
 
     def judge(self, trial: Trial, metrics: Metrics) -> dict[str, Any]:
         """Give an evaluation to the scheduler, once; the verdict as fields of its event."""
-        value = metrics.get(self.spec.objective.metric)
-        step, max_steps = metrics["step"], trial.config.max_steps
+        value = metrics.value(self.spec.objective.metric)
+        step, max_steps = metrics.step, trial.config.max_steps
         pace = self._pace(trial.config)
         verdict = self.scheduler.report(trial.trial_id, step * pace, value, max_steps * pace)
-        ended = metrics["diverged"] or step >= max_steps
+        ended = metrics.diverged or step >= max_steps
         decision = Decision.STOP if ended else verdict.decision
         return {
             "decision": decision.value,

@@ -17,6 +17,7 @@ from sweeper.runtime.ray_tune.faults import Faults
 from sweeper.runtime.ray_tune.interrupt import Interrupt
 from sweeper.spec.points import point_text
 from sweeper.status import Decision, Status
+from trainable.loop.metrics import Metrics
 
 
 def request(share: Share) -> PlacementGroupFactory:
@@ -115,11 +116,12 @@ class SweepScheduler(TrialScheduler):  # type: ignore[misc]
     def on_trial_result(self, controller: Any, tune_trial: TuneTrial, result: Any) -> str:
         trial = self.sweep.trials[tune_trial.trial_id]
         decision = Decision.CONTINUE
-        for metrics in result["reports"]:
+        rows: list[Metrics] = result["metrics"]
+        for metrics in rows:
             trial.progress = metrics
             if trial.is_evaluation(metrics):
-                decision = self.sweep.report(trial.trial_id, metrics)
-        self.audience.reported(trial, result["reports"])
+                decision = self.sweep.evaluated(trial.trial_id, metrics)
+        self.audience.measured(trial, rows)
         ends = decision is not Decision.CONTINUE or result["finished"]
         return str(TrialScheduler.STOP if ends else TrialScheduler.CONTINUE)
 

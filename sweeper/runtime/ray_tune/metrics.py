@@ -13,9 +13,10 @@ from ray.util.metrics import Gauge
 
 from sweeper.engine.sweep import Sweep
 from sweeper.record.ranking import ranking_of
-from sweeper.record.state.sweep_state import Metrics, SweepState, Trial
+from sweeper.record.state.sweep_state import SweepState, Trial
 from sweeper.spec.points import point_text
 from sweeper.status import Status
+from trainable.loop.metrics import Metrics
 
 EVERY_SECONDS = 1.0
 LONGEST_VALUES = 120  # characters of a label
@@ -45,7 +46,7 @@ class RayMetrics:
 
     def started(self, trial: Trial) -> None: ...
 
-    def reported(self, trial: Trial, reports: list[Metrics]) -> None: ...
+    def measured(self, trial: Trial, rows: list[Metrics]) -> None: ...
 
     def ended(self, trial: Trial) -> None:
         self._set_trial(trial)
@@ -66,11 +67,11 @@ class RayMetrics:
 
     def _set_trial(self, trial: Trial) -> None:
         tags = self._tags(trial)
-        evaluated = trial.last_report or {}
+        evaluated = trial.last_evaluation
         newest = trial.progress or evaluated
         for key, gauge in self._of_trial.items():
-            value = (evaluated if key.startswith("val_") else newest).get(key)
-            if value is not None:
+            source = evaluated if key.startswith("val_") else newest
+            if source is not None and (value := source.value(key)) is not None:
                 gauge.set(value, tags)
 
     def _tags(self, trial: Trial) -> dict[str, str]:

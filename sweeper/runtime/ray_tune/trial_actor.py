@@ -2,7 +2,6 @@
 
 import gc
 import importlib
-import math
 import sys
 import time
 from collections.abc import Iterator
@@ -19,13 +18,12 @@ from sweeper.runtime.process_state import ProcessState
 from sweeper.runtime.ray_tune.stack import stack_if_longer
 from trainable.config import TrainConfig
 from trainable.errors import CheckpointError
-from trainable.loop.report import Report
+from trainable.loop.metrics import Metrics
 
 # A slice ends at an evaluation; between two of them it ends after this long, so that the driver
 # sees progress and can pause the trial.
 SLICE_SECONDS = 2.0
 NOTED_AFTER = 0.8  # of the time after which a silent trial is killed
-REPORT_FIELDS = tuple(Report.__dataclass_fields__)
 
 
 class TrialActor(tune.Trainable):  # type: ignore[misc]  # Ray is untyped
@@ -83,18 +81,18 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]  # Ray is untyped
             self._start(resume_from=None)
         every = self.train_config.checkpoint_every_steps
         deadline = time.monotonic() + SLICE_SECONDS
-        reports = []
-        for report in self.events:
-            if report is not None:
-                reports.append(_metrics(report))
-            evaluated = bool(reports) and reports[-1]["val_loss"] is not None
+        rows: list[Metrics] = []
+        for said in self.events:
+            if said is not None:
+                rows.append(_metrics(said))
+            evaluated = bool(rows) and rows[-1].val_loss is not None
             if evaluated or self.trainer.step % every == 0 or time.monotonic() > deadline:
                 break
-        diverged = bool(reports) and reports[-1]["diverged"]
+        diverged = bool(rows) and rows[-1].diverged
         finished = diverged or self.trainer.step >= self.train_config.max_steps
         save = finished or self.trainer.step % every == 0
         return {
-            "reports": reports,
+            "metrics": rows,
             "step": self.trainer.step,
             "finished": finished,
             SHOULD_CHECKPOINT: save,
@@ -144,21 +142,13 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]  # Ray is untyped
         self.events = self.trainer.train()
 
 
-def _metrics(report: Any) -> dict[str, Any]:
-    """What the sweep knows of a report: these fields, and None for what it has no number of.
+def _metrics(said: Any) -> Metrics:
+    """What the sweep knows of what a training loop, also another one than ours, says of itself.
 
     Raises:
         TypeError: no step, or a word where a number belongs.
     """
-    given = report.to_dict()
-    metrics = {name: given.get(name) for name in REPORT_FIELDS}
-    if not isinstance(metrics["step"], int):
-        raise TypeError(f"a report needs the step it was made at, got {metrics['step']!r}")
-    metrics["diverged"] = bool(metrics["diverged"])
-    return {
-        name: value if value is not None and math.isfinite(value) else None
-        for name, value in metrics.items()
-    }
+    return said if type(said) is Metrics else Metrics.from_mapping(said.to_dict())
 
 
 def _name_process(title: str) -> None:

@@ -61,8 +61,8 @@ def observe(spec: SweepSpec, point: Point, trials: "Sequence[Trial]") -> Observa
         return Observation(point, Status.DIVERGED, curve=curve)
     if statuses != {Status.COMPLETED}:
         return Observation(point, Status.STOPPED, curve=curve)
-    last = [trial.last_report or {} for trial in told]
-    values = [report.get(spec.objective.metric) for report in last]
+    metric = spec.objective.metric
+    values = [last.value(metric) if (last := t.last_evaluation) else None for t in told]
     found = [value for value in values if value is not None]
     value = fmean(found) if len(found) == len(values) else None
     return Observation(point, Status.COMPLETED, value, curve)
@@ -71,4 +71,5 @@ def observe(spec: SweepSpec, point: Point, trials: "Sequence[Trial]") -> Observa
 def _curve(spec: SweepSpec, trial: "Trial") -> dict[int, float]:
     pace = clock_per_step(trial.config, spec.scheduler.clock)
     metric = spec.objective.metric
-    return {r["step"] * pace: r[metric] for r in trial.reports if r.get(metric) is not None}
+    seen = ((evaluation.step, evaluation.value(metric)) for evaluation in trial.evaluations)
+    return {step * pace: value for step, value in seen if value is not None}

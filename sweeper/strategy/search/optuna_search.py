@@ -123,7 +123,7 @@ class OptunaSearcher:
         repeats = self.spec.num_seeds
         for first in range(0, len(trials), repeats):
             alike = trials[first : first + repeats]
-            version = [(trial.status, len(trial.reports)) for trial in alike]
+            version = [(trial.status, len(trial.evaluations)) for trial in alike]
             if (known := self._seen.get(first)) is None or known[0] != version:
                 known = self._seen[first] = version, self._observation(alike)
             yield known[1]

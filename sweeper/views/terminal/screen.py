@@ -11,13 +11,14 @@ from sweeper.analysis.time_left import TimeLeft, TimeLeftEstimator
 from sweeper.engine.sweep import Sweep
 from sweeper.record.ranking import Entrant, Margin, PointResult, Ranking, ranking_of
 from sweeper.record.run_folder import RunFolder
-from sweeper.record.state.sweep_state import Metrics, SweepState, Trial
+from sweeper.record.state.sweep_state import SweepState, Trial
 from sweeper.spec.points import point_text
 from sweeper.status import Status
 from sweeper.views.format import count, headline, number, size, title_of
 from sweeper.views.next_steps import train_command
 from sweeper.views.terminal.live_view import live_view, progress_line, utc_now
 from sweeper.views.terminal.trial_table import trial_table
+from trainable.loop.metrics import Metrics
 
 REFRESH_SECONDS = 0.5
 MAX_TIED = 4  # named in one line
@@ -54,12 +55,12 @@ class Screen:
         elif self.verbose:
             self._line(trial, "started")
 
-    def reported(self, trial: Trial, reports: list[Metrics]) -> None:
+    def measured(self, trial: Trial, rows: list[Metrics]) -> None:
         if not self._in_lines:
             return
-        for report in reports:
-            if report["val_loss"] is not None or self.verbose:
-                self._line(trial, report_line(trial, report))
+        for metrics in rows:
+            if metrics.val_loss is not None or self.verbose:
+                self._line(trial, metrics_line(trial, metrics))
 
     def ended(self, trial: Trial) -> None:
         if self._in_lines:
@@ -109,15 +110,15 @@ class Screen:
             self._live.stop()
 
 
-def report_line(trial: Trial, report: Metrics) -> str:
-    """What a trial has reported, in one line."""
-    parts = [f"step {report['step']}/{trial.config.max_steps}"]
-    if report["val_loss"] is not None:
-        parts.append(f"val_loss {number(report['val_loss'])}")
-        parts.append(f"perplexity {number(report['val_perplexity'], 2)}")
+def metrics_line(trial: Trial, metrics: Metrics) -> str:
+    """What a trial has measured, in one line."""
+    parts = [f"step {metrics.step}/{trial.config.max_steps}"]
+    if metrics.val_loss is not None:
+        parts.append(f"val_loss {number(metrics.val_loss)}")
+        parts.append(f"perplexity {number(metrics.val_perplexity, 2)}")
     else:
-        parts.append(f"train_loss {number(report['train_loss'])}")
-    return "  ".join([*parts, f"{count(report['tokens_per_second'])} tok/s"])
+        parts.append(f"train_loss {number(metrics.train_loss)}")
+    return "  ".join([*parts, f"{count(metrics.tokens_per_second)} tok/s"])
 
 
 def print_summary(console: Console, state: SweepState, folder: RunFolder) -> None:
@@ -153,12 +154,13 @@ def _print_best(
 ) -> None:
     best, seeds = point.best.trial, len(point.values)
     of = f", the best of its {seeds} seeds" if seeds > 1 else ""
-    last = best.last_report or {}
+    last = best.last_evaluation
+    assert last is not None, "the best has an objective"
     console.print(f"\n[bold green]Best: {point_text(best.values)}[/]  (trial {best.trial_id}{of})")
     console.print(
-        f"  validation loss {number(last.get('val_loss'))}, "
-        f"perplexity {number(last.get('val_perplexity'), 2)}, "
-        f"{number(last.get('val_bits_per_byte'), 3)} bits per byte"
+        f"  validation loss {number(last.val_loss)}, "
+        f"perplexity {number(last.val_perplexity, 2)}, "
+        f"{number(last.val_bits_per_byte, 3)} bits per byte"
     )
     if seeds > 1:
         metric = title_of(state.spec.objective.metric)

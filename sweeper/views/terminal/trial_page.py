@@ -21,10 +21,10 @@ INDENT = "  "
 
 def print_trial(console: Console, monitor: Monitor, trial: Trial) -> None:
     place = 1 + ranked(monitor.state).index(trial)
-    newest = trial.progress or trial.last_report or {}
+    newest = trial.progress or trial.last_evaluation
     console.print(
         f"[bold]Trial {trial.trial_id}[/] of {monitor.folder.name}: "
-        f"[{STYLES[trial.status]}]{trial.status}[/], step {newest.get('step', 0)}/"
+        f"[{STYLES[trial.status]}]{trial.status}[/], step {newest.step if newest else 0}/"
         f"{trial.config.max_steps}, number {place} of {len(monitor.state.trials)}"
     )
     for line in _facts(monitor, trial):
@@ -38,16 +38,16 @@ def print_trial(console: Console, monitor: Monitor, trial: Trial) -> None:
 
 def _facts(monitor: Monitor, trial: Trial) -> list[str]:
     lines = [point_text(trial.values)]
-    last = trial.last_report
+    last = trial.last_evaluation
     if last is not None:
         lines.append(
-            f"validation loss {number(last['val_loss'])}, "
-            f"perplexity {number(last['val_perplexity'], 2)}, "
-            f"{number(last['val_bits_per_byte'], 3)} bits per byte at step {last['step']}"
+            f"validation loss {number(last.val_loss)}, "
+            f"perplexity {number(last.val_perplexity, 2)}, "
+            f"{number(last.val_bits_per_byte, 3)} bits per byte at step {last.step}"
         )
         lines.append(
-            f"{count(num_params(trial.config))} parameters, {count(last['tokens'])} tokens in "
-            f"{duration(last['train_seconds'])}, {count(last['tokens_per_second'])} tokens/s"
+            f"{count(num_params(trial.config))} parameters, {count(last.tokens)} tokens in "
+            f"{duration(last.train_seconds)}, {count(last.tokens_per_second)} tokens/s"
         )
     if trial.rung is not None:
         lines.append(f"reached the rung at step {rung_step(monitor.state, trial)}")
@@ -65,8 +65,8 @@ def _print_chart(console: Console, monitor: Monitor, trial: Trial) -> None:
     rows = monitor.follower.rows(trial, after=0)
     lines = chart(
         [
-            (training, [(row["step"], row["train_loss"]) for row in rows]),
-            (validation, [(report["step"], report["val_loss"]) for report in trial.reports]),
+            (training, [(row.step, row.train_loss) for row in rows]),
+            (validation, [(seen.step, seen.val_loss) for seen in trial.evaluations]),
         ],
         width=screen_width(console),
         height=CHART_HEIGHT,

@@ -74,7 +74,8 @@ def _cells(
     state: SweepState, trials: list[Trial], curve_width: int, ascii: bool
 ) -> list[tuple[str, list[str]]]:
     """Headings with their cells; none that would be empty throughout."""
-    newest = [trial.progress or trial.last_report or {} for trial in trials]
+    last = [trial.last_evaluation for trial in trials]
+    newest = [trial.progress or trial.last_evaluation for trial in trials]
     metric = state.spec.objective.metric.removeprefix("val_")
     columns = {
         "trial": [trial.trial_id for trial in trials],
@@ -84,13 +85,13 @@ def _cells(
         },
         "curve": curves(state, trials, width=curve_width, ascii=ascii),
         "step": [
-            f"{report.get('step', 0)}/{trial.config.max_steps}"
-            for trial, report in zip(trials, newest, strict=True)
+            f"{metrics.step if metrics else 0}/{trial.config.max_steps}"
+            for trial, metrics in zip(trials, newest, strict=True)
         ],
         "rung": [rung_step(state, trial) for trial in trials],
         metric: [number(objective(state, trial)) for trial in trials],
-        "perplexity": [number((t.last_report or {}).get("val_perplexity"), 2) for t in trials],
-        "tok/s": [count(report.get("tokens_per_second")) for report in newest],
+        "perplexity": [number(m.val_perplexity if m else None, 2) for m in last],
+        "tok/s": [count(m.tokens_per_second if m else None) for m in newest],
         "state": [trial.status.value for trial in trials],
         "left": [
             duration(seconds_left(trial)) if trial.status is Status.RUNNING else ""
@@ -113,7 +114,7 @@ def rung_step(state: SweepState, trial: Trial) -> str:
 def curves(state: SweepState, trials: list[Trial], *, width: int, ascii: bool) -> list[str]:
     """The objective of each so far; all on one scale, over the steps of the longest trial."""
     metric = state.spec.objective.metric
-    points = [[(r["step"], r.get(metric)) for r in trial.reports] for trial in trials]
+    points = [[(m.step, m.value(metric)) for m in trial.evaluations] for trial in trials]
     values = [value for curve in points for _, value in curve if value is not None]
     scale = Scale.of(values)
     if scale is None:
@@ -123,9 +124,8 @@ def curves(state: SweepState, trials: list[Trial], *, width: int, ascii: bool) -
 
 
 def seconds_left(trial: Trial) -> float | None:
-    """To its end, at the speed it has had so far; None before its first report."""
-    newest = trial.progress or trial.last_report
-    if newest is None or not newest["step"]:
+    """To its end, at the speed it has had so far; None before its first metrics."""
+    newest = trial.progress or trial.last_evaluation
+    if newest is None or not newest.step or newest.train_seconds is None:
         return None
-    steps_left = trial.config.max_steps - int(newest["step"])
-    return float(newest["train_seconds"]) / int(newest["step"]) * steps_left
+    return newest.train_seconds / newest.step * (trial.config.max_steps - newest.step)

@@ -9,7 +9,7 @@ from sweeper.analysis.monitor import Monitor
 from sweeper.record.state.sweep_state import Trial
 from sweeper.spec.points import point_text
 from sweeper.views.terminal.live_view import live_view, progress_line, utc_now
-from sweeper.views.terminal.screen import report_line
+from sweeper.views.terminal.screen import metrics_line
 from sweeper.views.terminal.trial_table import trial_table
 
 EVERY_SECONDS = 1.0
@@ -61,8 +61,8 @@ def _watch_lines(console: Console, monitor: Monitor) -> None:
 
 
 def _news(trial: Trial, step: int) -> list[str]:
-    new = (report for report in trial.reports if report["step"] > step)
-    return [f"{_name(trial)}  {report_line(trial, report)}" for report in new]
+    new = (seen for seen in trial.evaluations if seen.step > step)
+    return [f"{_name(trial)}  {metrics_line(trial, seen)}" for seen in new]
 
 
 def _name(trial: Trial) -> str:

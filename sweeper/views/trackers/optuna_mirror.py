@@ -163,9 +163,9 @@ class OptunaMirror:
             },
             user_attrs=_attributes(trial),
             intermediate_values={
-                report["step"]: report[metric]
-                for report in trial.reports
-                if report[metric] is not None
+                seen.step: value
+                for seen in trial.evaluations
+                if (value := seen.value(metric)) is not None
             },
         )
         frozen.datetime_start = _local(self.sweep.started.get(trial.trial_id))
@@ -185,15 +185,15 @@ def _content(trial: FrozenTrial) -> tuple[Any, ...]:
 
 def _attributes(trial: Trial) -> dict[str, Any]:
     """What is worth a column beside the swept values."""
-    last = trial.last_report or {}
+    last = trial.last_evaluation
     attributes = {
         "trial": trial.trial_id,
         "status": trial.status.value,
         "num_params": num_params(trial.config),
         "rung": trial.rung,
-        "tokens": last.get("tokens"),
-        "val_perplexity": last.get("val_perplexity"),
-        "tokens_per_second": last.get("tokens_per_second"),
+        "tokens": last and last.tokens,
+        "val_perplexity": last and last.val_perplexity,
+        "tokens_per_second": last and last.tokens_per_second,
         "error": trial.error and trial.error.splitlines()[-1],
     }
     return {key: value for key, value in attributes.items() if value is not None}

@@ -17,11 +17,12 @@ from typing import Any
 from sweeper.errors import MirrorError
 from sweeper.record.follower import Follower
 from sweeper.record.run_folder import RunFolder
-from sweeper.record.state.sweep_state import Metrics, Trial
+from sweeper.record.state.sweep_state import Trial
 from sweeper.spec.domains.listed import Choice, Grid
 from sweeper.spec.domains.values import Scalar
 from sweeper.spec.points import swept_text
 from sweeper.status import Status
+from trainable.loop.metrics import Metrics
 
 CURVES = (
     "val_loss",
@@ -32,6 +33,7 @@ CURVES = (
     "grad_norm",
     "tokens_per_second",
 )
+
 COMPARED = CURVES[:3]  # columns of the HParams view
 LONGEST_NAME = 120
 
@@ -170,14 +172,14 @@ class _Records:
 
     def _point(self, row: Metrics, seconds: float) -> Any:
         values = [
-            self._summary.Summary.Value(tag=tag, simple_value=row[tag])
+            self._summary.Summary.Value(tag=tag, simple_value=value)
             for tag in CURVES
-            if row[tag] is not None
+            if (value := row.value(tag)) is not None
         ]
         return self._event.Event(
             # Nobody noted it. For an axis of time: how long it has trained.
-            wall_time=seconds + row["train_seconds"],
-            step=row["step"],
+            wall_time=seconds + (row.train_seconds or 0.0),
+            step=row.step,
             summary=self._summary.Summary(value=values),
         )
 

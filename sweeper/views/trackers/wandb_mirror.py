@@ -107,9 +107,9 @@ class WandbMirror:
     def _log(self, trial: Trial) -> None:
         run, logged = self._runs[trial.trial_id], self.logged[trial.trial_id]
         for row in self.sweep.rows(trial, logged.step):
-            measured = {key: value for key, value in row.items() if value is not None}
-            run.log(measured, step=row["step"], commit=True)  # else it waits for the next
-            logged.step = row["step"]
+            measured = {key: value for key, value in row.to_dict().items() if value is not None}
+            run.log(measured, step=row.step, commit=True)  # else it waits for the next
+            logged.step = row.step
         if trial.status is not Status.RUNNING:
             self._finish(trial)
 
@@ -182,8 +182,9 @@ class WandbMirror:
 
 def _summary(trial: Trial) -> dict[str, Any]:
     """Beside the last value of every metric, which W&B keeps itself."""
-    losses = [report["val_loss"] for report in trial.reports if report["val_loss"] is not None]
-    perplexities = [r["val_perplexity"] for r in trial.reports if r["val_perplexity"] is not None]
+    seen = trial.evaluations
+    losses = [m.val_loss for m in seen if m.val_loss is not None]
+    perplexities = [m.val_perplexity for m in seen if m.val_perplexity is not None]
     summary = {
         "status": trial.status.value,
         "best_val_loss": min(losses, default=None),

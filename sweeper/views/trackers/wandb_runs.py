@@ -11,7 +11,7 @@ from rich.console import Console
 from sweeper.engine.sweep import Sweep
 from sweeper.errors import WandbError
 from sweeper.record.run_folder import RunFolder
-from sweeper.record.state.sweep_state import Metrics, Trial
+from sweeper.record.state.sweep_state import Trial
 from sweeper.views.trackers.wandb_login import NO_KEY
 from sweeper.views.trackers.wandb_mirror import (
     FINISH_SECONDS,
@@ -20,6 +20,7 @@ from sweeper.views.trackers.wandb_mirror import (
     is_synced,
     offline_parts,
 )
+from trainable.loop.metrics import Metrics
 
 MIRROR = "sweeper.views.trackers.wandb_mirror"  # run with `python -m`
 LOGIN_SECONDS = 60.0  # for a key to be taken; wandb itself tries a dead server for half a minute
@@ -95,7 +96,7 @@ class WandbProcess:
 
     def started(self, trial: Trial) -> None: ...
 
-    def reported(self, trial: Trial, reports: list[Metrics]) -> None: ...
+    def measured(self, trial: Trial, rows: list[Metrics]) -> None: ...
 
     def ended(self, trial: Trial) -> None: ...
 

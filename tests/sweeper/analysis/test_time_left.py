@@ -24,6 +24,7 @@ from sweeper.strategy.schedulers.scheduler import Asha
 from sweeper.strategy.simulation import Job, Stop, simulate
 from sweeper.views.terminal.live_view import progress_line, time_left_text, utc_now
 from tests.sweeper.in_process import drive, opened, run_trial
+from trainable.loop.metrics import Metrics
 
 RUNGS = [
     RungForecast(at=at, expected_trials=trials) for at, trials in ((4, 8), (8, 4), (16, 2))
@@ -94,7 +95,7 @@ def test_without_a_scheduler_what_is_expected_is_certain(tmp_path: Path, tiny_pl
             assert trial is not None
             run_trial(sweep, trial)
         running = sweep.trials[started(sweep)]
-        running.progress = {"step": 8, "train_seconds": 0.08}
+        running.progress = Metrics(step=8, train_seconds=0.08)
         left = TimeLeftEstimator(plan).time_left(sweep.state)
     assert left is not None
     assert left.expected == pytest.approx((8 + 16) / 100)
@@ -105,7 +106,7 @@ def test_what_a_scheduler_may_stop_is_told_apart(tmp_path: Path, plan: Plan) -> 
     folder = create_run_folder(tmp_path, plan.spec, None, "space.yaml")
     with opened(folder, plan) as sweep:
         running = sweep.trials[started(sweep)]
-        running.progress = {"step": 2, "train_seconds": 0.02}
+        running.progress = Metrics(step=2, train_seconds=0.02)
         estimator = TimeLeftEstimator(plan)
         left = estimator.time_left(sweep.state)
         assert left is not None
@@ -126,9 +127,9 @@ def test_the_speed_is_that_of_those_that_run_now(tmp_path: Path, plan: Plan) -> 
     with opened(folder, plan) as sweep:
         assert speed_of(sweep.state) is None
         first, second = sweep.trials[started(sweep)], sweep.trials[started(sweep)]
-        first.progress = {"step": 10, "train_seconds": 1.0}
+        first.progress = Metrics(step=10, train_seconds=1.0)
         alone = speed_of(sweep.state)
-        second.progress = {"step": 10, "train_seconds": 3.0}
+        second.progress = Metrics(step=10, train_seconds=3.0)
         both = speed_of(sweep.state)
         assert alone is not None
         assert both == pytest.approx(alone / 2)

@@ -86,7 +86,7 @@ def test_killed_in_mid_sweep_it_goes_on_from_its_checkpoints(
             e["metrics"]["step"] for e in after if e.get("trial") == trial_id and "metrics" in e
         ]
         assert steps == sorted(set(steps)), "each step is reported once"
-        rows = [row["step"] for row in read_metrics(folder.trial_metrics(trial_id))]
+        rows = [row.step for row in read_metrics(folder.trial_metrics(trial_id))]
         assert rows == sorted(set(rows))
     assert_rungs_are_asha(after)
 

@@ -14,11 +14,12 @@ from sweeper.plan.plan import Plan
 from sweeper.record.journal import read_journal
 from sweeper.record.replay import replay
 from sweeper.record.run_folder import RunFolder, create_run_folder
-from sweeper.record.state.sweep_state import Metrics, Trial
+from sweeper.record.state.sweep_state import Trial
 from sweeper.record.tables import result_rows
 from sweeper.status import Decision, Status
 from tests.sweeper.closed_form import ClosedFormTrainer, loss_at
 from tests.sweeper.in_process import Fault, Killed, Mortal, drive, never, opened, run_trial
+from trainable.loop.metrics import Metrics
 
 GRID = {"learning_rate": {"grid": [1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 0.7]}}
 
@@ -71,7 +72,7 @@ def new_folder(tmp_path: Path, plan: Plan) -> RunFolder:
 
 
 def decisions(folder: RunFolder) -> list[tuple[Any, ...]]:
-    """All reports and what was decided, in order."""
+    """All evaluations and what was decided, in order."""
     return [
         (e["trial"], e["metrics"]["step"], e["metrics"]["val_loss"], e["decision"], e["rank"])
         for e in read_journal(folder.journal)
@@ -93,8 +94,8 @@ def test_statuses_at_the_end(tmp_path: Path, either_plan: Plan) -> None:
     assert {trial.status for trial in sweep.trials.values()} == {
         Status.COMPLETED, Status.STOPPED, Status.DIVERGED,
     }  # fmt: skip
-    assert by_rate[0.7].last_report is not None
-    assert by_rate[0.7].last_report["val_loss"] is None
+    assert by_rate[0.7].last_evaluation is not None
+    assert by_rate[0.7].last_evaluation.val_loss is None
 
 
 def test_promotion_goes_on_from_the_rung_and_trains_no_step_twice(
@@ -104,8 +105,7 @@ def test_promotion_goes_on_from_the_rung_and_trains_no_step_twice(
     folder = new_folder(tmp_path, plan)
     sweep = drive(folder, plan)
     steps = {
-        trial.trial_id: [report["step"] for report in trial.reports]
-        for trial in sweep.trials.values()
+        trial.trial_id: [seen.step for seen in trial.evaluations] for trial in sweep.trials.values()
     }
     assert all(trained == list(range(4, 4 * len(trained) + 1, 4)) for trained in steps.values())
     events = list(read_journal(folder.journal))
@@ -273,20 +273,20 @@ def test_a_checkpoint_that_is_gone_is_told(tmp_path: Path, tiny_plan: Any) -> No
             sweep.next_trial()
 
 
-def first_reports(trial: Trial) -> list[Metrics]:
-    return [r.to_dict() for r in ClosedFormTrainer(trial.config, num_threads=1).train() if r]
+def first_metrics(trial: Trial) -> list[Metrics]:
+    return [m for m in ClosedFormTrainer(trial.config, num_threads=1).train() if m]
 
 
-def test_a_step_reported_again_gets_its_old_decision(tmp_path: Path, plan: Plan) -> None:
+def test_a_step_evaluated_again_gets_its_old_decision(tmp_path: Path, plan: Plan) -> None:
     folder = new_folder(tmp_path, plan)
     with opened(folder, plan) as sweep:
         trial = sweep.next_trial()
         assert trial is not None
         sweep.start(trial.trial_id)
-        reports = first_reports(trial)[:2]
-        decided = [sweep.report(trial.trial_id, report) for report in reports]
+        evaluations = first_metrics(trial)[:2]
+        decided = [sweep.evaluated(trial.trial_id, metrics) for metrics in evaluations]
         events = len(list(read_journal(folder.journal)))
-        assert [sweep.report(trial.trial_id, report) for report in reports] == decided
+        assert [sweep.evaluated(trial.trial_id, metrics) for metrics in evaluations] == decided
         assert len(list(read_journal(folder.journal))) == events
 
 
@@ -295,7 +295,7 @@ def test_a_stop_decided_before_the_kill_is_carried_out_after_it(tmp_path: Path, 
     with opened(folder, plan) as sweep:
         for trial in iter(sweep.next_trial, None):
             sweep.start(trial.trial_id)
-            if sweep.report(trial.trial_id, first_reports(trial)[0]) is Decision.STOP:
+            if sweep.evaluated(trial.trial_id, first_metrics(trial)[0]) is Decision.STOP:
                 break
         else:
             raise AssertionError("no trial was stopped")

@@ -75,7 +75,7 @@ def test_what_lies_in_the_space_is_taken_with_what_became_of_it(
             "learning_rate": rate, "width": "sixteen", "weight_decay": trial.config.weight_decay,
         }  # fmt: skip
         assert seen.status is trial.status
-        losses = [(r["step"], r["val_loss"]) for r in trial.reports if r["val_loss"] is not None]
+        losses = [(m.step, m.val_loss) for m in trial.evaluations if m.val_loss is not None]
         assert list(seen.curve) == losses
         if trial.status is Status.COMPLETED:
             assert seen.value == loss_at(trial.config, 16)

@@ -116,8 +116,8 @@ def test_a_line_that_is_gone_does_not_change_a_decision(
         return
     whole = replay(plan.spec, folder)
     for trial_id, trial in state.trials.items():
-        known = whole.trials[trial_id].reports
-        assert all(report in known for report in trial.reports)
+        known = whole.trials[trial_id].evaluations
+        assert all(seen in known for seen in trial.evaluations)
 
 
 @pytest.mark.parametrize(

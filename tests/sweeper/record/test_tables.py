@@ -12,6 +12,7 @@ from sweeper.record.state.sweep_state import SweepState
 from sweeper.record.tables import write_tables
 from sweeper.status import Status
 from trainable.config import TrainConfig
+from trainable.loop.metrics import Metrics
 
 BUNDLES = {
     "size": {"grid": {"small": {"d_model": 16}, "large": {"d_model": 32, "num_heads": 4}}},
@@ -19,8 +20,8 @@ BUNDLES = {
 }
 
 
-def metrics(step: int, loss: float | None, **more: Any) -> dict[str, Any]:
-    return {"step": step, "val_loss": loss, "diverged": False, "train_seconds": 1.0} | more
+def metrics(step: int, loss: float | None) -> Metrics:
+    return Metrics(step=step, val_loss=loss, train_seconds=1.0)
 
 
 def state_with(plan: Plan, *trials: tuple[Status, list[tuple[int, float | None]]]) -> SweepState:
@@ -35,7 +36,7 @@ def state_with(plan: Plan, *trials: tuple[Status, list[tuple[int, float | None]]
                 "config": planned.config.to_dict(),
             }
         )
-        state.trials[planned.trial_id].reports = [metrics(s, v) for s, v in losses]
+        state.trials[planned.trial_id].evaluations = [metrics(s, v) for s, v in losses]
         state.trials[planned.trial_id].status = status
     return state
 

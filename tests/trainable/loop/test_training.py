@@ -12,14 +12,14 @@ import torch
 from trainable.config import TrainConfig
 from trainable.errors import CheckpointError, DataError, DeviceError
 from trainable.loop import training
-from trainable.loop.report import Report
+from trainable.loop.metrics import Metrics
 from trainable.loop.training import Trainer
 
 MakeConfig = Callable[..., TrainConfig]
 CLOCKS = ("tokens_per_second", "train_seconds")  # a wall's, not the training's
 
 
-def run(trainer: Trainer, steps: int | None = None) -> list[Report]:
+def run(trainer: Trainer, steps: int | None = None) -> list[Metrics]:
     """The reports of the next `steps` steps, or of all."""
     reports = []
     for count, report in enumerate(trainer.train(), start=1):
@@ -30,11 +30,11 @@ def run(trainer: Trainer, steps: int | None = None) -> list[Report]:
     return reports
 
 
-def measured(reports: list[Report]) -> list[dict[str, object]]:
+def measured(reports: list[Metrics]) -> list[dict[str, object]]:
     return [{k: v for k, v in r.to_dict().items() if k not in CLOCKS} for r in reports]
 
 
-def assert_near(reports: list[Report], expected: list[Report], *, rel: float) -> None:
+def assert_near(reports: list[Metrics], expected: list[Metrics], *, rel: float) -> None:
     assert len(reports) == len(expected)
     for mine, theirs in zip(measured(reports), measured(expected), strict=True):
         assert mine.keys() == theirs.keys()

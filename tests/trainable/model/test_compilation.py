@@ -9,7 +9,7 @@ import torch
 from torch._dynamo.utils import counters
 
 from trainable.config import TrainConfig
-from trainable.loop.report import Report
+from trainable.loop.metrics import Metrics
 from trainable.loop.training import Trainer
 from trainable.model.compilation import CompiledBlocks
 
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.filterwarnings(
 )
 
 
-def losses(trainer: Trainer, until: int) -> list[Report]:
+def losses(trainer: Trainer, until: int) -> list[Metrics]:
     reports = []
     for report in trainer.train():
         reports.append(report)

@@ -215,7 +215,7 @@ def test_failed_trials_are_tried_again_from_their_checkpoints(
     sweep = go_on(folder, retry_failed=True)
     for trial in sweep.trials.values():
         assert (trial.status, trial.error) == (Status.COMPLETED, None)
-        assert [report["step"] for report in trial.reports] == [4, 8, 12, 16]
+        assert [seen.step for seen in trial.evaluations] == [4, 8, 12, 16]
     retried = [e["trial"] for e in read_journal(folder.journal) if e["event"] == "retried"]
     assert retried == ["0000", "0001", "0002", "0003"]
     assert prepared(folder, retry_failed=True).session is None, "none has failed any more"

@@ -156,8 +156,8 @@ def test_what_fails_on_its_way_out_is_not_trained_again(
     with opened(folder, plan) as sweep:
         trial = begin(sweep)
         trainer = ClosedFormTrainer(trial.config, num_threads=1)
-        report = next(report for report in trainer.train() if report is not None)
-        assert sweep.report("0000", report.to_dict()) is Decision.PAUSE
+        metrics = next(m for m in trainer.train() if m is not None)
+        assert sweep.evaluated("0000", metrics) is Decision.PAUSE
         sweep.attempt_failed("0000", "the checkpoint was not written")
         assert trial.status is Status.PAUSED
         assert handed_out(sweep) == ["0001", "0002", "0003"]

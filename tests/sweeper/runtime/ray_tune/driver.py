@@ -12,7 +12,7 @@ from sweeper.running import Options, resume_sweep, run_file
 from tests.sweeper.closed_form import ClosedFormTrainer
 from tests.sweeper.closed_form import PathTrainer as PathTrainer  # to be named
 from trainable.config import TrainConfig
-from trainable.loop.report import Report
+from trainable.loop.metrics import Metrics
 
 STARTS = "SWEEPER_TEST_STARTS"  # names the file in which trials note where they begin
 GATE = "SWEEPER_TEST_GATE"  # names a file without which trials hang
@@ -30,11 +30,11 @@ class NotingTrainer(ClosedFormTrainer):
 class HangingTrainer(ClosedFormTrainer):
     """Hangs at step 6, between its checkpoints, and cannot be paused there."""
 
-    def train(self) -> Iterator[Report | None]:
-        for report in super().train():
+    def train(self) -> Iterator[Metrics | None]:
+        for metrics in super().train():
             while self.step == 6 and not Path(os.environ[GATE]).exists():
                 time.sleep(0.05)
-            yield report
+            yield metrics
 
 
 def main() -> None:

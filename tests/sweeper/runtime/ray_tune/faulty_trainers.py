@@ -13,7 +13,7 @@ import ray
 
 from tests.sweeper.closed_form import ClosedFormTrainer
 from trainable.errors import CheckpointError
-from trainable.loop.report import Report
+from trainable.loop.metrics import Metrics
 
 ZOO = "tests.sweeper.runtime.ray_tune.faulty_trainers:ZooTrainer"
 SOUND, EXITS, RAISES, UNREADABLE, HANGS, SILENT, UNSAVED = (
@@ -48,12 +48,12 @@ class UnreadableError(Exception):
 class ZooTrainer(ClosedFormTrainer):
     """Goes wrong at step 7, with a checkpoint of step 4 behind it: once, but for RAISES."""
 
-    def train(self) -> Iterator[Report | None]:
+    def train(self) -> Iterator[Metrics | None]:
         first = self.step == 0
-        for report in super().train():
+        for metrics in super().train():
             if self.step == 7:
                 self._go_wrong(first)
-            yield report
+            yield metrics
 
     def _go_wrong(self, first: bool) -> None:
         match self.config.learning_rate:
@@ -66,9 +66,9 @@ class ZooTrainer(ClosedFormTrainer):
             case rate if rate == HANGS and first:
                 wait_for_a_message_that_never_comes()
 
-    def _report(self, loss: float) -> Any:
-        report = super()._report(loss)
-        return Silent(report) if self.config.learning_rate == SILENT else report
+    def _metrics(self, loss: float) -> Any:
+        metrics = super()._metrics(loss)
+        return Silent(metrics) if self.config.learning_rate == SILENT else metrics
 
     def save(self, path: Path) -> None:
         if self.config.learning_rate == UNSAVED and self.step == 8 and not _done_before(path):
@@ -77,14 +77,14 @@ class ZooTrainer(ClosedFormTrainer):
 
 
 class Silent:
-    """A report without the metric that the sweep is about, and with what JSON cannot hold."""
+    """Metrics without the one that the sweep is about, and with what JSON cannot hold."""
 
-    def __init__(self, report: Report) -> None:
-        self.report = report
+    def __init__(self, metrics: Metrics) -> None:
+        self.metrics = metrics
         self.diverged = False
 
     def to_dict(self) -> dict[str, Any]:
-        values = {**self.report.to_dict(), "grad_norm": float("inf"), "its_own": object()}
+        values = {**self.metrics.to_dict(), "grad_norm": float("inf"), "its_own": object()}
         return {name: value for name, value in values.items() if not name.startswith("val_")}
 
 
@@ -123,44 +123,44 @@ class HeavyTrainer(ClosedFormTrainer):
 class EatingTrainer(ClosedFormTrainer):
     """Takes more and more memory, until its process is ended; not where it goes on."""
 
-    def train(self) -> Iterator[Report | None]:
+    def train(self) -> Iterator[Metrics | None]:
         first = self.step == 0
-        for report in super().train():
+        for metrics in super().train():
             if self.step == 7 and first and self.config.learning_rate == EXITS:
                 eaten = []
                 while len(eaten) < EATEN_AT_MOST // 2**26:
                     eaten.append(b"x" * 2**26)
                     time.sleep(0.1)  # for the monitor to look
                 raise RuntimeError("nobody has ended it")
-            yield report
+            yield metrics
 
 
 class StuckTrainer(ClosedFormTrainer):
     """Hangs at its first step where SOUND; else fails at once, always."""
 
-    def train(self) -> Iterator[Report | None]:
-        for report in super().train():
+    def train(self) -> Iterator[Metrics | None]:
+        for metrics in super().train():
             if self.config.learning_rate != SOUND:
                 raise RuntimeError("broken")
             with Path(os.environ[NOTES]).open("a") as file:
                 file.write("stuck\n")
             wait_for_a_message_that_never_comes()
-            yield report
+            yield metrics
 
 
 class DoomedTrainer(ClosedFormTrainer):
     """Says its process id and waits for its end at step 7, if it is on the doomed node; elsewhere
     it waits there until one is."""
 
-    def train(self) -> Iterator[Report | None]:
+    def train(self) -> Iterator[Metrics | None]:
         notes, here = Path(os.environ[NOTES]), ray.get_runtime_context().get_node_id()
-        for report in super().train():
+        for metrics in super().train():
             if self.step == 7 and here == Path(os.environ[DOOMED_NODE]).read_text():
                 notes.write_text(f"{os.getpid()}\n")
                 wait_for_a_message_that_never_comes()
             while self.step == 7 and not notes.exists():
                 time.sleep(0.05)  # between two looks at the condition
-            yield report
+            yield metrics
 
 
 class PoisonTrainer(ClosedFormTrainer):

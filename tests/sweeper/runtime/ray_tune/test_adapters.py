@@ -1,5 +1,6 @@
 """Tune's interfaces, called as Tune does, without a cluster."""
 
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -12,6 +13,7 @@ from sweeper.runtime.ray_tune.adapters import Interrupt, SweepScheduler, SweepSe
 from sweeper.spec.sweep_spec import Resources
 from tests.sweeper.closed_form import ClosedFormTrainer
 from tests.sweeper.in_process import opened
+from trainable.loop.metrics import Metrics
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
@@ -21,25 +23,24 @@ def test_an_evaluation_that_is_no_number_stops_its_trial_at_the_rung(
     """Though the run itself, whose weights are finite, has not diverged."""
     plan = tiny_plan(train={"log_every_steps": 1})
     folder = create_run_folder(tmp_path, plan.spec, None, "space.yaml")
-    audience: Any = SimpleNamespace(reported=lambda trial, reports: None)
+    audience: Any = SimpleNamespace(measured=lambda trial, rows: None)
     with opened(folder, plan) as sweep:
         scheduler = SweepScheduler(sweep, audience, Interrupt())
         trial = sweep.next_trial()
         assert trial is not None
         sweep.start(trial.trial_id)
-        report = next(r for r in ClosedFormTrainer(trial.config, num_threads=1).train() if r)
-        evaluated = report.to_dict()
-        assert evaluated["step"] == 4
-        between = evaluated | {"step": 3, "val_loss": None}
-        broken = type(report)(**{**evaluated, "val_loss": value}).to_dict()
+        evaluated = next(m for m in ClosedFormTrainer(trial.config, num_threads=1).train() if m)
+        assert evaluated.step == 4
+        between = replace(evaluated, step=3, val_loss=None)
+        broken = replace(evaluated, val_loss=value)
 
-        def told(metrics: dict[str, Any]) -> str:
-            result = {"reports": [metrics], "finished": False}
+        def told(metrics: Metrics) -> str:
+            result = {"metrics": [metrics], "finished": False}
             tune_trial: Any = SimpleNamespace(trial_id=trial.trial_id)
             return scheduler.on_trial_result(None, tune_trial, result)
 
         assert told(between) == "CONTINUE"
-        assert trial.reports == []
+        assert trial.evaluations == []
         assert told(broken) == "STOP"
         assert trial.rung == 4
 

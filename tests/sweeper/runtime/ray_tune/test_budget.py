@@ -83,8 +83,8 @@ def test_promoted_after_all_it_starts_again_and_nothing_else_changes(
     for trial_id, trial in state.trials.items():
         from_zero = begun.count([str(trial.config.learning_rate), "0"])
         assert from_zero == (2 if trial_id in again else 1)
-        steps = [row["step"] for row in read_metrics(folder.trial_metrics(trial_id))]
-        assert steps == [report["step"] for report in trial.reports], "no row twice, none lost"
+        steps = [row.step for row in read_metrics(folder.trial_metrics(trial_id))]
+        assert steps == [seen.step for seen in trial.evaluations], "no row twice, none lost"
 
     rows = pq.read_table(folder.results)
     metadata = rows.schema.metadata

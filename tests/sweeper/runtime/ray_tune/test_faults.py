@@ -76,7 +76,7 @@ def test_every_failure_costs_its_trial_alone(
         row["trial_id"] for row in rows.values()
     )
     for rate, row in rows.items():
-        steps = [r["step"] for r in read_metrics(folder.trial_metrics(row["trial_id"]))]
+        steps = [r.step for r in read_metrics(folder.trial_metrics(row["trial_id"]))]
         assert steps == ([4] if rate == RAISES else [4, 8, 12, 16])
         assert (row["error"] is not None) == (row["status"] == "failed")
 

@@ -114,7 +114,7 @@ def test_a_lost_node_costs_nothing_but_the_steps_since_the_checkpoint(
     assert lost["counted"] is False
     assert headline(lost["error"]).startswith("The node of the trial was lost")
     for row in rows:
-        steps = [r["step"] for r in read_metrics(folder.trial_metrics(row["trial_id"]))]
+        steps = [r.step for r in read_metrics(folder.trial_metrics(row["trial_id"]))]
         assert steps == [4, 8, 12, 16]
 
 

@@ -230,4 +230,4 @@ def test_a_label_is_ascii_whatever_is_swept_and_what_is_to_come_is_pending(
             run_trial(sweep, trial)
         best = best_so_far(sweep.state)
     assert best is not None
-    assert best[1] == min(trial.reports[-1]["val_loss"] for trial in sweep.trials.values())
+    assert best[1] == min(trial.evaluations[-1].val_loss for trial in sweep.trials.values())

@@ -30,14 +30,14 @@ class ThreadsTrainer(ClosedFormTrainer):
         self.num_threads = num_threads
 
     def train(self) -> Iterator[Any]:
-        for report in super().train():
+        for metrics in super().train():
             time.sleep(0.05)
-            yield report
+            yield metrics
 
-    def _report(self, loss: float) -> Any:
-        report = super()._report(loss)
-        object.__setattr__(report, "grad_norm", float(self.num_threads))
-        return report
+    def _metrics(self, loss: float) -> Any:
+        metrics = super()._metrics(loss)
+        object.__setattr__(metrics, "grad_norm", float(self.num_threads))
+        return metrics
 
 
 @pytest.fixture

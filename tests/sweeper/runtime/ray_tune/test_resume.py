@@ -177,7 +177,7 @@ def test_a_finished_sweep_gets_more_trials_another_chance_and_other_resources(
     assert len(trials) == 5
     assert [trials[name].config for name in first] == [trial.config for trial in first.values()]
     for trial in trials.values():
-        assert [report["step"] for report in trial.reports] == list(range(2, 17, 2))
+        assert [seen.step for seen in trial.evaluations] == list(range(2, 17, 2))
         assert not folder.trial_error(trial.trial_id).exists()
     assert {row["error"] for row in pq.read_table(folder.results).to_pylist()} == {None}
     assert isinstance(console.file, io.StringIO)

@@ -84,7 +84,7 @@ def test_tune_carries_out_what_the_sweep_decides(
         trial_id = row["trial_id"]
         kept = len(folder.checkpoint_folders(trial_id))
         assert kept == (1 if row["status"] == "completed" else 0)
-        assert read_metrics(folder.trial_metrics(trial_id))[-1]["step"] == row["step"]
+        assert read_metrics(folder.trial_metrics(trial_id))[-1].step == row["step"]
         config = TrainConfig.from_mapping(
             {name: row[name] for name in TrainConfig.__dataclass_fields__}
         )
@@ -121,7 +121,7 @@ def test_promotion_resumes_from_the_rung(
     }  # fmt: skip
     assert {path.name for path in folder.trials.iterdir()} == set(state.trials)
     for trial in state.trials.values():
-        steps = [report["step"] for report in trial.reports]
+        steps = [seen.step for seen in trial.evaluations]
         assert steps == list(range(4, 4 * len(steps) + 1, 4)), "each step is reported once"
     numbers: dict[str, list[int]] = {}
     for event in journal:
@@ -224,7 +224,7 @@ def test_a_damaged_checkpoint_falls_back_to_the_one_before(
     state = opened(moved)
     assert [t.status for t in state.trials.values()] == [Status.COMPLETED] * 4
     assert [r["metrics"]["step"] for r in reports(moved) if r["trial"] == "0000"] == [4, 8, 12, 16]
-    steps = [row["step"] for row in read_metrics(moved.trial_metrics("0000"))]
+    steps = [row.step for row in read_metrics(moved.trial_metrics("0000"))]
     assert steps == [12, 16]  # went on from step 8: the driver without Ray wrote no metrics
     assert not (tmp_path / "elsewhere" / "tiny").exists()
 

@@ -81,12 +81,12 @@ def test_it_suggests_what_optuna_does_when_told_the_same_by_hand(
             "weight_decay": round(0.1 * asked.params["weight_decay"], 1),
             "size": ["small", "large"][asked.params["size"]],
         }
-        for report in trial.reports:
-            if report["val_loss"] is not None:
-                asked.report(report["val_loss"], report["step"])
+        for seen in trial.evaluations:
+            if seen.val_loss is not None:
+                asked.report(seen.val_loss, seen.step)
         match trial.status:
             case Status.COMPLETED:
-                study.tell(asked, trial.reports[-1]["val_loss"])
+                study.tell(asked, trial.evaluations[-1].val_loss)
             case Status.STOPPED:
                 study.tell(asked, state=TrialState.PRUNED)
             case Status.DIVERGED:
@@ -122,7 +122,7 @@ def test_a_study_is_told_what_became_of_each_trial(tmp_path: Path, tiny_plan: An
     for frozen, trial in zip(told, trials, strict=True):
         if trial.status is Status.PENDING:
             continue  # what it will come to is not known
-        losses = {r["step"]: r["val_loss"] for r in trial.reports if r["val_loss"] is not None}
+        losses = {m.step: m.val_loss for m in trial.evaluations if m.val_loss is not None}
         assert frozen.intermediate_values == losses
         if trial.status is Status.COMPLETED:
             assert frozen.value == losses[16]
@@ -257,7 +257,7 @@ def advance(sweep: Sweep, running: list[tuple[Trial, Any]], rng: random.Random) 
     report = next(reports, None)
     if rng.random() < 0.02:
         sweep.end(trial.trial_id, error="bad luck")
-    elif report and sweep.report(trial.trial_id, report.to_dict()) is Decision.CONTINUE:
+    elif report and sweep.evaluated(trial.trial_id, report) is Decision.CONTINUE:
         return
     else:
         sweep.release(trial.trial_id)

@@ -14,10 +14,10 @@ from sweeper.record.run_folder import create_run_folder
 from sweeper.record.state.sweep_state import Trial
 from sweeper.spec.points import point_text
 from sweeper.views.next_steps import train_command
-from sweeper.views.terminal.screen import Screen, print_summary, report_line
+from sweeper.views.terminal.screen import Screen, metrics_line, print_summary
 from sweeper.views.terminal.trial_table import seconds_left, trial_table
 from tests.sweeper.in_process import drive, opened, run_trial
-from trainable.loop.report import Report
+from trainable.loop.metrics import Metrics
 
 
 @pytest.fixture
@@ -44,7 +44,7 @@ def test_the_summary_names_the_winner_and_fits(tmp_path: Path, plan: Plan, width
     assert "Best: learning_rate 0.001  (trial" in shown
     assert "diverged" in shown
     best = next(t for t in sweep.trials.values() if t.config.learning_rate == 1e-3)
-    assert f"validation loss {best.reports[-1]['val_loss']:.4f}" in shown
+    assert f"validation loss {best.evaluations[-1].val_loss:.4f}" in shown
     table = shown.split("\n\n")[0].splitlines()
     assert len(table) == 1 + len(plan.trials)
     assert max(map(len, table)) <= width
@@ -107,10 +107,10 @@ def test_verbose_tells_every_start_and_report_above_the_table(
     assert "1/4 trials ended" in text(screen)
 
 
-def test_a_report_between_evaluations_has_the_training_loss(plan: Plan) -> None:
+def test_a_line_between_evaluations_has_the_training_loss(plan: Plan) -> None:
     trial = Trial("0000", {}, plan.trials[0].config)
-    report = {"step": 3, "val_loss": None, "train_loss": 2.5, "tokens_per_second": 1234.0}
-    assert report_line(trial, report) == "step 3/16  train_loss 2.5000  1.2k tok/s"
+    metrics = Metrics(step=3, train_loss=2.5, tokens_per_second=1234.0)
+    assert metrics_line(trial, metrics) == "step 3/16  train_loss 2.5000  1.2k tok/s"
 
 
 def test_a_screen_too_small_shows_what_runs(tmp_path: Path, plan: Plan) -> None:
@@ -137,7 +137,7 @@ def watch_one_trial(tmp_path: Path, plan: Plan, on: Console, *, verbose: bool = 
         watcher.started(trial)
         watcher.refresh(sweep)
         run_trial(sweep, trial)
-        watcher.reported(trial, trial.reports)
+        watcher.measured(trial, trial.evaluations)
         watcher.ended(trial)
         watcher.refresh(sweep)
         watcher.close(sweep)
@@ -166,7 +166,7 @@ def test_time_left_is_at_the_speed_so_far(tmp_path: Path, plan: Plan) -> None:
     with opened(folder, plan) as sweep:
         trial = next_of(sweep)
         assert seconds_left(trial) is None
-        trial.progress = {"step": 4, "train_seconds": 2.0}
+        trial.progress = Metrics(step=4, train_seconds=2.0)
         assert seconds_left(trial) == 6.0
         assert point_text(trial.values).startswith("learning_rate ")
 
@@ -177,9 +177,9 @@ def next_of(sweep: Sweep) -> Any:
     return trial
 
 
-def test_reports_have_what_the_screen_shows() -> None:
+def test_metrics_have_what_the_screen_shows() -> None:
     shown = {"step", "val_loss", "val_perplexity", "val_bits_per_byte", "tokens_per_second"}
-    assert shown | {"train_seconds", "diverged"} <= set(Report.__dataclass_fields__)
+    assert shown | {"train_seconds", "diverged"} <= set(Metrics.__dataclass_fields__)
 
 
 def test_a_name_that_is_not_swept_in_a_trial_has_an_empty_cell(

@@ -56,14 +56,12 @@ def is_shown(study: optuna.Study, sweep: Sweep) -> None:
     for shown, ours in zip(study.trials, sweep.trials.values(), strict=True):
         assert shown.params == ours.values
         assert shown.intermediate_values == {
-            report["step"]: report["val_loss"]
-            for report in ours.reports
-            if report["val_loss"] is not None
+            seen.step: seen.val_loss for seen in ours.evaluations if seen.val_loss is not None
         }
         assert shown.user_attrs["status"] == ours.status.value
         assert shown.user_attrs["trial"] == ours.trial_id
         if ours.status in (Status.COMPLETED, Status.STOPPED):
-            assert shown.value == ours.reports[-1]["val_loss"]
+            assert shown.value == ours.evaluations[-1].val_loss
 
 
 def test_optuna_reads_the_sweep(planned: Planned) -> None:

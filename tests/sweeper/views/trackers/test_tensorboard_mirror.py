@@ -53,10 +53,10 @@ def is_shown(folder: RunFolder, sweep: Sweep) -> None:
     for trial in begun:
         events = EventAccumulator(str(folder.tensorboard / run_name(trial))).Reload()
         for tag in ("val_loss", "val_perplexity"):
-            measured = [r for r in trial.reports if r[tag] is not None]
+            measured = [m for m in trial.evaluations if m.value(tag) is not None]
             shown = events.Scalars(tag) if tag in events.Tags()["scalars"] else []
             assert [(e.step, pytest.approx(e.value)) for e in shown] == [
-                (r["step"], r[tag]) for r in measured
+                (m.step, m.value(tag)) for m in measured
             ]
 
 
@@ -154,7 +154,7 @@ def test_the_real_server_has_curves_and_the_hparams_view(planned: Planned) -> No
         assert hparams == {k: v for k, v in trial.values.items() if v is not None}
         diverged = trial.status is Status.DIVERGED
         assert status == ("STATUS_FAILURE" if diverged else "STATUS_SUCCESS")
-        assert loss == (None if diverged else pytest.approx(trial.reports[-1]["val_loss"]))
+        assert loss == (None if diverged else pytest.approx(trial.evaluations[-1].val_loss))
     assert {hparams["learning_rate"] for hparams, _, _ in shown.values()} == {1e-3, 0.7}
 
 

@@ -29,6 +29,7 @@ from sweeper.views.trackers.wandb_runs import WandbProcess, require_login, wandb
 from tests.sweeper.closed_form import REFERENCE
 from tests.sweeper.in_process import drive, opened, run_trial
 from tests.sweeper.views.trackers.fake_wandb import FakeWandb, fake_wandb
+from trainable.loop.metrics import Metrics
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # W&B's own
 
@@ -110,22 +111,22 @@ class Interrupted(Exception):
 
 
 def run_until(sweep: Sweep, last_step: int) -> None:
-    """Run the next trial, and stop in its middle, right after it has reported that step."""
-    report, files = sweep.report, MetricsFiles(sweep.folder)
+    """Run the next trial, and stop in its middle, right after its evaluation at that step."""
+    evaluated, files = sweep.evaluated, MetricsFiles(sweep.folder)
 
-    def reported(trial_id: str, metrics: Any) -> Any:
-        decision = report(trial_id, metrics)
-        files.reported(sweep.trials[trial_id], [metrics])
-        if metrics["step"] == last_step:
+    def followed(trial_id: str, metrics: Metrics) -> Any:
+        decision = evaluated(trial_id, metrics)
+        files.measured(sweep.trials[trial_id], [metrics])
+        if metrics.step == last_step:
             raise Interrupted
         return decision
 
-    sweep.report = reported  # type: ignore[method-assign]
+    sweep.evaluated = followed  # type: ignore[method-assign]
     trial = sweep.next_trial()
     assert trial is not None
     with pytest.raises(Interrupted):
         run_trial(sweep, trial)
-    sweep.report = report  # type: ignore[method-assign]
+    sweep.evaluated = evaluated  # type: ignore[method-assign]
 
 
 def steps(rows: list[dict[str, Any]]) -> list[int]:
@@ -162,7 +163,7 @@ def test_one_run_a_trial_and_no_step_twice_after_a_resume(
     assert config["d_model"] == "16"
     assert [int(step) for step in history(records, "step")] == [4, 8, 12, 16]
     losses = [float(value) for value in history(records, "val_loss")]
-    assert losses == [report["val_loss"] for report in trial.reports]
+    assert losses == [m.val_loss for m in trial.evaluations]
     assert summary(records, "status")[-1] == '"completed"'
     assert float(summary(records, "best_val_loss")[-1]) == min(losses)
 
@@ -229,10 +230,10 @@ def _is_on(server: FakeWandb, sweep: Sweep) -> None:
     assert set(runs) == set(sweep.trials)
     for trial_id, trial in sweep.trials.items():
         run = runs[trial_id]
-        assert steps(run.rows) == steps(trial.reports)
-        assert [row["val_loss"] for row in run.rows] == [r["val_loss"] for r in trial.reports]
+        assert steps(run.rows) == [m.step for m in trial.evaluations]
+        assert [row["val_loss"] for row in run.rows] == [m.val_loss for m in trial.evaluations]
         assert run.summary["status"] == trial.status.value
-        assert run.summary["val_loss"] == trial.reports[-1]["val_loss"]
+        assert run.summary["val_loss"] == trial.evaluations[-1].val_loss
         assert run.group == sweep.folder.name
         assert run.config["learning_rate"]["value"] == trial.config.learning_rate
         assert run.exit_code == 0
