@@ -1,4 +1,4 @@
-"""Drives a `Sweep` without Ray: one trial after another, checkpoints as files in the run folder."""
+"""Sweeps of closed-form trials in this process, and what can go wrong with them."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -7,12 +7,13 @@ from typing import Any, Literal
 
 from sweeper.engine.session.session import Session
 from sweeper.engine.sweep import Sweep
+from sweeper.engine.watchers import Audience
 from sweeper.plan.plan import Plan
 from sweeper.record.journal import Journal
 from sweeper.record.run_folder import CHECKPOINT_FILE, RunFolder
 from sweeper.record.state.sweep_state import Trial
 from sweeper.record.state.warm_start import WarmStart
-from sweeper.status import Decision
+from sweeper.runtime.in_process import InProcess
 from tests.sweeper.closed_form import ClosedFormTrainer, PathTrainer
 
 
@@ -40,7 +41,7 @@ class Mortal:
         monkeypatch.setattr(Journal, "append", counted)
 
 
-Fault = Literal["fails", "is lost", None]
+Fault = Literal["fails", "is lost", "ends", None]
 
 
 def never(trial: Trial, step: int) -> Fault:
@@ -57,9 +58,7 @@ def drive(
 ) -> Sweep:
     """Run all that is left, one trial at a time; an attempt ends where `fault` says so."""
     with opened(folder, plan, session, warm_start) as sweep:
-        while (trial := sweep.next_trial()) is not None:
-            run_trial(sweep, trial, fault=fault)
-        assert sweep.is_over
+        Faulty(sweep, fault).run()
         sweep.close("finished")
     return sweep
 
@@ -85,31 +84,44 @@ def run_trial(
     fail_at: int | None = None,
     fault: Callable[[Trial, int], Fault] = never,
 ) -> None:
-    folders = sweep.folder.checkpoint_folders(trial.trial_id)
-    resume_from = folders[0] / CHECKPOINT_FILE if folders else None
-    kind = PathTrainer if sweep.plan.spec.scheduler.type == "pbt" else ClosedFormTrainer
-    trainer = kind(trial.config, resume_from=resume_from, num_threads=None)
-    sweep.start(trial.trial_id)
-    last = sweep.state.checkpoints.last_name.get(trial.trial_id)
-    number = 0 if last is None else int(last.split("_")[1]) + 1
-    for metrics in trainer.train():
-        if trainer.step == fail_at:
-            sweep.end(trial.trial_id, error="out of luck")
-            return
-        if (what := fault(trial, trainer.step)) is not None:
-            sweep.attempt_failed(trial.trial_id, f"it {what}", counted=what == "fails")
-            return
-        decision = Decision.CONTINUE
-        if metrics is not None:
-            decision = sweep.evaluated(trial.trial_id, metrics)
-        if trainer.step % trial.config.checkpoint_every_steps == 0:
-            name = f"checkpoint_{number:06d}"
-            save(trainer, sweep.folder.trial(trial.trial_id) / name)
-            sweep.checkpointed(trial.trial_id, name, trainer.step)
-            number += 1
-        if decision is not Decision.CONTINUE:
-            break
-    sweep.release(trial.trial_id)
+    """One attempt at a trial; `fail_at`: the step at which it fails for good."""
+    if fail_at is not None:
+        Faulty(sweep, lambda _, step: "ends" if step == fail_at else None).run_trial(trial)
+    else:
+        Faulty(sweep, fault).run_trial(trial)
+
+
+class Failed(Exception):
+    """An attempt goes wrong; its argument says how."""
+
+
+class Faulty(InProcess):
+    """The closed-form loop, which goes wrong at the steps that `fault` names."""
+
+    def __init__(self, sweep: Sweep, fault: Callable[[Trial, int], Fault] = never) -> None:
+        pbt = sweep.plan.spec.scheduler.type == "pbt"
+        super().__init__(sweep, Audience(sweep, []), PathTrainer if pbt else ClosedFormTrainer)
+        self.fault = fault
+
+    def run_trial(self, trial: Trial) -> None:
+        sound = self.trainer
+
+        class Trainer(sound):  # type: ignore[misc, valid-type]
+            def take_step(trainer) -> None:
+                super().take_step()
+                if (what := self.fault(trial, trainer.step)) is not None:
+                    raise Failed(what)
+
+        self.trainer = Trainer
+        super().run_trial(trial)
+        self.trainer = sound
+
+    def _failed(self, trial: Trial, error: Exception) -> None:
+        (what,) = error.args
+        if what == "ends":
+            self.sweep.end(trial.trial_id, error="out of luck")
+        else:
+            self.sweep.attempt_failed(trial.trial_id, f"it {what}", counted=what == "fails")
 
 
 def save(trainer: ClosedFormTrainer, folder: Path) -> None:

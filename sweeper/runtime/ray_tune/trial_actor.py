@@ -1,10 +1,7 @@
 """A trial in Tune's hands: the trainable's own loop, a slice at a time, in a Ray actor."""
 
 import gc
-import importlib
 import sys
-import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +10,10 @@ from ray import tune
 from ray.tune.result import SHOULD_CHECKPOINT
 
 from sweeper.errors import storage_error
-from sweeper.record.run_folder import CHECKPOINT_FILE
 from sweeper.runtime.process_state import ProcessState
 from sweeper.runtime.ray_tune.stack import stack_if_longer
+from sweeper.runtime.trial_loop import TrialLoop, load_trainer
 from trainable.config import TrainConfig
-from trainable.errors import CheckpointError
-from trainable.loop.metrics import Metrics
 
 # A slice ends at an evaluation; between two of them it ends after this long, so that the driver
 # sees progress and can pause the trial.
@@ -39,13 +34,11 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]  # Ray is untyped
     def setup(self, config: dict[str, Any]) -> None:
         self.title: str = config["title"]
         self.train_config = TrainConfig.from_mapping(config["train"])
-        self.num_threads: int = config["num_threads"]
-        self.trainer_class = _load(config["trainer"])
+        trainer = load_trainer(config["trainer"])
+        self.loop = TrialLoop(trainer, self.train_config, num_threads=config["num_threads"])
         timeout_s = config["timeout_s"]
         self.noted_after_s = None if timeout_s is None else NOTED_AFTER * timeout_s
         self.stack = Path(config["stack"])
-        self.trainer: Any = None
-        self.events: Iterator[Any] = iter(())
         self.process_state = self.process_state or ProcessState()
         self.process_state.restore(self.train_config.seed)
 
@@ -60,7 +53,7 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]  # Ray is untyped
 
     def cleanup(self) -> None:
         """Nothing of a trial may reach the next: its model, its memory on the GPU."""
-        self.trainer, self.events = None, iter(())
+        self.__dict__.pop("loop", None)  # there is none where a setup has failed
         torch = sys.modules.get("torch")
         if torch is None:
             return
@@ -74,28 +67,12 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]  # Ray is untyped
         """Train up to the next evaluation or checkpoint, or for a few seconds."""
         _name_process(f"ray::{self.title}")
         with stack_if_longer(self.noted_after_s, self.stack):
-            return self._train()
-
-    def _train(self) -> dict[str, Any]:
-        if self.trainer is None:
-            self._start(resume_from=None)
-        every = self.train_config.checkpoint_every_steps
-        deadline = time.monotonic() + SLICE_SECONDS
-        rows: list[Metrics] = []
-        for said in self.events:
-            if said is not None:
-                rows.append(_metrics(said))
-            evaluated = bool(rows) and rows[-1].val_loss is not None
-            if evaluated or self.trainer.step % every == 0 or time.monotonic() > deadline:
-                break
-        diverged = bool(rows) and rows[-1].diverged
-        finished = diverged or self.trainer.step >= self.train_config.max_steps
-        save = finished or self.trainer.step % every == 0
+            piece = self.loop.train(SLICE_SECONDS)
         return {
-            "metrics": rows,
-            "step": self.trainer.step,
-            "finished": finished,
-            SHOULD_CHECKPOINT: save,
+            "metrics": piece.metrics,
+            "step": piece.step,
+            "finished": piece.finished,
+            SHOULD_CHECKPOINT: piece.saves,
         }
 
     def save(self, checkpoint_dir: str | None = None) -> Any:
@@ -112,13 +89,10 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]  # Ray is untyped
             raise
 
     def save_checkpoint(self, checkpoint_dir: str) -> None:
-        if self.trainer is None:
-            self._start(resume_from=None)
-        self.trainer.save(Path(checkpoint_dir) / CHECKPOINT_FILE)
+        self.loop.save(Path(checkpoint_dir))
 
     def restore(self, checkpoint_path: Any) -> None:
-        """Go on from a checkpoint; from an older one of the trial if that one is damaged, from
-        the beginning if none is good.
+        """Go on from a checkpoint; from an older one of the trial if that one is damaged.
 
         Overridden, because Tune's own would unpickle a `dict_checkpoint.pkl` that lies beside it,
         and would fail the trial again and again on a damaged checkpoint.
@@ -126,37 +100,10 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]  # Ray is untyped
         checkpoint = getattr(checkpoint_path, "checkpoint", checkpoint_path)
         newest = Path(getattr(checkpoint, "path", checkpoint))
         older = sorted(newest.parent.glob("checkpoint_*"), reverse=True)
-        for folder in [newest, *(folder for folder in older if folder.name < newest.name)]:
-            try:
-                self._start(resume_from=folder / CHECKPOINT_FILE)
-            except CheckpointError as error:
-                print(f"sweeper: {error}; trying an older checkpoint", file=sys.stderr)
-            else:
-                return
-        self._start(resume_from=None)
-
-    def _start(self, resume_from: Path | None) -> None:
-        self.trainer = self.trainer_class(
-            self.train_config, resume_from=resume_from, num_threads=self.num_threads
-        )
-        self.events = self.trainer.train()
-
-
-def _metrics(said: Any) -> Metrics:
-    """What the sweep knows of what a training loop, also another one than ours, says of itself.
-
-    Raises:
-        TypeError: no step, or a word where a number belongs.
-    """
-    return said if type(said) is Metrics else Metrics.from_mapping(said.to_dict())
+        self.loop.restore([newest, *(folder for folder in older if folder.name < newest.name)])
 
 
 def _name_process(title: str) -> None:
     """In Ray's dashboard, `ps` and `nvidia-smi`, until the end of the slice: Ray names it then."""
     if (set_title := getattr(ray._raylet, "setproctitle", None)) is not None:
         set_title(title)
-
-
-def _load(reference: str) -> Any:
-    module, _, name = reference.partition(":")
-    return getattr(importlib.import_module(module), name)

@@ -1,0 +1,100 @@
+"""A trial as every runtime runs it: the training loop a slice at a time, its checkpoints."""
+
+import importlib
+import math
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sweeper.record.run_folder import CHECKPOINT_FILE
+from trainable.config import TrainConfig
+from trainable.errors import CheckpointError
+from trainable.loop.metrics import Metrics
+
+
+@dataclass(frozen=True, kw_only=True)
+class Slice:
+    """A stretch of training: what was measured in it, and where it has come to."""
+
+    metrics: list[Metrics]
+    step: int
+    finished: bool  # at the last step, or the loss has diverged
+    saves: bool  # a checkpoint is due, and not there yet
+
+
+class TrialLoop:
+    """The loop of one trial, wherever its process is."""
+
+    def __init__(self, trainer: Any, config: TrainConfig, *, num_threads: int | None) -> None:
+        """
+        Args:
+            trainer: The class of the loop, as `trainable.loop.training.Trainer`.
+        """
+        self.trainer_class = trainer
+        self.config = config
+        self.num_threads = num_threads
+        self.trainer: Any = None  # made with the first step: a model is large
+        self.steps: Iterator[Any] = iter(())
+        self._saved_at: int | None = None  # the step of the newest checkpoint
+
+    def train(self, seconds: float = math.inf) -> Slice:
+        """Train up to the next evaluation or checkpoint, or for so long."""
+        if self.trainer is None:
+            self._start(resume_from=None)
+        every, deadline = self.config.checkpoint_every_steps, time.monotonic() + seconds
+        rows: list[Metrics] = []
+        for said in self.steps:
+            if said is not None:
+                rows.append(_metrics(said))
+            evaluated = bool(rows) and rows[-1].val_loss is not None
+            if evaluated or self.trainer.step % every == 0 or time.monotonic() > deadline:
+                break
+        diverged = bool(rows) and rows[-1].diverged
+        finished = diverged or self.trainer.step >= self.config.max_steps
+        due = finished or self.trainer.step % every == 0
+        saves = due and self.trainer.step != self._saved_at
+        return Slice(metrics=rows, step=self.trainer.step, finished=finished, saves=saves)
+
+    def save(self, folder: Path) -> None:
+        if self.trainer is None:
+            self._start(resume_from=None)
+        folder.mkdir(parents=True, exist_ok=True)
+        self.trainer.save(folder / CHECKPOINT_FILE)
+        self._saved_at = self.trainer.step
+
+    def restore(self, checkpoints: Iterable[Path]) -> None:
+        """Go on from the first of these folders, newest first, that is good; from the beginning
+        if none is."""
+        for folder in checkpoints:
+            try:
+                self._start(resume_from=folder / CHECKPOINT_FILE)
+            except CheckpointError as error:
+                print(f"sweeper: {error}; trying an older checkpoint", file=sys.stderr)
+            else:
+                return
+        self._start(resume_from=None)
+
+    def _start(self, resume_from: Path | None) -> None:
+        self.trainer = self.trainer_class(
+            self.config, resume_from=resume_from, num_threads=self.num_threads
+        )
+        self.steps = self.trainer.train()
+        self._saved_at = None if resume_from is None else self.trainer.step
+
+
+def load_trainer(reference: str) -> Any:
+    """The class of a training loop, given as `module:name`."""
+    module, _, name = reference.partition(":")
+    return getattr(importlib.import_module(module), name)
+
+
+def _metrics(said: Any) -> Metrics:
+    """What the sweep knows of what a training loop, also another one than ours, says of itself.
+
+    Raises:
+        TypeError: no step, or a word where a number belongs.
+    """
+    return said if type(said) is Metrics else Metrics.from_mapping(said.to_dict())
