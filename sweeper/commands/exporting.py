@@ -4,7 +4,6 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 from sweeper.analysis.monitor import Monitor
@@ -12,6 +11,7 @@ from sweeper.errors import RunFolderError
 from sweeper.record.ranking import ranked
 from sweeper.record.state.sweep_state import Trial
 from sweeper.views.json_output import checkpoint_file
+from trainable.atomic_file import new_folder_beside
 
 SHOWN_TRIALS = 10
 
@@ -39,12 +39,11 @@ def export_trial(monitor: Monitor, trial_id: str | None, out: Path) -> tuple[Tri
         raise ExportError(f"{out}: is there already; name a new folder")
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
-        staging = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
+        staging = new_folder_beside(out)
     except OSError as error:
         raise ExportError(f"{out}: cannot be made: {error.strerror}") from None
     try:
         said = _run_exporter(checkpoint, staging)
-        staging.chmod(0o755)
         os.rename(staging, out)  # over an empty folder too
     finally:
         shutil.rmtree(staging, ignore_errors=True)

@@ -5,7 +5,6 @@ import os
 import re
 import shlex
 import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,7 +15,7 @@ from ruamel.yaml import YAML
 
 from sweeper.errors import RunFolderError
 from sweeper.spec.sweep_spec import NAME_PATTERN, SweepSpec
-from trainable.atomic_file import write_atomically
+from trainable.atomic_file import new_folder_beside, write_atomically
 from trainable.config import nearest
 
 RUNS = Path("runs")  # where sweeps are looked for by name
@@ -212,11 +211,10 @@ def create_run_folder(
     """
     try:
         runs.mkdir(parents=True, exist_ok=True)
-        staging = Path(tempfile.mkdtemp(prefix=".new-", dir=runs))
+        staging = new_folder_beside(runs / "new")
     except OSError as error:
         problem = f"{runs}: cannot be written ({error.strerror}); name another folder: --runs"
         raise RunFolderError(problem) from None
-    staging.chmod(0o755)
     (staging / "trials").mkdir()
     _write_spec(staging / "sweep.yaml", spec, resolved_from)
     for candidate in [name] if name else _numbered(spec.name):

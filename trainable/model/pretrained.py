@@ -13,7 +13,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from trainable.atomic_file import write_atomically
+from trainable.atomic_file import put_atomically, write_atomically
 from trainable.config import TrainConfig
 from trainable.errors import CheckpointError
 from trainable.model.checkpoint import checkpoint_config, read_checkpoint, require_same_model
@@ -114,11 +114,21 @@ def write_llama_folder(
         OSError: the folder cannot be written.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    save_file(weights, folder / WEIGHTS_FILE, metadata={"format": "pt"})
+    _write_weights(folder / WEIGHTS_FILE, weights)
     if tokenizer is not None:
         shutil.copyfile(tokenizer, folder / TOKENIZER_FILE)
         _write_json(folder / "tokenizer_config.json", {"tokenizer_class": "TokenizersBackend"})
     _write_json(folder / CONFIG_FILE, llama_config(config))
+
+
+def _write_weights(path: Path, weights: dict[str, Tensor]) -> None:
+    def write(temporary: Path) -> None:
+        try:
+            save_file(weights, temporary, metadata={"format": "pt"})
+        except SafetensorError as error:  # which it makes of a full disk, too
+            raise CheckpointError(f"{path}: not written ({error})") from None
+
+    put_atomically(path, write)
 
 
 def _write_json(path: Path, values: dict[str, Any]) -> None:

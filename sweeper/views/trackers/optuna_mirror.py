@@ -9,6 +9,7 @@ import warnings
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime
+from pathlib import Path
 from typing import Any, assert_never
 
 import optuna
@@ -70,6 +71,9 @@ class OptunaMirror:
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         self.sweep = Follower(folder)
         self.name = folder.name
+        if storage.startswith("sqlite:///"):  # SQLite's own files are 0644, whatever the umask
+            with suppress(OSError):
+                Path(storage.removeprefix("sqlite:///")).touch()
         try:
             self._storage: BaseStorage = optuna.storages.get_storage(storage)
         except Exception as error:  # whatever the database's driver raises
