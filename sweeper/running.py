@@ -9,7 +9,7 @@ from typing import Literal
 
 from rich.console import Console
 
-from sweeper.corpus import prepare_default
+from sweeper.corpus.builtin import prepare_default
 from sweeper.engine.session.fingerprint import take_fingerprint
 from sweeper.engine.session.resuming import NO_CHANGES, Changes, prepare_resumption
 from sweeper.engine.session.session import Session

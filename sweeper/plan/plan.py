@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sweeper.corpus import CorpusFolder
+from sweeper.corpus.meta import CorpusFolder
 from sweeper.errors import SpecError
 from sweeper.plan.points import NoPointError, draw, with_seeds
 from sweeper.spec.clock import clock_per_step

@@ -4,7 +4,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from sweeper.analysis.monitor import Monitor
-from sweeper.analysis.summary.winner import noise_of
+from sweeper.analysis.noise import noise_of
 from sweeper.record.ranking import Entrant, PointResult, Ranking, objective, ranked, ranking_of
 from sweeper.record.run_folder import CHECKPOINT_FILE, RunFolder
 from sweeper.record.state.sweep_state import SweepState, Trial

@@ -6,7 +6,7 @@ import time
 from rich.console import Console
 from rich.live import Live
 
-from sweeper.analysis.summary.winner import noise_of
+from sweeper.analysis.noise import noise_of
 from sweeper.analysis.time_left import TimeLeft, TimeLeftEstimator
 from sweeper.engine.sweep import Sweep
 from sweeper.record.ranking import Entrant, Margin, PointResult, Ranking, ranking_of

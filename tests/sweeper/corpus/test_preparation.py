@@ -12,9 +12,9 @@ import pytest
 from rich.console import Console
 from tokenizers import Tokenizer
 
-from sweeper.corpus import prepare, prepare_default
+from sweeper.corpus.builtin import prepare_default
 from sweeper.corpus.meta import CorpusFolder, Meta, Source
-from sweeper.corpus.preparation import MAX_LISTED_FILES, listed
+from sweeper.corpus.preparation import MAX_LISTED_FILES, listed, prepare
 from sweeper.corpus.reading.inputs import InputFile, stdlib_files
 from trainable.errors import DataError
 
@@ -197,7 +197,7 @@ def test_an_interrupted_run_leaves_nothing(
 
 
 def test_the_next_run_removes_what_a_killed_one_left(tmp_path: Path, text_folder: Path) -> None:
-    code = "import sys; from pathlib import Path; from sweeper.corpus import prepare; "
+    code = "import sys; from pathlib import Path; from sweeper.corpus.preparation import prepare; "
     command = [sys.executable, "-c", code + "prepare(['-'], Path(sys.argv[1]))"]
     process = subprocess.Popen([*command, str(tmp_path / "out")], stdin=subprocess.PIPE)
     while not list(tmp_path.rglob("spool-0")):  # it waits for its input, its folders made
@@ -222,7 +222,7 @@ def test_the_default_corpus_is_made_once(tmp_path: Path) -> None:
 
 
 def test_two_processes_may_make_the_default_corpus_at_once(tmp_path: Path) -> None:
-    code = "from pathlib import Path; from sweeper.corpus import prepare_default as p; "
+    code = "from pathlib import Path; from sweeper.corpus.builtin import prepare_default as p; "
     command = [sys.executable, "-c", code + f"p(Path({str(tmp_path)!r}))"]
     processes = [subprocess.Popen(command) for _ in range(3)]
     assert [process.wait() for process in processes] == [0, 0, 0]
@@ -265,7 +265,8 @@ def test_memory_stays_flat_on_one_large_file(tmp_path: Path) -> None:
         for number in range(200):
             file.write(b"%06d " % number * (1_000_000 // 7))
     code = (
-        "import resource, sys; from pathlib import Path; from sweeper.corpus import prepare\n"
+        "import resource, sys; from pathlib import Path\n"
+        "from sweeper.corpus.preparation import prepare\n"
         "prepare([sys.argv[1]], Path(sys.argv[2]))\n"
         "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
     )

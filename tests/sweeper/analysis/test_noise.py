@@ -1,0 +1,67 @@
+"""What is noise and what is not, against scipy's own Tukey test."""
+
+import math
+import statistics
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.stats import tukey_hsd
+
+from sweeper.analysis.noise import noise_of
+from sweeper.analysis.summary.winner import ranking_of
+from tests.sweeper.analysis.summary.sweeps import by_rate, seeded, sweep_of, trial
+
+
+def test_without_repeats_nothing_is_known_of_the_noise() -> None:
+    assert noise_of(ranking_of(sweep_of(by_rate({1e-3: 1.0, 1e-2: 2.0}))).points) is None
+
+
+def test_the_deviation_is_pooled_over_the_points() -> None:
+    groups = {1e-4: [3.0, 3.2], 1e-3: [2.0, 2.1, 2.3], 1e-2: [2.6]}
+    noise = noise_of(ranking_of(sweep_of(seeded(groups))).points)
+    assert noise is not None
+    squares = statistics.variance([3.0, 3.2]) + 2 * statistics.variance([2.0, 2.1, 2.3])
+    assert noise.deviation == pytest.approx(math.sqrt(squares / 3))
+    assert noise.degrees == 3
+
+
+def test_identical_repeats_tie_nothing() -> None:
+    noise = noise_of(ranking_of(sweep_of(seeded({1e-3: [1.0, 1.0], 1e-2: [1.1, 1.1]}))).points)
+    assert noise is not None
+    assert (noise.deviation, len(noise.tied)) == (0.0, 1)
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    st.lists(
+        st.lists(st.integers(0, 60), min_size=2, max_size=4, unique=True), min_size=2, max_size=5
+    )
+)
+def test_tied_are_those_that_scipys_tukey_test_cannot_tell_from_the_best(
+    groups: list[list[int]],
+) -> None:
+    values = {10.0**-index: [v / 10 for v in group] for index, group in enumerate(groups)}
+    points = ranking_of(sweep_of(seeded(values))).points
+    noise = noise_of(points)
+    assert noise is not None
+    reference = tukey_hsd(*(np.array(point.values) for point in points))
+    p_values = reference.pvalue[0][1:]
+    if np.any(np.abs(p_values - 0.05) < 1e-4):
+        return  # on the line
+    expected = [
+        points[0],
+        *(p for p, value in zip(points[1:], p_values, strict=True) if value > 0.05),
+    ]
+    assert list(noise.tied) == expected
+
+
+def test_two_trials_at_one_point_are_no_repeats_without_seeds() -> None:
+    same = [
+        trial("0000", {"learning_rate": 1e-3}, 1.0),
+        trial("0001", {"learning_rate": 1e-3}, 1.1),
+    ]
+    points = ranking_of(sweep_of(same)).points
+    assert [point.mean for point in points] == [1.0, 1.1]
+    assert noise_of(points) is None
