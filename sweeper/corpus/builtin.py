@@ -4,7 +4,8 @@ from pathlib import Path
 
 from rich.console import Console
 
-from sweeper.corpus.meta import CorpusFolder, Meta
+from sweeper.corpus.folder import CorpusFolder
+from sweeper.corpus.meta import Meta
 from sweeper.corpus.preparation import DEFAULT_TOKENIZER, DEFAULT_VAL_FRACTION, prepare
 from sweeper.corpus.staging import OutputExistsError
 from trainable.errors import DataError

@@ -1,37 +1,13 @@
-"""What a prepared folder holds: its file names, and the typed record of how it was made."""
+"""meta.json: the typed record of how a prepared folder was made."""
 
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from sweeper.corpus.folder import CorpusFolder
 from trainable.errors import DataError
 
 TokenDtype = Literal["uint8", "uint16", "uint32"]
-
-
-@dataclass(frozen=True)
-class CorpusFolder:
-    """The files of a prepared folder; no other module spells their names."""
-
-    path: Path
-
-    @property
-    def train(self) -> Path:
-        return self.path / "train.npy"
-
-    @property
-    def val(self) -> Path:
-        return self.path / "val.npy"
-
-    @property
-    def tokenizer(self) -> Path:
-        return self.path / "tokenizer.json"
-
-    @property
-    def meta(self) -> Path:
-        return self.path / "meta.json"
 
 
 class Source(BaseModel):
@@ -46,7 +22,7 @@ class Source(BaseModel):
 
 
 class Meta(BaseModel):
-    """meta.json: everything about a prepared folder that its arrays do not say themselves."""
+    """Everything about a prepared folder that its arrays do not say themselves."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

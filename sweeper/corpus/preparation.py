@@ -9,7 +9,8 @@ from pathlib import Path
 
 from rich.console import Console
 
-from sweeper.corpus.meta import CorpusFolder, Meta, Source
+from sweeper.corpus.folder import CorpusFolder
+from sweeper.corpus.meta import Meta, Source
 from sweeper.corpus.progress import stage
 from sweeper.corpus.reading.documents import DocumentReader
 from sweeper.corpus.reading.inputs import InputFile, check_inputs_exist, find_files, stdlib_files

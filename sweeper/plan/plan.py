@@ -1,20 +1,20 @@
 """What a sweep will do: its spec with every default filled in, and the config of every trial."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sweeper.corpus.meta import CorpusFolder
+from sweeper.corpus.folder import CorpusFolder
 from sweeper.errors import SpecError
 from sweeper.plan.points import NoPointError, draw, with_seeds
 from sweeper.spec.clock import clock_per_step
-from sweeper.spec.domains.values import Settings
 from sweeper.spec.points import Point
 from sweeper.spec.reading.yaml_source import Problem, YamlSource
 from sweeper.spec.scheduler_spec import AshaSpec, EarlySpec, HyperbandSpec
 from sweeper.spec.sweep_spec import SweepSpec
 from sweeper.spec.train_settings import DEFAULTS, Derived, Stated
 from trainable.config import TrainConfig
-from trainable.data.token_files import read_meta
+from trainable.data.meta import read_meta
 from trainable.errors import ConfigError
 
 MAX_PROBLEMS = 10  # shown; a bad bundle fails in every combination
@@ -36,7 +36,7 @@ class Plan:
     spec: SweepSpec
     trials: tuple[PlannedTrial, ...]
     dropped: int = 0  # points of the grid, or draws, that the constraints ruled out
-    files: Settings = field(default_factory=dict)  # that all trials read
+    files: Mapping[str, str] = field(default_factory=dict)  # that all trials read
 
     @property
     def has_stand_ins(self) -> bool:
@@ -77,13 +77,7 @@ def make_plan(spec: SweepSpec, data: Path, source: YamlSource) -> Plan:
     folder = CorpusFolder(data)
     _require_data(folder, spec, source)
     resolved = _resolve(spec, data)
-    return _plan(resolved, data_files(data), spec, source)
-
-
-def data_files(data: Path) -> Settings:
-    """What a trial is told of the prepared folder that its sweep trains on."""
-    folder = CorpusFolder(data)
-    return {"train_data": str(folder.train), "val_data": str(folder.val)}
+    return _plan(resolved, folder.of_trials, spec, source)
 
 
 def plan_again(resolved: SweepSpec, source: YamlSource) -> Plan:
@@ -134,7 +128,9 @@ def _is_short(max_steps: Stated) -> bool:
     return isinstance(max_steps, int) and isinstance(longest, int) and max_steps <= longest
 
 
-def _plan(resolved: SweepSpec, files: Settings, spec: SweepSpec, source: YamlSource) -> Plan:
+def _plan(
+    resolved: SweepSpec, files: Mapping[str, str], spec: SweepSpec, source: YamlSource
+) -> Plan:
     """Every trial; `spec` is what `resolved` was before, the way that the user knows it."""
     _require_initial_points(resolved, source)
     try:
@@ -159,7 +155,7 @@ def _plan(resolved: SweepSpec, files: Settings, spec: SweepSpec, source: YamlSou
 
 
 def _planned_trial(
-    number: int, values: Point, resolved: SweepSpec, files: Settings
+    number: int, values: Point, resolved: SweepSpec, files: Mapping[str, str]
 ) -> PlannedTrial:
     """Raises ConfigError where no run can have these settings."""
     config = TrainConfig.from_mapping({**files, **resolved.settings(values)})

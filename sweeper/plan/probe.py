@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sweeper.corpus.builtin import DEFAULT_CORPUS, prepare_default
-from sweeper.corpus.meta import CorpusFolder
+from sweeper.corpus.folder import CorpusFolder
 from sweeper.plan.forecast import Machine, Shape, Speed
 from sweeper.plan.placement import Node, Share
 from sweeper.spec.sweep_spec import SweepSpec

@@ -10,7 +10,8 @@ from torch import Tensor
 
 from trainable.config import TrainConfig
 from trainable.data.batches import TrainingBatches, evaluation_starts, gather_windows
-from trainable.data.token_files import check_data, open_tokens, read_meta
+from trainable.data.meta import read_meta
+from trainable.data.token_files import check_data, open_tokens
 from trainable.errors import CheckpointError, ConfigError, DeviceError
 from trainable.loop.device import resolve_device, resolve_dtype
 from trainable.loop.memory import available_memory, estimate_memory, is_out_of_memory

@@ -10,7 +10,7 @@ from typing import Any
 from sweeper.analysis.summary import parameters
 from sweeper.analysis.summary.rung_record import Record, read_record
 from sweeper.analysis.summary.sweep_data import Evaluation, SweepData, TrialData
-from sweeper.corpus.meta import CorpusFolder
+from sweeper.corpus.folder import CorpusFolder
 from sweeper.errors import RunFolderError
 from sweeper.plan.points import num_trials
 from sweeper.record.effective_spec import effective_spec

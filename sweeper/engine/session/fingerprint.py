@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from sweeper.corpus.meta import CorpusFolder
+from sweeper.corpus.folder import CorpusFolder
 from sweeper.spec.sweep_spec import CHANGEABLE, SweepSpec
 
 TRAINABLE = "trainable"  # the package whose sources count

@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from sweeper.plan.plan import data_files
+from sweeper.corpus.folder import CorpusFolder
 from sweeper.record.journal import Event
 from sweeper.record.state.checkpoints import CheckpointAccount, Stored, unneeded
 from sweeper.record.state.retries import backoff_seconds
@@ -171,7 +171,7 @@ class SweepState:
         trial.checkpoint_step = newest.step if newest else None
 
     def _config(self, event: Event) -> TrainConfig:
-        data = data_files(Path(self.spec.data)) if self.spec.data else {}  # it may move
+        data = CorpusFolder(Path(self.spec.data)).of_trials if self.spec.data else {}  # it may move
         return TrainConfig.from_mapping({**event["config"], **data})
 
     def _go_on(self, trial: Trial, event: Event) -> None:

@@ -13,7 +13,8 @@ from rich.console import Console
 from tokenizers import Tokenizer
 
 from sweeper.corpus.builtin import prepare_default
-from sweeper.corpus.meta import CorpusFolder, Meta, Source
+from sweeper.corpus.folder import CorpusFolder
+from sweeper.corpus.meta import Meta, Source
 from sweeper.corpus.preparation import MAX_LISTED_FILES, listed, prepare
 from sweeper.corpus.reading.inputs import InputFile, stdlib_files
 from trainable.errors import DataError

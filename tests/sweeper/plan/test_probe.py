@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from sweeper.corpus.meta import CorpusFolder
+from sweeper.corpus.folder import CorpusFolder
 from sweeper.plan import probe
 from sweeper.plan.forecast import Machine, shape_of, shapes
 from sweeper.plan.placement import Node, Share

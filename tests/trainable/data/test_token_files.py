@@ -8,7 +8,8 @@ import pytest
 
 from trainable.config import TrainConfig
 from trainable.data import token_files
-from trainable.data.token_files import check_data, open_tokens, read_meta
+from trainable.data.meta import read_meta
+from trainable.data.token_files import check_data, open_tokens
 from trainable.errors import DataError
 
 MakeConfig = Callable[..., TrainConfig]
