@@ -2,9 +2,8 @@
 
 import math
 from decimal import Decimal
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-import numpy as np
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -16,6 +15,9 @@ from pydantic import (
 )
 
 from sweeper.spec.domains.values import Scalar, Settings, each_once
+
+if TYPE_CHECKING:
+    import numpy as np
 
 # How far population based training moves a number: the factors of its paper.
 FACTORS = (Decimal("0.8"), Decimal("1.2"))
@@ -50,11 +52,11 @@ class Domain(BaseModel):
         """Whether its values are names, each of several settings."""
         return False
 
-    def sample(self, rng: np.random.Generator) -> Scalar:
+    def sample(self, rng: "np.random.Generator") -> Scalar:
         """One value; for named bundles, a name."""
         raise NotImplementedError
 
-    def near(self, value: Scalar, rng: np.random.Generator) -> Scalar:
+    def near(self, value: Scalar, rng: "np.random.Generator") -> Scalar:
         """A value of it near this one: in a list the one before or after it, else 0.8 or 1.2 times
         it, within the bounds and on the steps."""
         raise NotImplementedError

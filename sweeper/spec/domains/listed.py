@@ -1,12 +1,14 @@
 """Domains whose values are listed: numbers or words, or named bundles of settings."""
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-import numpy as np
 from pydantic import AfterValidator, Discriminator, Field, Tag
 
 from sweeper.spec.domains.domain import Domain
 from sweeper.spec.domains.values import Scalar, Settings, each_once
+
+if TYPE_CHECKING:
+    import numpy as np
 
 
 class _Options(Domain):
@@ -22,11 +24,11 @@ class _Options(Domain):
     def values(self) -> list[Scalar]:
         return list(self._listed())
 
-    def sample(self, rng: np.random.Generator) -> Scalar:
+    def sample(self, rng: "np.random.Generator") -> Scalar:
         values = self.values()
         return values[int(rng.integers(len(values)))]
 
-    def near(self, value: Scalar, rng: np.random.Generator) -> Scalar:
+    def near(self, value: Scalar, rng: "np.random.Generator") -> Scalar:
         values = self.values()
         index = values.index(value) + (1 if rng.integers(2) else -1)
         return values[min(max(index, 0), len(values) - 1)]

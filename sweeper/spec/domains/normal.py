@@ -1,14 +1,16 @@
 """A number about a mean: a domain without bounds of its own."""
 
 import math
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
-import numpy as np
 from pydantic import model_validator
 
 from sweeper.spec.domains.domain import FACTORS, Domain, require_number
 from sweeper.spec.domains.ranges import Bounds
 from sweeper.spec.domains.values import Scalar, as_written
+
+if TYPE_CHECKING:
+    import numpy as np
 
 
 class Normal(Domain):
@@ -29,11 +31,11 @@ class Normal(Domain):
             raise ValueError(f"sd must be above 0, got {deviation}")
         return self
 
-    def sample(self, rng: np.random.Generator) -> float:
+    def sample(self, rng: "np.random.Generator") -> float:
         mean, deviation = self.normal
         return float(rng.normal(mean, deviation))
 
-    def near(self, value: Scalar, rng: np.random.Generator) -> Scalar:
+    def near(self, value: Scalar, rng: "np.random.Generator") -> Scalar:
         assert isinstance(value, int | float), "a normal has numbers"
         return float(as_written(value) * FACTORS[rng.integers(2)])
 

@@ -2,13 +2,15 @@
 
 import math
 from decimal import Decimal
-from typing import Annotated, ClassVar, Self
+from typing import TYPE_CHECKING, Annotated, ClassVar, Self
 
-import numpy as np
 from pydantic import Field, model_validator
 
 from sweeper.spec.domains.domain import FACTORS, Domain, require_number
 from sweeper.spec.domains.values import PositiveWhole, Scalar, WholeNumber, as_written
+
+if TYPE_CHECKING:
+    import numpy as np
 
 Bounds = Annotated[list[float], Field(min_length=2, max_length=2)]
 WholeBounds = Annotated[list[WholeNumber], Field(min_length=2, max_length=2)]
@@ -39,7 +41,7 @@ class Range(Domain):
                 raise ValueError(f"step must be at most high - low, got {self.step}")
         return self
 
-    def near(self, value: Scalar, rng: np.random.Generator) -> Scalar:
+    def near(self, value: Scalar, rng: "np.random.Generator") -> Scalar:
         assert isinstance(value, int | float), "a range has numbers"
         moved = as_written(value) * FACTORS[rng.integers(2)]
         low, high = (as_written(bound) for bound in self.bounds())
@@ -76,7 +78,7 @@ class Range(Domain):
         """low + index × step."""
         return as_written(self.bounds()[0]) + index * as_written(step)
 
-    def draw_step(self, rng: np.random.Generator, step: float) -> Decimal:
+    def draw_step(self, rng: "np.random.Generator", step: float) -> Decimal:
         """low or so many steps above it, each as likely."""
         return self.at(int(rng.integers(self.num_steps(step), endpoint=True)), step)
 
@@ -89,7 +91,7 @@ class Uniform(Range):
     def bounds(self) -> tuple[float, float]:
         return self.uniform[0], self.uniform[1]
 
-    def sample(self, rng: np.random.Generator) -> Scalar:
+    def sample(self, rng: "np.random.Generator") -> Scalar:
         if self.step is not None:
             return float(self.draw_step(rng, self.step))
         low, high = self.bounds()
@@ -106,7 +108,7 @@ class RandInt(Range):
     def bounds(self) -> tuple[float, float]:
         return self.randint[0], self.randint[1]
 
-    def sample(self, rng: np.random.Generator) -> Scalar:
+    def sample(self, rng: "np.random.Generator") -> Scalar:
         if self.step is not None:
             return int(self.draw_step(rng, self.step))
         return int(rng.integers(self.randint[0], self.randint[1], endpoint=True))
@@ -122,7 +124,7 @@ class LogRange(Range):
             raise ValueError(f"low must be above 0 on a log scale, got {low}")
         return self
 
-    def draw_log_step(self, rng: np.random.Generator, step: float) -> Decimal:
+    def draw_log_step(self, rng: "np.random.Generator", step: float) -> Decimal:
         """low or so many steps above it, each as likely as its step is long on the log scale: that
         from v to v + step."""
         low, end = self.bounds()[0], self.end_of_steps(step)
@@ -145,7 +147,7 @@ class LogUniform(LogRange):
     def bounds(self) -> tuple[float, float]:
         return self.loguniform[0], self.loguniform[1]
 
-    def sample(self, rng: np.random.Generator) -> Scalar:
+    def sample(self, rng: "np.random.Generator") -> Scalar:
         if self.step is not None:
             return float(self.draw_log_step(rng, self.step))
         low, high = self.bounds()
@@ -163,5 +165,5 @@ class LogRandInt(LogRange):
     def bounds(self) -> tuple[float, float]:
         return self.lograndint[0], self.lograndint[1]
 
-    def sample(self, rng: np.random.Generator) -> Scalar:
+    def sample(self, rng: "np.random.Generator") -> Scalar:
         return int(self.draw_log_step(rng, self.step or 1))

@@ -1,13 +1,10 @@
 """Values near those that did well: the explore step of population based training."""
 
-import numpy as np
-
 from sweeper.spec.points import Point
 from sweeper.spec.sweep_spec import SweepSpec
 from trainable.config import TrainConfig
 from trainable.errors import ConfigError
 
-FACTORS = (0.8, 1.2)  # as in the paper
 MAX_DRAWS = 100  # to find values that go together
 
 
@@ -25,6 +22,8 @@ def explore(
     """
     assert spec.scheduler.type == "pbt"
     probability = spec.scheduler.resample_probability
+    import numpy as np  # only pbt draws here
+
     rng = np.random.default_rng([spec.search.seed, rung, trial])
     files = {"train_data": config.train_data, "val_data": config.val_data}
     for _ in range(MAX_DRAWS):

@@ -3,8 +3,7 @@
 import itertools
 import random
 from collections.abc import Iterator, Mapping
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from sweeper.spec.domains.listed import Choice, Grid
 from sweeper.spec.domains.normal import Normal
@@ -12,6 +11,9 @@ from sweeper.spec.domains.values import Scalar
 from sweeper.spec.points import Point, swept
 from sweeper.spec.space import AnyDomain
 from sweeper.spec.train_settings import is_legal
+
+if TYPE_CHECKING:
+    import numpy as np
 
 
 def grid_points(space: Mapping[str, AnyDomain], seed: int) -> list[Point]:
@@ -31,12 +33,14 @@ def grid_points(space: Mapping[str, AnyDomain], seed: int) -> list[Point]:
 
 def random_points(space: Mapping[str, AnyDomain], seed: int, index: int) -> Iterator[Point]:
     """Draw number `index`, independent of all others, and those that may take its place."""
+    import numpy as np  # a sweep that is only looked at draws nothing
+
     rng = np.random.default_rng([seed, index])
     while True:
         yield swept(space, {key: _draw(key, domain, rng) for key, domain in space.items()})
 
 
-def _draw(key: str, domain: AnyDomain, rng: np.random.Generator) -> Scalar:
+def _draw(key: str, domain: AnyDomain, rng: "np.random.Generator") -> Scalar:
     if isinstance(domain, Normal):
         assert is_legal(key, domain.mean), "or it might be drawn again for ever"
         while not is_legal(key, value := domain.sample(rng)):
