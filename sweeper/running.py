@@ -17,6 +17,7 @@ from sweeper.engine.sweep import Sweep
 from sweeper.engine.warm_starting import read_warm_start
 from sweeper.engine.watchers import Audience, MetricsFiles, Tables, Watcher
 from sweeper.errors import StorageError
+from sweeper.plan.devices import require_devices, require_gpus
 from sweeper.plan.placement import place
 from sweeper.plan.plan import Plan, make_plan
 from sweeper.record.ranking import best_trial
@@ -37,6 +38,7 @@ from sweeper.views.terminal.screen import Screen, print_summary
 from sweeper.views.trackers.wandb_runs import WandbProcess, require_login
 from trainable.data.token_files import check_data
 
+TRAINER = "trainable.loop.training:Trainer"
 WandbMode = Literal["off", "offline", "online"]
 
 
@@ -50,7 +52,7 @@ class Options:
     verbose: bool = False
     quiet: bool = False  # but for the run folder, at the end
     watchers: tuple[Watcher, ...] = ()  # who else looks on
-    trainer: str = "trainable.loop.training:Trainer"  # the class of the training loop
+    trainer: str = TRAINER  # the class of the training loop
 
 
 def run_file(
@@ -148,12 +150,17 @@ def _drive(
     options: Options,
     warm_start: WarmStart | None,
 ) -> ExitCode:
+    own_loop = options.trainer == TRAINER
+    if own_loop:
+        require_devices(plan, source)
     # Ray takes seconds to import: a mistake in the file is told before.
     from sweeper.runtime.ray_tune.metrics import RayMetrics
     from sweeper.runtime.ray_tune.runner import ray_cluster, run_trials
 
     with ray_cluster(dashboard=options.dashboard) as cluster:
         placement = place(plan, cluster.nodes, source)
+        if own_loop:
+            require_gpus(plan, placement.resources, source)
         with open_folder() as folder:  # and hold its lock
             sweep = Sweep(folder, plan, replace(session, placement=placement), warm_start)
             _introduce(console, sweep, placement.slots, cluster.dashboard_url)

@@ -7,6 +7,7 @@ This module imports no torch: a sweep's driver reads it in milliseconds.
 
 import difflib
 import math
+import re
 import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
@@ -160,6 +161,7 @@ class TrainConfig:
 
     def __post_init__(self) -> None:
         require_in_bounds(self)
+        require_device_name(self.device)
 
         def require(holds: bool, key: str, problem: str) -> None:
             if not holds:
@@ -193,6 +195,16 @@ class TrainConfig:
             f"must be at most {most_steps} (batch_size x context_length tokens a step are counted "
             "in 64 bits)",
         )
+
+
+def require_device_name(name: str) -> None:
+    """Refuse what no device is called that the training loop knows, here or anywhere.
+
+    Raises:
+        ConfigError: it names those that there are.
+    """
+    if not re.fullmatch(r"auto|cpu|cuda(:\d{1,3})?", name, re.ASCII):
+        raise ConfigError("device", f"must be auto, cpu, cuda or cuda:N, got {shown(name)}")
 
 
 def nearest(key: str, known: Mapping[str, Any] | list[str]) -> str:

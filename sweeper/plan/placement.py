@@ -42,7 +42,7 @@ class Placement:
 
     def share(self, values: Point) -> Share:
         """What the trial of these values gets."""
-        return _share(self.resources, _case(self.resources, values))
+        return share_of(self.resources, case_of(self.resources, values))
 
     def to_dict(self) -> dict[str, Any]:
         return {"slots": self.slots, **self.resources.model_dump()}
@@ -63,7 +63,7 @@ def place(plan: Plan, nodes: Sequence[Node], source: YamlSource) -> Placement:
     else:
         resources = stated
         points = [trial.values for trial in plan.trials]
-        cases = [_case(stated, point) for point in points]
+        cases = [case_of(stated, point) for point in points]
         if plan.has_stand_ins:  # any other may be suggested
             cases += stated.cases
         for case in {id(found): found for found in cases}.values():
@@ -122,11 +122,11 @@ class _Room:
         return True
 
 
-def _case(resources: Resources, values: Point) -> ResourceCase | None:
+def case_of(resources: Resources, values: Point) -> ResourceCase | None:
     return next((case for case in resources.cases if case.holds(values)), None)
 
 
-def _share(resources: Resources, case: ResourceCase | None) -> Share:
+def share_of(resources: Resources, case: ResourceCase | None) -> Share:
     cpu, gpu = (case.cpu, case.gpu) if case else (None, None)
     return Share(
         resources.cpu if cpu is None else cpu,
@@ -138,7 +138,7 @@ def _require_room(
     resources: Resources, case: ResourceCase | None, nodes: Sequence[Node], source: YamlSource
 ) -> None:
     """Raises ResourceError where no node alone has what a trial asks for."""
-    share = _share(resources, case)
+    share = share_of(resources, case)
     if num_at_once([share], nodes, 1):
         return
     for name, wanted, largest in (
@@ -149,19 +149,19 @@ def _require_room(
             there = _where(nodes)
             remedy = f"ask for at most {largest:g}" if largest else "remove it"
             problem = f"a trial asks for {wanted:g}, but {there} {largest:g}; {remedy}"
-            raise ResourceError(source.problem(_stated_at(resources, case, name), problem))
+            raise ResourceError(source.problem(stated_at(resources, case, name), problem))
     problem = (
         f"a trial asks for {share.cpu:g} CPUs and {share.gpu:g} GPUs, but no node has both; "
         "ask for fewer CPUs"
     )
-    raise ResourceError(source.problem(_stated_at(resources, case, "cpu"), problem))
+    raise ResourceError(source.problem(stated_at(resources, case, "cpu"), problem))
 
 
 def _where(nodes: Sequence[Node]) -> str:
     return f"the largest of {len(nodes)} nodes has" if len(nodes) > 1 else "this machine has"
 
 
-def _stated_at(resources: Resources, case: ResourceCase | None, name: str) -> KeyPath:
+def stated_at(resources: Resources, case: ResourceCase | None, name: str) -> KeyPath:
     if case is None or getattr(case, name) is None:
         return ("resources", name)
     return ("resources", "cases", resources.cases.index(case), name)

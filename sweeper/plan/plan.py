@@ -143,7 +143,7 @@ def _plan(
         try:
             trials.append(_planned_trial(index, values, resolved, files))
         except ConfigError as error:
-            problems.setdefault(_problem(error, spec, values, source), values)
+            problems.setdefault(stated_problem(error, spec, values, source), values)
     if problems:
         shown = [f"{problem}{_where(at)}" for problem, at in problems.items()]
         more = len(shown) - MAX_PROBLEMS
@@ -227,7 +227,7 @@ def _require_stops_at_rungs(config: TrainConfig, early: EarlySpec) -> None:
             )
 
 
-def _problem(error: ConfigError, spec: SweepSpec, values: Point, source: YamlSource) -> str:
+def stated_problem(error: ConfigError, spec: SweepSpec, values: Point, source: YamlSource) -> str:
     """Point at where the setting is stated: swept, fixed, or left to its default."""
     name = error.key
     for key, domain in spec.space.items():

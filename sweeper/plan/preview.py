@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from sweeper.plan.devices import require_devices, require_gpus
 from sweeper.plan.forecast import (
     Cost,
     Forecast,
@@ -45,9 +46,11 @@ def preview(file: Path, overrides: Sequence[str] = (), *, probe: bool = True) ->
         demands = {(s.vocab_size, s.context_length): config for s, config in shapes(plan).items()}
         for config in demands.values():
             check_data(config)
+        require_devices(plan, source)
         here, free_memory = this_machine()
         nodes = _cluster_nodes() if "RAY_ADDRESS" in os.environ else (here,)
         placement = place(plan, nodes, source)
+        require_gpus(plan, placement.resources, source)
         speeds = _speeds(plan, placement, here, free_memory) if probe else {}
     machine = Machine(slots=placement.slots, free_memory=free_memory)
     return forecast(plan, machine, speeds)
