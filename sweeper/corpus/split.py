@@ -2,101 +2,147 @@
 
 A document's own content decides (a hash of it, as a number in [0, 1), below the validation
 fraction): so neither the order of the inputs nor adding to them moves a document from one side to
-the other, and copies of a document are never on both sides.
+the other, and copies of a document are never on both sides. Line ends around a text do not make it
+another: those of a file of stories stand before or after the marker between them.
 """
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from enum import StrEnum
 
 from trainable.errors import DataError
 
 SMALL_DOCUMENT_BYTES = 4096  # where all documents fell on one side: cut none shorter than this
+LINE_ENDS = b"\r\n"
 
 
 class Split(StrEnum):
     train = "train"
     val = "val"
 
+    @property
+    def other(self) -> "Split":
+        return Split.val if self is Split.train else Split.train
+
+
+def essence(document: bytes) -> bytes:
+    """What is the same for copies of a document: it without line ends before, with one after."""
+    text = document.lstrip(LINE_ENDS)
+    return text if text.endswith(b"\n") else text + b"\n"
+
 
 def position(document: bytes) -> float:
     """The document's place in [0, 1), by its content alone."""
-    digest = hashlib.blake2b(document, digest_size=8).digest()
+    digest = hashlib.blake2b(essence(document), digest_size=8).digest()
     return (int.from_bytes(digest, "big") >> 11) / 2**53  # 53 bits: exactly a float's
 
 
 def split_documents(
     documents: Iterable[bytes], val_fraction: float
 ) -> Iterator[tuple[Split, bytes]]:
-    """Each document with its side, in order; both sides get something, however few they are.
+    """Each document with its side; both sides get something, however few they are.
 
-    While all documents fall on one side, the one nearest to the other side is held back: at the
-    end it, or a part of it where it is long or alone, goes to the other side.
+    While all documents fall on one side, the one nearest to the other side is held back with its
+    copies: at the end they, or a part of each where they are long or alone, go to the other side.
 
     Raises:
         DataError: no text, or too little to divide.
     """
-    held: tuple[float, bytes] | None = None
-    sides: set[Split] = set()
-    num_documents = num_bytes = 0
+    one_side: _OneSide | None = None
+    both = False
     for document in documents:
-        num_documents += 1
-        num_bytes += len(document)
         place = position(document)
         side = Split.val if place < val_fraction else Split.train
-        sides.add(side)
-        if len(sides) == 2:
-            if held is not None:
-                yield Split.train if side is Split.val else Split.val, held[1]
-                held = None
+        if one_side is None and not both:
+            one_side = _OneSide(side, val_fraction)
+        if one_side is not None and side is not one_side.side:
+            yield from one_side.release()
+            one_side, both = None, True
+        if one_side is None:
             yield side, document
-        elif held is None:
-            held = place, document
-        elif (place < held[0]) == (side is Split.train):
-            yield side, held[1]
-            held = place, document
         else:
-            yield side, document
-    if num_documents == 0:
+            yield from one_side.take(place, document)
+    if one_side is not None:
+        yield from one_side.divide()
+    elif not both:
         raise DataError("the inputs hold no text; name files with text in them")
-    if held is not None:
-        yield from _divide(held[1], sides.pop(), num_documents, num_bytes, val_fraction)
 
 
-def _divide(
-    document: bytes, side: Split, num_documents: int, num_bytes: int, val_fraction: float
-) -> Iterator[tuple[Split, bytes]]:
-    """`document` for the other side: whole if it is short and not alone, else train + val parts."""
-    other = Split.val if side is Split.train else Split.train
-    share = val_fraction if other is Split.val else 1 - val_fraction
-    wanted = max(1, round(share * num_bytes))
-    if num_documents > 1 and len(document) <= max(wanted, SMALL_DOCUMENT_BYTES):
-        yield other, document
-        return
-    if num_documents > 1:
-        wanted = max(wanted, SMALL_DOCUMENT_BYTES)
-    cut = _division(document, len(document) - wanted if other is Split.val else wanted)
-    yield Split.train, document[:cut]
-    yield Split.val, document[cut:]
+class _OneSide:
+    """The documents so far, while all are on one side. Holds one of them, and counts its copies."""
+
+    def __init__(self, side: Split, val_fraction: float) -> None:
+        self.side = side
+        self._share = val_fraction if side is Split.train else 1 - val_fraction
+        self._place = -1.0
+        self._held: Counter[bytes] = Counter()  # copies, which may differ in the line ends around
+        self._num_bytes = 0
+        self._lengths: set[int] = set()  # of all others: as many as a document may have bytes
+
+    def take(self, place: float, document: bytes) -> Iterator[tuple[Split, bytes]]:
+        self._num_bytes += len(document)
+        if self._held and place != self._place:
+            if (place < self._place) != (self.side is Split.train):  # farther than the held one
+                self._lengths.add(len(essence(document)))
+                yield self.side, document
+                return
+            self._lengths.update(len(essence(held)) for held in self._held)
+            yield from self.release()
+        self._place = place
+        self._held[document] += 1
+
+    def release(self) -> Iterator[tuple[Split, bytes]]:
+        for document in self._held.elements():
+            yield self.side, document
+        self._held.clear()
+
+    def divide(self) -> Iterator[tuple[Split, bytes]]:
+        """The held document for the other side: whole if it is short and not alone, else a part.
+
+        Raises:
+            DataError: it is alone, and too short for two parts.
+        """
+        document = next(iter(self._held))
+        wanted = max(1, round(self._share * self._num_bytes / self._held.total()))
+        if self._lengths:
+            wanted = max(wanted, SMALL_DOCUMENT_BYTES)
+        cut = None if self._lengths and len(document) <= wanted else self._cut(document, wanted)
+        if cut is None and not self._lengths:
+            raise DataError(
+                f"the inputs hold {self._num_bytes} bytes of text, too little to divide into "
+                "training and validation; give more text"
+            )
+        for copy in self._held.elements():
+            if cut is None:
+                yield self.side.other, copy
+                continue
+            place = cut + len(copy) - len(copy.lstrip(LINE_ENDS))
+            yield Split.train, copy[:place]
+            yield Split.val, copy[place:]
+
+    def _cut(self, document: bytes, wanted: int) -> int | None:
+        """Where to cut a document, its line ends before not counted: near where the other side
+        gets the bytes wanted, and so that its part is no copy of anything on this side."""
+        text = document.lstrip(LINE_ENDS)
+        near = wanted if self.side is Split.val else len(text) - wanted
+        for cut in _places(text, near):
+            parts = essence(text[:cut]), essence(text[cut:])
+            gone = parts[0] if self.side is Split.val else parts[1]
+            if parts[0] != parts[1] and len(gone) not in self._lengths:
+                return cut
+        return None
 
 
-def _division(document: bytes, near: int) -> int:
-    """Where to cut a document in two: at the line end before `near` if it is close, else
-    between characters.
-
-    Raises:
-        DataError: a document of a single character.
-    """
-    near = min(max(near, 1), len(document) - 1)
-    line_end = document.rfind(b"\n", max(0, 2 * near - len(document)), near)
+def _places(text: bytes, near: int) -> Iterator[int]:
+    """Where a text may be cut in two: at the line end before `near` if that is close, else between
+    characters, the nearest first."""
+    last = len(text.rstrip(LINE_ENDS)) - 1
+    near = min(max(near, 1), last)
+    line_end = text.rfind(b"\n", max(0, 2 * near - len(text)), near)
     if line_end >= 0:
-        return line_end + 1
-    # A character is up to 4 bytes, so that one of its ends is this close.
-    close = range(max(1, near - 3), min(len(document), near + 4))
-    for cut in sorted(close, key=lambda place: abs(place - near)):
-        if document[cut] & 0xC0 != 0x80:
-            return cut
-    raise DataError(
-        f"the inputs hold {len(document)} bytes of text, too little to divide into training "
-        "and validation; give more text"
-    )
+        yield line_end + 1
+    for distance in range(len(text)):
+        for place in dict.fromkeys((near - distance, near + distance)):
+            if 1 <= place <= last and text[place] & 0xC0 != 0x80:
+                yield place

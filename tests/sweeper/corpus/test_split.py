@@ -1,8 +1,12 @@
+import random
+import tracemalloc
+from collections.abc import Iterator
+
 import pytest
-from hypothesis import given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from sweeper.corpus.split import Split, position, split_documents
+from sweeper.corpus.split import Split, essence, position, split_documents
 from trainable.errors import DataError
 
 words = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1, max_size=20)
@@ -42,9 +46,92 @@ def test_share_is_about_the_fraction_asked_for() -> None:
     assert len(sides(numbered(10_000, size=1), 0.05)[Split.val]) == pytest.approx(500, rel=0.2)
 
 
+A, B = b"a short document\n", b"another one\n"
+LONG = b"".join(b"line %04d\n" % number for number in range(1000))
+characters = st.text(st.sampled_from("ab\n\u20ac"), min_size=1, max_size=4)
+few_words = st.lists(characters, min_size=1, max_size=4).map(lambda parts: "".join(parts).encode())
+several = st.lists(few_words | st.just(LONG) | st.just(LONG[:-4097]), min_size=1, max_size=6)
+
+
+@st.composite
+def corpora_with_copies(draw: st.DrawFn) -> list[bytes]:
+    """Some texts, each once or more, in any order, with more or fewer line ends around them."""
+    distinct = draw(several.filter(lambda texts: any(text.strip() for text in texts)))
+    copies = draw(st.lists(st.sampled_from(distinct), max_size=12))
+    around = st.sampled_from([b"%b", b"\n%b", b"\r\n\n%b"])
+    texts = [draw(around) % text for text in distinct + copies]
+    return draw(st.permutations([text for text in texts if text.strip()]))
+
+
+@settings(max_examples=500, deadline=None)
+@given(corpora_with_copies(), st.sampled_from([1e-9, 0.05, 0.3, 0.5, 0.95, 1 - 1e-9]))
+@example([A, A], 0.05)
+@example([A, B, A], 0.05)
+@example([LONG, LONG], 0.05)
+@example([LONG, LONG], 0.95)
+@example([LONG, LONG[-4100:], LONG], 0.05)  # the end of a long one is a document of its own
+@example([b"abab"], 0.5)  # halves that are copies of each other
+@example([b"once\n", b"\nonce\n", b"\nonce"], 0.05)  # as around the markers of a file of stories
+def test_no_copy_is_on_the_other_side(texts: list[bytes], val_fraction: float) -> None:
+    try:
+        split = sides(texts, val_fraction)
+    except DataError:
+        assert len({essence(text) for text in texts}) == 1, "two documents can always be divided"
+        assert len("".join(texts[0].decode().split())) <= 2, "three letters can"
+        return
+    train, val = ({essence(text) for text in split[side]} for side in Split)
+    assert train and val and not train & val
+    assert sum(map(len, split[Split.train] + split[Split.val])) == sum(map(len, texts))
+
+
+def test_no_copy_is_on_the_other_side_in_corpora_of_ten_with_two_copies() -> None:
+    """The figures of the report: one in six of such corpora had a copy on both sides."""
+    rng = random.Random(0)
+    for number in range(1000):
+        texts = [b"corpus %d text %d" % (number, index) for index in range(8)]
+        texts += rng.choices(texts, k=2)
+        rng.shuffle(texts)
+        split = sides(texts, 0.05)
+        assert not set(split[Split.train]) & set(split[Split.val])
+
+
 def test_copies_of_a_document_stay_together() -> None:
     split = sides(numbered(100) * 2, 0.3)
     assert not set(split[Split.train]) & set(split[Split.val])
+
+
+@given(st.permutations(numbered(6) * 3), st.sampled_from([0.01, 0.99]))
+def test_order_makes_no_difference_where_one_is_held_back(
+    texts: list[bytes], val_fraction: float
+) -> None:
+    ordered = sides(numbered(6) * 3, val_fraction)
+    found = sides(texts, val_fraction)
+    assert {side: sorted(found[side]) for side in Split} == {
+        side: sorted(ordered[side]) for side in Split
+    }
+
+
+def test_copies_of_a_long_document_give_the_share_together() -> None:
+    split = sides([LONG] * 4, 0.1)
+    assert set(split[Split.val]) == {LONG[-1000:]} and len(split[Split.val]) == 4
+    assert set(split[Split.train]) == {LONG[:-1000]}
+
+
+def test_documents_are_not_held_in_memory() -> None:
+    """Of 64 MB of distinct texts and of copies, all on one side, a few are kept."""
+
+    def documents() -> Iterator[bytes]:
+        for number in range(1000):
+            yield b"%06d " % number * 9362  # about 64 KiB
+            yield b"copy %d" % (number % 2) * 4000
+
+    tracemalloc.start()
+    try:
+        num_bytes = sum(len(document) for _, document in split_documents(documents(), 1e-12))
+        assert num_bytes > 60_000_000
+        assert tracemalloc.get_traced_memory()[1] < 2_000_000
+    finally:
+        tracemalloc.stop()
 
 
 def test_without_a_validation_document_the_nearest_by_hash_is_taken() -> None:
