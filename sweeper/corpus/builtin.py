@@ -25,12 +25,16 @@ def prepare_default(root: Path = Path("data"), *, console: Console | None = None
     folder = CorpusFolder(root / DEFAULT_CORPUS)
     if not folder.meta.exists():
         if console is not None:
-            console.print(f"Preparing the built-in corpus, once: {folder.path}", highlight=False)
+            told = f"Preparing the built-in corpus, once: {folder.path}"
+            console.print(told, highlight=False, markup=False)
         try:
             prepare([], folder.path, console=console)
         except OutputExistsError:
             if not folder.meta.exists():
-                raise
+                raise DataError(
+                    f"{folder.path}: the built-in corpus is made there, and something else is in "
+                    "the way; remove it or rename it"
+                ) from None
     meta = Meta.read(folder)
     if (meta.tokenizer, meta.val_fraction) != (DEFAULT_TOKENIZER, DEFAULT_VAL_FRACTION):
         raise DataError(

@@ -5,20 +5,10 @@ from typing import Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from sweeper.corpus.folder import CorpusFolder
+from sweeper.corpus.reading.inputs import Source
 from trainable.errors import DataError
 
 TokenDtype = Literal["uint8", "uint16", "uint32"]
-
-
-class Source(BaseModel):
-    """A file that was read, or (`files` above 1) a large folder as one."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    path: str
-    bytes: int
-    sha256: str
-    files: int = 1
 
 
 class Meta(BaseModel):
@@ -53,8 +43,7 @@ class Meta(BaseModel):
             return cls.model_validate_json(folder.meta.read_bytes())
         except OSError as error:
             raise DataError(
-                f"{folder.meta}: cannot be read ({error.strerror}); "
-                f"make the folder with: python -m sweeper prepare … --out {folder.path}"
+                f"{folder.meta}: cannot be read ({error.strerror}); {folder.remedy()}"
             ) from error
         except ValidationError as error:
             first = error.errors()[0]

@@ -10,13 +10,20 @@ from pathlib import Path
 from rich.console import Console
 
 from sweeper.corpus.folder import CorpusFolder
-from sweeper.corpus.meta import Meta, Source
-from sweeper.corpus.progress import stage
+from sweeper.corpus.meta import Meta
+from sweeper.corpus.progress import ENOUGH_TEXTS, print_summary, stage, thin_validation
 from sweeper.corpus.reading.documents import DocumentReader
-from sweeper.corpus.reading.inputs import InputFile, check_inputs_exist, find_files, stdlib_files
-from sweeper.corpus.split import Split, split_documents
+from sweeper.corpus.reading.inputs import (
+    InputFile,
+    Source,
+    check_inputs_exist,
+    find_files,
+    stdlib_files,
+)
+from sweeper.corpus.reading.left_out import Tally, sentences
+from sweeper.corpus.reading.names import printable
+from sweeper.corpus.split import Split, position, split_documents
 from sweeper.corpus.staging import appearing, refuse_existing
-from sweeper.corpus.summary import print_summary
 from sweeper.corpus.token_file import TokenFile, file_sha256
 from sweeper.corpus.tokenization import (
     ByteEncoder,
@@ -26,6 +33,7 @@ from sweeper.corpus.tokenization import (
     LibraryEncoder,
     TokenizerSpec,
     TrainBPE,
+    UnspeakableError,
     dtype_for,
     parse_tokenizer,
     sample_documents,
@@ -37,6 +45,7 @@ from trainable.errors import DataError
 DEFAULT_TOKENIZER = "bytes"
 DEFAULT_VAL_FRACTION = 0.05
 DEFAULT_TEXT_FIELD = "text"
+ANOTHER = "take another, as --tokenizer bytes or bpe:4096"
 MAX_LISTED_FILES = 10_000  # of one folder in meta.json; above, the folder is one entry
 
 
@@ -68,24 +77,43 @@ def prepare(
         )
     spec = parse_tokenizer(tokenizer)
     check_inputs_exist(inputs)
-    refuse_existing(out)
+    if str(out).startswith("~/"):  # no shell expands it in --out=~/data
+        out = out.expanduser()
+    left_out = Tally()
     try:
+        refuse_existing(out)
         with appearing(out) as (folder, scratch):
-            files = find_files(inputs, scratch) if inputs else stdlib_files()
             job = _Job(
-                files=files,
+                files=_files(inputs, scratch, left_out),
                 tokenizer=tokenizer,
                 spec=spec,
                 val_fraction=val_fraction,
                 text_field=text_field,
                 console=console,
             )
-            meta = job.write(CorpusFolder(folder))
+            written = job.write(CorpusFolder(folder))
     except OSError as error:
-        raise DataError(f"--out: {out}: cannot be written: {error.strerror or error}") from error
+        name = printable(str(out))
+        raise DataError(f"--out: {name}: cannot be written: {error.strerror or error}") from error
     if console is not None:
-        print_summary(console, meta, out)
-    return meta
+        notes = sentences(left_out + written.left_out)
+        print_summary(console, written.meta, out, warnings=written.warnings, notes=notes)
+    return written.meta
+
+
+def _files(inputs: Sequence[str], scratch: Path, left_out: Tally) -> list[InputFile]:
+    if not inputs:
+        return stdlib_files()
+    return find_files(inputs, scratch, marks=frozenset(CorpusFolder.NAMES), left_out=left_out)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Written:
+    """A folder that is complete, and what is to be told of it."""
+
+    meta: Meta
+    warnings: list[str]
+    left_out: Tally
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,23 +127,39 @@ class _Job:
     text_field: str
     console: Console | None
 
-    def write(self, folder: CorpusFolder) -> Meta:
+    def write(self, folder: CorpusFolder) -> _Written:
         encoder = self.encoder()
         dtype = dtype_for(vocab_size(encoder.tokenizer))
-        with (
-            TokenFile(folder.train, encoder, dtype) as train,
-            TokenFile(folder.val, encoder, dtype) as val,
-            self.pass_over("Tokenizing") as (reader, documents),
-        ):
-            for side, document in documents:
-                (val if side is Split.val else train).add(document)
-        for written in (train, val):
-            if written.num_tokens == 0:
-                raise DataError(f"--tokenizer: {self.tokenizer}: made no tokens of the text")
-        encoder.tokenizer.save(str(folder.tokenizer))
+        val_texts: set[float] = set()  # by their hashes
+        try:
+            with (
+                TokenFile(folder.train, encoder, dtype) as train,
+                TokenFile(folder.val, encoder, dtype) as val,
+                self.pass_over("Tokenizing") as (reader, documents),
+            ):
+                for side, document in documents:
+                    (val if side is Split.val else train).add(document)
+                    if side is Split.val and len(val_texts) < ENOUGH_TEXTS:
+                        val_texts.add(position(document))
+        except UnspeakableError as error:
+            raise DataError(f"{self.place_of(error.document)}: {error}; {ANOTHER}") from error
+        for side, written in ((Split.train, train), (Split.val, val)):
+            separators = 0 if encoder.separator is None else written.num_documents
+            if written.num_tokens == separators:
+                raise DataError(
+                    f"--tokenizer: {printable(self.tokenizer)}: has no token for any of the text "
+                    f"on the {side} side; {ANOTHER}"
+                )
+        folder.tokenizer.write_text(encoder.tokenizer.to_str(pretty=True), encoding="utf-8")
         meta = self.describe(encoder, reader, train, val)
         meta.write(folder)
-        return meta
+        warnings = [*encoder.losses(), *thin_validation(meta, len(val_texts))]
+        return _Written(meta=meta, warnings=warnings, left_out=reader.left_out)
+
+    def place_of(self, document: bytes) -> str:
+        """Where a document, or a part of one, stands in the inputs."""
+        reader = DocumentReader(self.files, text_field=self.text_field)
+        return next((reader.place for found in reader if document in found), "the text")
 
     def describe(
         self, encoder: Encoder, reader: DocumentReader, train: TokenFile, val: TokenFile
@@ -125,7 +169,7 @@ class _Job:
             vocab_size=size,
             dtype=dtype_for(size),
             separator=encoder.separator,
-            tokenizer=self.tokenizer,
+            tokenizer=printable(self.tokenizer),
             bytes_per_token=val.num_bytes / val.num_tokens,
             train_tokens=train.num_tokens,
             val_tokens=val.num_tokens,
@@ -134,7 +178,7 @@ class _Job:
             documents=train.num_documents + val.num_documents,
             val_documents=val.num_documents,
             val_fraction=self.val_fraction,
-            text_field=self.text_field,
+            text_field=printable(self.text_field),
             sha256={written.path.name: file_sha256(written.path) for written in (train, val)},
             sources=listed(reader.sources),
             skipped_files=len(reader.skipped),
@@ -153,7 +197,7 @@ class _Job:
                     )
                 if self.console is not None:
                     self.console.print(f"Training a BPE of {size:,} tokens", highlight=False)
-                return LibraryEncoder(train_bpe(sample, size))
+                return LibraryEncoder(train_bpe(sample, size), is_whole=True)
 
     @contextmanager
     def pass_over(

@@ -1,10 +1,13 @@
-"""What a person sees while a corpus is prepared: a bar in a terminal, plain lines elsewhere."""
+"""What a person sees while a corpus is prepared (a bar in a terminal, plain lines elsewhere) and
+when it is there."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import (
     BarColumn,
     DownloadColumn,
@@ -13,9 +16,15 @@ from rich.progress import (
     TimeRemainingColumn,
     TransferSpeedColumn,
 )
+from rich.table import Table
+
+from sweeper.corpus.meta import Meta
+from sweeper.corpus.reading.names import printable
+from trainable.config import TrainConfig
 
 REFRESH_SECONDS = 0.1
 LINE_SECONDS = 10.0
+ENOUGH_TEXTS = 1000  # different ones in the validation text: no more are counted
 
 
 class Stage:
@@ -87,3 +96,64 @@ def readable_bytes(num_bytes: float) -> str:
 
 def readable_seconds(seconds: float) -> str:
     return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min"
+
+
+def thin_validation(meta: Meta, num_texts: int) -> list[str]:
+    """What makes the validation loss of this folder say little, as sentences.
+
+    Args:
+        num_texts: The different ones among the validation documents, or at least so many.
+    """
+    remedy = f"give more text or a larger --val_fraction (it was {meta.val_fraction:g})"
+    told = []
+    windows, context = TrainConfig().eval_windows, TrainConfig().context_length
+    if meta.val_tokens <= windows * context:
+        told.append(
+            f"validation has {meta.val_tokens:,} tokens, an evaluation reads {windows * context:,} "
+            f"({windows} windows of {context:,}, unless a sweep says otherwise): its windows "
+            f"overlap or are all the same; {remedy}"
+        )
+    if num_texts < ENOUGH_TEXTS and 2 * num_texts <= meta.val_documents:
+        told.append(
+            f"validation has {meta.val_documents:,} documents, but only {num_texts:,} different "
+            f"ones; {remedy}"
+        )
+    return told
+
+
+def print_summary(
+    console: Console, meta: Meta, out: Path, *, warnings: Sequence[str], notes: Sequence[str]
+) -> None:
+    num_files = sum(source.files for source in meta.sources)
+    num_bytes = sum(source.bytes for source in meta.sources)
+    files = "1 file" if num_files == 1 else f"{num_files:,} files"
+    console.print(
+        f"[bold]{escape(printable(str(out)))}[/bold] from {files}, {readable_bytes(num_bytes)}",
+        highlight=False,
+        soft_wrap=True,
+    )
+    rows = (
+        ("training", meta.train_tokens, meta.documents - meta.val_documents, meta.train_bytes),
+        ("validation", meta.val_tokens, meta.val_documents, meta.val_bytes),
+    )
+    table = Table(box=None, padding=(0, 2))
+    table.add_column("")
+    for heading in ("tokens", "documents", "text", "share"):
+        table.add_column(heading, justify="right")
+    for name, tokens, documents, text in rows:
+        share = text / (meta.train_bytes + meta.val_bytes)
+        table.add_row(name, f"{tokens:,}", f"{documents:,}", readable_bytes(text), f"{share:.1%}")
+    console.print(table)
+    lines = [_tokenizer_line(meta), *notes, *(f"warning: {warning}" for warning in warnings)]
+    told = "\n".join(f"  {line}" for line in lines)
+    console.print(told, highlight=False, markup=False, soft_wrap=True)
+
+
+def _tokenizer_line(meta: Meta) -> str:
+    ends = f"token {meta.separator} ends each document"
+    if meta.separator is None:
+        ends = "no known end-of-text token: documents follow each other without one"
+    return (
+        f"tokenizer {meta.tokenizer}: {meta.vocab_size:,} tokens, "
+        f"{meta.bytes_per_token:.2f} bytes a token; {ends}"
+    )

@@ -2,6 +2,7 @@
 
 import glob
 import os
+import re
 import shutil
 import socket
 from collections.abc import Iterator
@@ -9,6 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from uuid import uuid4
 
+from sweeper.corpus.reading.names import printable
 from trainable.atomic_file import flush
 from trainable.errors import DataError
 
@@ -18,7 +20,7 @@ class OutputExistsError(DataError):
 
     def __init__(self, out: Path) -> None:
         super().__init__(
-            f"--out: {out}: exists already, and nothing is ever overwritten; "
+            f"--out: {printable(str(out))}: exists already, and nothing is ever overwritten; "
             "choose another name, or remove it first"
         )
 
@@ -26,9 +28,15 @@ class OutputExistsError(DataError):
 def refuse_existing(out: Path) -> None:
     """Raises:
     OutputExistsError: `out` exists and is not an empty folder.
+    DataError: it is one that no other can take the place of.
     """
     if out.is_symlink() or (out.exists() and not (out.is_dir() and not any(out.iterdir()))):
         raise OutputExistsError(out)
+    if os.path.ismount(out):
+        raise DataError(
+            f"--out: {printable(str(out))}: a disk is mounted there; name a folder in it, as "
+            f"{printable(str(out / 'data'))}"
+        )
 
 
 @contextmanager
@@ -42,6 +50,7 @@ def appearing(out: Path) -> Iterator[tuple[Path, Path]]:
     Raises:
         OutputExistsError: another process made `out` in the meantime.
     """
+    out = Path(os.path.abspath(out))  # `.` has no name that one beside it could be called after
     new_parents = [parent for parent in out.parents if not parent.exists()]
     _remove_abandoned(out)
     work = out.parent / f"{_work_prefix(out)}{uuid4().hex[:8]}-{os.getpid()}"
@@ -75,8 +84,11 @@ def _work_prefix(out: Path) -> str:
 def _remove_abandoned(out: Path) -> None:
     """Remove what runs on this machine left behind that were killed outright."""
     for work in out.parent.glob(f"{glob.escape(_work_prefix(out))}*-*"):
+        process = work.name.rpartition("-")[2]
+        if not re.fullmatch(r"[0-9]{1,9}", process):
+            continue  # none of ours
         try:
-            os.kill(int(work.name.rpartition("-")[2]), 0)  # signal 0 only asks whether it is there
+            os.kill(int(process), 0)  # signal 0 only asks whether it is there
         except ProcessLookupError:
             shutil.rmtree(work, ignore_errors=True)
         except PermissionError:

@@ -40,12 +40,12 @@ class TokenFile:
 
     def close(self) -> None:
         """Complete the file and bring it to the disk."""
-        self._encode_batch()
-        self._file.seek(0)
-        self._write_header()
-        self._file.flush()
-        os.fsync(self._file.fileno())
-        self._file.close()
+        with self._file:
+            self._encode_batch()
+            self._file.seek(0)
+            self._write_header()
+            self._file.flush()
+            os.fsync(self._file.fileno())
 
     def __enter__(self) -> Self:
         return self

@@ -14,7 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
+from sweeper.corpus.coverage import Coverage
 from sweeper.corpus.meta import TokenDtype
+from sweeper.corpus.reading.names import printable, shortened
 from sweeper.corpus.reading.pieces import END_OF_TEXT
 from sweeper.corpus.split import position
 from trainable.config import nearest
@@ -22,6 +24,7 @@ from trainable.errors import DataError
 
 SEPARATOR = END_OF_TEXT.decode()
 SMALLEST_BPE = 256 + 1  # the bytes and the separator
+LARGEST_BPE = 2**20  # four times the largest of published models; the library takes its memory
 BPE_SAMPLE_BYTES = 64 << 20  # of training text: more changes few merges and costs memory
 
 # End-of-text tokens of known tokenizers (GPT-2, Llama 3, DeepSeek, Llama 2 and T5, Gemma, others).
@@ -61,27 +64,33 @@ TokenizerSpec = Bytes | TrainBPE | FromFile
 def parse_tokenizer(text: str) -> TokenizerSpec:
     """Raises:
     DataError: a text that names no tokenizer, a vocabulary that no BPE can have, or a file that
-        is no tokenizer.
+        is no tokenizer or cannot be read.
     """
     if text == "bytes":
         return Bytes()
+    shown = shortened(text)
     if text == "bpe" or text.startswith("bpe:"):
         size = text.removeprefix("bpe").removeprefix(":")
-        if not (size.isascii() and size.isdigit()) or int(size) < SMALLEST_BPE:
+        is_number = size.isascii() and size.isdigit() and len(size) <= len(str(LARGEST_BPE))
+        if not is_number or not SMALLEST_BPE <= int(size) <= LARGEST_BPE:
             raise DataError(
-                f"--tokenizer: {text}: the vocabulary must be a whole number of at least "
-                f"{SMALLEST_BPE} (256 bytes and the separator); for example bpe:4096"
+                f"--tokenizer: {shown}: the vocabulary must be a whole number of at least "
+                f"{SMALLEST_BPE} (256 bytes and the separator) and at most {LARGEST_BPE}; "
+                "for example bpe:4096"
             )
         return TrainBPE(int(size))
-    path = Path(text)
-    if path.is_file():
-        return FromFile(load_tokenizer(path))
-    if path.is_dir():
-        raise DataError(
-            f"--tokenizer: {text}: is a folder; name the file: {path / 'tokenizer.json'}"
-        )
+    path = Path(text).expanduser() if text.startswith("~/") else Path(text)
+    try:
+        if path.is_file():
+            return FromFile(load_tokenizer(path))
+        is_folder = path.is_dir()
+    except OSError as error:
+        raise DataError(f"--tokenizer: {shown}: cannot be read: {error.strerror}") from error
+    if is_folder:
+        name = printable(str(path / "tokenizer.json"))
+        raise DataError(f"--tokenizer: {shown}: is a folder; name the file: {name}")
     raise DataError(
-        f"--tokenizer: {text}: no such tokenizer or file; there are: bytes, bpe:VOCAB "
+        f"--tokenizer: {shown}: no such tokenizer or file; there are: bytes, bpe:VOCAB "
         f"(for example bpe:4096), path/to/tokenizer.json{nearest(text, ['bytes', 'bpe:'])}"
     )
 
@@ -97,6 +106,10 @@ class Encoder(Protocol):
 
     def encode(self, documents: Sequence[bytes]) -> NDArray[np.unsignedinteger]: ...
 
+    def losses(self) -> list[str]:
+        """Sentences about what of all text so far is not in the ids."""
+        ...
+
 
 class ByteEncoder:
     """The ids are the UTF-8 bytes; byte 0, which no document contains, ends each."""
@@ -109,28 +122,73 @@ class ByteEncoder:
     def encode(self, documents: Sequence[bytes]) -> NDArray[np.unsignedinteger]:
         return np.frombuffer(b"\0".join([*documents, b""]), np.uint8)
 
+    def losses(self) -> list[str]:
+        return []
+
+
+class UnspeakableError(DataError):
+    """A document that the tokenizer gives up at."""
+
+    def __init__(self, document: bytes, reason: str) -> None:
+        self.document = document
+        self.reason = reason
+        super().__init__(f"the tokenizer has no token for some of the text: {reason}")
+
 
 class LibraryEncoder:
     """The ids of a `tokenizers.Tokenizer`, without the special tokens it would add to a text."""
 
-    def __init__(self, tokenizer: Tokenizer) -> None:
+    def __init__(self, tokenizer: Tokenizer, *, is_whole: bool = False) -> None:
+        """Args:
+        is_whole: It has a token for every byte, as one trained here.
+        """
         tokenizer.no_truncation()  # settings for a model's inputs, ruinous for a corpus
         tokenizer.no_padding()
+        if isinstance(tokenizer.model, models.BPE):
+            tokenizer.model.dropout = None  # another text at every reading
         self.tokenizer = tokenizer
         ids = map(tokenizer.token_to_id, KNOWN_SEPARATORS)
         self.separator: int | None = next((id for id in ids if id is not None), None)
         self._dtype = dtype_for(vocab_size(tokenizer))
+        self._coverage = None if is_whole else Coverage(tokenizer)
 
     def encode(self, documents: Sequence[bytes]) -> NDArray[np.unsignedinteger]:
+        """Raises:
+        UnspeakableError: the tokenizer lacks a token for a text, and an unknown one.
+        """
         texts = [document.decode() for document in documents]
         end = [] if self.separator is None else [self.separator]
-        encodings = self.tokenizer.encode_batch_fast(texts, add_special_tokens=False)
-        return np.concatenate([np.array(one.ids + end, self._dtype) for one in encodings])
+        parts = []
+        for text, ids in zip(texts, self._ids(texts), strict=True):
+            parts.append(np.array(ids + end, self._dtype))
+            if self._coverage is not None:
+                self._coverage.look_at(text, parts[-1][: len(ids)])
+        return np.concatenate(parts)
+
+    def losses(self) -> list[str]:
+        return [] if self._coverage is None else self._coverage.sentences()
+
+    def _ids(self, texts: list[str]) -> list[list[int]]:
+        try:
+            encodings = self.tokenizer.encode_batch_fast(texts, add_special_tokens=False)
+        except BaseException as error:
+            if not is_of_the_library(error):
+                raise
+            if len(texts) == 1:
+                raise UnspeakableError(texts[0].encode(), str(error)) from error
+            return [ids for text in texts for ids in self._ids([text])]
+        return [encoding.ids for encoding in encodings]
+
+
+def is_of_the_library(error: BaseException) -> bool:
+    """Whether the tokenizers library raised it: a bare Exception, or the panic of its Rust, which
+    is none."""
+    return type(error) is Exception or type(error).__name__ == "PanicException"
 
 
 def vocab_size(tokenizer: Tokenizer) -> int:
     """One above the largest id: an embedding of this many rows holds them all, gaps included."""
-    return max(tokenizer.get_vocab(with_added_tokens=True).values()) + 1
+    return max(tokenizer.get_vocab(with_added_tokens=True).values(), default=-1) + 1
 
 
 def dtype_for(vocab_size: int) -> TokenDtype:
@@ -191,11 +249,18 @@ def sample_documents(
 
 def load_tokenizer(path: Path) -> Tokenizer:
     """Raises:
-    DataError: the file is not a tokenizer.json.
+    DataError: the file is not a tokenizer.json, or one without tokens.
+    OSError: it cannot be read.
     """
+    name = printable(str(path))
     try:
-        return Tokenizer.from_file(str(path))
-    except Exception as error:  # the library raises nothing narrower
+        tokenizer = Tokenizer.from_str(path.read_bytes().decode())
+    except BaseException as error:
+        if not (is_of_the_library(error) or isinstance(error, UnicodeDecodeError)):
+            raise
         raise DataError(
-            f"--tokenizer: {path}: is not a tokenizer.json of the tokenizers library: {error}"
+            f"--tokenizer: {name}: is not a tokenizer.json of the tokenizers library: {error}"
         ) from error
+    if vocab_size(tokenizer) == 0:
+        raise DataError(f"--tokenizer: {name}: has no tokens; name another")
+    return tokenizer

@@ -94,8 +94,7 @@ def _require_data(folder: CorpusFolder, spec: SweepSpec, source: YamlSource) -> 
         if not file.is_file():
             there = folder.path.is_dir()
             problem = f"{folder.path} has no {file.name}" if there else f"no folder {folder.path}"
-            remedy = f"make one with: python -m sweeper prepare FILES --out {folder.path}"
-            raise SpecError([source.problem(("data",), f"{problem}; {remedy}")])
+            raise SpecError([source.problem(("data",), f"{problem}; {folder.remedy()}")])
     metric = spec.objective.metric
     if metric == "val_bits_per_byte" and read_meta(folder.val).bytes_per_token is None:
         problem = f"needs `bytes_per_token` in {folder.meta}; use val_loss, or prepare the data"

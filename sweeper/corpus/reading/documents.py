@@ -4,19 +4,30 @@ A document is a `bytes` of valid UTF-8. No file is ever held in memory as a whol
 """
 
 import hashlib
-import json
+import re
+import shlex
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
 
-from sweeper.corpus.meta import Source
-from sweeper.corpus.reading.inputs import InputFile
-from sweeper.corpus.reading.parquet import parquet_batches
+from sweeper.corpus.reading.inputs import InputFile, Source
+from sweeper.corpus.reading.json_lines import json_texts
+from sweeper.corpus.reading.left_out import LeftOut, Tally
+from sweeper.corpus.reading.parquet import parquet_rows
 from sweeper.corpus.reading.pieces import documents_in
 from trainable.errors import DataError
 
 BLOCK_BYTES = 1 << 20
+MAX_LINE_BYTES = 1 << 28  # of JSON, which takes several times its size to be read
 SNIFFED_BYTES = 8000  # as git does: a NUL this early is a binary file
 BOM = b"\xef\xbb\xbf"
+
+# How a packed file begins, and what unpacks it.
+PACKED = {
+    rb"\x1f\x8b": "gunzip --keep",
+    rb"BZh[1-9]1AY&SY": "bunzip2 --keep",
+    rb"\xfd7zXZ\0": "unxz --keep",
+    rb"\x28\xb5\x2f\xfd": "unzstd",
+    rb"PK\x03\x04": "unzip",
+}
 
 
 class NotText(DataError):
@@ -26,8 +37,8 @@ class NotText(DataError):
 class DocumentReader:
     """One pass over the documents of `files`.
 
-    When it is exhausted, `sources` says what was read and `skipped` what was passed over: files
-    in folders that are not UTF-8 text.
+    `place` says where the newest document stands. When the pass is over, `sources` says what was
+    read, and `skipped` and `left_out` what was not.
     """
 
     def __init__(
@@ -40,8 +51,10 @@ class DocumentReader:
         self.files = files
         self.text_field = text_field
         self.on_bytes = on_bytes
+        self.place = ""
         self.sources: list[tuple[InputFile, Source]] = []
         self.skipped: list[InputFile] = []
+        self.left_out = Tally()
 
     def __iter__(self) -> Iterator[bytes]:
         """Raises:
@@ -49,6 +62,7 @@ class DocumentReader:
         """
         for file in self.files:
             raw = RawFile(file, self.on_bytes)
+            self.place = file.name
             try:
                 yield from self._documents(file, raw)
             except OSError as error:
@@ -60,6 +74,7 @@ class DocumentReader:
                 if file.folder is None or raw.num_blocks > 1:
                     raise
                 self.skipped.append(file)
+                self.left_out[LeftOut.not_text] += 1
                 self.on_bytes(file.num_bytes - raw.num_bytes)
             else:
                 self.sources.append((file, raw.source()))
@@ -67,17 +82,31 @@ class DocumentReader:
     def _documents(self, file: InputFile, raw: "RawFile") -> Iterator[bytes]:
         match file.path.suffix.lower():
             case ".jsonl" | ".ndjson":
-                for text in json_texts(raw.lines(), file.name, self.text_field):
-                    yield from documents_in([text])
+                lines = raw.lines()
+                for text in json_texts(lines, file.name, self.text_field, self.left_out):
+                    self.place = f"{file.name}:{raw.num_lines}"
+                    yield from self._in_blocks([text])
             case ".parquet":
                 raw.hash_whole()  # its pages are read out of order
-                for texts, share in parquet_batches(file.path, file.name, self.text_field):
-                    for text in texts:
-                        yield from documents_in([text])
-                    raw.advance_to(share)
+                for rows in parquet_rows(file.path, file.name, self.text_field):
+                    for number, value in enumerate(rows.texts, rows.first):
+                        self.place = f"{file.name}: row {number}"
+                        yield from self._in_blocks([value or b""])
+                    raw.advance_to(rows.share)
                 raw.advance_to(1.0)
             case _:
-                yield from documents_in(text_blocks(raw.blocks(), file.name))
+                yield from self._in_blocks(text_blocks(raw.blocks(), file.name))
+
+    def _in_blocks(self, blocks: Iterable[bytes]) -> Iterator[bytes]:
+        is_empty = True
+        for document in documents_in(map(self._counted, blocks)):
+            is_empty = False
+            yield document
+        self.left_out[LeftOut.empty] += is_empty
+
+    def _counted(self, block: bytes) -> bytes:
+        self.left_out[LeftOut.nul_bytes] += block.count(b"\0")
+        return block
 
 
 class RawFile:
@@ -89,6 +118,7 @@ class RawFile:
         self.digest = hashlib.sha256()
         self.num_bytes = 0
         self.num_blocks = 0
+        self.num_lines = 0
 
     def blocks(self) -> Iterator[bytes]:
         with self.file.path.open("rb", buffering=0) as stream:
@@ -96,8 +126,17 @@ class RawFile:
                 yield self._seen(block)
 
     def lines(self) -> Iterator[bytes]:
+        """Raises:
+        DataError: a line that would not fit in memory.
+        """
         with self.file.path.open("rb", buffering=BLOCK_BYTES) as stream:
-            for line in stream:
+            while line := stream.readline(MAX_LINE_BYTES):
+                self.num_lines += 1
+                if len(line) == MAX_LINE_BYTES:
+                    raise DataError(
+                        f"{self.file.name}:{self.num_lines}: longer than {MAX_LINE_BYTES:,} bytes; "
+                        "a .jsonl file holds one JSON object a line"
+                    )
                 yield self._seen(line)
 
     def hash_whole(self) -> None:
@@ -147,72 +186,20 @@ def text_blocks(blocks: Iterable[bytes], name: str) -> Iterator[bytes]:
 
 
 def _refuse_binary(start: bytes, name: str) -> None:
+    for beginning, unpack in PACKED.items():
+        if re.match(beginning, start):
+            raise NotText(f"{name}: is packed; unpack it first: {unpack} {shlex.quote(name)}")
     if start.startswith((b"\xff\xfe", b"\xfe\xff")):
         raise NotText(
-            f"{name}: is UTF-16, not UTF-8; convert it: iconv -f utf-16 -t utf-8 {name} > text.txt"
+            f"{name}: is UTF-16, not UTF-8; convert it: "
+            f"iconv -f utf-16 -t utf-8 {shlex.quote(name)} > text.txt"
         )
     if b"\0" in start[:SNIFFED_BYTES]:
-        raise NotText(
-            f"{name}: is a binary file; prepare reads text, .jsonl and .parquet "
-            "(unpack compressed files first, or pipe them: zcat text.gz | … prepare -)"
-        )
+        raise NotText(f"{name}: is a binary file; prepare reads text, .jsonl and .parquet")
 
 
 def _not_utf8(name: str, offset: int) -> NotText:
     return NotText(
         f"{name}: byte {offset:,} is not UTF-8; if the text is in another encoding, convert it: "
-        f"iconv -f latin1 -t utf-8 {name} > text.txt"
+        f"iconv -f latin1 -t utf-8 {shlex.quote(name)} > text.txt"
     )
-
-
-def json_texts(lines: Iterable[bytes], name: str, text_field: str) -> Iterator[bytes]:
-    """The text field of each line; blank lines and null texts are left out.
-
-    Raises:
-        DataError: naming file and line, where a line is not an object with that text.
-    """
-    for number, line in enumerate(lines, 1):
-        if line.isspace():
-            continue
-        text = _text_of(line, f"{name}:{number}", text_field)
-        if text is not None:
-            yield text
-
-
-def _text_of(line: bytes, where: str, text_field: str) -> bytes | None:
-    try:
-        record: Any = json.loads(line.decode("utf-8-sig"))
-    except UnicodeDecodeError as error:
-        raise DataError(f"{where}: byte {error.start:,} of the line is not UTF-8") from error
-    except json.JSONDecodeError as error:
-        raise DataError(
-            f"{where}: not JSON: {error.msg} at column {error.colno}; "
-            "a .jsonl file holds one JSON object a line"
-        ) from error
-    if not isinstance(record, dict):
-        raise DataError(
-            f"{where}: must be a JSON object with the text in '{text_field}', "
-            f"got {line.decode('utf-8-sig').strip()[:40]}"
-        )
-    if text_field not in record:
-        raise DataError(
-            f"{where}: no field '{text_field}'; there are: "
-            f"{', '.join(map(str, record)) or 'none'}; name one with --text_field"
-        )
-    text = record[text_field]
-    if text is None:
-        return None
-    if not isinstance(text, str):
-        raise DataError(
-            f"{where}: field '{text_field}' must be text, got {text!r:.40}; "
-            "name another with --text_field"
-        )
-    return _encoded(text)
-
-
-def _encoded(text: str) -> bytes:
-    try:
-        return text.encode()
-    except UnicodeEncodeError:
-        # JSON can spell half a surrogate pair (a scraper cut an emoji in two): U+FFFD stands in.
-        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").encode()

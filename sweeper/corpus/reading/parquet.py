@@ -1,47 +1,85 @@
 """The text column of a Parquet file, a few rows at a time."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from sweeper.corpus.reading.names import enumerated
 from trainable.errors import DataError
 
 ROWS_A_BATCH = 64  # rows may be whole books
 BUFFER_BYTES = 1 << 20
 
 
-def parquet_batches(path: Path, name: str, text_field: str) -> Iterator[tuple[list[bytes], float]]:
-    """The texts of one column as UTF-8, nulls left out, and the share of the rows read so far.
+@dataclass(frozen=True, kw_only=True)
+class Rows:
+    """Some rows: their texts as UTF-8 or null, and how much of the file is read with them."""
+
+    first: int  # the number of the first one; the file's first is 1
+    texts: list[bytes | None]
+    share: float
+
+
+def parquet_rows(path: Path, name: str, text_field: str) -> Iterator[Rows]:
+    """The texts of one column.
 
     Raises:
-        DataError: not a Parquet file, no such column, or a column that is not text.
+        DataError: not a Parquet file, no such column or two of them, a column that is not text,
+            or a text that is not UTF-8.
     """
     import pyarrow as pa  # slow to import, and most corpora are text
     import pyarrow.parquet as pq
 
     try:
-        # buffer_size: without it a whole column chunk (often a GB) is read at once
-        with pq.ParquetFile(path, buffer_size=BUFFER_BYTES, pre_buffer=False) as file:
+        with (
+            path.open("rb") as stream,  # opened here: pyarrow takes no name that is not UTF-8
+            # buffer_size: without it a whole column chunk (often a GB) is read at once
+            pq.ParquetFile(stream, buffer_size=BUFFER_BYTES, pre_buffer=False) as file,
+        ):
             _check_column(pa, file.schema_arrow, name, text_field)
             num_rows = 0
             for batch in file.iter_batches(ROWS_A_BATCH, columns=[text_field]):
-                num_rows += batch.num_rows
-                texts = batch.column(0).cast(pa.large_binary()).drop_null().to_pylist()
-                yield texts, num_rows / max(1, file.metadata.num_rows)
-    except pa.ArrowException as error:
+                # With `a.b` a field b of a column a comes along.
+                column = batch.column(batch.schema.get_field_index(text_field))
+                texts = column.cast(pa.large_binary()).to_pylist()
+                for number, text in enumerate(texts, num_rows + 1):
+                    _check_text(text, f"{name}: row {number}", text_field)
+                first, num_rows = num_rows + 1, num_rows + batch.num_rows
+                share = num_rows / max(1, file.metadata.num_rows)
+                yield Rows(first=first, texts=texts, share=share)
+    except (pa.ArrowException, ValueError) as error:  # ValueError: a column's name is not UTF-8
         raise DataError(f"{name}: cannot be read as Parquet: {error}") from error
 
 
 def _check_column(pa: Any, schema: Any, name: str, text_field: str) -> None:
-    if text_field not in schema.names:
-        raise DataError(
-            f"{name}: no column '{text_field}'; there are: {', '.join(schema.names)}; "
-            "name one with --text_field"
-        )
-    kind = schema.field(text_field).type
+    remedy = "name one with --text_field"
+    match schema.get_all_field_indices(text_field):
+        case []:
+            raise DataError(
+                f"{name}: no column '{text_field}'; there are: {enumerated(schema.names)}; {remedy}"
+            )
+        case [index]:
+            kind = schema.field(index).type
+        case several:
+            raise DataError(
+                f"{name}: {len(several)} columns are called '{text_field}'; rename one in the "
+                f"file, or {remedy} that stands alone"
+            )
     value = kind.value_type if pa.types.is_dictionary(kind) else kind
-    if not (pa.types.is_string(value) or pa.types.is_large_string(value)):
+    if value not in (pa.string(), pa.large_string(), pa.string_view()):
         raise DataError(
             f"{name}: column '{text_field}' must be text, it is {kind}; "
             "name another with --text_field"
         )
+
+
+def _check_text(text: bytes | None, where: str, text_field: str) -> None:
+    """Raises DataError where it is not UTF-8, which nothing else makes sure of."""
+    try:
+        (text or b"").decode()
+    except UnicodeDecodeError as error:
+        raise DataError(
+            f"{where}: column '{text_field}': byte {error.start:,} of the text is not UTF-8; "
+            "write the column again from text, or name another with --text_field"
+        ) from error

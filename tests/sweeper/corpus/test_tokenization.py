@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from sweeper.corpus.tokenization import (
     FromFile,
     LibraryEncoder,
     TrainBPE,
+    UnspeakableError,
     byte_tokenizer,
     dtype_for,
     load_tokenizer,
@@ -99,10 +101,48 @@ def test_vocabulary_size_is_above_every_id(tmp_path: Path) -> None:
     assert vocab_size(load_tokenizer(file_with(tmp_path, None))) == 10  # though 4 ids are in use
 
 
-def test_a_file_that_is_no_tokenizer_is_named(tmp_path: Path) -> None:
-    (tmp_path / "tokenizer.json").write_text('{"hello": 1}')
+@pytest.mark.parametrize("data", [b'{"hello": 1}', b"", b"\xff\xfe", b"[" * 100_000, b"{}"])
+def test_a_file_that_is_no_tokenizer_is_named(tmp_path: Path, data: bytes) -> None:
+    (tmp_path / "tokenizer.json").write_bytes(data)
     with pytest.raises(DataError, match=r"--tokenizer: .*tokenizer\.json: is not a tokenizer"):
         load_tokenizer(tmp_path / "tokenizer.json")
+
+
+def test_a_tokenizer_without_tokens_is_named(tmp_path: Path) -> None:
+    Tokenizer(models.BPE({}, [])).save(str(tmp_path / "tokenizer.json"))
+    with pytest.raises(DataError, match=r"--tokenizer: .*tokenizer\.json: has no tokens; name an"):
+        load_tokenizer(tmp_path / "tokenizer.json")
+
+
+def test_a_tokenizer_file_may_have_a_name_that_is_not_utf8(tmp_path: Path) -> None:
+    path = Path(os.fsdecode(os.fsencode(file_with(tmp_path, None)) + b"\xe9"))
+    (tmp_path / "tokenizer.json").rename(path)
+    assert load_tokenizer(path).token_to_id("b") == 2
+
+
+def test_the_dropout_of_a_tokenizer_file_is_off(tmp_path: Path) -> None:
+    vocab = {"a": 0, "b": 1, "ab": 2}
+    Tokenizer(models.BPE(vocab, [("a", "b")], dropout=0.9)).save(str(tmp_path / "t.json"))
+    encoder = LibraryEncoder(load_tokenizer(tmp_path / "t.json"))
+    assert encoder.encode([b"ab" * 100]).tolist() == [2] * 100
+
+
+LACKING = [
+    models.WordLevel({"a": 0, "b": 1}, unk_token="<unk>"),
+    models.WordPiece({"a": 0, "b": 1}, unk_token="<unk>"),
+    models.Unigram([("a", -1.0), ("b", -1.0)]),
+]
+
+
+@pytest.mark.parametrize("model", LACKING, ids=lambda model: type(model).__name__)
+def test_a_tokenizer_without_an_unknown_token_names_the_text(model: models.Model) -> None:
+    tokenizer = Tokenizer(model)
+    tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    encoder = LibraryEncoder(tokenizer)
+    assert encoder.encode([b"a b", b"b"]).tolist() == [0, 1, 1]
+    with pytest.raises(UnspeakableError, match="has no token for some of the text") as caught:
+        encoder.encode([b"a", b"b c", b"a"])
+    assert caught.value.document == b"b c"
 
 
 @pytest.mark.parametrize(
@@ -130,6 +170,12 @@ def test_tokenizers_are_named_as_they_are(tmp_path: Path) -> None:
         ("bpe:256", "bpe:256: the vocabulary must be a whole number of at least 257"),
         ("bpe:4k", "bpe:4k: the vocabulary must be a whole number"),
         ("bpe:-300", "bpe:-300: the vocabulary must be a whole number"),
+        ("bpe:1048577", "bpe:1048577: the vocabulary must be .* and at most 1048576"),
+        ("bpe:" + "9" * 5000, "bpe:9{196}…: the vocabulary must be a whole number"),
+        ("bpe:٣٠٠", "bpe:٣٠٠: the vocabulary must be a whole number"),
+        ("x" * 5000, "x{200}…: cannot be read: File name too long"),
+        ("caf\udce9", r"caf\\xe9: no such tokenizer or file"),
+        ("a\0b", r"a\\x00b: no such tokenizer or file"),
         ("/", "/: is a folder; name the file: /tokenizer.json"),
     ],
 )

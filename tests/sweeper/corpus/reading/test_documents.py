@@ -1,5 +1,9 @@
+import bz2
+import gzip
 import hashlib
-import json
+import io
+import lzma
+import zipfile
 from pathlib import Path
 
 import pyarrow as pa
@@ -8,15 +12,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sweeper.corpus.reading.documents import DocumentReader, json_texts, text_blocks
+from sweeper.corpus.reading.documents import DocumentReader, text_blocks
 from sweeper.corpus.reading.inputs import find_files
+from sweeper.corpus.reading.left_out import LeftOut, sentences
 from trainable.errors import DataError
 
 utf8 = st.text(st.characters(codec="utf-8", exclude_characters="\0"))
 
 
-def read(path: Path, text_field: str = "text") -> list[bytes]:
-    return list(DocumentReader(find_files([str(path)], path.parent), text_field=text_field))
+def read(path: Path) -> list[bytes]:
+    return list(DocumentReader(find_files([str(path)], path.parent), text_field="text"))
 
 
 def write(path: Path, data: bytes) -> Path:
@@ -32,73 +37,6 @@ def test_text_blocks_are_the_text_whatever_the_block_size(text: str, size: int) 
     assert b"".join(found) == data.removeprefix(b"\xef\xbb\xbf" if size > 2 else b"")
     for block in found:
         block.decode()
-
-
-@given(st.lists(st.text()))
-def test_json_lines_give_their_texts(texts: list[str]) -> None:
-    lines = [json.dumps({"id": 1, "text": text}).encode() + b"\n" for text in texts]
-    found = [text.decode() for text in json_texts(lines, "a.jsonl", "text")]
-    assert found == [text.encode(errors="replace").decode() for text in texts]
-
-
-def test_half_a_surrogate_pair_becomes_the_replacement_character() -> None:
-    (text,) = json_texts([rb'{"text": "a\ud83dz"}'], "a.jsonl", "text")
-    assert text.decode() == "a\ufffdz"
-
-
-def test_blank_lines_and_nulls_are_left_out() -> None:
-    lines = [b"\n", b'{"text": null}\n', b'{"text": "x"}\n']
-    assert list(json_texts(lines, "a.jsonl", "text")) == [b"x"]
-
-
-@pytest.mark.parametrize(
-    ("line", "message"),
-    [
-        (b'{"text": ', r"a\.jsonl:2: not JSON: .* at column \d+"),
-        (b"[1]", r"a\.jsonl:2: must be a JSON object .*'text', got \[1\]"),
-        (
-            b'{"body": "x", "id": 1}',
-            r"a\.jsonl:2: no field 'text'; there are: body, id; .*--t",
-        ),
-        (b"{}", r"a\.jsonl:2: no field 'text'; there are: none"),
-        (b'{"text": 5}', r"a\.jsonl:2: field 'text' must be text, got 5; .*--text_field"),
-        (b'{"text": "\xff"}', r"a\.jsonl:2: byte 10 of the line is not UTF-8"),
-    ],
-)
-def test_a_bad_line_is_named(line: bytes, message: str) -> None:
-    with pytest.raises(DataError, match=message):
-        list(json_texts([b'{"text": "good"}\n', line], "a.jsonl", "text"))
-
-
-@pytest.mark.parametrize(
-    "kind", [pa.string(), pa.large_string(), pa.dictionary(pa.int32(), pa.string())]
-)
-def test_parquet_gives_its_column_in_order(tmp_path: Path, kind: pa.DataType) -> None:
-    texts = [f"row {number} é" for number in range(1000)]
-    column = pa.array([*texts, None]).cast(kind)
-    table = pa.table({"id": range(1001), "body": column})
-    pq.write_table(table, tmp_path / "a.parquet", row_group_size=300)
-    assert [text.decode() for text in read(tmp_path / "a.parquet", "body")] == texts
-
-
-def test_parquet_without_rows_has_no_documents(tmp_path: Path) -> None:
-    pq.write_table(pa.table({"text": pa.array([], pa.string())}), tmp_path / "a.parquet")
-    reader = DocumentReader(find_files([str(tmp_path)], tmp_path), text_field="text")
-    assert list(reader) == []
-    ((_, source),) = reader.sources
-    assert source.bytes == (tmp_path / "a.parquet").stat().st_size
-
-
-def test_parquet_mistakes_are_named(tmp_path: Path) -> None:
-    path = tmp_path / "a.parquet"
-    pq.write_table(pa.table({"id": [1], "body": ["x"]}), path)
-    with pytest.raises(DataError, match=r"a\.parquet: no column 'text'; there are: id, body; "):
-        read(path)
-    with pytest.raises(DataError, match=r"a\.parquet: column 'id' must be text, it is int64"):
-        read(path, "id")
-    write(path, b"not parquet, though it is long enough to have a footer")
-    with pytest.raises(DataError, match=r"a\.parquet: cannot be read as Parquet: "):
-        read(path)
 
 
 def test_sources_are_named_with_sizes_and_hashes(tmp_path: Path) -> None:
@@ -153,3 +91,78 @@ def test_a_folder_file_that_stops_being_text_late_is_refused(tmp_path: Path) -> 
     write(tmp_path / "a.txt", b"x" * (2 << 20) + b"\xe9 ")
     with pytest.raises(DataError, match=r"a\.txt: byte 2,097,152 is not UTF-8"):
         read(tmp_path)
+
+
+def zipped() -> bytes:
+    with zipfile.ZipFile(packed := io.BytesIO(), "w") as archive:
+        archive.writestr("text.txt", "some text")
+    return packed.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("data", "remedy"),
+    [
+        (gzip.compress(b"some text", mtime=1_700_000_000), "gunzip --keep"),
+        (bz2.compress(b"some text"), "bunzip2 --keep"),
+        (lzma.compress(b"some text"), "unxz --keep"),
+        (b"\x28\xb5\x2f\xfd\x20\x09\x49\0\0some text", "unzstd"),
+        (zipped(), "unzip"),
+    ],
+)
+def test_a_packed_file_is_to_be_unpacked(tmp_path: Path, data: bytes, remedy: str) -> None:
+    """Not piped in: lines of JSON would be read as text."""
+    path = write(tmp_path / "my stories.jsonl.pack", data)
+    with pytest.raises(DataError, match=rf"is packed; unpack it first: {remedy} '.*pack'$"):
+        read(path)
+
+
+def test_a_text_that_begins_as_a_packed_file_does_is_a_text(tmp_path: Path) -> None:
+    assert read(write(tmp_path / "a.txt", b"BZh is no word")) == [b"BZh is no word"]
+
+
+def test_what_is_left_out_is_counted_and_told(tmp_path: Path) -> None:
+    write(tmp_path / "a.bin", b"\0\1\2")
+    write(tmp_path / "b.txt", b"")
+    write(tmp_path / "c.txt", b"x" * 9000 + b"\0y\0")
+    lines = [b'{"text": null}', b'{"text": " "}', b"", rb'{"text": "\ud83d \ude0a \u0000"}']
+    write(tmp_path / "d.jsonl", b"\n".join(lines))
+    pq.write_table(pa.table({"text": ["x", None, "", "\n"]}), tmp_path / "e.parquet")
+    reader = DocumentReader(find_files([str(tmp_path)], tmp_path), text_field="text")
+    assert len(list(reader)) == 3
+    assert reader.left_out == {
+        LeftOut.not_text: 1,
+        LeftOut.empty: 1 + 2 + 3,
+        LeftOut.nul_bytes: 3,
+        LeftOut.half_pairs: 2,
+    }
+    told = sentences(reader.left_out)
+    assert "dropped: 3 × a NUL byte" in told and len(told) == 4
+
+
+def test_a_reader_knows_where_a_document_stands(tmp_path: Path) -> None:
+    write(tmp_path / "a.txt", b"one<|endoftext|>two")
+    write(tmp_path / "b.jsonl", b'\n{"text": "three"}\n{"text": null}\n{"text": "four"}')
+    pq.write_table(pa.table({"text": [None] * 100 + ["five"]}), tmp_path / "c.parquet")
+    reader = DocumentReader(find_files([str(tmp_path)], tmp_path), text_field="text")
+    places = {document: reader.place.removeprefix(f"{tmp_path}/") for document in reader}
+    assert places == {
+        b"one": "a.txt",
+        b"two": "a.txt",
+        b"three": "b.jsonl:2",
+        b"four": "b.jsonl:4",
+        b"five": "c.parquet: row 101",
+    }
+
+
+def test_line_ends_stay_as_they_are(tmp_path: Path) -> None:
+    assert read(write(tmp_path / "a.txt", b"one\r\ntwo\r")) == [b"one\r\ntwo\r"]
+    assert read(write(tmp_path / "a.jsonl", b'{"text": "one"}\r\n\r\n')) == [b"one"]
+
+
+def test_a_line_too_long_for_memory_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sweeper.corpus.reading.documents.MAX_LINE_BYTES", 100)
+    write(tmp_path / "a.jsonl", b'{"text": "one"}\n{"text": "' + b"x" * 200 + b'"}\n')
+    with pytest.raises(DataError, match=r"a\.jsonl:2: longer than 100 bytes; .* one JSON object a"):
+        read(tmp_path / "a.jsonl")
