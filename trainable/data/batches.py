@@ -11,6 +11,7 @@ import torch
 
 from trainable.config import TrainConfig
 from trainable.data.token_files import Tokens
+from trainable.errors import DataError
 
 
 def training_windows(
@@ -51,6 +52,7 @@ class TrainingBatches:
             batch_size=self._config.batch_size,
             context_length=self._config.context_length,
         )
+        require_in_vocabulary(windows, self._config.vocab_size, str(self._config.train_data))
         return windows.pin_memory() if self._pin else windows
 
 
@@ -65,3 +67,19 @@ def gather_windows(tokens: Tokens, starts: np.ndarray, context_length: int) -> t
     for row, start in zip(windows, starts, strict=True):
         row[:] = tokens[start : start + context_length + 1]
     return torch.from_numpy(windows)
+
+
+def require_in_vocabulary(windows: torch.Tensor, vocab_size: int, file: str) -> None:
+    """Refuse a token id that no embedding is for: of a large file only a sample is looked at
+    before.
+
+    Raises:
+        DataError: it names the file and the id.
+    """
+    ids = windows.numpy()
+    least, largest = int(ids.min()), int(ids.max())
+    if least < 0 or largest >= vocab_size:
+        raise DataError(
+            f"{file}: holds a token id of {least if least < 0 else largest}, outside the "
+            f"vocabulary (vocab_size {vocab_size})"
+        )

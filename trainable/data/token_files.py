@@ -9,11 +9,20 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from trainable.config import TrainConfig
+from trainable.config import TrainConfig, shown
 from trainable.data.meta import read_meta
 from trainable.errors import DataError
 
-Tokens = npt.NDArray[np.unsignedinteger[Any]]
+Tokens = npt.NDArray[np.integer[Any]]
+
+NPY_MAGIC = b"\x93NUMPY"
+# llm.c's files begin with 256 int32: a magic number, a version, the number of tokens, zeros
+# (https://github.com/karpathy/llm.c/blob/master/dev/data/data_common.py).
+LLM_C_HEADER_BYTES = 1024
+LLM_C_DTYPES = {(20240520, 1): "uint16", (20240801, 7): "uint32"}
+
+# What numpy raises on a header that has been damaged.
+UNREADABLE = (ValueError, OSError, EOFError, OverflowError, MemoryError, SyntaxError, TypeError)
 
 # Ids above the vocabulary are looked for in at most this much of a file (about 0.1 s); a larger
 # file is sampled evenly and its meta.json, where there is one, answers for the rest.
@@ -22,34 +31,68 @@ SCAN_CHUNK_BYTES = 4 * 2**20
 
 
 def open_tokens(path: Path, data_dtype: str | None = None) -> Tokens:
-    """The tokens of a file, mapped into memory: shape (num_tokens,), an unsigned integer dtype.
+    """The tokens of a file, mapped into memory: shape (num_tokens,), whole numbers.
 
-    A file that does not end in `.npy` is a raw array of `data_dtype`, or of the dtype that a
-    `meta.json` beside it gives.
+    A file is numpy's or llm.c's by how it begins. Any other is a raw array of `data_dtype`, or of
+    the dtype that a `meta.json` beside it gives.
 
     Raises:
-        DataError: no such file, not a one-dimensional unsigned array, or a raw one of unknown type.
+        DataError: no such file, not a one-dimensional array of whole numbers, or a raw one of
+            unknown type.
     """
     if not path.is_file():
         raise DataError(f"{path}: no such file; `python -m sweeper prepare` makes one from text")
     try:
-        if path.suffix == ".npy":
-            tokens: Tokens = np.load(path, mmap_mode="r", allow_pickle=False)
+        with path.open("rb") as file:
+            beginning = file.read(LLM_C_HEADER_BYTES)
+        if path.suffix == ".npy" or beginning.startswith(NPY_MAGIC):
+            tokens: Tokens = np.lib.format.open_memmap(path, mode="r")
+        elif (header := _llm_c_header(beginning)) is not None:
+            tokens = _llm_c_tokens(path, header, data_dtype)
         else:
             tokens = np.memmap(path, mode="r", dtype=_raw_dtype(path, data_dtype))
-    except (ValueError, OSError, EOFError) as error:
+    except UNREADABLE as error:
         raise DataError(f"{path}: not readable as an array of tokens ({error})") from None
     if tokens.ndim != 1:
         raise DataError(
             f"{path}: must have one dimension, got shape {tokens.shape}; "
             "save it flattened: np.save(path, tokens.reshape(-1))"
         )
-    if tokens.dtype.kind != "u":
+    _require_whole_numbers(path, tokens.dtype)
+    return tokens
+
+
+def _require_whole_numbers(path: Path, dtype: np.dtype[Any]) -> None:
+    if dtype.kind not in "ui":
         raise DataError(
-            f"{path}: must be of dtype uint8, uint16 or uint32, got {tokens.dtype}; "
+            f"{path}: must be of dtype uint8, uint16 or uint32, got {dtype}; "
             "save it converted: np.save(path, tokens.astype(np.uint16))"
         )
-    return tokens
+
+
+def _llm_c_header(beginning: bytes) -> tuple[int, int, int] | None:
+    """Magic number, version and number of tokens, where a file begins as llm.c's do."""
+    if len(beginning) < LLM_C_HEADER_BYTES:
+        return None
+    magic, version, num_tokens = (int(n) for n in np.frombuffer(beginning, "<i4", count=3))
+    return (magic, version, num_tokens) if magic in {known for known, _ in LLM_C_DTYPES} else None
+
+
+def _llm_c_tokens(path: Path, header: tuple[int, int, int], data_dtype: str | None) -> Tokens:
+    magic, version, num_tokens = header
+    name = LLM_C_DTYPES.get((magic, version))
+    if name is None:
+        raise DataError(f"{path}: has llm.c's header, of an unknown version {version}")
+    dtype = np.dtype(name).newbyteorder("<")
+    stated = data_dtype or read_meta(path).dtype
+    if stated is not None and _dtype(path, stated) != dtype:
+        raise DataError(f"{path}: has llm.c's header, of {name}, and not of {stated}; leave it out")
+    held = (path.stat().st_size - LLM_C_HEADER_BYTES) / dtype.itemsize
+    if num_tokens != held:
+        raise DataError(
+            f"{path}: damaged: its llm.c header tells of {num_tokens} tokens, and it holds {held:g}"
+        )
+    return np.memmap(path, mode="r", dtype=dtype, offset=LLM_C_HEADER_BYTES)
 
 
 def _raw_dtype(path: Path, data_dtype: str | None) -> np.dtype[Any]:
@@ -59,10 +102,16 @@ def _raw_dtype(path: Path, data_dtype: str | None) -> np.dtype[Any]:
             f"{path}: a raw array needs its type: --data_dtype uint16, or a meta.json beside it "
             'with {"dtype": "uint16"}'
         )
+    dtype = _dtype(path, name)
+    _require_whole_numbers(path, dtype)
+    return dtype
+
+
+def _dtype(path: Path, name: str) -> np.dtype[Any]:
     try:
         return np.dtype(name)
-    except TypeError:
-        raise DataError(f"{path}: data_dtype: no such type {name!r}; try uint16") from None
+    except (TypeError, ValueError, SyntaxError):
+        raise DataError(f"{path}: data_dtype: no such type {shown(name)}; try uint16") from None
 
 
 def check_data(config: TrainConfig) -> None:
@@ -70,7 +119,7 @@ def check_data(config: TrainConfig) -> None:
 
     Raises:
         DataError: a file missing or of the wrong kind, shorter than one window of context_length
-            + 1 tokens, or holding a token id at or above vocab_size.
+            + 1 tokens, or holding a token id below 0 or at or above vocab_size.
     """
     for key in ("train_data", "val_data"):
         value = getattr(config, key)
@@ -84,7 +133,10 @@ def check_data(config: TrainConfig) -> None:
                 f"context_length + 1 = {config.context_length + 1}; use more text or a shorter "
                 "context_length"
             )
-        largest = max(largest_token(tokens), (read_meta(path).vocab_size or 0) - 1)
+        smallest, largest = token_range(tokens)
+        if smallest < 0:
+            raise DataError(f"{path}: holds a token id of {smallest}; there is none below 0")
+        largest = max(largest, (read_meta(path).vocab_size or 0) - 1)
         if largest >= config.vocab_size:
             raise DataError(
                 f"{path}: token ids reach {largest}, outside the vocabulary; "
@@ -92,9 +144,13 @@ def check_data(config: TrainConfig) -> None:
             )
 
 
-def largest_token(tokens: Tokens) -> int:
-    """The largest id in the file, or in an even sample of one above `MAX_SCANNED_BYTES`."""
+def token_range(tokens: Tokens) -> tuple[int, int]:
+    """The least and the largest id in the file, or in an even sample of one above
+    `MAX_SCANNED_BYTES`."""
     chunk = SCAN_CHUNK_BYTES // tokens.itemsize
     num_chunks = min(-(-len(tokens) // chunk), MAX_SCANNED_BYTES // SCAN_CHUNK_BYTES)
     starts = np.linspace(0, max(len(tokens) - chunk, 0), num_chunks).astype(np.int64)
-    return max(int(tokens[start : start + chunk].max()) for start in starts)
+    chunks = [tokens[start : start + chunk] for start in starts]
+    signed = tokens.dtype.kind == "i"
+    least = min(int(chunk.min()) for chunk in chunks) if signed else 0
+    return least, max(int(chunk.max()) for chunk in chunks)

@@ -9,7 +9,12 @@ import torch
 from torch import Tensor
 
 from trainable.config import TrainConfig
-from trainable.data.batches import TrainingBatches, evaluation_starts, gather_windows
+from trainable.data.batches import (
+    TrainingBatches,
+    evaluation_starts,
+    gather_windows,
+    require_in_vocabulary,
+)
 from trainable.data.meta import read_meta
 from trainable.data.token_files import check_data, open_tokens
 from trainable.errors import CheckpointError, ConfigError, DeviceError
@@ -235,6 +240,7 @@ class Trainer:
             val_tokens, num_windows=config.eval_windows, context_length=config.context_length
         )
         self._val_windows = gather_windows(val_tokens, starts, config.context_length)
+        require_in_vocabulary(self._val_windows, config.vocab_size, str(val_file))
         self._bytes_per_token = read_meta(val_file).bytes_per_token
 
     def save(self, path: Path) -> None:

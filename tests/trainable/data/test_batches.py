@@ -62,7 +62,7 @@ def test_evaluation_windows_span_the_file(num_tokens: int, num_windows: int, len
 
 @pytest.mark.parametrize("steps", [[1, 2, 3], [5, 6, 2, 3, 9]])
 def test_reading_ahead_changes_no_batch(tiny: Callable[..., TrainConfig], steps: list[int]) -> None:
-    config = tiny(context_length=10)
+    config = tiny(context_length=10, vocab_size=len(TOKENS))
     batches = TrainingBatches(TOKENS, config, torch.device("cpu"))
     for step in steps:
         assert torch.equal(batches.take(step), windows(step=step, batch_size=4))
