@@ -1,26 +1,30 @@
-"""What sweeps have in common and what came of each: a pure function of their states."""
+"""What sweeps have in common, and what each of them has found: values in, values out."""
 
+import statistics
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
 
-from sweeper.record.ranking import best_trial, objective, ranked
-from sweeper.record.state.sweep_state import SweepState, Trial
+from sweeper.analysis.summary.levels import levels_of
+from sweeper.analysis.summary.response import Response, responses_of
+from sweeper.analysis.summary.sweep_data import SweepData
+from sweeper.analysis.summary.winner import ranking_of
+from sweeper.record.ranking import Mode
 from sweeper.spec.domains.values import Scalar
-from trainable.model.model_size import flops_per_token
+from sweeper.spec.points import Point
+from sweeper.spec.sweep_spec import SweepSpec
+from sweeper.status import Status
 
 MAX_VALUES = 20  # of a swept name, beyond which a table of them helps nobody
 UNCOMPARED = ("name", "description", "resources", "max_concurrent", "max_retries", "checkpoints")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Contender:
     """A sweep under the name that it is compared by."""
 
     name: str
-    state_name: str
-    num_trials: int
-    state: SweepState
+    sweep: SweepData
+    spec: SweepSpec
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,10 +40,11 @@ class Outcome:
     flops: int
     train_seconds: float  # of all trials together
     best_trial: str | None
-    best_values: Mapping[str, Scalar]
+    best_values: Point  # its point
+    num_seeds: int | None  # of its point that have completed
     best_step: int | None
-    best_objective: float | None
-    val_loss: float | None
+    best_objective: float | None  # the mean over the seeds of its point
+    val_loss: float | None  # its own, as what follows
     val_perplexity: float | None
     val_bits_per_byte: float | None
 
@@ -49,12 +54,12 @@ class Difference:
     """A setting that the sweeps do not share, with its value in each; None where it is absent."""
 
     setting: str
-    values: tuple[Any, ...]
+    values: tuple[object, ...]
 
 
 @dataclass(frozen=True)
 class ValueRow:
-    """A swept value, and the best objective that trials of it have reached in each sweep."""
+    """A swept value, and the best objective that it has led to in each sweep."""
 
     value: Scalar
     objectives: tuple[float | None, ...]
@@ -75,50 +80,70 @@ class Comparison:
 
 def compare(contenders: Sequence[Contender]) -> Comparison:
     """Side by side. The metric is the sweeps' own where they agree, else the validation loss."""
-    metric, mode = _objective(contenders)
-    outcomes = tuple(_outcome(contender, metric) for contender in contenders)
-    best, margin = _ahead(outcomes, mode)
+    alike = measured_alike(contenders)
+    outcomes = tuple(map(_outcome, contenders, alike))
+    best, margin = _ahead(outcomes, alike[0].mode)
     return Comparison(
-        metric=metric,
+        metric=alike[0].metric,
         outcomes=outcomes,
-        differences=tuple(_differences([c.state for c in contenders])),
-        by_value=_by_value([c.state for c in contenders], metric, mode),
+        differences=tuple(_differences([c.spec for c in contenders])),
+        by_value=_by_value(alike),
         caveats=tuple(_caveats(contenders, outcomes)),
         best=best,
         margin=margin,
     )
 
 
-def _objective(contenders: Sequence[Contender]) -> tuple[str, str]:
-    objectives = {(c.state.spec.objective.metric, c.state.spec.objective.mode) for c in contenders}
-    return objectives.pop() if len(objectives) == 1 else ("val_loss", "min")
+def measured_alike(contenders: Sequence[Contender]) -> list[SweepData]:
+    """The sweeps, with one and the same metric; the trials keep the order of their own."""
+    sweeps = [contender.sweep for contender in contenders]
+    if len({(sweep.metric, sweep.mode) for sweep in sweeps}) == 1:
+        return sweeps
+    return [_by_loss(sweep) for sweep in sweeps]
 
 
-def _outcome(contender: Contender, metric: str) -> Outcome:
-    state = contender.state
-    last = [(t, seen) for t in state.trials.values() if (seen := t.last_evaluation)]
-    best = best_trial(state)
-    of_best = best.last_evaluation if best is not None else None
+def _by_loss(sweep: SweepData) -> SweepData:
+    trials = (
+        replace(t, evaluations=tuple(replace(e, value=e.loss) for e in t.evaluations))
+        for t in sweep.trials
+    )
+    return replace(sweep, metric="val_loss", mode="min", trials=tuple(trials), arrivals=())
+
+
+def best_responses(sweep: SweepData) -> dict[str, Response]:
+    """By swept name: the best at each of its values, whatever else was swept."""
+    responses = responses_of(sweep, levels_of(sweep), grouped=False)
+    return {response.parameter.name: response for response in responses}
+
+
+def _outcome(contender: Contender, alike: SweepData) -> Outcome:
+    sweep = contender.sweep
+    best = ranking_of(sweep).best
+    trial = None if best is None else best.best
+    values = {t.trial_id: t.value for t in alike.trials}
+    reached = [] if best is None else [values[t.trial_id] for t in best.completed]
+    measured = [value for value in reached if value is not None]
     return Outcome(
         name=contender.name,
-        state=contender.state_name,
-        num_trials=contender.num_trials,
-        num_ended=sum(trial.status.ended for trial in state.trials.values()),
-        num_completed=sum(trial.status == "completed" for trial in state.trials.values()),
-        tokens=sum(seen.tokens or 0 for _, seen in last),
-        flops=sum((seen.tokens or 0) * flops_per_token(trial.config) for trial, seen in last),
-        train_seconds=sum(seen.train_seconds or 0.0 for _, seen in last),
-        best_trial=None if best is None else best.trial_id,
-        best_values={} if best is None else best.values,
-        best_step=of_best.step if of_best else None,
-        best_objective=of_best.value(metric) if of_best else None,
-        val_loss=of_best.val_loss if of_best else None,
-        val_perplexity=of_best.val_perplexity if of_best else None,
-        val_bits_per_byte=of_best.val_bits_per_byte if of_best else None,
+        state=sweep.state,
+        num_trials=len(sweep.trials) if sweep.num_planned is None else sweep.num_planned,
+        num_ended=sum(t.status.ended for t in sweep.trials),
+        num_completed=sum(t.status is Status.COMPLETED for t in sweep.trials),
+        tokens=sum(t.step * (t.tokens_per_step or 0) for t in sweep.trials),
+        flops=sum(t.step * (t.flops_per_step or 0) for t in sweep.trials),
+        train_seconds=sum(t.seconds or 0.0 for t in sweep.trials),
+        best_trial=None if trial is None else trial.trial_id,
+        best_values={} if best is None else best.point,
+        num_seeds=None if best is None else len(best.completed),
+        best_step=None if trial is None else trial.step,
+        best_objective=statistics.fmean(measured) if measured else None,
+        val_loss=None if trial is None else trial.loss,
+        val_perplexity=None if trial is None else trial.perplexity,
+        val_bits_per_byte=None if trial is None else trial.bits_per_byte,
     )
 
 
-def _ahead(outcomes: Sequence[Outcome], mode: str) -> tuple[str | None, float | None]:
+def _ahead(outcomes: Sequence[Outcome], mode: Mode) -> tuple[str | None, float | None]:
     """The sweep with the best winner, and by how much."""
     won = [(o.best_objective, o.name) for o in outcomes if o.best_objective is not None]
     won.sort(key=lambda pair: pair[0], reverse=mode == "max")
@@ -128,8 +153,8 @@ def _ahead(outcomes: Sequence[Outcome], mode: str) -> tuple[str | None, float | 
     return None if margin == 0 else won[0][1], margin
 
 
-def _differences(states: Sequence[SweepState]) -> list[Difference]:
-    flat = [dict(_flat(state.spec.model_dump())) for state in states]
+def _differences(specs: Sequence[SweepSpec]) -> list[Difference]:
+    flat = [dict(_flat(spec.model_dump())) for spec in specs]
     names = list(dict.fromkeys(name for settings in flat for name in settings))
     values = {name: tuple(settings.get(name) for settings in flat) for name in names}
     return [
@@ -139,9 +164,9 @@ def _differences(states: Sequence[SweepState]) -> list[Difference]:
     ]
 
 
-def _flat(settings: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
+def _flat(settings: Mapping[str, object], prefix: str = "") -> list[tuple[str, object]]:
     """Settings with dots between the levels, as `--set` names them; a domain is one value."""
-    found: list[tuple[str, Any]] = []
+    found: list[tuple[str, object]] = []
     for key, value in settings.items():
         if not prefix and key in UNCOMPARED:
             continue
@@ -152,20 +177,19 @@ def _flat(settings: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any]
     return found
 
 
-def _without_nulls(domain: Any) -> Any:
+def _without_nulls(domain: object) -> object:
     if not isinstance(domain, Mapping):
         return domain
     return {key: value for key, value in domain.items() if value is not None}
 
 
-def _by_value(
-    states: Sequence[SweepState], metric: str, mode: str
-) -> dict[str, tuple[ValueRow, ...]]:
-    """For names of which sweeps have tried the same values, where these are few."""
+def _by_value(sweeps: Sequence[SweepData]) -> dict[str, tuple[ValueRow, ...]]:
+    """For names of which sweeps have tried the same values, where these are few. What was stopped
+    counts where it was compared last; the end counts where a trial of the value got there."""
     found = {}
-    names = [name for state in states for name in state.spec.swept_names()]
+    names = [parameter.name for sweep in sweeps for parameter in sweep.parameters]
     for name in [n for n in dict.fromkeys(names) if names.count(n) > 1]:
-        columns = [_best_by_value(state, name, metric, mode) for state in states]
+        columns = [_best_by_value(sweep, name) for sweep in sweeps]
         tried = [value for column in columns for value in column]
         values = list(dict.fromkeys(tried))
         if len(values) < len(tried) and 1 < len(values) <= MAX_VALUES:
@@ -176,39 +200,27 @@ def _by_value(
     return found
 
 
-def _best_by_value(
-    state: SweepState, name: str, metric: str, mode: str
-) -> dict[Scalar, float | None]:
-    """Of the trials that came furthest: a trial that was stopped early has not had its chance."""
-    best: dict[Scalar, float | None] = {}
-    furthest: dict[Scalar, int] = {}
-    for trial in state.trials.values():
-        if name not in trial.values:
-            continue
-        value, reached = trial.values[name], _reached(trial, metric)
-        old = best.setdefault(value, None)
-        if reached is None or trial.step < furthest.get(value, 0):
-            continue
-        better = old is None or trial.step > furthest[value]
-        if better or (reached < old if mode == "min" else reached > old):  # type: ignore[operator]
-            best[value], furthest[value] = reached, trial.step
+def _best_by_value(sweep: SweepData, name: str) -> dict[Scalar, float | None]:
+    """Of every value that was tried; None where no trial of it got to where trials compare."""
+    best: dict[Scalar, float | None] = {
+        trial.point[name]: None for trial in sweep.trials if name in trial.point
+    }
+    response = best_responses(sweep).get(name)
+    for curve in () if response is None else response.curves:  # the last level of a value counts
+        best |= {sample.x: sample.value for sample in curve.samples}
     return best
-
-
-def _reached(trial: Trial, metric: str) -> float | None:
-    last = trial.last_evaluation
-    return None if last is None else last.value(metric)
 
 
 def _order(value: Scalar) -> tuple[bool, float, str]:
     """Numbers by size, then words."""
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return not is_number, float(value) if is_number else 0.0, str(value)  # type: ignore[arg-type]
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return False, float(value), ""
+    return True, 0.0, str(value)
 
 
 def _caveats(contenders: Sequence[Contender], outcomes: Sequence[Outcome]) -> list[str]:
-    specs = [contender.state.spec for contender in contenders]
-    caveats = []
+    specs = [contender.spec for contender in contenders]
+    caveats = [f"{c.name}: {note}" for c in contenders for note in c.sweep.notes]
     if len({spec.data for spec in specs}) > 1:
         caveats.append("They trained on different data: the losses do not compare.")
     if len({spec.train.get("vocab_size") for spec in specs}) > 1:
@@ -221,14 +233,3 @@ def _caveats(contenders: Sequence[Contender], outcomes: Sequence[Outcome]) -> li
     if unfinished:
         caveats.append(f"Not finished: {', '.join(unfinished)}.")
     return caveats
-
-
-def curve(trial: Trial, metric: str) -> list[tuple[int, float]]:
-    """Tokens and the metric, at every evaluation that has one."""
-    seen = ((evaluation.tokens, evaluation.value(metric)) for evaluation in trial.evaluations)
-    return [(tokens, value) for tokens, value in seen if tokens is not None and value is not None]
-
-
-def merit(state: SweepState) -> list[Trial]:
-    """Trials with an objective, best first."""
-    return [trial for trial in ranked(state) if objective(state, trial) is not None]

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from sweeper.analysis.comparison import Comparison, Contender
 from sweeper.analysis.comparison import compare as compare_sweeps
-from sweeper.analysis.monitor import Monitor
+from sweeper.analysis.summary.loading import load
 from sweeper.commands.arguments import (
     Json,
     Names,
@@ -19,12 +19,17 @@ from sweeper.commands.arguments import (
     print_json,
 )
 from sweeper.errors import RunFolderError
+from sweeper.record.effective_spec import effective_spec
 from sweeper.record.run_folder import RUNS, find_run_folder
-from sweeper.spec.points import swept_text
-from sweeper.views.format import number
 from sweeper.views.report.comparison_page import write_page
 from sweeper.views.terminal.columns import Column, table
-from sweeper.views.terminal.comparison_tables import outcome_table, setting_text, verdict_text
+from sweeper.views.terminal.comparison_tables import (
+    Table,
+    difference_table,
+    outcome_table,
+    value_tables,
+    verdict_text,
+)
 
 
 def compare(
@@ -58,22 +63,20 @@ def _contenders(names: Sequence[str], runs: Path) -> list[Contender]:
             f"python -m sweeper list names all"
         )
     same_name = len({folder.name for folder in folders}) < len(folders)
-    monitors = [Monitor(folder) for folder in folders]
     return [
         Contender(
-            str(monitor.folder.path) if same_name else monitor.folder.name,
-            monitor.state_name,
-            monitor.num_trials,
-            monitor.state,
+            name=str(folder.path) if same_name else folder.name,
+            sweep=load(folder),
+            spec=effective_spec(folder)[0],
         )
-        for monitor in monitors
+        for folder in folders
     ]
 
 
 def print_comparison(console: Console, comparison: Comparison) -> None:
     names = [outcome.name for outcome in comparison.outcomes]
 
-    def show(first: str, rows: Sequence[tuple[str, Sequence[str]]]) -> None:
+    def show(first: str, rows: Table) -> None:
         columns = [Column(first, [label for label, _ in rows], right=False)]
         columns += [Column(name, [cells[i] for _, cells in rows]) for i, name in enumerate(names)]
         console.print(table(columns, console.width, ascii=console.options.ascii_only))
@@ -83,12 +86,9 @@ def print_comparison(console: Console, comparison: Comparison) -> None:
         console.print(f"\n[bold green]{verdict}[/]")
     for caveat in comparison.caveats:
         console.print(f"[yellow]{caveat}[/]")
-    for name, values in comparison.by_value.items():
+    for name, rows in value_tables(comparison).items():
         console.print()
-        show(name, [(swept_text(row.value), [number(o) for o in row.objectives]) for row in values])
+        show(name, rows)
     if comparison.differences:
         console.print()
-        rows = [
-            (d.setting, [setting_text(value) for value in d.values]) for d in comparison.differences
-        ]
-        show("different", rows)
+        show("different", difference_table(comparison))

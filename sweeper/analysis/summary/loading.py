@@ -148,6 +148,7 @@ def _trials(sweep: SweepData, rows: Sequence[Row], history: Sequence[Row]) -> tu
                 Evaluation(
                     step=row["step"],
                     value=row.get(sweep.metric),
+                    loss=row.get("val_loss"),
                     seconds=row.get("train_seconds", row.get("wall_seconds")),
                 )
             )

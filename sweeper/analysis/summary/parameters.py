@@ -2,6 +2,7 @@
 
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -25,6 +26,19 @@ def of_space(space: Mapping[str, AnyDomain]) -> tuple[Parameter, ...]:
 def of_values(columns: Mapping[str, Iterable[Scalar]]) -> tuple[Parameter, ...]:
     """A parameter for each name, as well as it can be told from the values that were tried."""
     return tuple(_listed(name, list(dict.fromkeys(values))) for name, values in columns.items())
+
+
+def joined(parameters: Sequence[Parameter]) -> Parameter:
+    """One name as several sweeps have swept it: all that is listed, from the lowest end to the
+    highest."""
+    options = list(dict.fromkeys(option for p in parameters for option in p.options))
+    scales = {parameter.scale for parameter in parameters}
+    if all(parameter.options for parameter in parameters) or "category" in scales:
+        return _listed(parameters[0].name, options)
+    ends = [end for p in parameters for end in (p.low, p.high) if end is not None]
+    low, high = min(ends, default=None), max(ends, default=None)
+    scale: Scale = "log" if "log" in scales and (low is None or low > 0) else "linear"
+    return replace(parameters[0], scale=scale, options=(), low=low, high=high)
 
 
 def _of_domain(name: str, domain: AnyDomain) -> Parameter:

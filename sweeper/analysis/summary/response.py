@@ -68,9 +68,15 @@ class Response:
     edges: tuple[Edge, ...]
 
 
-def responses_of(sweep: SweepData, levels: Sequence[Level]) -> tuple[Response, ...]:
-    """One for each swept name, in the order of the file."""
-    return tuple(_response(sweep, parameter, levels) for parameter in sweep.parameters)
+def responses_of(
+    sweep: SweepData, levels: Sequence[Level], *, grouped: bool = True
+) -> tuple[Response, ...]:
+    """One for each swept name, in the order of the file; where `grouped`, with curves of its own
+    for each size."""
+    return tuple(
+        _response(sweep, parameter, levels, grouping(sweep, parameter) if grouped else None)
+        for parameter in sweep.parameters
+    )
 
 
 def grouping(sweep: SweepData, parameter: Parameter) -> Parameter | None:
@@ -86,8 +92,9 @@ def grouping(sweep: SweepData, parameter: Parameter) -> Parameter | None:
     return next((other for other in named if other.name == "size"), named[0] if named else None)
 
 
-def _response(sweep: SweepData, parameter: Parameter, levels: Sequence[Level]) -> Response:
-    by = grouping(sweep, parameter)
+def _response(
+    sweep: SweepData, parameter: Parameter, levels: Sequence[Level], by: Parameter | None
+) -> Response:
     numeric = [p for p in sweep.parameters if p.scale != "category"]
     binned = not parameter.options and len(numeric) > 1
     groups: list[Scalar] = [None] if by is None else list(by.options)

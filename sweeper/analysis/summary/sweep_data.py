@@ -30,6 +30,7 @@ class Evaluation:
 
     step: int
     value: float | None
+    loss: float | None = None  # on the validation data, whatever the objective is
     seconds: float | None = None  # of training until then
 
 

@@ -4,6 +4,7 @@ import base64
 import gzip
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any
@@ -31,6 +32,17 @@ class Plot:
     title: str
     notes: tuple[str, ...] = ()
     height: int = 400
+
+
+class Figures(dict[str, Figure]):
+    """Those of a page, by their keys."""
+
+    def place(self, key: str, title: str, figure: Figure | None, *notes: str) -> Plot | None:
+        """None where there is nothing to draw."""
+        if figure is None:
+            return None
+        self[key] = figure
+        return Plot(key=key, title=title, notes=notes, height=figure["layout"]["height"])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,15 +84,8 @@ class Page:
 
 
 def make_page(summary: Summary, meta_line: str, commands: tuple[Command, ...]) -> Page:
-    figures: dict[str, Figure] = {}
-
-    def place(key: str, title: str, figure: Figure | None, *notes: str) -> Plot | None:
-        if figure is None:
-            return None
-        figures[key] = figure
-        return Plot(key=key, title=title, notes=notes, height=figure["layout"]["height"])
-
-    sweep = summary.sweep
+    figures = Figures()
+    place, sweep = figures.place, summary.sweep
     responses = [
         place(
             f"response-{index}",
@@ -177,8 +182,20 @@ def _importance_note(summary: Summary) -> str:
 
 
 def render(page: Page) -> str:
-    """The page as HTML."""
-    from jinja2 import Environment, PackageLoader, StrictUndefined  # only reports need it
+    """The whole file."""
+    return render_template(
+        "report.html.jinja",
+        page.figures,
+        {"trials": trial_details(page.summary.sweep), "shared": shared_config(page.summary.sweep)},
+        page=page,
+    )
+
+
+def render_template(
+    name: str, figures: Mapping[str, Figure], data: Mapping[str, object], **values: object
+) -> str:
+    """A page in one file, with its style, its script and Plotly; `data` is for the script."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined  # a sweep starts without it
 
     environment = Environment(
         loader=PackageLoader("sweeper.views.report", "assets"),
@@ -189,18 +206,13 @@ def render(page: Page) -> str:
     )
     own = files("sweeper.views.report") / "assets"
     environment.filters["with_code"] = _with_code
-    return environment.get_template("report.html.jinja").render(
-        page=page,
+    return environment.get_template(name).render(
+        figures=figures,
         style=(own / "report.css").read_text(encoding="utf-8"),
         script=(own / "report.js").read_text(encoding="utf-8"),
         plotly=_packed_plotly(),
-        data=_embedded(
-            {
-                "figures": page.figures,
-                "trials": trial_details(page.summary.sweep),
-                "shared": shared_config(page.summary.sweep),
-            }
-        ),
+        data=_embedded({"figures": figures, **data}),
+        **values,
     )
 
 

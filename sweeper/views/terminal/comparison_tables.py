@@ -2,11 +2,12 @@
 
 import json
 from collections.abc import Callable
-from typing import Any
 
 from sweeper.analysis.comparison import Comparison, Outcome
 from sweeper.spec.points import swept_text
 from sweeper.views.format import count, duration, flops, number
+
+Table = list[tuple[str, list[str]]]  # labels, with a cell for each sweep
 
 OUTCOME: tuple[tuple[str, Callable[[Outcome], str]], ...] = (
     ("state", lambda o: o.state),
@@ -23,10 +24,15 @@ OUTCOME: tuple[tuple[str, Callable[[Outcome], str]], ...] = (
 )
 
 
-def outcome_table(comparison: Comparison) -> list[tuple[str, list[str]]]:
+def outcome_table(comparison: Comparison) -> Table:
     """Labels with a cell for each sweep; what each winner was given comes last."""
     outcomes = comparison.outcomes
     rows = [(label, [cell(outcome) for outcome in outcomes]) for label, cell in OUTCOME]
+    if any((outcome.num_seeds or 1) > 1 for outcome in outcomes):
+        means = [
+            f"{number(o.best_objective)} ({o.num_seeds})" if o.num_seeds else "-" for o in outcomes
+        ]
+        rows.append(("mean (seeds)", means))
     for name in dict.fromkeys(name for outcome in outcomes for name in outcome.best_values):
         given = [
             swept_text(o.best_values[name]) if name in o.best_values else "-" for o in outcomes
@@ -44,10 +50,22 @@ def verdict_text(comparison: Comparison) -> str | None:
     return f"{comparison.best} is ahead by {number(comparison.margin)} ({comparison.metric})."
 
 
-def setting_text(value: Any) -> str:
+def value_tables(comparison: Comparison) -> dict[str, Table]:
+    """By swept name: its values, each with the best that it has led to."""
+    return {
+        name: [(swept_text(row.value), [number(o) for o in row.objectives]) for row in rows]
+        for name, rows in comparison.by_value.items()
+    }
+
+
+def difference_table(comparison: Comparison) -> Table:
+    return [(each.setting, list(map(setting_text, each.values))) for each in comparison.differences]
+
+
+def setting_text(value: object) -> str:
     """A setting as it would stand in the file."""
     if value is None:
         return "-"
-    if isinstance(value, dict | list):
-        return json.dumps(value).replace('"', "")
-    return swept_text(value)
+    if isinstance(value, bool | int | float | str):
+        return swept_text(value)
+    return json.dumps(value).replace('"', "")

@@ -3,50 +3,62 @@
 from dataclasses import replace
 from typing import Any
 
+import plotly.graph_objects as go
 import pytest
 
-from sweeper.analysis.comparison import Comparison, Contender, Difference, compare
-from sweeper.record.state.sweep_state import SweepState
+from sweeper.analysis.comparison import (
+    Comparison,
+    Contender,
+    Difference,
+    best_responses,
+    compare,
+    measured_alike,
+)
+from sweeper.analysis.summary.parameters import joined
+from sweeper.analysis.summary.sweep_data import Arrival, Parameter, SweepData, TrialData
+from sweeper.spec.sweep_spec import SweepSpec
 from sweeper.status import Status
-from sweeper.views.report.comparison_page import curves_figure, parameter_figure
-from sweeper.views.terminal.comparison_tables import outcome_table, setting_text, verdict_text
-from tests.sweeper.record.test_tables import state_with
+from sweeper.views.report.figures.curves import compared_curves_figure
+from sweeper.views.report.figures.figure import Figure
+from sweeper.views.report.figures.response import compared_response_figure
+from sweeper.views.terminal.comparison_tables import (
+    outcome_table,
+    setting_text,
+    value_tables,
+    verdict_text,
+)
+from tests.sweeper.analysis.summary.sweeps import LEARNING_RATE, seeded, sweep_of, trial
+from tests.sweeper.views.report.test_figures import coloured
 
 GRID = {"learning_rate": {"grid": [1e-3, 1e-2]}}
 
 
-def contender(name: str, state: SweepState) -> Contender:
-    for trial in state.trials.values():
-        trial.evaluations = [
-            replace(seen, tokens=100 * seen.step, train_loss=seen.val_loss)
-            for seen in trial.evaluations
-        ]
-    return Contender(name, "finished", len(state.trials), state)
+def at_rate(trial_id: str, rate: float, *values: float | None, **more: Any) -> TrialData:
+    one = trial(trial_id, {"learning_rate": rate}, *values, **more)
+    losses = tuple(replace(each, loss=each.value) for each in one.evaluations)
+    return replace(one, evaluations=losses, loss=one.value)
 
 
-def of(plan: Any, losses: dict[float, list[tuple[int, float | None]]], **status: Status) -> Any:
-    """A sweep's state with these losses by learning rate; completed where step 16 was reached."""
-    order = [planned.values["learning_rate"] for planned in plan.trials]
-    return state_with(
-        plan,
-        *[
-            (
-                Status.COMPLETED if losses[rate][-1][0] == 16 else Status.STOPPED,
-                losses[rate],
-            )
-            for rate in order
-        ],
-    )
+def contender(name: str, spec: SweepSpec, trials: list[TrialData], **more: Any) -> Contender:
+    return Contender(name=name, sweep=sweep_of(trials, **more), spec=spec)
+
+
+STOPPED = Arrival(rung=4, trial_id="0001", step=4, value=3.5, kept=False)
 
 
 @pytest.fixture
 def two(tiny_plan: Any) -> list[Contender]:
-    narrow = of(tiny_plan(space=GRID), {1e-3: [(4, 3.0), (16, 2.0)], 1e-2: [(4, 3.5)]})
-    wide = of(
-        tiny_plan(space=GRID, train={"d_model": 32}, description="ignored"),
-        {1e-3: [(4, 2.8), (16, 1.75)], 1e-2: [(4, 2.9), (16, 2.5)]},
-    )
-    return [contender("narrow", narrow), contender("wide", wide)]
+    """In the first the higher rate was stopped at the rung of step 4."""
+    narrow = [
+        at_rate("0000", 1e-3, 3.0, 2.5, 2.2, 2.0),
+        at_rate("0001", 1e-2, 3.5, status=Status.STOPPED),
+    ]
+    wide = [at_rate("0000", 1e-3, 2.8, 2.5, 2.0, 1.75), at_rate("0001", 1e-2, 2.9, 2.8, 2.6, 2.5)]
+    other = {"train": {"d_model": 32}, "description": "ignored"}
+    return [
+        contender("narrow", tiny_plan(space=GRID).spec, narrow, arrivals=(STOPPED,)),
+        contender("wide", tiny_plan(space=GRID, **other).spec, wide),
+    ]
 
 
 def test_who_is_ahead_and_by_how_much(two: list[Contender]) -> None:
@@ -55,7 +67,8 @@ def test_who_is_ahead_and_by_how_much(two: list[Contender]) -> None:
     assert verdict_text(comparison) == "wide is ahead by 0.2500 (val_loss)."
     narrow, wide = comparison.outcomes
     assert (narrow.num_completed, wide.num_completed) == (1, 2)
-    assert (narrow.tokens, wide.tokens) == (2000, 3200)
+    assert (narrow.tokens, wide.tokens) == (200, 320)
+    assert (narrow.flops, narrow.train_seconds) == (2000, 20.0)
     assert narrow.best_values == {"learning_rate": 1e-3}
     assert (narrow.best_step, narrow.val_perplexity) == (16, None)
 
@@ -65,11 +78,10 @@ def test_settings_that_differ_and_no_others(two: list[Contender]) -> None:
 
 
 def test_a_domain_is_one_value(tiny_plan: Any) -> None:
-    states = [
-        SweepState(tiny_plan(space={"learning_rate": {"grid": grid}}).spec)
-        for grid in ([1e-3], [1e-3, 2e-3])
+    specs = [
+        tiny_plan(space={"learning_rate": {"grid": grid}}).spec for grid in ([1e-3], [1e-3, 2e-3])
     ]
-    (difference,) = compare([contender(f"{i}", s) for i, s in enumerate(states)]).differences
+    (difference,) = compare([contender(f"{i}", s, []) for i, s in enumerate(specs)]).differences
     assert difference.setting == "space.learning_rate"
     assert setting_text(difference.values[1]) == "{grid: [0.001, 0.002]}"
 
@@ -82,24 +94,45 @@ def test_by_value_the_trials_that_came_furthest_count(two: list[Contender]) -> N
     ]
 
 
-def test_repeated_seeds_are_the_best_of_them(tiny_plan: Any) -> None:
-    plan = tiny_plan(space={"learning_rate": {"grid": [1e-3]}}, seeds=[0, 1, 2])
-    ends = [(Status.STOPPED, [(4, 1.0)]), *[(Status.COMPLETED, [(16, v)]) for v in (2.0, 1.5)]]
-    one = contender("one", state_with(plan, *ends))
-    comparison = compare([one, contender("two", state_with(plan, *ends))])
-    assert "learning_rate" not in comparison.by_value, "a single value is no table"
-    assert [row.objectives for row in comparison.by_value["seed"]] == [
-        (1.0, 1.0), (2.0, 2.0), (1.5, 1.5),
-    ]  # fmt: skip
+def test_what_was_tried_without_a_number_is_in_the_table(two: list[Contender]) -> None:
+    diverged = at_rate("0002", 1e-1, None, status=Status.DIVERGED)
+    more = replace(two[1].sweep, trials=(*two[1].sweep.trials, diverged))
+    comparison = compare([two[0], replace(two[1], sweep=more)])
+    assert value_tables(comparison)["learning_rate"][-1] == ("0.1", ["-", "-"])
+
+
+def test_repeated_seeds_count_by_their_mean_and_not_by_the_luckiest(tiny_plan: Any) -> None:
+    spec = tiny_plan(space=GRID, seeds=[0, 1]).spec
+    lucky = contender("lucky", spec, seeded({1e-2: [1.0, 3.0], 1e-3: [1.75, 1.75]}))
+    even = contender("even", spec, seeded({1e-3: [1.5, 1.6], 1e-2: [2.5, 2.5]}))
+    comparison = compare([lucky, even])
+    assert [outcome.best_objective for outcome in comparison.outcomes] == [1.75, 1.55]
+    assert [outcome.best_trial for outcome in comparison.outcomes] == ["0.001-0", "0.001-0"]
+    assert comparison.best == "even"
+    assert comparison.margin == pytest.approx(0.2)
+    assert dict(outcome_table(comparison))["mean (seeds)"] == ["1.7500 (2)", "1.5500 (2)"]
+    assert "seed" not in comparison.by_value, "a seed is no setting to compare by"
+    assert [row.objectives for row in comparison.by_value["learning_rate"]] == [
+        (1.75, 1.55),
+        (2.0, 2.5),
+    ]
+
+
+def test_the_same_twice_is_tied_and_a_single_value_is_no_table(tiny_plan: Any) -> None:
+    spec = tiny_plan(space={"learning_rate": {"grid": [1e-3]}}).spec
+    one = contender("one", spec, [at_rate("0000", 1e-3, 2.0)])
+    comparison = compare([one, replace(one, name="two")])
     assert comparison.best is None
     assert verdict_text(comparison) == "The best of them are tied."
+    assert comparison.by_value == {}
 
 
 def test_without_a_winner_nobody_is_ahead(tiny_plan: Any) -> None:
-    plan = tiny_plan(space=GRID)
-    none = contender("none", SweepState(plan.spec))
-    diverged = contender("bad", state_with(plan, *[(Status.DIVERGED, [(4, None)])] * 2))
-    comparison = compare([none, diverged])
+    spec = tiny_plan(space=GRID).spec
+    none = contender("none", spec, [])
+    rates = ("0000", 1e-3), ("0001", 1e-2)
+    bad = [at_rate(name, rate, None, status=Status.DIVERGED) for name, rate in rates]
+    comparison = compare([none, contender("bad", spec, bad)])
     assert (comparison.best, comparison.margin, verdict_text(comparison)) == (None, None, None)
     cells = dict(outcome_table(comparison))
     assert cells["validation loss"] == ["-", "-"]
@@ -109,12 +142,18 @@ def test_without_a_winner_nobody_is_ahead(tiny_plan: Any) -> None:
 def test_what_is_not_the_same_is_said(tiny_plan: Any, two: list[Contender]) -> None:
     plan = tiny_plan(space=GRID, train={"max_steps": 8}, objective={"metric": "train_loss"})
     other = plan.spec.model_copy(update={"data": "elsewhere"})
-    state = state_with(plan, (Status.COMPLETED, [(8, 1.0)]))
-    state.spec = other
-    short = Contender("short", "interrupted", 2, contender("short", state).state)
+    ended = at_rate("0000", 1e-3, 1.5, 1.0)
+    by_training = replace(
+        ended, evaluations=tuple(replace(e, value=e.loss and e.loss / 2) for e in ended.evaluations)
+    )
+    short = contender(
+        "short", other, [by_training], metric="train_loss", state="interrupted", notes=("Odd.",)
+    )
     comparison = compare([two[0], short])
     assert comparison.metric == "val_loss"
+    assert comparison.outcomes[1].best_objective == 1.0, "its validation loss"
     assert [caveat.split(":")[0] for caveat in comparison.caveats] == [
+        "short",
         "They trained on different data",
         "Their objectives differ",
         "Their winners were trained for different numbers of steps.",
@@ -122,29 +161,74 @@ def test_what_is_not_the_same_is_said(tiny_plan: Any, two: list[Contender]) -> N
     ]
 
 
-def figures(contenders: list[Contender]) -> tuple[Any, Any]:
-    comparison: Comparison = compare(contenders)
-    return (
-        curves_figure(contenders, comparison.metric),
-        parameter_figure(contenders, "learning_rate", comparison.metric),
-    )
+def figures(contenders: list[Contender], *names: str) -> list[Figure]:
+    alike = measured_alike(contenders)
+    sweeps = {c.name: sweep for c, sweep in zip(contenders, alike, strict=True)}
+    responses = {name: best_responses(sweep) for name, sweep in sweeps.items()}
+    made = [compared_curves_figure(sweeps)]
+    for swept in names:
+        of = {name: each[swept] for name, each in responses.items() if swept in each}
+        made.append(compared_response_figure(sweeps, of))
+    drawn = [figure for figure in made if figure is not None]
+    for figure in drawn:
+        go.Figure(coloured({"data": figure["data"], "layout": figure["layout"]}))
+    return drawn
+
+
+def named(figure: Figure, name: str) -> list[dict[str, Any]]:
+    return [trace for trace in figure["data"] if trace["name"].startswith(name)]
 
 
 def test_the_figures_have_every_trial(two: list[Contender]) -> None:
-    curves, rates = figures(two)
-    bold = [trace for trace in curves["data"] if trace["showlegend"]]
-    assert [trace["y"] for trace in bold] == [[3.0, 2.0], [2.8, 1.75]]
-    assert bold[0]["x"] == [400, 1600]
-    assert [sorted(trace["x"]) for trace in rates["data"]] == [[1e-3, 1e-2]] * 2
+    curves, rates = figures(two, "learning_rate")
+    bold = [trace for trace in curves["data"] if "trial 0000" in trace["name"]]
+    assert [trace["y"][:-1] for trace in bold] == [[3.0, 2.5, 2.2, 2.0], [2.8, 2.5, 2.0, 1.75]]
+    assert [trace["line"]["color"] for trace in bold] == ["@blue", "@orange"]
+    tokens = curves["axes"]["tokens"]["x"][curves["data"].index(bold[0])]
+    assert tokens == [40, 80, 120, 160, None]
+    faint = [trace for trace in curves["data"] if trace["name"] == "narrow"]
+    assert [trace["y"] for trace in faint] == [[3.5, None]]
+    for sweep, symbols in (("narrow", {1e-3: "circle", 1e-2: "circle-open"}), ("wide", {})):
+        dots = [t for t in named(rates, sweep) if t["mode"] == "markers"]
+        assert sorted(x for trace in dots for x in trace["x"]) == [1e-3, 1e-2]
+        assert {trace["marker"]["color"] for trace in dots} == (
+            {"@blue"} if sweep == "narrow" else {"@orange"}
+        )
+        for trace in dots:
+            for x in trace["x"]:
+                assert trace["marker"]["symbol"] == symbols.get(x, "circle")
     assert rates["layout"]["xaxis"]["type"] == "log"
-    by_rate = dict(zip(rates["data"][0]["x"], rates["data"][0]["marker"]["symbol"], strict=True))
-    assert by_rate == {1e-3: "circle", 1e-2: "circle-open"}
 
 
-def test_words_are_categories(tiny_plan: Any) -> None:
+def test_words_are_categories_and_no_name_is_read_as_markup(tiny_plan: Any) -> None:
     sizes = {"<b>": {"num_layers": 1}, "large": {"num_layers": 2}}
-    plan = tiny_plan(space={"size": {"grid": sizes}})
-    state = state_with(plan, *[(Status.COMPLETED, [(16, 1.0)])] * 2)
-    figure = parameter_figure([contender("a", state)], "size", "val_loss")
-    assert figure["layout"]["xaxis"]["type"] == "category"
-    assert sorted(figure["data"][0]["x"]) == ["&lt;b>", "large"]
+    spec = tiny_plan(space={"size": {"grid": sizes}}).spec
+    size = Parameter(name="size", scale="category", options=("<b>", "large"))
+    trials = [trial(f"{i:04}", {"size": name}, 1.0) for i, name in enumerate(sizes)]
+    a = Contender(name="<i>a", sweep=sweep_of(trials, [size]), spec=spec)
+    curves, by_size = figures([a], "size")
+    assert by_size["layout"]["xaxis"]["type"] == "category"
+    assert sorted(by_size["data"][0]["x"]) == ["&lt;b>", "large"]
+    names = {trace["name"] for figure in (curves, by_size) for trace in figure["data"]}
+    assert not any("<" in name for name in names)
+
+
+def test_nothing_evaluated_is_nothing_drawn(tiny_plan: Any) -> None:
+    empty = contender("empty", tiny_plan(space=GRID).spec, [])
+    assert figures([empty], "learning_rate") == []
+
+
+def test_a_name_is_drawn_over_all_that_any_sweep_has_swept() -> None:
+    drawn = Parameter(name="learning_rate", scale="log", low=1e-3, high=1.0)
+    assert joined([LEARNING_RATE, drawn]) == replace(drawn, low=1e-4, high=1.0)
+    listed = replace(LEARNING_RATE, options=(1e-1, 1e0), low=1e-1, high=1e0)
+    both = joined([LEARNING_RATE, listed])
+    assert (both.options, both.scale) == ((1e-4, 1e-3, 1e-2, 1e-1, 1e0), "log")
+    from_zero = Parameter(name="learning_rate", scale="linear", low=0.0, high=1.0)
+    assert joined([drawn, from_zero]).scale == "linear"
+
+
+def test_a_comparison_is_a_value(two: list[Contender]) -> None:
+    first: Comparison = compare(two)
+    assert first == compare(two)
+    assert isinstance(two[0].sweep, SweepData)

@@ -7,7 +7,7 @@
   const CONFIG = { responsive: true, displayModeBar: false, scrollZoom: false };
   const drawn = new Map(); // key -> element
   let chosen = null;
-  let axis = "step";
+  let axis = document.querySelector(".switch input:checked")?.value;
 
   // ---- figures
 

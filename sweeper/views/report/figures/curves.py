@@ -1,17 +1,21 @@
 """How each trial learned. All lines of a status are one trace, so that a thousand open at once."""
 
-from collections.abc import Callable, Sequence
+import itertools
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from sweeper.analysis.summary.sweep_data import Evaluation, SweepData, TrialData
 from sweeper.status import Status
 from sweeper.views.report.figures.figure import (
     COLOURS,
+    GROUP_COLOURS,
     Figure,
     Trace,
     clock_title,
     layout,
+    lower_range,
     metric_title,
+    plain,
     selected_trace,
     short,
     titled,
@@ -48,20 +52,58 @@ def curves_figure(sweep: SweepData) -> Figure | None:
     ends = [(_end_trace(sweep, s, of), of) for s, of in groups if of and s in STYLES]
     axes = {
         name: {
-            "title": title,
+            "title": AXES[name],
             "x": [_line_x(name, of, limit) for _, of in lines]
             + [_end_x(name, of) for _, of in ends],
             "shapes": _rung_shapes(sweep) if name == sweep.clock else [],
         }
-        for name, title in AXES.items()
-        if all(_coordinate(name, t, _finite(t)[-1]) is not None for t in trials)
+        for name in _known_axes(trials)
     }
-    traces = [trace for trace, _ in lines + ends]
+    return _along_step([trace for trace, _ in lines + ends], axes, [sweep], trials)
+
+
+def compared_curves_figure(sweeps: Mapping[str, SweepData]) -> Figure | None:
+    """Several sweeps by their names, each in a colour: the winner's line bold, the others faint."""
+    there = {name: [t for t in s.trials if any(_finite(t))] for name, s in sweeps.items()}
+    trials = [trial for of in there.values() for trial in of]
+    if not trials:
+        return None
+    limit = max(3, MAX_POINTS // len(trials))
+    faint, bold = [], []
+    for colour, (name, sweep) in zip(itertools.cycle(GROUP_COLOURS), sweeps.items(), strict=False):
+        best = [trial for trial in there[name][:1] if trial.status is Status.COMPLETED]
+        others = there[name][len(best) :]
+        style = {"name": plain(name), "showlegend": not best, "mode": "lines", "opacity": 0.35}
+        trace = _curve_trace(sweep, Status.COMPLETED, others, limit, plain(name)) | style
+        faint.append((trace | {"line": {"color": colour, "width": 1}}, others))
+        for trial in best:
+            line = {"color": colour, "width": 3}
+            style = {"name": f"{plain(name)}: trial {trial.trial_id}", "line": line}
+            bold.append((_best_trace(sweep, trial, limit, plain(name)) | style, [trial]))
+    lines = [(trace, of) for trace, of in faint + bold if of]
+    axes: dict[str, dict[str, Any]] = {
+        axis: {"title": AXES[axis], "x": [_line_x(axis, of, limit) for _, of in lines]}
+        for axis in _known_axes(trials)
+    }
+    return _along_step([trace for trace, _ in lines], axes, list(sweeps.values()), trials)
+
+
+def _known_axes(trials: Sequence[TrialData]) -> list[str]:
+    """Those on which every trial has a place."""
+    return [a for a in AXES if all(_coordinate(a, t, _finite(t)[-1]) is not None for t in trials)]
+
+
+def _along_step(
+    traces: Sequence[Trace],
+    axes: dict[str, dict[str, Any]],
+    sweeps: Sequence[SweepData],
+    trials: Sequence[TrialData],
+) -> Figure:
     for trace, x in zip(traces, axes["step"]["x"], strict=True):
         trace["x"] = x
     x = titled("step", rangemode="tozero")
-    y = titled(metric_title(sweep), range=_y_range(sweep, trials))
-    shapes = axes["step"]["shapes"]
+    y = titled(metric_title(sweeps[0]), range=_y_range(sweeps[0], trials))
+    shapes = axes["step"].setdefault("shapes", [])
     return {
         "data": [*traces, selected_trace()],
         "layout": layout(x, y, height=460, showlegend=True, shapes=shapes),
@@ -114,7 +156,7 @@ def _coordinate(axis: str, trial: TrialData, evaluation: Evaluation) -> float | 
 
 
 def _curve_trace(
-    sweep: SweepData, status: Status, trials: Sequence[TrialData], limit: int
+    sweep: SweepData, status: Status, trials: Sequence[TrialData], limit: int, of: str = ""
 ) -> Trace:
     style = STYLES.get(status, {})
     return {
@@ -131,14 +173,15 @@ def _curve_trace(
         },
         "marker": {"size": 5},
         "hovertemplate": (
-            f"<b>%{{customdata}}</b> {status}<br>{metric_title(sweep)} %{{y:.4f}}<extra></extra>"
+            f"<b>%{{customdata}}</b> {of or status}<br>{metric_title(sweep)} %{{y:.4f}}"
+            "<extra></extra>"
         ),
     }
 
 
-def _best_trace(sweep: SweepData, trial: TrialData, limit: int) -> Trace:
+def _best_trace(sweep: SweepData, trial: TrialData, limit: int, of: str = "") -> Trace:
     """The best trial's line once more, on top of all."""
-    trace = _curve_trace(sweep, trial.status, [trial], limit)
+    trace = _curve_trace(sweep, trial.status, [trial], limit, of)
     line = {"color": "@ink", "width": 2.5}
     return trace | {"name": f"the best, {trial.trial_id}", "line": line, "opacity": 1}
 
@@ -188,9 +231,5 @@ def _rung_shapes(sweep: SweepData) -> list[Trace]:
 
 def _y_range(sweep: SweepData, trials: Sequence[TrialData]) -> list[float] | None:
     """A range without the worst fiftieth of all points, beside which the rest would look flat."""
-    values = sorted(e.value for t in trials for e in t.evaluations if e.value is not None)
-    if len(values) < 50 or sweep.mode == "max":
-        return None
-    low, high = values[0], values[int(0.98 * (len(values) - 1))]
-    pad = 0.04 * (high - low)
-    return [low - pad, high + pad] if pad else None
+    values = [e.value for t in trials for e in t.evaluations if e.value is not None]
+    return None if len(values) < 50 or sweep.mode == "max" else lower_range(values, 0.98)

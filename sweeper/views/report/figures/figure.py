@@ -5,6 +5,7 @@ light or dark.
 """
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 from sweeper.analysis.summary.levels import Level
@@ -122,6 +123,14 @@ def parameter_axis(parameter: Parameter) -> dict[str, Any]:
         ticks = log_ticks(parameter.low, parameter.high)
         axis |= {"tickvals": ticks, "ticktext": [plain(value) for value in ticks]}
     return axis
+
+
+def lower_range(values: Sequence[float], share: float) -> list[float] | None:
+    """The range of an axis that shows this share of the values, the lowest."""
+    ordered = sorted(values)
+    low, high = ordered[0], ordered[int(share * (len(ordered) - 1))]
+    pad = 0.04 * (high - low)
+    return [low - pad, high + pad] if pad else None
 
 
 def log_ticks(low: float, high: float) -> list[float]:

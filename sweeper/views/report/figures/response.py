@@ -2,8 +2,10 @@
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
+from sweeper.analysis.summary.parameters import joined
 from sweeper.analysis.summary.response import Curve, Response
 from sweeper.analysis.summary.sweep_data import SweepData, TrialData
 from sweeper.spec.points import swept_text
@@ -17,6 +19,7 @@ from sweeper.views.report.figures.figure import (
     coordinate,
     layout,
     level_title,
+    lower_range,
     metric_title,
     parameter_axis,
     plain,
@@ -49,6 +52,47 @@ def response_figure(sweep: SweepData, response: Response) -> Figure:
     return {
         "data": [*traces, selected_trace()],
         "layout": layout(x, y, height=400, showlegend=True),
+    }
+
+
+def compared_response_figure(
+    sweeps: Mapping[str, SweepData], responses: Mapping[str, Response]
+) -> Figure | None:
+    """The responses of several sweeps to one name, each sweep in a colour. None if no trial has
+    been evaluated."""
+    parameter = joined([response.parameter for response in responses.values()])
+    traces: list[Trace] = []
+    for colour, (name, sweep) in zip(itertools.cycle(GROUP_COLOURS), sweeps.items(), strict=False):
+        if name not in responses:
+            continue
+        response = replace(responses[name], parameter=parameter)
+        dots = _trial_dots(sweep, response)
+        if not dots:
+            continue
+        label = f"<extra>{plain(name)}</extra>"
+        for trace in dots:
+            trace["marker"]["color"] = colour
+            trace |= {"name": plain(name), "showlegend": False}
+            trace["hovertemplate"] = trace["hovertemplate"].replace("<extra></extra>", label)
+        final = response.curves[-1:]
+        lines = [_line(sweep, response, curve, colour) | {"name": plain(name)} for curve in final]
+        if not lines:
+            dots[0]["showlegend"] = True
+        stars = [
+            _optimum(response, curve, colour, f"{plain(name)}: ")
+            for curve in final
+            if curve.optimum is not None and curve.optimum.interpolated
+        ]
+        traces += dots + lines + stars
+    if not traces:
+        return None
+    first = next(iter(sweeps.values()))
+    reached = [y for trace in traces for y in trace["y"]]
+    shown = None if first.mode == "max" else lower_range(reached, 0.95)
+    y = titled(metric_title(first), range=shown)
+    return {
+        "data": [*traces, selected_trace()],
+        "layout": layout(parameter_axis(parameter), y, height=400, showlegend=True),
     }
 
 
@@ -143,17 +187,17 @@ def _rung_line(sweep: SweepData, response: Response, curve: Curve, top: float) -
     }
 
 
-def _optimum(response: Response, curve: Curve, colour: str) -> Trace:
+def _optimum(response: Response, curve: Curve, colour: str, of_sweep: str = "") -> Trace:
     assert curve.optimum is not None
     of = "" if curve.group is None else f" of {plain(curve.group)}"
-    label = f"optimum{of} ≈ {swept_text(_rounded(curve.optimum.x))}"
+    label = f"{of_sweep}optimum{of} ≈ {swept_text(_rounded(curve.optimum.x))}"
     return {
         "type": "scatter",
         "mode": "markers+text",
         "name": label,
         "x": [curve.optimum.x],
         "y": [short(curve.optimum.value)],
-        "text": [label if curve.group is None else ""],
+        "text": ["" if of_sweep or curve.group is not None else label],
         "textposition": "bottom center",
         "marker": {
             "symbol": "star-diamond",
