@@ -75,7 +75,7 @@ def page(request: pytest.FixtureRequest, browser: Any, report: Path) -> Iterator
     page.on("request", lambda r: said.append(r.url) if r.url.startswith("http") else None)
     page.goto(report.as_uri())
     for figure in page.query_selector_all("[data-figure]"):
-        figure.scroll_into_view_if_needed()
+        figure.evaluate("element => element.scrollIntoView()")
         page.wait_for_function("e => e.querySelector('.main-svg')", arg=figure)
     yield page
     context.close()

@@ -66,8 +66,9 @@ def test_it_shows_everything_offline_and_fits_a_phone(page_file: Path, browser_p
         "Validation loss against learning_rate",
     ]
     assert page.locator("#outcomes thead th").all_inner_texts() == ["", "<i>narrow", "wide"]
-    for figure in page.locator("[data-figure]").all():
-        figure.scroll_into_view_if_needed()
+    for figure in page.query_selector_all("[data-figure]"):
+        figure.evaluate("element => element.scrollIntoView()")
+        page.wait_for_function("e => e.querySelector('.main-svg')", arg=figure)
     page.wait_for_function("document.querySelectorAll('.plot .js-line').length > 2")
     page.wait_for_function("document.querySelectorAll('.plot .point').length >= 4")
     assert page.locator(".switch input:checked").get_attribute("value") == "tokens"
