@@ -14,7 +14,6 @@ from sweeper.corpus.folder import CorpusFolder
 from sweeper.errors import RunFolderError
 from sweeper.plan.points import num_trials
 from sweeper.record.effective_spec import effective_spec
-from sweeper.record.ranking import rank
 from sweeper.record.run_folder import RunFolder
 from sweeper.record.tables import Row, history_rows, result_rows
 from sweeper.spec.columns import COLUMNS
@@ -99,8 +98,8 @@ def _tabulated(sweep: SweepData, folder: RunFolder) -> SweepData:
     names = [parameter.name for parameter in sweep.parameters]
     for row in rows:
         row["values"] = {name: row[name] for name in names if row.get(name) is not None}
-    trials = _trials(sweep, rows, history)  # of an older version, perhaps in another order
-    return replace(sweep, trials=rank(trials, sweep.mode, repeated=bool(sweep.seeds)).trials)
+    sweep = replace(sweep, trials=_trials(sweep, rows, history))
+    return replace(sweep, trials=sweep.ranking.trials)  # an older version ordered them otherwise
 
 
 def _read(path: Path) -> list[Row]:

@@ -2,14 +2,28 @@
 
 from dataclasses import dataclass
 
+from sweeper.analysis.noise import Noise, noise_of
 from sweeper.analysis.summary.importance import Importance, importance_of
 from sweeper.analysis.summary.levels import Level, levels_of
 from sweeper.analysis.summary.pairs import Pair, pairs_of
 from sweeper.analysis.summary.response import Response, responses_of
 from sweeper.analysis.summary.rungs import RungRow, Savings, rungs_of, savings_of
 from sweeper.analysis.summary.sweep_data import SweepData, TrialData
-from sweeper.analysis.summary.winner import Winner, ranking_of, winner_of
-from sweeper.record.ranking import PointResult
+from sweeper.record.ranking import Margin, PointResult, Ranking
+
+
+@dataclass(frozen=True, kw_only=True)
+class Winner:
+    """The best point. `noise` is None if no point was repeated: then nothing is known about it."""
+
+    best: PointResult[TrialData]
+    margin: Margin[TrialData] | None
+    noise: Noise[TrialData] | None
+
+    @property
+    def trial(self) -> TrialData:
+        """The best of its trials, whose weights are the ones to take."""
+        return self.best.best
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,12 +43,11 @@ class Summary:
 
 def summarise(sweep: SweepData) -> Summary:
     """Compute everything that a report says; reads and draws nothing."""
-    ranking = ranking_of(sweep)
     levels = levels_of(sweep)
     return Summary(
         sweep=sweep,
-        points=ranking.points,
-        winner=winner_of(ranking),
+        points=sweep.ranking.points,
+        winner=winner_of(sweep.ranking),
         levels=levels,
         responses=responses_of(sweep, levels),
         pairs=pairs_of(sweep),
@@ -42,3 +55,10 @@ def summarise(sweep: SweepData) -> Summary:
         rungs=rungs_of(sweep),
         savings=savings_of(sweep),
     )
+
+
+def winner_of(ranking: Ranking[TrialData]) -> Winner | None:
+    """None while no trial has completed."""
+    if ranking.best is None:
+        return None
+    return Winner(best=ranking.best, margin=ranking.margin, noise=noise_of(ranking.points))

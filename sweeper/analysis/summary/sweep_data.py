@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal
 
-from sweeper.record.ranking import Mode, repeats
+from sweeper.record.ranking import Mode, Ranking, rank, repeats
 from sweeper.spec.domains.values import Scalar, Settings
 from sweeper.spec.points import Point
 from sweeper.status import Status
@@ -117,6 +118,10 @@ class SweepData:
     def sign(self) -> float:
         """The objective times this is less where it is better."""
         return 1.0 if self.mode == "min" else -1.0
+
+    @cached_property
+    def ranking(self) -> Ranking[TrialData]:
+        return rank(self.trials, self.mode, repeated=bool(self.seeds))
 
     def repeats(self, trial: TrialData) -> str:
         """A key that is the same for trials that differ in their seed alone."""

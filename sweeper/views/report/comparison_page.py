@@ -4,7 +4,12 @@ import itertools
 from collections.abc import Sequence
 from pathlib import Path
 
-from sweeper.analysis.comparison import Comparison, Contender, best_responses, measured_alike
+from sweeper.analysis.summary.comparison import (
+    Comparison,
+    Contender,
+    best_responses,
+    measured_alike,
+)
 from sweeper.errors import RunFolderError
 from sweeper.views.format import title_of
 from sweeper.views.report.figures.curves import compared_curves_figure

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable
 
-from sweeper.analysis.comparison import Comparison, Outcome
+from sweeper.analysis.summary.comparison import Comparison, Outcome
 from sweeper.spec.points import swept_text
 from sweeper.views.format import count, duration, flops, number
 

@@ -10,17 +10,16 @@ from hypothesis import strategies as st
 from scipy.stats import tukey_hsd
 
 from sweeper.analysis.noise import noise_of
-from sweeper.analysis.summary.winner import ranking_of
 from tests.sweeper.analysis.summary.sweeps import by_rate, seeded, sweep_of, trial
 
 
 def test_without_repeats_nothing_is_known_of_the_noise() -> None:
-    assert noise_of(ranking_of(sweep_of(by_rate({1e-3: 1.0, 1e-2: 2.0}))).points) is None
+    assert noise_of(sweep_of(by_rate({1e-3: 1.0, 1e-2: 2.0})).ranking.points) is None
 
 
 def test_the_deviation_is_pooled_over_the_points() -> None:
     groups = {1e-4: [3.0, 3.2], 1e-3: [2.0, 2.1, 2.3], 1e-2: [2.6]}
-    noise = noise_of(ranking_of(sweep_of(seeded(groups))).points)
+    noise = noise_of(sweep_of(seeded(groups)).ranking.points)
     assert noise is not None
     squares = statistics.variance([3.0, 3.2]) + 2 * statistics.variance([2.0, 2.1, 2.3])
     assert noise.deviation == pytest.approx(math.sqrt(squares / 3))
@@ -28,7 +27,7 @@ def test_the_deviation_is_pooled_over_the_points() -> None:
 
 
 def test_identical_repeats_tie_nothing() -> None:
-    noise = noise_of(ranking_of(sweep_of(seeded({1e-3: [1.0, 1.0], 1e-2: [1.1, 1.1]}))).points)
+    noise = noise_of(sweep_of(seeded({1e-3: [1.0, 1.0], 1e-2: [1.1, 1.1]})).ranking.points)
     assert noise is not None
     assert (noise.deviation, len(noise.tied)) == (0.0, 1)
 
@@ -43,7 +42,7 @@ def test_tied_are_those_that_scipys_tukey_test_cannot_tell_from_the_best(
     groups: list[list[int]],
 ) -> None:
     values = {10.0**-index: [v / 10 for v in group] for index, group in enumerate(groups)}
-    points = ranking_of(sweep_of(seeded(values))).points
+    points = sweep_of(seeded(values)).ranking.points
     noise = noise_of(points)
     assert noise is not None
     reference = tukey_hsd(*(np.array(point.values) for point in points))
@@ -62,6 +61,6 @@ def test_two_trials_at_one_point_are_no_repeats_without_seeds() -> None:
         trial("0000", {"learning_rate": 1e-3}, 1.0),
         trial("0001", {"learning_rate": 1e-3}, 1.1),
     ]
-    points = ranking_of(sweep_of(same)).points
+    points = sweep_of(same).ranking.points
     assert [point.mean for point in points] == [1.0, 1.1]
     assert noise_of(points) is None

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from sweeper.analysis.summary.levels import levels_of
 from sweeper.analysis.summary.response import Response, responses_of
 from sweeper.analysis.summary.sweep_data import SweepData
-from sweeper.analysis.summary.winner import ranking_of
 from sweeper.record.ranking import Mode
 from sweeper.spec.domains.values import Scalar
 from sweeper.spec.points import Point
@@ -118,7 +117,7 @@ def best_responses(sweep: SweepData) -> dict[str, Response]:
 
 def _outcome(contender: Contender, alike: SweepData) -> Outcome:
     sweep = contender.sweep
-    best = ranking_of(sweep).best
+    best = sweep.ranking.best
     trial = None if best is None else best.best
     values = {t.trial_id: t.value for t in alike.trials}
     reached = [] if best is None else [values[t.trial_id] for t in best.completed]

@@ -6,7 +6,7 @@ from typing import Any
 import plotly.graph_objects as go
 import pytest
 
-from sweeper.analysis.comparison import (
+from sweeper.analysis.summary.comparison import (
     Comparison,
     Contender,
     Difference,
