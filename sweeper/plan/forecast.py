@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from sweeper.plan.plan import Plan, PlannedTrial
+from sweeper.plan.validation import ThinValidation
 from sweeper.spec.clock import Clock, clock_per_step
 from sweeper.spec.scheduler_spec import (
     AnySchedulerSpec,
@@ -119,6 +120,7 @@ class Forecast:
     saved: float  # share of the FLOPs
     orders_of_merit: int  # that the expectation is taken over
     is_exact: bool  # those were all orders
+    thin_validation: ThinValidation | None = None  # too little text to validate on
 
 
 def forecast(plan: Plan, machine: Machine, speeds: Mapping[Shape, Speed]) -> Forecast:

@@ -3,7 +3,7 @@
 import json
 import os
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from rich.console import Console
@@ -25,6 +25,7 @@ from sweeper.plan.forecast import (
 from sweeper.plan.placement import Node, Placement, Share, num_at_once, place
 from sweeper.plan.plan import Plan, make_plan
 from sweeper.plan.probe import data_to_look_at, measure_speeds, this_machine
+from sweeper.plan.validation import thin_validation
 from sweeper.spec.reading.spec_file import load_spec
 from sweeper.views.format import count, duration, flops
 from trainable.config import TrainConfig
@@ -52,8 +53,10 @@ def preview(file: Path, overrides: Sequence[str] = (), *, probe: bool = True) ->
         placement = place(plan, nodes, source)
         require_gpus(plan, placement.resources, source)
         speeds = _speeds(plan, placement, here, free_memory) if probe else {}
+        # The built-in corpus has enough, but may not be prepared yet.
+        thin = thin_validation(plan) if spec.data is not None else None
     machine = Machine(slots=placement.slots, free_memory=free_memory)
-    return forecast(plan, machine, speeds)
+    return replace(forecast(plan, machine, speeds), thin_validation=thin)
 
 
 def _cluster_nodes() -> tuple[Node, ...]:
@@ -162,6 +165,8 @@ def _notes(forecast: Forecast) -> list[str]:
         notes.append("~ not measured: as fast, in FLOP/s, as the measured shape of nearest size.")
     if any(shape.fits is False for shape in forecast.shapes):
         notes.append("[red]too large: these trials would fail; make the model smaller.[/]")
+    if forecast.thin_validation is not None:
+        notes.append(f"[yellow]{forecast.thin_validation.sentence}[/]")
     return notes
 
 

@@ -56,11 +56,6 @@ class TrainingBatches:
         return windows.pin_memory() if self._pin else windows
 
 
-def evaluation_starts(tokens: Tokens, *, num_windows: int, context_length: int) -> np.ndarray:
-    """Where the validation windows begin: evenly spaced, the same for every seed and run."""
-    return np.linspace(0, len(tokens) - context_length - 1, num_windows).astype(np.int64)
-
-
 def gather_windows(tokens: Tokens, starts: np.ndarray, context_length: int) -> torch.Tensor:
     """The windows of context_length + 1 tokens at `starts`: int64, one a row."""
     windows = np.empty((len(starts), context_length + 1), dtype=np.int64)

@@ -130,7 +130,8 @@ def check_data(config: TrainConfig) -> None:
         if len(tokens) < config.context_length + 1:
             raise DataError(
                 f"{path}: holds {len(tokens)} tokens, fewer than one window of "
-                f"context_length + 1 = {config.context_length + 1}; use more text or a shorter "
+                f"context_length + 1 = {config.context_length + 1}; use more text"
+                f"{', a larger --val_fraction' if key == 'val_data' else ''} or a shorter "
                 "context_length"
             )
         smallest, largest = token_range(tokens)
@@ -154,3 +155,10 @@ def token_range(tokens: Tokens) -> tuple[int, int]:
     signed = tokens.dtype.kind == "i"
     least = min(int(chunk.min()) for chunk in chunks) if signed else 0
     return least, max(int(chunk.max()) for chunk in chunks)
+
+
+def evaluation_starts(
+    tokens: Tokens, *, num_windows: int, context_length: int
+) -> npt.NDArray[np.int64]:
+    """Where the validation windows begin: evenly spaced, the same for every seed and run."""
+    return np.linspace(0, len(tokens) - context_length - 1, num_windows).astype(np.int64)

@@ -9,14 +9,9 @@ import torch
 from torch import Tensor
 
 from trainable.config import TrainConfig
-from trainable.data.batches import (
-    TrainingBatches,
-    evaluation_starts,
-    gather_windows,
-    require_in_vocabulary,
-)
+from trainable.data.batches import TrainingBatches, gather_windows, require_in_vocabulary
 from trainable.data.meta import read_meta
-from trainable.data.token_files import check_data, open_tokens
+from trainable.data.token_files import check_data, evaluation_starts, open_tokens
 from trainable.errors import CheckpointError, ConfigError, DeviceError
 from trainable.loop.device import resolve_device, resolve_dtype
 from trainable.loop.memory import available_memory, estimate_memory, is_out_of_memory

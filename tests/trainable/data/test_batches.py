@@ -7,12 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trainable.config import TrainConfig
-from trainable.data.batches import (
-    TrainingBatches,
-    evaluation_starts,
-    gather_windows,
-    training_windows,
-)
+from trainable.data.batches import TrainingBatches, gather_windows, training_windows
+from trainable.data.token_files import evaluation_starts
 
 TOKENS = np.arange(5000, dtype=np.uint16)  # a token is its own place
 
