@@ -21,7 +21,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 
@@ -114,6 +113,7 @@ def run_sweeper(
     from sweeper.engine.sweep import Sweep
     from sweeper.record.journal import read_journal
     from sweeper.record.run_folder import RunFolder
+    from sweeper.record.state.events import TrialEnded, TrialStarted, WatcherFailed
     from sweeper.running import Options, run_file
 
     with tempfile.TemporaryDirectory() as temporary:
@@ -149,21 +149,17 @@ def run_sweeper(
         metadata = pq.read_schema(run_folder.results).metadata
         if wandb != "off":  # that all of it was logged
             assert len(list(run_folder.wandb.glob("offline-run-*"))) == trials
-            assert not [e for e in events if e["event"] == "watcher_failed"]
-    started = [moment(e) for e in events if e["event"] == "trial_started"]
-    ended = [moment(e) for e in events if e["event"] == "trial_ended"]
+            assert not [e for e in events if isinstance(e, WatcherFailed)]
+    started = [e.time.timestamp() for e in events if isinstance(e, TrialStarted)]
+    ended = [e.time.timestamp() for e in events if isinstance(e, TrialEnded)]
     return {
         "seconds": ended[-1] - started[0],
-        "seconds_to_close": moment(events[-1]) - ended[-1],
+        "seconds_to_close": events[-1].time.timestamp() - ended[-1],
         "starts": started,
         "cpu": cpu,
         "high_water": int(metadata[b"checkpoint_high_water_bytes"]),
         "driver_mib": driver_mib(),
     }
-
-
-def moment(event: dict[str, Any]) -> float:
-    return datetime.fromisoformat(event["time"]).timestamp()
 
 
 def run_tune(trials: int) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from sweeper.plan.plan import Plan, PlannedTrial, make_plan
-from sweeper.record.state.sweep_state import Trial
+from sweeper.record.state.trial import Trial
 from sweeper.spec.reading.spec_file import load_spec
 from sweeper.status import Status
 from sweeper.strategy.search.searcher import make_searcher

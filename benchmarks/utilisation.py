@@ -16,14 +16,20 @@ the seconds that it says it has trained) to the end of the last trial. Read from
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 from sweeper.record.journal import read_journal
 from sweeper.record.run_folder import RunFolder
-
-ENDS = ("trial_ended", "trial_paused", "attempt_failed")
+from sweeper.record.state.events import (
+    AttemptFailed,
+    Evaluated,
+    Event,
+    SessionEnded,
+    SessionStarted,
+    TrialEnded,
+    TrialPaused,
+    TrialStarted,
+)
 
 
 @dataclass(frozen=True)
@@ -37,7 +43,7 @@ class Attempt:
     first_trained: float  # seconds up to the first report
 
 
-def attempts_of(events: Iterable[dict[str, Any]]) -> list[Attempt]:
+def attempts_of(events: Iterable[Event]) -> list[Attempt]:
     """Of an uninterrupted session, in the order of their ends."""
     started: dict[str, float] = {}
     trained: dict[str, float] = {}  # so far, over all attempts
@@ -45,27 +51,29 @@ def attempts_of(events: Iterable[dict[str, Any]]) -> list[Attempt]:
     first: dict[str, tuple[float, float]] = {}
     attempts = []
     for event in events:
-        trial, now = event.get("trial"), datetime.fromisoformat(event["time"]).timestamp()
-        if event["event"] == "trial_started":
-            started[trial], before[trial] = now, trained.get(trial, 0.0)
-            first.pop(trial, None)
-        elif event["event"] == "report":
-            trained[trial] = event["metrics"]["train_seconds"]
-            first.setdefault(trial, (now, trained[trial] - before[trial]))
-        elif event["event"] in ENDS and trial in started:
-            seconds = trained.get(trial, 0.0) - before[trial]
-            moment, so_far = first.get(trial, (None, 0.0))
-            attempts.append(Attempt(started.pop(trial), now, seconds, moment, so_far))
+        now = event.time.timestamp()
+        match event:
+            case TrialStarted(trial=trial):
+                started[trial], before[trial] = now, trained.get(trial, 0.0)
+                first.pop(trial, None)
+            case Evaluated(trial=trial):
+                trained[trial] = event.metrics.train_seconds or 0.0
+                first.setdefault(trial, (now, trained[trial] - before[trial]))
+            case TrialPaused() | AttemptFailed() | TrialEnded() if event.trial in started:
+                seconds = trained.get(event.trial, 0.0) - before[event.trial]
+                moment, so_far = first.get(event.trial, (None, 0.0))
+                attempts.append(Attempt(started.pop(event.trial), now, seconds, moment, so_far))
     return attempts
 
 
 def main() -> None:
     folder = RunFolder(Path(sys.argv[1]))
     events = list(read_journal(folder.journal))
-    sessions = [event for event in events if event["event"] == "session_started"]
-    if len(sessions) != 1 or events[-1]["event"] != "session_ended":
+    sessions = [event for event in events if isinstance(event, SessionStarted)]
+    if len(sessions) != 1 or not isinstance(events[-1], SessionEnded):
         sys.exit(f"{folder.path}: not one whole session: what was idle in between is not known")
-    slots = sessions[0]["placement"]["slots"]
+    assert sessions[0].placement is not None, "what `run` places is noted"
+    slots = sessions[0].placement.slots
     attempts = attempts_of(events)
     begins = [a.first_report - a.first_trained for a in attempts if a.first_report is not None]
     begin, end = min(begins), max(a.ended for a in attempts)
@@ -92,8 +100,8 @@ def main() -> None:
     )
 
 
-def attempts_start(events: list[dict[str, Any]]) -> float:
-    return datetime.fromisoformat(events[0]["time"]).timestamp()
+def attempts_start(events: list[Event]) -> float:
+    return events[0].time.timestamp()
 
 
 if __name__ == "__main__":

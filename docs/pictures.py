@@ -8,7 +8,7 @@ import argparse
 import io
 import re
 import tempfile
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 from rich.console import Console
@@ -32,7 +32,7 @@ def terminal(folder: RunFolder, at: float) -> Path:
     """What `run` showed when this share of the sweep's time had passed."""
     spec, source = load_spec(folder.spec)
     events = list(read_journal(folder.journal))
-    times = [datetime.fromisoformat(event["time"]) for event in events]
+    times = [event.time for event in events]
     now = times[0] + at * (times[-1] - times[0]) + timedelta(milliseconds=1)
     state = SweepState(spec)
     for number, (event, time) in enumerate(zip(events, times, strict=True), start=1):

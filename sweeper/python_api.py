@@ -18,7 +18,7 @@ from sweeper.engine.sweep import Sweep
 from sweeper.errors import ResourceError, SpecError
 from sweeper.record.ranking import ranked, ranking_of
 from sweeper.record.run_folder import RUNS, RunFolder, find_run_folder
-from sweeper.record.state.sweep_state import Trial
+from sweeper.record.state.trial import Trial
 from sweeper.record.tables import history_table, results_table
 from sweeper.running import Options, WandbMode, run_file
 from sweeper.spec.points import point_text

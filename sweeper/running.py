@@ -12,7 +12,7 @@ from rich.console import Console
 from sweeper.corpus.builtin import prepare_default
 from sweeper.engine.session.fingerprint import take_fingerprint
 from sweeper.engine.session.resuming import NO_CHANGES, Changes, prepare_resumption
-from sweeper.engine.session.session import Session
+from sweeper.engine.session.terms import SessionTerms
 from sweeper.engine.sweep import Sweep
 from sweeper.engine.warm_starting import read_warm_start
 from sweeper.engine.watchers import Audience, MetricsFiles, Tables, Watcher
@@ -28,6 +28,7 @@ from sweeper.record.run_folder import (
     find_run_folder,
     require_free_name,
 )
+from sweeper.record.state.events import Outcome
 from sweeper.record.state.sweep_state import SweepState
 from sweeper.record.state.warm_start import WarmStart
 from sweeper.runtime.ray_tune.token import token_command
@@ -82,7 +83,7 @@ def run_file(
     _check_tokens(plan)
     warm_start = _read_warm_start(plan, source, options)
 
-    session = Session(fingerprint=take_fingerprint(plan.spec, options.trainer))
+    session = SessionTerms(fingerprint=take_fingerprint(plan.spec, options.trainer))
 
     @contextmanager
     def new_folder() -> Iterator[RunFolder]:
@@ -145,7 +146,7 @@ def _drive(
     plan: Plan,
     source: YamlSource,
     open_folder: Callable[[], AbstractContextManager[RunFolder]],
-    session: Session,
+    session: SessionTerms,
     console: Console,
     options: Options,
     warm_start: WarmStart | None,
@@ -165,7 +166,7 @@ def _drive(
             sweep = Sweep(folder, plan, replace(session, placement=placement), warm_start)
             _introduce(console, sweep, placement.slots, cluster.dashboard_url)
             audience = Audience(sweep, [*_watchers(sweep, console, options), RayMetrics(sweep)])
-            outcome = "failed"
+            outcome: Outcome = "failed"
             try:
                 finished = run_trials(sweep, placement, audience, options.trainer)
                 outcome = "finished" if finished else "interrupted"
@@ -184,7 +185,7 @@ def _drive(
     return _exit_code(sweep.state)
 
 
-def _close(sweep: Sweep, audience: Audience, outcome: str) -> None:
+def _close(sweep: Sweep, audience: Audience, outcome: Outcome) -> None:
     try:
         audience.close(sweep)
     except StorageError:

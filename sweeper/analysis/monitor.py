@@ -9,7 +9,8 @@ from sweeper.plan.points import num_trials
 from sweeper.record.follower import Follower
 from sweeper.record.ranking import best_trial
 from sweeper.record.run_folder import RunFolder
-from sweeper.record.state.sweep_state import SweepState, Trial
+from sweeper.record.state.sweep_state import SweepState
+from sweeper.record.state.trial import Trial
 from sweeper.spec.reading.yaml_source import read_yaml
 from sweeper.status import Status
 from trainable.config import nearest

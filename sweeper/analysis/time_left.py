@@ -11,7 +11,8 @@ from functools import cached_property
 
 from sweeper.plan.forecast import Machine, RungForecast, forecast
 from sweeper.plan.plan import Plan
-from sweeper.record.state.sweep_state import SweepState, Trial
+from sweeper.record.state.sweep_state import SweepState
+from sweeper.record.state.trial import Trial
 from sweeper.spec.clock import clock_per_step
 from sweeper.status import Status
 from trainable.config import TrainConfig
@@ -109,8 +110,8 @@ def speed_of(state: SweepState) -> float | None:
 
 def slots_of(state: SweepState) -> int:
     """How many trials run at a time, as the session began."""
-    placement = state.sessions[-1].get("placement", {}) if state.sessions else {}
-    return int(placement.get("slots", 1))
+    placement = state.sessions[-1].environment.placement if state.sessions else None
+    return 1 if placement is None else placement.slots
 
 
 def flops_of_a_step(config: TrainConfig) -> int:

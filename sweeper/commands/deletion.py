@@ -9,6 +9,7 @@ from sweeper.analysis.monitor import Monitor
 from sweeper.errors import RunFolderError
 from sweeper.record.journal import Journal
 from sweeper.record.run_folder import RunFolder
+from sweeper.record.state.events import CheckpointRemoved, now
 from sweeper.record.tables import write_tables
 
 
@@ -60,13 +61,11 @@ def _delete(folder: RunFolder, monitor: Monitor, deletions: Sequence[Deletion]) 
     journal = Journal(folder.journal)
     try:
         for deletion in deletions:
-            monitor.state.apply(
-                journal.append(
-                    "checkpoint_removed",
-                    trial=deletion.trial_id,
-                    checkpoint=deletion.path.name,
-                )
+            removed = CheckpointRemoved(
+                time=now(), trial=deletion.trial_id, checkpoint=deletion.path.name
             )
+            journal.append(removed)
+            monitor.state.apply(removed)
             shutil.rmtree(deletion.path)
         write_tables(monitor.state, folder)
     finally:

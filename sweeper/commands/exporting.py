@@ -9,7 +9,7 @@ from pathlib import Path
 from sweeper.analysis.monitor import Monitor
 from sweeper.errors import RunFolderError
 from sweeper.record.ranking import ranked
-from sweeper.record.state.sweep_state import Trial
+from sweeper.record.state.trial import Trial
 from sweeper.views.json_output import checkpoint_file
 from trainable.atomic_file import new_folder_beside
 

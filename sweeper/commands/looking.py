@@ -1,7 +1,6 @@
 """Commands that only look: `list`, `status`, `best`, `trial`."""
 
 import sys
-from datetime import datetime
 from typing import Annotated
 
 import typer
@@ -20,7 +19,7 @@ from sweeper.commands.arguments import (
 from sweeper.errors import RunFolderError
 from sweeper.record.ranking import ranking_of
 from sweeper.record.run_folder import RUNS, RunFolder, find_run_folder, list_run_folders
-from sweeper.record.state.sweep_state import Trial
+from sweeper.record.state.trial import Trial
 from sweeper.spec.points import point_text
 from sweeper.status import ExitCode
 from sweeper.views.format import number
@@ -78,13 +77,13 @@ def _print_list(console: Console, found: list[tuple[RunFolder, Monitor | UserErr
 
 def _list_row(monitor: Monitor) -> list[str]:
     best = ranking_of(monitor.state).best
-    started = monitor.state.sessions[0]["time"] if monitor.state.sessions else None
+    started = monitor.state.sessions[0].started if monitor.state.sessions else None
     return [
         monitor.folder.name,
         monitor.state_name,
         f"{monitor.num_ended}/{monitor.num_trials}",
         "" if best is None else number(best.mean),
-        "" if started is None else f"{datetime.fromisoformat(started).astimezone():%Y-%m-%d %H:%M}",
+        "" if started is None else f"{started.astimezone():%Y-%m-%d %H:%M}",
         "" if best is None else point_text(best.point),
     ]
 

@@ -4,21 +4,21 @@ import contextlib
 import shutil
 import threading
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
 
 from sweeper.record.run_folder import RunFolder
-from sweeper.record.state.checkpoints import over_budget
+from sweeper.record.state.checkpoints import Stored, over_budget
+from sweeper.record.state.events import CheckpointLanded, CheckpointRemoved, Event, now
+from sweeper.record.state.sweep_state import SweepState
 from sweeper.status import Decision, Status
 from trainable.model.model_size import num_params
-
-if TYPE_CHECKING:
-    from sweeper.record.state.sweep_state import SweepState
 
 
 class CheckpointKeeper:
     """Of one sweep at work."""
 
-    def __init__(self, state: "SweepState", folder: RunFolder, record: Callable[..., None]) -> None:
+    def __init__(
+        self, state: SweepState, folder: RunFolder, record: Callable[[Event], None]
+    ) -> None:
         """
         Args:
             record: Writes an event to the journal and applies it to `state`.
@@ -36,7 +36,10 @@ class CheckpointKeeper:
 
     def landed(self, trial_id: str, name: str, step: int | None) -> None:
         """The trial has this checkpoint on storage, made at this step."""
-        self._record_landing(trial_id, name, step=step)
+        size = self.folder.checkpoint_bytes(trial_id, name)
+        self.record(
+            CheckpointLanded(time=now(), trial=trial_id, checkpoint=name, bytes=size, step=step)
+        )
         self.tidy(trial_id)
 
     def compare_with_storage(self) -> None:
@@ -47,9 +50,14 @@ class CheckpointKeeper:
             on_disk = self._on_disk(trial_id)
             for stored in list(account.of_trial.get(trial_id, ())):
                 if stored.name not in on_disk:  # somebody deleted it
-                    self.record("checkpoint_removed", trial=trial_id, checkpoint=stored.name)
+                    self._record_removal(stored)
             for name in account.strange(trial_id, on_disk)[0]:
-                self._record_landing(trial_id, name, found=True)
+                size = self.folder.checkpoint_bytes(trial_id, name)
+                self.record(
+                    CheckpointLanded(
+                        time=now(), trial=trial_id, checkpoint=name, bytes=size, found=True
+                    )
+                )
             self._delete_removed(trial_id)
         self.make_room()
 
@@ -72,12 +80,11 @@ class CheckpointKeeper:
         statuses = {trial_id: trials[trial_id].status for trial_id in account.of_trial}
         standing = self.state.scheduler.standing
         for stored in over_budget(account, statuses, self.rules.budget, standing, coming):
-            self.record("checkpoint_removed", trial=stored.trial_id, checkpoint=stored.name)
+            self._record_removal(stored)
             self._delete_removed(stored.trial_id)
 
-    def _record_landing(self, trial_id: str, name: str, **known: Any) -> None:
-        size = self.folder.checkpoint_bytes(trial_id, name)
-        self.record("checkpoint", trial=trial_id, checkpoint=name, bytes=size, **known)
+    def _record_removal(self, stored: Stored) -> None:
+        self.record(CheckpointRemoved(time=now(), trial=stored.trial_id, checkpoint=stored.name))
 
     def _on_disk(self, trial_id: str) -> set[str]:
         return {path.name for path in self.folder.checkpoint_folders(trial_id)}

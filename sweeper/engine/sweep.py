@@ -3,17 +3,33 @@ it takes effect. Nothing here knows of Ray, so a simulator can drive it.
 """
 
 import time
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from sweeper.engine.checkpoint_keeper import CheckpointKeeper
-from sweeper.engine.session.session import Session
+from sweeper.engine.session.terms import SessionTerms
 from sweeper.engine.takeover import drop_unrecorded_checkpoints, lacks_rung_checkpoint, take_over
 from sweeper.errors import StorageError
 from sweeper.plan.plan import Plan, PlannedTrial
 from sweeper.record.journal import Journal
 from sweeper.record.replay import replay
 from sweeper.record.run_folder import RunFolder, write_json
-from sweeper.record.state.sweep_state import SweepState, Trial
+from sweeper.record.state.events import (
+    AttemptFailed,
+    Evaluated,
+    Event,
+    Outcome,
+    Promoted,
+    Retried,
+    SessionEnded,
+    TrialCreated,
+    TrialEnded,
+    TrialPaused,
+    TrialStarted,
+    WatcherFailed,
+    now,
+)
+from sweeper.record.state.sweep_state import SweepState
+from sweeper.record.state.trial import Trial
 from sweeper.record.state.warm_start import WarmStart
 from sweeper.spec.scheduler_spec import PbtSpec
 from sweeper.status import Decision, Status
@@ -32,7 +48,7 @@ class Sweep:
         self,
         folder: RunFolder,
         plan: Plan,
-        session: Session | None = None,
+        session: SessionTerms | None = None,
         warm_start: WarmStart | None = None,
     ) -> None:
         """Open the folder's journal and fold over what is in it. The caller holds its lock.
@@ -45,14 +61,14 @@ class Sweep:
         is_new = not folder.journal.exists()
         self.state = SweepState(plan.spec) if is_new else replay(plan.spec, folder)
         self.journal = Journal(folder.journal)
-        session = session or Session()
-        self._record("session_started", torn=self.journal.torn, **session.to_dict())
+        session = session or SessionTerms()
+        self._record(session.begin(torn=self.journal.torn))
         if warm_start is not None and self.state.warm_start is None:
-            self._record("warm_started", **warm_start.to_dict())
+            self._record(warm_start.to_event())
         earlier = self.state.warm_start.observations if self.state.warm_start else ()
         self._searcher = make_searcher(plan, earlier)
         for trial in self.state.with_status(Status.FAILED) if session.retry_failed else ():
-            self._record("retried", trial=trial.trial_id)
+            self._record(Retried(time=now(), trial=trial.trial_id))
         if isinstance(plan.spec.scheduler, PbtSpec):
             drop_unrecorded_checkpoints(folder, self.state.checkpoints, self.trials)
         self.checkpoints = CheckpointKeeper(self.state, folder, self._record)
@@ -63,8 +79,9 @@ class Sweep:
         self._waiting = self.state.with_status(Status.PENDING, Status.INTERRUPTED)
         self._storage_failure: StorageError | None = None
 
-    def _record(self, event: str, **fields: Any) -> None:
-        self.state.apply(self.journal.append(event, **fields))
+    def _record(self, event: Event) -> None:
+        self.journal.append(event)
+        self.state.apply(event)
 
     @property
     def trials(self) -> dict[str, Trial]:
@@ -86,9 +103,9 @@ class Sweep:
         """The next one to run, from its newest checkpoint: what an earlier session left or what
         has failed a while ago, then who has earned a promotion, then the plan's next. None: there
         is none, or not yet."""
-        now = time.time()
+        moment = time.time()
         for trial in self._waiting:
-            if not trial.waits(now):
+            if not trial.waits(moment):
                 self._waiting.remove(trial)
                 return trial
         paused = {trial.trial_id for trial in self.state.with_status(Status.PAUSED)}
@@ -108,18 +125,19 @@ class Sweep:
             write_json(path, config)
         except OSError as error:
             self.storage_failed(f"{path}: cannot be written ({error.strerror})")
-        self._record("trial_created", id=planned.trial_id, values=planned.values, config=config)
+        self._record(
+            TrialCreated(time=now(), id=planned.trial_id, values=planned.values, config=config)
+        )
         return self.trials[planned.trial_id]
 
     def _promote(self, promotion: Promotion) -> Trial:
         trial = self.trials[promotion.trial_id]
         if promotion.source is None:
-            self._record("promoted", trial=promotion.trial_id, rung=promotion.rung)
+            self._record(Promoted(time=now(), trial=trial.trial_id, rung=promotion.rung))
         else:
             source = self.trials[promotion.source]
             name = self.state.checkpoints.next_name(trial.trial_id)
-            fields = take_over(self.folder, self.plan, trial, source, promotion.rung, name)
-            self._record("exploited", trial=trial.trial_id, rung=promotion.rung, **fields)
+            self._record(take_over(self.folder, self.plan, trial, source, promotion.rung, name))
         return trial
 
     def _settle(self, paused: set[str]) -> Trial | None:
@@ -133,7 +151,7 @@ class Sweep:
         return None
 
     def start(self, trial_id: str) -> None:
-        self._record("trial_started", trial=trial_id)
+        self._record(TrialStarted(time=now(), trial=trial_id))
         self.checkpoints.started(trial_id)
 
     def evaluated(self, trial_id: str, metrics: Metrics) -> Decision:
@@ -147,7 +165,17 @@ class Sweep:
             return Decision.CONTINUE
         if metrics.step > trial.step:
             verdict = self.state.judge(trial, metrics)
-            self._record("report", trial=trial_id, metrics=metrics.to_dict(), **verdict)
+            self._record(
+                Evaluated(
+                    time=now(),
+                    trial=trial_id,
+                    metrics=metrics,
+                    decision=verdict.decision,
+                    rung=verdict.rung,
+                    rank=verdict.rank,
+                    of=verdict.of,
+                )
+            )
         return trial.decision
 
     def checkpointed(self, trial_id: str, checkpoint: str, step: int | None = None) -> None:
@@ -169,7 +197,7 @@ class Sweep:
         if counted and trial.failures >= self.plan.spec.max_retries and not done:
             self.end(trial_id, error=error)
             return
-        self._record("attempt_failed", trial=trial_id, error=error, counted=counted)
+        self._record(AttemptFailed(time=now(), trial=trial_id, error=error, counted=counted))
         if done:  # it failed on its way out
             self.release(trial_id)
         else:
@@ -191,7 +219,7 @@ class Sweep:
         """The trial has left its actor as was decided, its checkpoint on storage: it is paused,
         or at its end."""
         if self.trials[trial_id].decision is Decision.PAUSE:
-            self._record("trial_paused", trial=trial_id)
+            self._record(TrialPaused(time=now(), trial=trial_id))
             self.checkpoints.tidy(trial_id)
         else:
             self.end(trial_id)
@@ -199,16 +227,16 @@ class Sweep:
     def end(self, trial_id: str, error: str | None = None) -> None:
         """A trial's end: failed where there is an error, else what its last evaluation says."""
         status = Status.FAILED if error else self.trials[trial_id].outcome()
-        self._record("trial_ended", trial=trial_id, status=status.value, error=error)
+        self._record(TrialEnded(time=now(), trial=trial_id, status=status, error=error))
         self.checkpoints.tidy(trial_id)
 
     def watcher_failed(self, watcher: str, error: str) -> None:
         """Something that only looks on has failed; the sweep goes on without it."""
-        self._record("watcher_failed", watcher=watcher, error=error)
+        self._record(WatcherFailed(time=now(), watcher=watcher, error=error))
 
-    def close(self, outcome: str) -> None:
+    def close(self, outcome: Outcome) -> None:
         """The session ends; without a word where the journal can take none."""
         if self.journal.failure is None:
-            self._record("session_ended", outcome=outcome)
+            self._record(SessionEnded(time=now(), outcome=outcome))
         self.checkpoints.close()
         self.journal.close()

@@ -6,26 +6,24 @@ import os
 import shutil
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from sweeper.errors import StorageError
 from sweeper.plan.plan import Plan
 from sweeper.record.run_folder import RunFolder, write_json
 from sweeper.record.state.checkpoints import CheckpointAccount
+from sweeper.record.state.events import Exploited, now
+from sweeper.record.state.trial import Trial
 from sweeper.spec.scheduler_spec import PbtSpec
 from sweeper.spec.sweep_spec import SweepSpec
 from sweeper.strategy.schedulers.exploration import explore
 from trainable.atomic_file import flush
 
-if TYPE_CHECKING:
-    from sweeper.record.state.sweep_state import Trial
-
 
 def take_over(
-    folder: RunFolder, plan: Plan, trial: "Trial", source: "Trial", rung: int, checkpoint: str
-) -> dict[str, Any]:
+    folder: RunFolder, plan: Plan, trial: Trial, source: Trial, rung: int, checkpoint: str
+) -> Exploited:
     """Put the source's checkpoint into the trial's folder, as `checkpoint`, and the new config; the
-    fields of the `exploited` event.
+    event that says so.
 
     Raises:
         StorageError: the checkpoint is not there, or cannot be copied.
@@ -44,15 +42,18 @@ def take_over(
         plan.spec, source.values, source.config, trial=int(trial.trial_id), rung=rung
     )
     write_json(folder.trial_config(trial.trial_id), config.to_dict())
-    return {
-        "source": source.trial_id,
-        "source_checkpoint": source.checkpoint,
-        "checkpoint": checkpoint,
-        "step": source.checkpoint_step,
-        "bytes": folder.checkpoint_bytes(trial.trial_id, checkpoint),
-        "values": values,
-        "config": config.to_dict(),
-    }
+    return Exploited(
+        time=now(),
+        trial=trial.trial_id,
+        rung=rung,
+        source=source.trial_id,
+        source_checkpoint=source.checkpoint,
+        checkpoint=checkpoint,
+        step=source.checkpoint_step,
+        bytes=folder.checkpoint_bytes(trial.trial_id, checkpoint),
+        values=values,
+        config=config.to_dict(),
+    )
 
 
 def _copy(source: Path, target: Path) -> None:
@@ -74,7 +75,7 @@ def _link(source: str, target: str) -> None:
         shutil.copy2(source, target)
 
 
-def lacks_rung_checkpoint(trial: "Trial", spec: SweepSpec) -> bool:
+def lacks_rung_checkpoint(trial: Trial, spec: SweepSpec) -> bool:
     """Whether a trial that was to pause, before a kill, has none of its rung that another could
     take over."""
     return isinstance(spec.scheduler, PbtSpec) and trial.checkpoint_step != trial.step

@@ -7,7 +7,7 @@ from sweeper.errors import RunFolderError, SpecError
 from sweeper.record.effective_spec import effective_spec
 from sweeper.record.replay import replay
 from sweeper.record.run_folder import RunFolder, find_run_folder
-from sweeper.record.state.sweep_state import Trial
+from sweeper.record.state.trial import Trial
 from sweeper.record.state.warm_start import WarmStart
 from sweeper.spec.points import point_of
 from sweeper.spec.reading.yaml_source import YamlSource

@@ -11,7 +11,7 @@ from typing import Protocol
 from sweeper.engine.sweep import Sweep
 from sweeper.errors import is_storage_error
 from sweeper.record.run_folder import RunFolder
-from sweeper.record.state.sweep_state import Trial
+from sweeper.record.state.trial import Trial
 from sweeper.record.tables import write_tables
 from sweeper.status import Status
 from trainable.loop.metrics import Metrics

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from sweeper.record.journal import read_journal
 from sweeper.record.run_folder import RunFolder
+from sweeper.record.state.events import SessionStarted
 from sweeper.spec.reading.overrides import parse_override
 from sweeper.spec.reading.spec_file import load_spec
 from sweeper.spec.reading.yaml_source import YamlSource
@@ -25,8 +26,8 @@ def effective_spec(folder: RunFolder, changes: Sequence[str] = ()) -> tuple[Swee
 
 def all_overrides(folder: RunFolder, changes: Sequence[str] = ()) -> list[str]:
     """What the journal has of them, in order, and then `changes`; a key once, as it was last."""
-    sessions = [e for e in read_journal(folder.journal) if e["event"] == "session_started"]
-    before = sessions[-1].get("overrides", []) if sessions else []
+    sessions = [e for e in read_journal(folder.journal) if isinstance(e, SessionStarted)]
+    before = sessions[-1].overrides if sessions else ()
     by_key: dict[object, str] = {}
     for text in [*before, *changes]:
         key_path, _ = parse_override(text)

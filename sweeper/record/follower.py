@@ -14,7 +14,9 @@ from sweeper.record.effective_spec import effective_spec
 from sweeper.record.journal import JournalReader
 from sweeper.record.replay import replay_event
 from sweeper.record.run_folder import RunFolder
-from sweeper.record.state.sweep_state import SweepState, Trial
+from sweeper.record.state.events import TrialEnded, TrialStarted
+from sweeper.record.state.sweep_state import SweepState
+from sweeper.record.state.trial import Trial
 from sweeper.status import Status
 from trainable.loop.metrics import Metrics
 
@@ -38,11 +40,11 @@ class Follower:
         """
         for event in self._journal.new_events():
             replay_event(self.state, event, self.folder, self._journal.lines)
-            moment = datetime.fromisoformat(event["time"])
-            if event["event"] == "trial_started":
-                self.started.setdefault(event["trial"], moment)
-            elif event["event"] == "trial_ended":
-                self.ended[event["trial"]] = moment
+            match event:
+                case TrialStarted():
+                    self.started.setdefault(event.trial, event.time)
+                case TrialEnded():
+                    self.ended[event.trial] = event.time
 
     def catch_up_or_interrupt(self) -> bool:
         """The same, and whether a driver runs the sweep. Where none does, nothing runs."""

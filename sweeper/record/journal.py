@@ -1,16 +1,12 @@
 """The record of a sweep: an append-only file of JSON lines, on disk before anything acts on it."""
 
-import json
 import os
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from sweeper.errors import RunFolderError, StorageError
 from sweeper.record.run_folder import RunFolder
-
-Event = dict[str, Any]
+from sweeper.record.state.events import Event, read_line, to_line
 
 
 class Journal:
@@ -23,14 +19,13 @@ class Journal:
         self.failure: StorageError | None = None
         self._file = path.open("ab", buffering=0)
 
-    def append(self, event: str, **fields: Any) -> Event:
+    def append(self, event: Event) -> None:
         """Write one event; on disk when this returns.
 
         Raises:
             StorageError: it could not be written; nor can anything after it.
         """
-        record = {"event": event, "time": datetime.now(UTC).isoformat(), **fields}
-        line = json.dumps(record, allow_nan=False).encode() + b"\n"
+        line = to_line(event)
         if self.failure is not None:
             raise self.failure
         try:
@@ -43,7 +38,6 @@ class Journal:
                 f"make room, then: python -m sweeper resume {RunFolder(self.path.parent).called}"
             )
             raise self.failure from error
-        return record
 
     def close(self) -> None:
         self._file.close()
@@ -82,17 +76,10 @@ class JournalReader:
         for line in lines[:-1]:  # what follows the last newline is torn
             self.lines += 1
             self._position += len(line) + 1
-            yield _event(line, f"{self.path}:{self.lines}")
-
-
-def _event(line: bytes, where: str) -> Event:
-    try:
-        event = json.loads(line)
-        if not isinstance(event, dict) or "event" not in event:
-            raise ValueError("not an event")
-    except ValueError as error:
-        raise damaged_line(where, str(error)) from None
-    return event
+            try:
+                yield read_line(line)
+            except ValueError as error:
+                raise damaged_line(f"{self.path}:{self.lines}", str(error)) from None
 
 
 def damaged_line(where: str, problem: str) -> RunFolderError:

@@ -1,15 +1,13 @@
 """The state that a run folder's journal leads to; each decision in it is made again."""
 
-from collections.abc import Mapping
-from typing import Any
-
 from sweeper.errors import RunFolderError
-from sweeper.record.journal import Event, damaged_line, read_journal
+from sweeper.record.journal import damaged_line, read_journal
 from sweeper.record.run_folder import RunFolder
+from sweeper.record.state.events import Evaluated, Event
 from sweeper.record.state.sweep_state import SweepState
 from sweeper.spec.sweep_spec import SweepSpec
+from sweeper.strategy.schedulers.scheduler import Verdict
 from trainable.errors import ConfigError
-from trainable.loop.metrics import Metrics
 
 
 def replay(spec: SweepSpec, folder: RunFolder) -> SweepState:
@@ -34,22 +32,29 @@ def replay_event(state: SweepState, event: Event, folder: RunFolder, number: int
     """
     where = f"{folder.journal}:{number}"
     try:
-        if event["event"] == "report":
-            metrics = Metrics.from_mapping(event["metrics"])
-            verdict = state.judge(state.trials[event["trial"]], metrics)
-            recorded = {key: event[key] for key in verdict}
+        if isinstance(event, Evaluated):
+            trial, recorded = state.trial_of(event), _verdict_of(event)
+            verdict = state.judge(trial, event.metrics)
             if verdict != recorded:
                 raise RunFolderError(
-                    f"{where}: trial {event['trial']} at step {metrics.step} got "
+                    f"{where}: trial {event.trial} at step {event.metrics.step} got "
                     f"{_told(recorded)}, but {folder.spec.name} leads to {_told(verdict)}; "
                     "was it edited? Put the old one back."
                 )
         state.apply(event)
         if not state.sessions:
-            raise ValueError("the first event must be session_started")
-    except (LookupError, TypeError, ValueError, AttributeError, ConfigError) as error:
-        raise damaged_line(where, f"{type(error).__name__}: {error}") from None
+            raise ValueError("event: the first must be session_started")
+    except ConfigError as error:
+        raise damaged_line(where, f"config.{error}") from None
+    except ValueError as error:
+        raise damaged_line(where, str(error)) from None
+    except LookupError as error:
+        raise damaged_line(where, f"{event.event}: cannot follow here: {error}") from None
 
 
-def _told(verdict: Mapping[str, Any]) -> str:
-    return ", ".join(f"{key} {value}" for key, value in verdict.items())
+def _verdict_of(event: Evaluated) -> Verdict:
+    return Verdict(event.decision, event.rung, event.rank, event.of)
+
+
+def _told(verdict: Verdict) -> str:
+    return f"decision {verdict.decision}, rung {verdict.rung}, rank {verdict.rank}, of {verdict.of}"

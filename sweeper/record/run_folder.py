@@ -14,6 +14,7 @@ from filelock import FileLock, Timeout
 from ruamel.yaml import YAML
 
 from sweeper.errors import RunFolderError
+from sweeper.record.state.checkpoints import checkpoint_folders
 from sweeper.spec.sweep_spec import NAME_PATTERN, SweepSpec
 from trainable.atomic_file import new_folder_beside, write_atomically
 from trainable.config import nearest
@@ -134,8 +135,8 @@ class RunFolder:
         return self.trial(trial_id) / "stack.txt"
 
     def checkpoint_folders(self, trial_id: str) -> list[Path]:
-        """Those on disk, newest first. Tune numbers them in the order in which they were made."""
-        return sorted(self.trial(trial_id).glob("checkpoint_*"), reverse=True)
+        """Those on disk, newest first."""
+        return checkpoint_folders(self.trial(trial_id))
 
     @property
     def tune_leftovers(self) -> Iterator[Path]:

@@ -9,7 +9,8 @@ import pyarrow.parquet as pq
 
 from sweeper.record.ranking import ranked
 from sweeper.record.run_folder import RunFolder
-from sweeper.record.state.sweep_state import SweepState, Trial
+from sweeper.record.state.sweep_state import SweepState
+from sweeper.record.state.trial import Trial
 from sweeper.spec.columns import EVALUATION, MEASURED, NAMED, REPORTED, SETTINGS, Columns
 from trainable.model.model_size import num_params
 

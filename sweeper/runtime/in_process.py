@@ -8,7 +8,7 @@ from typing import Any
 
 from sweeper.engine.sweep import Sweep
 from sweeper.engine.watchers import Watcher
-from sweeper.record.state.sweep_state import Trial
+from sweeper.record.state.trial import Trial
 from sweeper.runtime.trial_loop import Slice, TrialLoop
 from sweeper.status import Decision
 

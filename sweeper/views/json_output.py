@@ -7,7 +7,8 @@ from sweeper.analysis.monitor import Monitor
 from sweeper.analysis.noise import noise_of
 from sweeper.record.ranking import Entrant, PointResult, Ranking, objective, ranked, ranking_of
 from sweeper.record.run_folder import CHECKPOINT_FILE, RunFolder
-from sweeper.record.state.sweep_state import SweepState, Trial
+from sweeper.record.state.sweep_state import SweepState
+from sweeper.record.state.trial import Trial
 from sweeper.spec.train_settings import OWNED
 from sweeper.status import Status
 from sweeper.views.next_steps import train_command
@@ -34,7 +35,7 @@ def sweep_json(monitor: Monitor) -> JsonObject:
         "path": str(monitor.folder.path),
         "state": monitor.state_name,
         "description": state.spec.description,
-        "started": state.sessions[0]["time"] if state.sessions else None,
+        "started": state.sessions[0].started.isoformat() if state.sessions else None,
         "objective": state.spec.objective.model_dump(),
         "trials": {"total": monitor.num_trials, "ended": monitor.num_ended, **counts},
         "seconds_left": None if left is None else asdict(left),

@@ -5,13 +5,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
-from sweeper.engine.session.session import Session
+from sweeper.engine.session.terms import SessionTerms
 from sweeper.engine.sweep import Sweep
 from sweeper.engine.watchers import Audience
 from sweeper.plan.plan import Plan
 from sweeper.record.journal import Journal
 from sweeper.record.run_folder import CHECKPOINT_FILE, RunFolder
-from sweeper.record.state.sweep_state import Trial
+from sweeper.record.state.events import Event
+from sweeper.record.state.trial import Trial
 from sweeper.record.state.warm_start import WarmStart
 from sweeper.runtime.in_process import InProcess
 from tests.sweeper.closed_form import ClosedFormTrainer, PathTrainer
@@ -28,15 +29,14 @@ class Mortal:
         append = Journal.append
         count = 0
 
-        def counted(journal: Journal, event: str, **fields: Any) -> Any:
+        def counted(journal: Journal, event: Event) -> None:
             nonlocal count
             count += 1
             if count == at and before:
                 raise Killed
-            record = append(journal, event, **fields)
+            append(journal, event)
             if count == at:
                 raise Killed
-            return record
 
         monkeypatch.setattr(Journal, "append", counted)
 
@@ -51,7 +51,7 @@ def never(trial: Trial, step: int) -> Fault:
 def drive(
     folder: RunFolder,
     plan: Plan,
-    session: Session | None = None,
+    session: SessionTerms | None = None,
     warm_start: WarmStart | None = None,
     *,
     fault: Callable[[Trial, int], Fault] = never,
@@ -67,7 +67,7 @@ def drive(
 def opened(
     folder: RunFolder,
     plan: Plan,
-    session: Session | None = None,
+    session: SessionTerms | None = None,
     warm_start: WarmStart | None = None,
 ) -> Iterator[Sweep]:
     """A sweep whose session just ends where the block does, as after a kill."""

@@ -55,7 +55,9 @@ def test_its_types_are_told(tmp_path: Path) -> None:
     checked = subprocess.run(
         command, capture_output=True, text=True, cwd=tmp_path, env=environment
     ).stdout
-    assert re.search(r'Revealed type is "sweeper\.sweep_state\.Trial \| None"', checked), checked
+    assert re.search(r'Revealed type is "sweeper\.record\.state\.trial\.Trial \| None"', checked), (
+        checked
+    )
     assert 'Unexpected keyword argument "nme"' in checked
 
 

@@ -19,21 +19,14 @@ STILL_UP = {
     ("sweeper.plan.preview", "sweeper.runtime.ray_tune.runner"),
     ("sweeper.plan.preview", "sweeper.views.format"),
     ("sweeper.record.follower", "sweeper.engine.watchers"),
-    ("sweeper.record.state.sweep_state", "sweeper.record.journal"),
     ("sweeper.spec.reading.spec_file", "sweeper.plan.plan"),
-    ("sweeper.strategy.search.observation", "sweeper.record.state.sweep_state"),
+    ("sweeper.strategy.search.observation", "sweeper.record.state.trial"),
     ("sweeper.strategy.search.optuna_search", "sweeper.plan.plan"),
-    ("sweeper.strategy.search.optuna_search", "sweeper.record.state.sweep_state"),
+    ("sweeper.strategy.search.optuna_search", "sweeper.record.state.trial"),
     ("sweeper.strategy.search.searcher", "sweeper.plan.plan"),
-    ("sweeper.strategy.search.searcher", "sweeper.record.state.sweep_state"),
+    ("sweeper.strategy.search.searcher", "sweeper.record.state.trial"),
 }
-STILL_CIRCLES = [
-    {
-        "sweeper.record.state.sweep_state",
-        "sweeper.record.state.warm_start",
-        "sweeper.strategy.search.observation",
-    }
-]
+STILL_CIRCLES: list[set[str]] = []
 STILL_CROWDED = {"sweeper/analysis/summary"}
 
 

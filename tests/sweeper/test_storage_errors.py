@@ -10,7 +10,7 @@ import torch
 from sweeper.engine.watchers import Audience, MetricsFiles
 from sweeper.errors import StorageError, is_storage_error
 from sweeper.record.run_folder import create_run_folder
-from sweeper.record.state.sweep_state import Trial
+from sweeper.record.state.trial import Trial
 from tests.sweeper.in_process import opened
 from trainable.errors import CheckpointError
 from trainable.loop.metrics import Metrics

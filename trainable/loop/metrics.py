@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
+from trainable.config import shown
+
 
 @dataclass(frozen=True, kw_only=True)
 class Metrics:
@@ -29,10 +31,21 @@ class Metrics:
     diverged: bool = False
 
     def __post_init__(self) -> None:
-        for name in _NAMES:
+        """
+        Raises:
+            TypeError: no step, or a word where a number belongs.
+            ValueError: a count below 0, or beyond what 64 bits hold.
+        """
+        if not isinstance(self.step, int):
+            raise TypeError(f"metrics need the step they were taken at, got {self.step!r}")
+        for name in _COUNTS:
             value = getattr(self, name)
-            if value is not None and not math.isfinite(value):
-                object.__setattr__(self, name, None)
+            if type(value) is not int or not 0 <= value < 2**63:
+                object.__setattr__(self, name, _count(name, value))
+        for name in _NUMBERS:
+            value = getattr(self, name)
+            if type(value) is not float or not math.isfinite(value):
+                object.__setattr__(self, name, _number(name, value))
 
     def value(self, name: str) -> float | None:
         """The one of this name: that of an objective, or a column's."""
@@ -48,16 +61,39 @@ class Metrics:
         """What there is of these fields; whatever else is given is left out.
 
         Raises:
-            TypeError: no step, or a word where a number belongs.
+            TypeError, ValueError: as where they are made.
         """
-        step = given.get("step")
-        if not isinstance(step, int):
-            raise TypeError(f"a report needs the step it was made at, got {step!r}")
-        known = {name: given[name] for name in _NAMES if name in given}
+        known: dict[str, Any] = {name: given.get(name) for name in _NAMES}
         return cls(**known | {"diverged": bool(given.get("diverged"))})
 
 
 _NAMES = tuple(Metrics.__dataclass_fields__)
+_COUNTS = ("step", "tokens", "skipped_steps")
+_NUMBERS = tuple(name for name in _NAMES if name not in {*_COUNTS, "diverged"})
+
+
+def _count(name: str, value: Any) -> int | None:
+    """NumPy's whole numbers become Python's, and so does 64.0."""
+    number = value if type(value) is int else _number(name, value)
+    if number is None:
+        return None
+    if number != int(number):
+        raise TypeError(f"{name}: must be a whole number, got {value!r}")
+    if not 0 <= number < 2**63:
+        raise ValueError(f"{name}: must be at least 0 and below 2**63, got {shown(value)}")
+    return int(number)
+
+
+def _number(name: str, value: Any) -> float | None:
+    if value is None:
+        return None
+    try:
+        is_finite = math.isfinite(value)
+    except TypeError:
+        raise TypeError(f"{name}: must be a number, got {shown(value)}") from None
+    except OverflowError:
+        raise ValueError(f"{name}: no float holds {shown(value)}") from None
+    return float(value) if is_finite else None
 
 
 def perplexity(loss: float) -> float:

@@ -83,7 +83,7 @@ def _recorded(sweep: SweepData, spec: SweepSpec, folder: RunFolder, record: Reco
         trials=_trials(sweep, rows, history_rows(state)),
         num_planned=num_trials(spec),
         arrivals=tuple(record.arrivals.values()),
-        sessions=tuple(record.sessions),
+        sessions=tuple(state.sessions),
     )
 
 

@@ -1,11 +1,12 @@
-"""What only the journal says: which trial reached which rung, and when which driver was at work."""
+"""What only the journal says: which trial reached which rung, and whether it went on from there."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from sweeper.analysis.summary.sweep_data import Arrival, Session
-from sweeper.record.journal import Event, read_journal
+from sweeper.analysis.summary.sweep_data import Arrival
+from sweeper.record.journal import read_journal
 from sweeper.record.replay import replay_event
 from sweeper.record.run_folder import RunFolder
+from sweeper.record.state.events import Evaluated, Event, Promoted, TrialEnded
 from sweeper.record.state.sweep_state import SweepState
 from sweeper.spec.sweep_spec import SweepSpec
 from sweeper.status import Decision
@@ -17,7 +18,6 @@ class Record:
 
     state: SweepState
     arrivals: dict[tuple[str, int], Arrival] = field(default_factory=dict)  # by trial and rung
-    sessions: list[Session] = field(default_factory=list)
 
 
 def read_record(spec: SweepSpec, folder: RunFolder) -> Record:
@@ -28,58 +28,38 @@ def read_record(spec: SweepSpec, folder: RunFolder) -> Record:
     for number, event in enumerate(read_journal(folder.journal), start=1):
         replay_event(record.state, event, folder, number)
         _note_rung(record, event)
-        _note_session(record, event)
     return record
 
 
 def _note_rung(record: Record, event: Event) -> None:
-    match event["event"]:
-        case "report" if event.get("rung") is not None:
-            trial, rung = record.state.trials[event["trial"]], int(event["rung"])
-            metrics = event["metrics"]
+    match event:
+        case Evaluated(rung=int(rung), metrics=metrics):
+            trial = record.state.trials[event.trial]
             record.arrivals[trial.trial_id, rung] = Arrival(
                 rung=rung,
                 trial_id=trial.trial_id,
-                step=metrics["step"],
-                value=metrics.get(record.state.spec.objective.metric),
-                kept=_kept(event, ended=metrics["step"] >= trial.config.max_steps),
+                step=metrics.step,
+                value=metrics.value(record.state.spec.objective.metric),
+                kept=_kept(event, ended=metrics.step >= trial.config.max_steps),
             )
-        case "promoted":
-            _settle(record, event["trial"], int(event["rung"]), kept=True)
-        case "trial_ended":
-            trial = record.state.trials[event["trial"]]
+        case Promoted():
+            _settle(record, event.trial, event.rung, kept=True)
+        case TrialEnded():
+            trial = record.state.trials[event.trial]
             if trial.rung is not None:
                 _settle(record, trial.trial_id, trial.rung, kept=False)
 
 
-def _kept(event: Event, *, ended: bool) -> bool | None:
-    if event["metrics"]["diverged"]:
+def _kept(event: Evaluated, *, ended: bool) -> bool | None:
+    if event.metrics.diverged:
         return False
     if ended:
         return True
-    return {Decision.CONTINUE: True, Decision.STOP: False}.get(event["decision"])
+    return {Decision.CONTINUE: True, Decision.STOP: False}.get(event.decision)
 
 
 def _settle(record: Record, trial_id: str, rung: int, *, kept: bool) -> None:
     """Whether the trial went on, where that was open; a decision that was made stands."""
     arrival = record.arrivals.get((trial_id, rung))
     if arrival is not None and arrival.kept is None:
-        record.arrivals[trial_id, rung] = Arrival(
-            rung=rung,
-            trial_id=trial_id,
-            step=arrival.step,
-            value=arrival.value,
-            kept=kept,
-        )
-
-
-def _note_session(record: Record, event: Event) -> None:
-    time = str(event.get("time", ""))
-    if event["event"] == "session_started":
-        record.sessions.append(Session(started=time, ended=None, outcome=None, environment=event))
-    elif record.sessions:
-        last = record.sessions[-1]
-        outcome = event["outcome"] if event["event"] == "session_ended" else None
-        record.sessions[-1] = Session(
-            started=last.started, ended=time, outcome=outcome, environment=last.environment
-        )
+        record.arrivals[trial_id, rung] = replace(arrival, kept=kept)

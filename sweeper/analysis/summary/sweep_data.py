@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import Any, Literal
 
 from sweeper.record.ranking import Mode, Ranking, rank, repeats
+from sweeper.record.state.session import Session
 from sweeper.spec.domains.values import Scalar, Settings
 from sweeper.spec.points import Point
 from sweeper.status import Status
@@ -79,16 +80,6 @@ class Arrival:
     step: int
     value: float | None
     kept: bool | None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Session:
-    """One driver's time with the sweep: when, where, and with what."""
-
-    started: str
-    ended: str | None  # the time of its last event, if it never said that it ends
-    outcome: str | None
-    environment: Mapping[str, Any]  # as `session_started` has it
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,34 +3,32 @@ holds: the settings that must not change, the code that trains, the data that it
 
 import hashlib
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 from sweeper.corpus.folder import CorpusFolder
+from sweeper.record.state.events import Fingerprint
 from sweeper.spec.sweep_spec import CHANGEABLE, SweepSpec
 
 TRAINABLE = "trainable"  # the package whose sources count
 BLOCK = 4096  # bytes
 BLOCKS = 64  # that are read of a data file, evenly spread: it may be large
 
-Fingerprint = dict[str, dict[str, Any]]  # "spec", "code", "data" -> name -> value or hash
-
 
 def take_fingerprint(spec: SweepSpec, trainer: str) -> Fingerprint:
     """Of a resolved spec; `trainer` is the class of the training loop, as `module:name`."""
     assert spec.data is not None, "a resolved spec names its data"
-    return {
-        "spec": fixed_settings(spec),
-        "code": {name: _hash([path.read_bytes()]) for name, path in _sources(trainer).items()},
-        "data": _data_hashes(CorpusFolder(Path(spec.data))),
-    }
+    return Fingerprint(
+        spec=fixed_settings(spec),
+        code={name: _hash([path.read_bytes()]) for name, path in _sources(trainer).items()},
+        data=_data_hashes(CorpusFolder(Path(spec.data))),
+    )
 
 
-def fixed_settings(spec: SweepSpec) -> dict[str, Any]:
+def fixed_settings(spec: SweepSpec) -> dict[str, object]:
     """What must not change, by dotted key: `train.max_steps`, `space.learning_rate`, …"""
-    settings: dict[str, Any] = {}
+    settings: dict[str, object] = {}
     for key, section in spec.model_dump(mode="json").items():
         inner = section.items() if isinstance(section, dict) else ()
         settings |= {f"{key}.{name}": value for name, value in inner} or {key: section}
@@ -44,21 +42,27 @@ def is_changeable(key: str) -> bool:
 
 def differences(before: Fingerprint, now: Fingerprint) -> list[str]:
     """What is other now, a line each; none where all is as it was."""
-    found = []
-    for part in ("spec", "code", "data"):
-        old, new = before.get(part, {}), now.get(part, {})
-        for name in dict.fromkeys([*old, *new]):
-            if name not in new:
-                found.append(f"{name} is gone")
-            elif name not in old:
-                found.append(f"{name} is new")
-            elif old[name] != new[name]:
-                values = f"was {_shown(old[name])}, is {_shown(new[name])}"
-                found.append(f"{name} {values if part == 'spec' else 'has changed'}")
-    return found
+    return [
+        *_differences(before.spec, now.spec, tell_values=True),
+        *_differences(before.code, now.code),
+        *_differences(before.data, now.data),
+    ]
 
 
-def _shown(value: Any) -> str:
+def _differences(
+    old: Mapping[str, object], new: Mapping[str, object], *, tell_values: bool = False
+) -> Iterator[str]:
+    for name in dict.fromkeys([*old, *new]):
+        if name not in new:
+            yield f"{name} is gone"
+        elif name not in old:
+            yield f"{name} is new"
+        elif old[name] != new[name]:
+            values = f"was {_shown(old[name])}, is {_shown(new[name])}"
+            yield f"{name} {values if tell_values else 'has changed'}"
+
+
+def _shown(value: object) -> str:
     text = str(value)
     return text if len(text) <= 80 else f"{text[:79]}…"
 

@@ -5,26 +5,22 @@ import platform
 import subprocess
 from functools import cache
 from pathlib import Path
-from typing import Any
+
+from sweeper.record.state.events import Commit, Hardware
 
 PATIENCE_SECONDS = 5  # with git in a large tree, with a GPU driver that hangs
 
 
 @cache  # of a process, once
-def describe() -> dict[str, Any]:
-    """`machine` and `git`; what cannot be found out is None."""
-    return {"machine": _machine(), "git": _git()}
-
-
-def _machine() -> dict[str, Any]:
+def hardware() -> Hardware:
     query = _output("nvidia-smi", "--query-gpu=name", "--format=csv,noheader")
-    return {
-        "cpu": _cpu_name(),
-        "cpus": os.cpu_count(),
-        "memory_bytes": _memory_bytes(),
-        "gpus": (query or "").splitlines(),
-        "system": platform.platform(),
-    }
+    return Hardware(
+        cpu=_cpu_name(),
+        cpus=os.cpu_count(),
+        memory_bytes=_memory_bytes(),
+        gpus=tuple((query or "").splitlines()),
+        system=platform.platform(),
+    )
 
 
 def _cpu_name() -> str | None:
@@ -43,13 +39,14 @@ def _memory_bytes() -> int | None:
         return None
 
 
-def _git() -> dict[str, Any] | None:
-    """The commit of the working folder, and whether it has changes; None outside of a tree."""
-    commit = _output("git", "rev-parse", "HEAD")
-    if commit is None:
+@cache
+def commit() -> Commit | None:
+    """That of the working folder, and whether it has changes; None outside of a tree."""
+    name = _output("git", "rev-parse", "HEAD")
+    if name is None:
         return None
     changes = _output("git", "status", "--porcelain", "--untracked-files=no")
-    return {"commit": commit, "dirty": None if changes is None else bool(changes)}
+    return Commit(commit=name, dirty=None if changes is None else bool(changes))
 
 
 def _output(*command: str) -> str | None:

@@ -8,17 +8,17 @@ from importlib.metadata import version
 from pathlib import Path
 
 from sweeper.engine.session.fingerprint import (
-    Fingerprint,
     differences,
     is_changeable,
     take_fingerprint,
 )
-from sweeper.engine.session.session import Session
+from sweeper.engine.session.terms import SessionTerms
 from sweeper.errors import RunFolderError, SpecError
 from sweeper.plan.plan import Plan, make_plan
 from sweeper.record.effective_spec import all_overrides, effective_spec
 from sweeper.record.replay import replay
 from sweeper.record.run_folder import RunFolder
+from sweeper.record.state.events import Fingerprint
 from sweeper.record.state.sweep_state import SweepState
 from sweeper.spec.reading.overrides import parse_override
 from sweeper.spec.reading.yaml_source import YamlSource
@@ -47,14 +47,15 @@ class Resumption:
     plan: Plan
     source: YamlSource
     state: SweepState
-    session: Session | None  # None: every trial has ended
+    session: SessionTerms | None  # None: every trial has ended
 
     @property
     def notes(self) -> list[str]:
         """What the user should know of this session before it begins."""
         if self.session is None or not self.state.sessions:
             return []
-        torch, was = version("torch"), self.state.sessions[-1]["versions"]["torch"]
+        torch, before = version("torch"), self.state.sessions[-1].environment
+        was = before.versions.get("torch", torch)
         changed = [f"Changed: {text}" for text in self.session.overrides]
         accepted = [f"Accepted: {text}" for text in self.session.accepted]
         return changed + accepted + ([f"torch was {was}, is {torch}"] if was != torch else [])
@@ -81,7 +82,7 @@ def prepare_resumption(folder: RunFolder, changes: Changes, trainer: str) -> Res
     if not _has_work(plan, state, changes):
         return Resumption(plan, source, state, None)
     fingerprint = take_fingerprint(plan.spec, trainer)
-    session = Session(
+    session = SessionTerms(
         overrides=tuple(all_overrides(folder, allowed)),
         fingerprint=fingerprint,
         accepted=_accepted(fingerprint, state, folder, changes),
@@ -173,8 +174,8 @@ def _accepted(
     fingerprint: Fingerprint, state: SweepState, folder: RunFolder, changes: Changes
 ) -> tuple[str, ...]:
     """What differs from the session before, where the user goes on all the same."""
-    before = state.sessions[-1].get("fingerprint") if state.sessions else None
-    if not before:
+    before = state.sessions[-1].environment.fingerprint if state.sessions else None
+    if before is None or before == Fingerprint():
         return ()  # killed before it began
     found = differences(before, fingerprint)
     if found and not changes.accept:

@@ -5,10 +5,29 @@ Pure: the account is a fold over the journal, and the policy a function of the a
 
 import itertools
 import math
+import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 from sweeper.status import Status
+
+CHECKPOINT_NAME = r"^checkpoint_[0-9]{6,}$"  # of a checkpoint's folder
+
+
+def checkpoint_name(number: int) -> str:
+    """As Tune numbers them, from 0 on."""
+    return f"checkpoint_{number:06d}"
+
+
+def checkpoint_number(name: str) -> int:
+    return int(name.removeprefix("checkpoint_"))
+
+
+def checkpoint_folders(trial: Path) -> list[Path]:
+    """Those in a trial's folder, newest first: they are numbered in the order of their making."""
+    named = [path for path in trial.glob("checkpoint_*") if re.match(CHECKPOINT_NAME, path.name)]
+    return sorted(named, key=lambda path: checkpoint_number(path.name), reverse=True)
 
 
 class Stored(NamedTuple):
@@ -52,9 +71,8 @@ class CheckpointAccount:
         self.total -= sum(stored.size for stored in gone)
 
     def next_name(self, trial_id: str) -> str:
-        """As Tune numbers them, from 0 on."""
         last = self.last_name.get(trial_id)
-        return f"checkpoint_{0 if last is None else int(last.split('_')[1]) + 1:06d}"
+        return checkpoint_name(0 if last is None else checkpoint_number(last) + 1)
 
     def newest(self, trial_id: str) -> Stored | None:
         of_trial = self.of_trial.get(trial_id)

@@ -1,9 +1,8 @@
 """What a sweep takes over from an earlier one: `search.from`, as its journal records it."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
+from sweeper.record.state.events import ObservedPoint, WarmStarted, now
 from sweeper.strategy.search.observation import Observation
 
 
@@ -20,18 +19,19 @@ class WarmStart:
     unfit: int  # points with results that lie outside the space
     different: tuple[str, ...] = ()
 
-    def to_dict(self) -> dict[str, Any]:
-        return {
-            "run": self.run,
-            "points": [seen.to_dict() for seen in self.observations],
-            "unfit": self.unfit,
-            "different": list(self.different),
-        }
+    def to_event(self) -> WarmStarted:
+        points = tuple(
+            ObservedPoint(values=o.point, status=o.status, value=o.value, curve=o.curve)
+            for o in self.observations
+        )
+        return WarmStarted(
+            time=now(), run=self.run, points=points, unfit=self.unfit, different=self.different
+        )
 
     @classmethod
-    def from_dict(cls, stated: Mapping[str, Any]) -> "WarmStart":
-        observations = tuple(Observation.from_dict(point) for point in stated["points"])
-        return cls(stated["run"], observations, stated["unfit"], tuple(stated["different"]))
+    def from_event(cls, event: WarmStarted) -> "WarmStart":
+        seen = tuple(Observation(p.values, p.status, p.value, p.curve) for p in event.points)
+        return cls(event.run, seen, event.unfit, event.different)
 
     def summary(self) -> str:
         told = f"From {self.run}: the results of {len(self.observations)} points"

@@ -12,7 +12,8 @@ from ray.tune.search import SearchAlgorithm
 from sweeper.engine.sweep import Sweep
 from sweeper.engine.watchers import Watcher
 from sweeper.plan.placement import Placement, Share
-from sweeper.record.state.sweep_state import Trial
+from sweeper.record.state.checkpoints import checkpoint_number
+from sweeper.record.state.trial import Trial
 from sweeper.runtime.ray_tune.faults import Faults
 from sweeper.runtime.ray_tune.interrupt import Interrupt
 from sweeper.spec.points import point_text
@@ -97,7 +98,7 @@ class SweepSearch(SearchAlgorithm):  # type: ignore[misc]
         tune_trial.relative_logdir = tune_trial.storage.trial_dir_name = trial.trial_id
         last = self.sweep.state.checkpoints.last_name.get(trial.trial_id)
         if last is not None:  # Tune would begin at 0 again, and write over what is there
-            tune_trial.storage.current_checkpoint_index = int(last.split("_")[1])
+            tune_trial.storage.current_checkpoint_index = checkpoint_number(last)
         return tune_trial
 
 

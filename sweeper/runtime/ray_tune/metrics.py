@@ -13,7 +13,8 @@ from ray.util.metrics import Gauge
 
 from sweeper.engine.sweep import Sweep
 from sweeper.record.ranking import ranking_of
-from sweeper.record.state.sweep_state import SweepState, Trial
+from sweeper.record.state.sweep_state import SweepState
+from sweeper.record.state.trial import Trial
 from sweeper.spec.points import point_text
 from sweeper.status import Status
 from trainable.loop.metrics import Metrics

@@ -10,6 +10,7 @@ from ray import tune
 from ray.tune.result import SHOULD_CHECKPOINT
 
 from sweeper.errors import storage_error
+from sweeper.record.state.checkpoints import checkpoint_folders
 from sweeper.runtime.process_state import ProcessState
 from sweeper.runtime.ray_tune.stack import stack_if_longer
 from sweeper.runtime.trial_loop import TrialLoop, load_trainer
@@ -99,7 +100,7 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]  # Ray is untyped
         """
         checkpoint = getattr(checkpoint_path, "checkpoint", checkpoint_path)
         newest = Path(getattr(checkpoint, "path", checkpoint))
-        older = sorted(newest.parent.glob("checkpoint_*"), reverse=True)
+        older = checkpoint_folders(newest.parent)
         self.loop.restore([newest, *(folder for folder in older if folder.name < newest.name)])
 
 

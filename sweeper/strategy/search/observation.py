@@ -11,7 +11,7 @@ from sweeper.spec.sweep_spec import SweepSpec
 from sweeper.status import Status
 
 if TYPE_CHECKING:
-    from sweeper.record.state.sweep_state import Trial
+    from sweeper.record.state.trial import Trial
 
 
 @dataclass(frozen=True)

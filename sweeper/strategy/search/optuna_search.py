@@ -21,7 +21,7 @@ from sweeper.strategy.search.observation import Observation, observe
 from sweeper.strategy.search.optuna_axes import Axis, sampler_seed
 
 if TYPE_CHECKING:
-    from sweeper.record.state.sweep_state import Trial
+    from sweeper.record.state.trial import Trial
 
 MAX_ASKS = 100  # for one trial; each takes the time of a suggestion
 

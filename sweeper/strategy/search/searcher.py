@@ -11,7 +11,7 @@ from sweeper.plan.plan import Plan, PlannedTrial
 from sweeper.strategy.search.observation import Observation
 
 if TYPE_CHECKING:
-    from sweeper.record.state.sweep_state import Trial
+    from sweeper.record.state.trial import Trial
 
 
 class Searcher(Protocol):

@@ -1,7 +1,6 @@
 """Writes the report of a run folder: report.html, and a PNG of each plot."""
 
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 
 from sweeper.analysis.summary import load, summarise
@@ -55,19 +54,15 @@ def _meta_line(sweep: SweepData) -> str:
     planned = sweep.num_planned or number
     trials = f"{number:,} of {planned:,} trials" if number < planned else f"{number:,} trials"
     parts = [trials if number != 1 or planned != 1 else "1 trial", sweep.state]
-    if sweep.sessions and sweep.sessions[0].started:
-        first = datetime.fromisoformat(sweep.sessions[0].started)
+    if sweep.sessions:
+        first = sweep.sessions[0].started
         parts.append(f"{first.day} {first:%b %Y}")
         parts.append(duration(_seconds_at_work(sweep)))
     return " · ".join(parts)
 
 
 def _seconds_at_work(sweep: SweepData) -> float:
-    spans = [
-        datetime.fromisoformat(session.ended) - datetime.fromisoformat(session.started)
-        for session in sweep.sessions
-        if session.ended
-    ]
+    spans = [session.ended - session.started for session in sweep.sessions if session.ended]
     return sum(span.total_seconds() for span in spans)
 
 

@@ -40,7 +40,7 @@ def progress_line(
         if number := len(state.with_status(status)):
             parts.append(f"{number} {status.value}")
     if now is not None and state.sessions:
-        began = datetime.fromisoformat(state.sessions[-1]["time"])
+        began = state.sessions[-1].started
         parts.append(f"{duration((now - began).total_seconds())} so far")
     if left is not None and left.at_most:
         parts.append(time_left_text(left))

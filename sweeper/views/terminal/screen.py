@@ -11,7 +11,8 @@ from sweeper.analysis.time_left import TimeLeft, TimeLeftEstimator
 from sweeper.engine.sweep import Sweep
 from sweeper.record.ranking import Entrant, Margin, PointResult, Ranking, ranking_of
 from sweeper.record.run_folder import RunFolder
-from sweeper.record.state.sweep_state import SweepState, Trial
+from sweeper.record.state.sweep_state import SweepState
+from sweeper.record.state.trial import Trial
 from sweeper.spec.points import point_text
 from sweeper.status import Status
 from sweeper.views.format import count, headline, number, size, title_of

@@ -4,7 +4,7 @@ from rich.console import Console
 
 from sweeper.analysis.monitor import Monitor
 from sweeper.record.ranking import ranked
-from sweeper.record.state.sweep_state import Trial
+from sweeper.record.state.trial import Trial
 from sweeper.spec.points import point_text, swept_text
 from sweeper.views.format import count, duration, number, size
 from sweeper.views.json_output import checkpoint_file

@@ -6,7 +6,8 @@ from rich.console import Console, Group, RenderableType
 from rich.text import Text
 
 from sweeper.record.ranking import objective, ranked
-from sweeper.record.state.sweep_state import SweepState, Trial
+from sweeper.record.state.sweep_state import SweepState
+from sweeper.record.state.trial import Trial
 from sweeper.spec.clock import clock_per_step
 from sweeper.spec.points import swept_text
 from sweeper.status import Status

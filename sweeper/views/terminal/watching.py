@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.live import Live
 
 from sweeper.analysis.monitor import Monitor
-from sweeper.record.state.sweep_state import Trial
+from sweeper.record.state.trial import Trial
 from sweeper.spec.points import point_text
 from sweeper.views.terminal.live_view import live_view, progress_line, utc_now
 from sweeper.views.terminal.screen import metrics_line

@@ -31,7 +31,7 @@ from sweeper.errors import MirrorError
 from sweeper.record.follower import Follower
 from sweeper.record.ranking import objective
 from sweeper.record.run_folder import RunFolder
-from sweeper.record.state.sweep_state import Trial
+from sweeper.record.state.trial import Trial
 from sweeper.spec.domains.listed import Choice, Grid
 from sweeper.spec.domains.normal import Normal
 from sweeper.spec.domains.ranges import LogRandInt, LogUniform, RandInt, Uniform
@@ -102,7 +102,7 @@ class OptunaMirror:
 
     def _study(self) -> int:
         """The id of the study, made if missing."""
-        started = self.sweep.state.sessions[0]["time"]
+        started = self.sweep.state.sessions[0].started.isoformat()
         with suppress(KeyError):
             study = self._storage.get_study_id_from_name(self.name)
             if self._storage.get_study_user_attrs(study).get(SWEEP) != started:

@@ -17,7 +17,7 @@ from typing import Any
 from sweeper.errors import MirrorError
 from sweeper.record.follower import Follower
 from sweeper.record.run_folder import RunFolder
-from sweeper.record.state.sweep_state import Trial
+from sweeper.record.state.trial import Trial
 from sweeper.spec.domains.listed import Choice, Grid
 from sweeper.spec.domains.values import Scalar
 from sweeper.spec.points import swept_text
@@ -67,7 +67,7 @@ class TensorBoardMirror:
     def _update(self) -> None:
         state, folder = self.sweep.state, self.sweep.folder.tensorboard
         begun = [trial for trial in state.trials.values() if trial.trial_id in self.sweep.started]
-        first = state.sessions[0]["time"]
+        first = state.sessions[0].started
         _bring_to(_file(folder), self._records.experiment(first, self._parameters()))
         for trial in begun:
             if self._ended.get(trial.trial_id) == trial.attempts:
@@ -138,7 +138,7 @@ class _Records:
                 f"TensorBoard is not installed ({error}); install it: pip install tensorboard"
             ) from None
 
-    def experiment(self, started: str, parameters: Mapping[str, list[Scalar]]) -> bytes:
+    def experiment(self, started: datetime, parameters: Mapping[str, list[Scalar]]) -> bytes:
         """What is swept, and what trials are compared by."""
         experiment = self._api.Experiment(
             hparam_infos=[self._parameter(name, listed) for name, listed in parameters.items()],
@@ -146,7 +146,7 @@ class _Records:
                 self._api.MetricInfo(name=self._api.MetricName(tag=tag)) for tag in COMPARED
             ],
         )
-        seconds = datetime.fromisoformat(started).timestamp()
+        seconds = started.timestamp()
         tag, data = self._metadata.EXPERIMENT_TAG, {"experiment": experiment}
         return self._encoded([self._version(seconds), self._about(tag, seconds, data)])
 

@@ -21,7 +21,7 @@ from filelock import FileLock
 
 from sweeper.record.follower import Follower
 from sweeper.record.run_folder import RunFolder, write_json
-from sweeper.record.state.sweep_state import Trial
+from sweeper.record.state.trial import Trial
 from sweeper.spec.points import point_text
 from sweeper.status import Status
 from sweeper.views.format import headline
@@ -169,8 +169,7 @@ class WandbMirror:
 
     def _run_id(self, trial: Trial) -> str:
         """Unique to this sweep (by the second of its start), the same in every session of it."""
-        started = self.sweep.state.sessions[0]["time"]
-        stamp = "".join(c for c in started.split(".")[0] if c.isdigit())
+        stamp = f"{self.sweep.state.sessions[0].started:%Y%m%d%H%M%S}"
         return f"{self.folder.name}-{stamp}-{trial.trial_id}"
 
     def _save(self) -> None:

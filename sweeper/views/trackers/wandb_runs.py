@@ -11,7 +11,7 @@ from rich.console import Console
 from sweeper.engine.sweep import Sweep
 from sweeper.errors import WandbError
 from sweeper.record.run_folder import RunFolder
-from sweeper.record.state.sweep_state import Trial
+from sweeper.record.state.trial import Trial
 from sweeper.views.trackers.wandb_login import NO_KEY
 from sweeper.views.trackers.wandb_mirror import (
     FINISH_SECONDS,

@@ -15,8 +15,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from sweeper.engine.watchers import read_metrics
-from sweeper.record.journal import read_journal
 from sweeper.record.run_folder import CHECKPOINT_FILE, RunFolder
+from tests.sweeper.journals import raw_events
 
 SLOW = {"max_steps": 640, "d_model": 64, "eval_every_steps": 40, "dtype": "float32"}
 SPACE = {"learning_rate": {"grid": [1e-4, 1e-3, 1e-2, 3e-2]}}
@@ -34,7 +34,7 @@ def run(folder: Path, *arguments: object) -> subprocess.CompletedProcess[str]:
 
 
 def events(folder: RunFolder) -> list[dict[str, Any]]:
-    return list(read_journal(folder.journal)) if folder.journal.exists() else []
+    return list(raw_events(folder.journal)) if folder.journal.exists() else []
 
 
 def wait_until(process: subprocess.Popen[bytes], holds: Callable[[], bool]) -> None:

@@ -11,14 +11,14 @@ import pytest
 from sweeper.engine.sweep import Sweep
 from sweeper.errors import RunFolderError, StorageError
 from sweeper.plan.plan import Plan
-from sweeper.record.journal import read_journal
 from sweeper.record.replay import replay
 from sweeper.record.run_folder import RunFolder, create_run_folder
-from sweeper.record.state.sweep_state import Trial
+from sweeper.record.state.trial import Trial
 from sweeper.record.tables import result_rows
 from sweeper.status import Decision, Status
 from tests.sweeper.closed_form import ClosedFormTrainer, loss_at
 from tests.sweeper.in_process import Fault, Killed, Mortal, drive, never, opened, run_trial
+from tests.sweeper.journals import raw_events
 from trainable.loop.metrics import Metrics
 
 GRID = {"learning_rate": {"grid": [1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 0.7]}}
@@ -75,7 +75,7 @@ def decisions(folder: RunFolder) -> list[tuple[Any, ...]]:
     """All evaluations and what was decided, in order."""
     return [
         (e["trial"], e["metrics"]["step"], e["metrics"]["val_loss"], e["decision"], e["rank"])
-        for e in read_journal(folder.journal)
+        for e in raw_events(folder.journal)
         if e["event"] == "report"
     ]
 
@@ -108,7 +108,7 @@ def test_promotion_goes_on_from_the_rung_and_trains_no_step_twice(
         trial.trial_id: [seen.step for seen in trial.evaluations] for trial in sweep.trials.values()
     }
     assert all(trained == list(range(4, 4 * len(trained) + 1, 4)) for trained in steps.values())
-    events = list(read_journal(folder.journal))
+    events = list(raw_events(folder.journal))
     promoted = [(e["trial"], e["rung"]) for e in events if e["event"] == "promoted"]
     assert len(promoted) == len(set(promoted)), "nobody is promoted twice from a rung"
     assert {trial_id: 4 * len(trained) for trial_id, trained in steps.items()} == {
@@ -140,9 +140,9 @@ def test_killed_at_any_event_it_ends_as_if_never_killed(
     monkeypatch.setattr("sweeper.record.state.sweep_state.backoff_seconds", lambda _: 0.0)
     whole = new_folder(tmp_path / "whole", any_plan)
     straight = drive(whole, any_plan, fault=fault)
-    failed = [e for e in read_journal(whole.journal) if e["event"] == "attempt_failed"]
+    failed = [e for e in raw_events(whole.journal) if e["event"] == "attempt_failed"]
     assert bool(failed) == (fault is faulty)
-    total = len(list(read_journal(whole.journal)))
+    total = len(list(raw_events(whole.journal)))
     assert total > 40
     for at in range(1, total + 1):
         folder = new_folder(tmp_path / f"killed{at}", any_plan)
@@ -150,12 +150,12 @@ def test_killed_at_any_event_it_ends_as_if_never_killed(
             Mortal(patch, at, before=before)
             with pytest.raises(Killed):
                 drive(folder, any_plan, fault=fault)
-        before_kill = list(read_journal(folder.journal)) if folder.journal.exists() else []
+        before_kill = list(raw_events(folder.journal)) if folder.journal.exists() else []
         ended = {e["trial"] for e in before_kill if e["event"] == "trial_ended"}
         resumed = drive(folder, any_plan, fault=fault)
         assert decisions(folder) == decisions(whole), f"killed at event {at}"
         assert table(folder, resumed) == table(whole, straight), f"killed at event {at}"
-        after_kill = list(read_journal(folder.journal))[len(before_kill) :]
+        after_kill = list(raw_events(folder.journal))[len(before_kill) :]
         assert not ended & {e.get("trial") for e in after_kill}, f"killed at event {at}"
 
 
@@ -207,11 +207,11 @@ def test_who_takes_over_has_the_weights_of_one_trial_and_values_of_its_own(
     plan = tiny_plan(**PBT)
     folder = new_folder(tmp_path, plan)
     sweep = drive(folder, plan)
-    exploited = [e for e in read_journal(folder.journal) if e["event"] == "exploited"]
+    exploited = [e for e in raw_events(folder.journal) if e["event"] == "exploited"]
     assert [e["rung"] for e in exploited] == [4, 8, 12], "the worst of three, each time"
     rates = {trial.trial_id: trial.values["learning_rate"] for trial in plan.trials}
     loss: dict[tuple[str, int], float] = {}
-    for event in read_journal(folder.journal):
+    for event in raw_events(folder.journal):
         if event["event"] == "report":
             trial, metrics = event["trial"], event["metrics"]
             loss[trial, metrics["step"]] = metrics["val_loss"]
@@ -285,9 +285,9 @@ def test_a_step_evaluated_again_gets_its_old_decision(tmp_path: Path, plan: Plan
         sweep.start(trial.trial_id)
         evaluations = first_metrics(trial)[:2]
         decided = [sweep.evaluated(trial.trial_id, metrics) for metrics in evaluations]
-        events = len(list(read_journal(folder.journal)))
+        events = len(list(raw_events(folder.journal)))
         assert [sweep.evaluated(trial.trial_id, metrics) for metrics in evaluations] == decided
-        assert len(list(read_journal(folder.journal))) == events
+        assert len(list(raw_events(folder.journal))) == events
 
 
 def test_a_stop_decided_before_the_kill_is_carried_out_after_it(tmp_path: Path, plan: Plan) -> None:

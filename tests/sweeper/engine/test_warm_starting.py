@@ -1,6 +1,5 @@
 """`search.from`: what another sweep has found out is taken over once, and stands in the journal."""
 
-import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from sweeper.errors import SpecError
 from sweeper.plan.plan import Plan
 from sweeper.record.replay import replay
 from sweeper.record.run_folder import RunFolder, create_run_folder
+from sweeper.record.state.events import WarmStarted, read_line, to_line
 from sweeper.record.state.warm_start import WarmStart
 from sweeper.spec.reading.spec_file import load_spec
 from sweeper.status import Status
@@ -174,4 +174,6 @@ def test_what_is_recorded_is_read_back_the_same() -> None:
         Observation({"a": None}, Status.FAILED),
     )
     start = WarmStart("runs/x", seen, 3, ("max_steps",))
-    assert WarmStart.from_dict(json.loads(json.dumps(start.to_dict(), allow_nan=False))) == start
+    recorded = read_line(to_line(start.to_event()))
+    assert isinstance(recorded, WarmStarted)
+    assert WarmStart.from_event(recorded) == start

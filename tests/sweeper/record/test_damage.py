@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 
 from sweeper.errors import RunFolderError
 from sweeper.plan.plan import Plan
-from sweeper.record.journal import read_journal
 from sweeper.record.replay import replay
 from sweeper.record.run_folder import RunFolder, create_run_folder
 from sweeper.record.tables import result_rows
 from tests.sweeper.in_process import drive
+from tests.sweeper.journals import raw_events
 
 ON_ONE_FOLDER = settings(
     suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60
@@ -41,7 +41,7 @@ def decisions(folder: RunFolder) -> list[Any]:
     told = ("report", "promoted", "trial_ended")
     return [
         [event["event"], *(event.get(key) for key in keep)]
-        for event in read_journal(folder.journal)
+        for event in raw_events(folder.journal)
         if event["event"] in told
     ]
 

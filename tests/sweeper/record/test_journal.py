@@ -1,7 +1,7 @@
 """What is in the journal is what was appended, whatever is cut off or damaged."""
 
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -9,37 +9,34 @@ from hypothesis import strategies as st
 
 from sweeper.errors import RunFolderError
 from sweeper.record.journal import Journal, read_journal
+from sweeper.record.state.events import Event, Fingerprint, SessionStarted, TrialStarted
+from tests.sweeper.record.state.test_events import any_event
 
-fields = st.dictionaries(
-    st.text(min_size=1).filter(lambda key: key not in {"event", "time", "self"}),
-    st.one_of(
-        st.none(), st.integers(), st.floats(allow_nan=False, allow_infinity=False), st.text()
-    ),
-    max_size=4,
-)
+events = st.lists(any_event(), max_size=6)
+ON_ONE_FOLDER = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+STARTED = TrialStarted(time=datetime(2026, 11, 25, tzinfo=UTC), trial="0000")
 
 
-def write(path: Path, events: list[dict[str, Any]]) -> None:
+def write(path: Path, events: list[Event]) -> None:
     journal = Journal(path)
-    for number, event in enumerate(events):
-        journal.append(f"event{number}", **event)
+    for event in events:
+        journal.append(event)
     journal.close()
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.lists(fields, max_size=6))
-def test_reads_back_what_was_appended(tmp_path: Path, events: list[dict[str, Any]]) -> None:
+@ON_ONE_FOLDER
+@given(events)
+def test_reads_back_what_was_appended(tmp_path: Path, events: list[Event]) -> None:
     path = tmp_path / "journal.jsonl"
     path.unlink(missing_ok=True)
     write(path, events)
-    read = [{k: v for k, v in e.items() if k not in {"event", "time"}} for e in read_journal(path)]
-    assert read == events
+    assert list(read_journal(path)) == events
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.lists(fields, min_size=1, max_size=4), st.data())
+@ON_ONE_FOLDER
+@given(events, st.data())
 def test_cut_anywhere_it_keeps_every_whole_line(
-    tmp_path: Path, events: list[dict[str, Any]], data: st.DataObject
+    tmp_path: Path, events: list[Event], data: st.DataObject
 ) -> None:
     path = tmp_path / "journal.jsonl"
     path.unlink(missing_ok=True)
@@ -48,18 +45,18 @@ def test_cut_anywhere_it_keeps_every_whole_line(
     cut = content[: data.draw(st.integers(0, len(content)))]
     path.write_bytes(cut)
     whole = cut.count(b"\n")
-    assert len(list(read_journal(path))) == whole
+    assert list(read_journal(path)) == events[:whole]
     journal = Journal(path)
     assert journal.torn == (not cut.endswith(b"\n") and cut != b"")
-    journal.append("after")
+    journal.append(STARTED)
     journal.close()
-    assert [event["event"] for event in read_journal(path)][whole:] == ["after"]
+    assert list(read_journal(path)) == [*events[:whole], STARTED]
 
 
 @pytest.mark.parametrize("line", ["{", "[]", '{"no": "event"}', "", "\0\0"])
 def test_any_other_damage_is_an_error_that_names_the_line(tmp_path: Path, line: str) -> None:
     path = tmp_path / "journal.jsonl"
-    write(path, [{}, {}])
+    write(path, [STARTED, STARTED])
     first, second = path.read_text().splitlines()
     path.write_text("\n".join([first, line, second]) + "\n")
     with pytest.raises(RunFolderError, match=r"journal\.jsonl:2: damaged journal line"):
@@ -68,8 +65,9 @@ def test_any_other_damage_is_an_error_that_names_the_line(tmp_path: Path, line: 
 
 def test_a_number_that_json_does_not_have_is_refused(tmp_path: Path) -> None:
     journal = Journal(tmp_path / "journal.jsonl")
+    fingerprint = Fingerprint(spec={"train.learning_rate": float("nan")})
     with pytest.raises(ValueError, match="not JSON compliant"):
-        journal.append("report", loss=float("nan"))
+        journal.append(SessionStarted(time=STARTED.time, fingerprint=fingerprint))
     journal.close()
     assert list(read_journal(tmp_path / "journal.jsonl")) == []
 

@@ -74,7 +74,7 @@ def test_alone_it_is_ahead_of_nobody(plan: Plan) -> None:
 def test_a_seed_of_a_state_is_no_part_of_the_point(tiny_plan: Any) -> None:
     plan = tiny_plan(space={"learning_rate": {"grid": [1e-4, 1e-3]}}, seeds=[0, 1])
     losses = {1e-4: [1.0, 3.0], 1e-3: [1.5, 1.7]}
-    values = [planned.suggestion.values for planned in plan.trials]
+    values = [planned.values for planned in plan.trials]
     ends = [losses[v["learning_rate"]][v["seed"]] for v in values]
     ranking = ranking_of(state_with(plan, *[(Status.COMPLETED, [(16, end)]) for end in ends]))
     assert [dict(point.point) for point in ranking.points] == [

@@ -8,6 +8,8 @@ import pytest
 
 from sweeper.plan.plan import Plan
 from sweeper.record.run_folder import RunFolder, create_run_folder
+from sweeper.record.state.checkpoints import checkpoint_name
+from sweeper.record.state.events import CheckpointLanded, TrialCreated, now
 from sweeper.record.state.sweep_state import SweepState
 from sweeper.record.tables import write_tables
 from sweeper.status import Status
@@ -29,12 +31,12 @@ def state_with(plan: Plan, *trials: tuple[Status, list[tuple[int, float | None]]
     state = SweepState(plan.spec)
     for planned, (status, losses) in zip(plan.trials, trials, strict=False):
         state.apply(
-            {
-                "event": "trial_created",
-                "id": planned.trial_id,
-                "values": planned.values,
-                "config": planned.config.to_dict(),
-            }
+            TrialCreated(
+                time=now(),
+                id=planned.trial_id,
+                values=planned.values,
+                config=planned.config.to_dict(),
+            )
         )
         state.trials[planned.trial_id].evaluations = [metrics(s, v) for s, v in losses]
         state.trials[planned.trial_id].status = status
@@ -79,8 +81,8 @@ def test_the_table_has_what_the_checkpoints_took(tmp_path: Path, plan: Plan) -> 
     folder = RunFolder(tmp_path)
     state = state_with(plan, (Status.RUNNING, [(4, 2.0)]), (Status.PENDING, []))
     for number, size in enumerate((500, 700, 300)):
-        name = f"checkpoint_{number:06d}"
-        state.apply({"event": "checkpoint", "trial": "0000", "checkpoint": name, "bytes": size})
+        name = checkpoint_name(number)
+        state.apply(CheckpointLanded(time=now(), trial="0000", checkpoint=name, bytes=size))
     write_tables(state, folder)
     table = pq.read_table(folder.results)
     assert table.column("checkpoint_bytes").to_pylist() == [300, None]

@@ -10,16 +10,16 @@ from typing import Any
 import numpy as np
 import pytest
 
+import trainable
 from sweeper.engine.session.fingerprint import take_fingerprint
 from sweeper.engine.session.resuming import NO_CHANGES, Changes, Resumption, prepare_resumption
-from sweeper.engine.session.session import Session
+from sweeper.engine.session.terms import SessionTerms
 from sweeper.engine.sweep import Sweep
 from sweeper.errors import RunFolderError, SpecError
 from sweeper.plan.plan import Plan, make_plan
 from sweeper.plan.points import num_trials
 from sweeper.record.effective_spec import effective_spec
 from sweeper.record.follower import Follower
-from sweeper.record.journal import read_journal
 from sweeper.record.run_folder import RunFolder, create_run_folder
 from sweeper.record.tables import result_rows
 from sweeper.spec.reading.spec_file import load_spec
@@ -27,6 +27,7 @@ from sweeper.spec.sweep_spec import CHANGEABLE
 from sweeper.status import Status
 from tests.sweeper.closed_form import REFERENCE
 from tests.sweeper.in_process import Killed, Mortal, drive, opened, run_trial
+from tests.sweeper.journals import raw_events
 
 SEARCH = {"algorithm": "random", "seed": 3, "initial": None, "from": None}
 RANDOM = {
@@ -56,8 +57,8 @@ def started(tmp_path: Path, write_space: Any, data: Path) -> Any:
     return start
 
 
-def first_session(plan: Plan, trainer: str = REFERENCE) -> Session:
-    return Session(fingerprint=take_fingerprint(plan.spec, trainer))
+def first_session(plan: Plan, trainer: str = REFERENCE) -> SessionTerms:
+    return SessionTerms(fingerprint=take_fingerprint(plan.spec, trainer))
 
 
 def prepared(folder: RunFolder, trainer: str = REFERENCE, **changes: Any) -> Resumption:
@@ -155,7 +156,7 @@ def test_changes_add_up_over_sessions_and_the_last_one_holds(started: Any) -> No
     go_on(folder, num_trials=7)
     spec, _ = effective_spec(folder)
     assert (spec.resources.cpu, spec.max_retries, spec.search.num_trials) == (3, 0, 7)  # type: ignore[union-attr]
-    sessions = [e for e in read_journal(folder.journal) if e["event"] == "session_started"]
+    sessions = [e for e in raw_events(folder.journal) if e["event"] == "session_started"]
     assert [session["overrides"] for session in sessions] == [
         [],
         ["resources.cpu=2", "max_retries=0", "search.num_trials=5"],
@@ -166,14 +167,14 @@ def test_changes_add_up_over_sessions_and_the_last_one_holds(started: Any) -> No
 
 def test_more_trials_are_those_of_a_sweep_that_had_them_from_the_start(started: Any) -> None:
     folder = started(**RANDOM)
-    first = list(read_journal(folder.journal))
+    first = list(raw_events(folder.journal))
     more = go_on(folder, num_trials=9)
     search = {**RANDOM["search"], "num_trials": 9}
     straight = started("straight", **{**RANDOM, "search": search})
     with opened(straight, prepared(straight).plan) as whole:
         assert table(more) == table(whole)
     assert len(more.trials) == 9
-    assert list(read_journal(folder.journal))[: len(first)] == first
+    assert list(raw_events(folder.journal))[: len(first)] == first
 
 
 def test_with_seeds_so_many_points(started: Any) -> None:
@@ -216,7 +217,7 @@ def test_failed_trials_are_tried_again_from_their_checkpoints(
     for trial in sweep.trials.values():
         assert (trial.status, trial.error) == (Status.COMPLETED, None)
         assert [seen.step for seen in trial.evaluations] == [4, 8, 12, 16]
-    retried = [e["trial"] for e in read_journal(folder.journal) if e["event"] == "retried"]
+    retried = [e["trial"] for e in raw_events(folder.journal) if e["event"] == "retried"]
     assert retried == ["0000", "0001", "0002", "0003"]
     assert prepared(folder, retry_failed=True).session is None, "none has failed any more"
 
@@ -255,7 +256,7 @@ def test_an_edited_search_space_is_refused_and_told_key_by_key(started: Any) -> 
 def test_an_accepted_change_is_journaled_and_not_asked_about_again(started: Any) -> None:
     folder = started(scheduler={"type": "fifo"})
     unfinished(folder)
-    created = [e for e in read_journal(folder.journal) if e["event"] == "trial_created"]
+    created = [e for e in raw_events(folder.journal) if e["event"] == "trial_created"]
     edit(folder.spec, "max_steps: 16", "max_steps: 20")
     resumption = prepared(folder, accept=True)
     assert resumption.notes == ["Accepted: train.max_steps was 16, is 20"]
@@ -268,7 +269,7 @@ def test_an_accepted_change_is_journaled_and_not_asked_about_again(started: Any)
     assert 0 < len(created) < len(sweep.trials)
     steps = [trial.step for trial in sweep.trials.values()]
     assert steps == [16] * len(created) + [20] * (len(steps) - len(created))
-    sessions = [e for e in read_journal(folder.journal) if e["event"] == "session_started"]
+    sessions = [e for e in raw_events(folder.journal) if e["event"] == "session_started"]
     assert [s["accepted"] for s in sessions] == [[], ["train.max_steps was 16, is 20"], []]
 
 
@@ -319,8 +320,11 @@ def test_changed_training_code_is_refused_by_the_names_of_its_files(
 
 
 def test_every_module_of_the_trainable_counts(tiny_plan: Any) -> None:
-    code = take_fingerprint(tiny_plan().spec, "trainable.loop.training:Trainer")["code"]
-    assert {"trainable/model.py", "trainable/optimizer.py", "trainable/training.py"} <= set(code)
+    code = take_fingerprint(tiny_plan().spec, "trainable.loop.training:Trainer").code
+    package = Path(trainable.__file__).parent
+    here = {path.relative_to(package.parent).as_posix() for path in package.rglob("*.py")}
+    assert set(code) == here
+    assert {"trainable/loop/training.py", "trainable/optimisation/optimizer.py"} <= here
     assert len(set(code.values())) > 20
 
 
@@ -377,7 +381,7 @@ def test_a_sweep_killed_before_its_first_event_begins(tmp_path: Path, tiny_plan:
     assert resumption.session is not None
     with opened(folder, resumption.plan, resumption.session) as sweep:
         assert sweep.journal.torn
-    (event,) = read_journal(folder.journal)
+    (event,) = raw_events(folder.journal)
     assert event["torn"] is True
 
 

@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from sweeper.engine.sweep import Sweep
 from sweeper.plan.plan import Plan
-from sweeper.record.journal import read_journal
 from sweeper.record.replay import replay
 from sweeper.record.run_folder import CHECKPOINT_FILE, RunFolder, create_run_folder
 from sweeper.record.state.checkpoints import CheckpointAccount, Stored, over_budget, unneeded
@@ -18,6 +17,7 @@ from sweeper.status import Decision, Status
 from sweeper.strategy.schedulers.scheduler import Asha, Promotion
 from tests.sweeper.closed_form import ClosedFormTrainer
 from tests.sweeper.in_process import Killed, Mortal, drive, opened, run_trial, save
+from tests.sweeper.journals import raw_events
 
 SIZE = 11  # bytes of a closed-form checkpoint at a step of one digit: {"step": 4}
 
@@ -172,13 +172,13 @@ def new_folder(tmp_path: Path, plan: Plan) -> RunFolder:
 def decisions(folder: RunFolder) -> list[tuple[Any, ...]]:
     return [
         (e["trial"], e["metrics"]["step"], e["metrics"]["val_loss"], e["decision"], e["rank"])
-        for e in read_journal(folder.journal)
+        for e in raw_events(folder.journal)
         if e["event"] == "report"
     ]
 
 
 def number_of(event: str, folder: RunFolder) -> int:
-    return sum(e["event"] == event for e in read_journal(folder.journal))
+    return sum(e["event"] == event for e in raw_events(folder.journal))
 
 
 def bytes_on_disk(folder: RunFolder) -> int:
@@ -253,7 +253,7 @@ def test_killed_at_any_event_under_a_budget(
     )
     whole = new_folder(tmp_path / "whole", plan)
     drive(whole, plan)
-    events = [event["event"] for event in read_journal(whole.journal)]
+    events = [event["event"] for event in raw_events(whole.journal)]
     assert events.count("checkpoint_removed") > 2
     for at in range(1, len(events) + 1):
         folder = new_folder(tmp_path / f"killed{at}", plan)

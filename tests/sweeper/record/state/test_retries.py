@@ -12,14 +12,13 @@ from hypothesis import strategies as st
 from sweeper.engine.sweep import Sweep
 from sweeper.engine.watchers import MetricsFiles
 from sweeper.plan.plan import Plan
-from sweeper.record.journal import read_journal
 from sweeper.record.run_folder import RunFolder, create_run_folder
-from sweeper.record.state.retries import LONGEST_WAIT_SECONDS, backoff_seconds
-from sweeper.record.state.sweep_state import Trial
+from sweeper.record.state.trial import LONGEST_WAIT_SECONDS, Trial, backoff_seconds
 from sweeper.record.tables import result_rows
 from sweeper.status import Decision, Status
 from tests.sweeper.closed_form import ClosedFormTrainer
 from tests.sweeper.in_process import opened, run_trial
+from tests.sweeper.journals import raw_events
 
 WAIT = 1000.0  # seconds: no test takes so long
 
@@ -39,7 +38,7 @@ def later(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
         ahead += seconds
 
     monkeypatch.setattr("sweeper.engine.sweep.time", Clock)
-    wait = "sweeper.record.state.sweep_state.backoff_seconds"
+    wait = "sweeper.record.state.trial.backoff_seconds"
     monkeypatch.setattr(wait, lambda attempts: WAIT * bool(attempts))
     return put_forward
 
@@ -128,7 +127,7 @@ def test_the_last_retry_that_fails_ends_the_trial(folder: RunFolder, plan: Plan)
             assert row["error"] == f"{n} {what}"
     assert (trial.status, trial.failures, trial.losses) == (Status.FAILED, 3, 3)
     assert row["num_failures"] == 3
-    recorded = [e["error"] for e in read_journal(folder.journal) if e.get("error")]
+    recorded = [e["error"] for e in raw_events(folder.journal) if e.get("error")]
     assert recorded == [f"{n} {what}" for n, what in enumerate(attempts)]
     with opened(folder, plan) as sweep:
         assert "0000" not in handed_out(sweep)

@@ -10,7 +10,6 @@ import pytest
 from rich.console import Console
 
 from sweeper.engine.watchers import read_metrics
-from sweeper.record.journal import read_journal
 from sweeper.record.replay import replay
 from sweeper.record.run_folder import RunFolder
 from sweeper.record.state.sweep_state import SweepState
@@ -18,6 +17,7 @@ from sweeper.running import Options, run_file
 from sweeper.spec.reading.spec_file import load_spec
 from sweeper.status import ExitCode, Status
 from sweeper.views.format import size
+from tests.sweeper.journals import raw_events
 from tests.sweeper.runtime.ray_tune.driver import STARTS
 
 SECTIONS = {
@@ -45,7 +45,7 @@ def decided(folder: RunFolder) -> list[tuple[Any, ...]]:
     keep = ("event", "trial", "decision", "rung", "rank", "of", "status")
     return [
         (*(event.get(key) for key in keep), event.get("metrics", {}).get("step"))
-        for event in read_journal(folder.journal)
+        for event in raw_events(folder.journal)
         if event["event"] in {"report", "trial_paused", "promoted", "trial_ended"}
     ]
 
@@ -55,7 +55,7 @@ def test_promoted_after_all_it_starts_again_and_nothing_else_changes(
 ) -> None:
     monkeypatch.setenv(STARTS, str(tmp_path / "straight-starts"))
     straight, without, _ = run(write_space(**SECTIONS), tmp_path / "straight")
-    largest = max(e["bytes"] for e in read_journal(straight.journal) if e["event"] == "checkpoint")
+    largest = max(e["bytes"] for e in raw_events(straight.journal) if e["event"] == "checkpoint")
     budget = 3 * largest + largest // 2
     assert without.checkpoints.high_water > budget
 
@@ -67,7 +67,7 @@ def test_promoted_after_all_it_starts_again_and_nothing_else_changes(
     assert decided(folder) == decided(straight)
     assert state.checkpoints.high_water <= budget
     assert {path.name for path in folder.trials.iterdir()} == set(state.trials)
-    events = list(read_journal(folder.journal))
+    events = list(raw_events(folder.journal))
     bare: set[str] = set()  # trials that have lost their last checkpoint
     again: set[str] = set()  # and were promoted after that
     for event in events:

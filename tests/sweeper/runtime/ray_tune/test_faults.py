@@ -12,11 +12,11 @@ from rich.console import Console
 
 from sweeper.engine.watchers import read_metrics
 from sweeper.errors import StorageError
-from sweeper.record.journal import read_journal
 from sweeper.record.run_folder import RunFolder
 from sweeper.running import Options, resume_sweep, run_file
 from sweeper.status import ExitCode
 from sweeper.views.format import headline
+from tests.sweeper.journals import raw_events
 from tests.sweeper.runtime.ray_tune.faulty_trainers import (
     EXITS,
     FULL,
@@ -49,7 +49,7 @@ def failures(folder: RunFolder, trial: str) -> list[str]:
     """Every error of a trial, in short, in order."""
     return [
         headline(event["error"])
-        for event in read_journal(folder.journal)
+        for event in raw_events(folder.journal)
         if event.get("trial") == trial and event.get("error")
     ]
 
@@ -88,7 +88,7 @@ def test_every_failure_costs_its_trial_alone(
     assert "UnreadableError" in str(said[UNREADABLE])
     (hang,) = [
         e["error"]
-        for e in read_journal(folder.journal)
+        for e in raw_events(folder.journal)
         if e.get("trial") == rows[HANGS]["trial_id"] and e.get("error")
     ]
     assert "in wait_for_a_message_that_never_comes" in hang
@@ -132,7 +132,7 @@ def test_a_process_that_cannot_be_used_again_is_not_the_next_trials_failure(
     folder = RunFolder(tmp_path / "runs" / "tiny")
     rows = pq.read_table(folder.results).to_pylist()
     assert [(row["status"], row["num_failures"]) for row in rows] == [("completed", 0)] * 3
-    failed = [e for e in read_journal(folder.journal) if e["event"] == "attempt_failed"]
+    failed = [e for e in raw_events(folder.journal) if e["event"] == "attempt_failed"]
     assert [event["counted"] for event in failed] == [False, False]
     assert all("could not be used again" in event["error"] for event in failed)
     assert all("has no attribute 'cuda'" in event["error"] for event in failed)
@@ -148,7 +148,7 @@ def test_a_checkpoint_on_a_full_disk_stops_the_sweep_and_costs_no_trial_anything
     with pytest.raises(StorageError, match=r"trial 000\d: .*No space left .* resume \S+/tiny"):
         run_file(space, console, options(tmp_path / "runs", FULL))
     folder = RunFolder(tmp_path / "runs" / "tiny")
-    events = list(read_journal(folder.journal))
+    events = list(raw_events(folder.journal))
     assert events[-1]["outcome"] == "failed"
     assert not {"attempt_failed", "trial_ended"} & {event["event"] for event in events}
 
@@ -182,12 +182,12 @@ def test_a_disk_that_fills_up_stops_the_sweep_and_with_room_it_goes_on(
     with pytest.raises(StorageError, match=r"No space left .* resume \S+/tiny"):
         run_file(space, console, options(runs, HEAVY))
     folder = RunFolder(runs / "tiny")
-    before = list(read_journal(folder.journal))
+    before = list(raw_events(folder.journal))
     assert not {"attempt_failed", "watcher_failed"} & {event["event"] for event in before}
     assert {e["status"] for e in before if e["event"] == "trial_ended"} <= {"completed"}
 
     subprocess.run(["mount", "-o", "remount,size=64m", str(small_disk)], check=True)
     assert resume_sweep("tiny", console, options(runs, HEAVY)) is ExitCode.DONE
-    assert list(read_journal(folder.journal))[: len(before)] == before
+    assert list(raw_events(folder.journal))[: len(before)] == before
     rows = pq.read_table(folder.results).to_pylist()
     assert [(row["status"], row["num_failures"]) for row in rows] == [("completed", 0)] * 6

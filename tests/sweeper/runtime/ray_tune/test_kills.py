@@ -13,13 +13,13 @@ from typing import IO, Any
 import pytest
 from ray.cluster_utils import Cluster
 
-from sweeper.record.journal import read_journal
 from sweeper.record.replay import replay
 from sweeper.record.run_folder import CHECKPOINT_FILE, RunFolder
 from sweeper.record.state.sweep_state import SweepState
 from sweeper.record.tables import result_rows
 from sweeper.spec.reading.spec_file import load_spec
 from sweeper.status import ExitCode
+from tests.sweeper.journals import raw_events
 from tests.sweeper.runtime.ray_tune.driver import STARTS
 
 KILLS = 20
@@ -60,7 +60,7 @@ def session_of(
 
 
 def events(folder: RunFolder) -> list[dict[str, Any]]:
-    return list(read_journal(folder.journal)) if folder.journal.exists() else []
+    return list(raw_events(folder.journal)) if folder.journal.exists() else []
 
 
 def state_of(folder: RunFolder) -> SweepState:

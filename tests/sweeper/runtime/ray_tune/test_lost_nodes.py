@@ -14,11 +14,11 @@ from ray.cluster_utils import Cluster
 from rich.console import Console
 
 from sweeper.engine.watchers import read_metrics
-from sweeper.record.journal import read_journal
 from sweeper.record.run_folder import RunFolder
 from sweeper.running import Options, run_file
 from sweeper.status import ExitCode
 from sweeper.views.format import headline
+from tests.sweeper.journals import raw_events
 from tests.sweeper.runtime.ray_tune.faulty_trainers import (
     DOOMED,
     DOOMED_NODE,
@@ -110,7 +110,7 @@ def test_a_lost_node_costs_nothing_but_the_steps_since_the_checkpoint(
     assert [(r["status"], r["num_failures"], r["error"]) for r in rows] == [
         ("completed", 0, None)
     ] * 3
-    (lost,) = [e for e in read_journal(folder.journal) if e["event"] == "attempt_failed"]
+    (lost,) = [e for e in raw_events(folder.journal) if e["event"] == "attempt_failed"]
     assert lost["counted"] is False
     assert headline(lost["error"]).startswith("The node of the trial was lost")
     for row in rows:
@@ -138,7 +138,7 @@ def test_a_kill_by_rays_memory_monitor_is_one_failure(
     assert {row["status"] for row in rows.values()} == {"completed"}
     said = [
         headline(event["error"])
-        for event in read_journal(folder.journal)
+        for event in raw_events(folder.journal)
         if event["event"] == "attempt_failed" and event["trial"] == rows[EXITS]["trial_id"]
     ]
     assert "Ray ended the trial because its node was running out of memory" in said[0]

@@ -13,11 +13,11 @@ from rich.console import Console
 
 from sweeper.errors import ResourceError
 from sweeper.plan.preview import preview
-from sweeper.record.journal import read_journal
 from sweeper.record.run_folder import RunFolder
 from sweeper.running import Options, run_file
 from sweeper.status import ExitCode
 from tests.sweeper.closed_form import ClosedFormTrainer
+from tests.sweeper.journals import raw_events
 
 TRAINER = "tests.sweeper.runtime.ray_tune.test_placement:ThreadsTrainer"
 
@@ -85,7 +85,7 @@ def test_on_two_nodes(two_nodes: None, tmp_path: Path, write_space: Any) -> None
     )
     assert preview(space, probe=False).slots == 2
     assert run_file(space, console, options) is ExitCode.DONE
-    journal = list(read_journal(RunFolder(tmp_path / "runs" / "tiny").journal))
+    journal = list(raw_events(RunFolder(tmp_path / "runs" / "tiny").journal))
     assert most_at_once(journal) == 2
     placement = journal[0]["placement"]
     assert (placement["slots"], placement["cpu"]) == (2, 1)

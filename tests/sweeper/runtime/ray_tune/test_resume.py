@@ -15,11 +15,11 @@ import pytest
 from rich.console import Console
 
 from sweeper.engine.session.resuming import Changes
-from sweeper.record.journal import read_journal
 from sweeper.record.run_folder import CHECKPOINT_FILE, RunFolder
 from sweeper.running import Options, resume_sweep, run_file
 from sweeper.status import ExitCode, Status
 from tests.sweeper.closed_form import REFERENCE
+from tests.sweeper.journals import raw_events
 from tests.sweeper.runtime.ray_tune.driver import GATE
 from tests.sweeper.runtime.ray_tune.test_kills import (
     ROOT,
@@ -162,7 +162,7 @@ def test_a_finished_sweep_gets_more_trials_another_chance_and_other_resources(
 
     changes = Changes(overrides=["resources.cpu=1.5"], num_trials=5, retry_failed=True)
     assert resume_sweep("tiny", console, options(REFERENCE), changes) is ExitCode.DONE
-    after = list(read_journal(folder.journal))
+    after = list(raw_events(folder.journal))
     assert after[: len(before)] == before
     started = after[len(before)]
     assert started["overrides"] == ["resources.cpu=1.5", "search.num_trials=5"]

@@ -13,9 +13,10 @@ from rich.console import Console
 
 from sweeper.engine.watchers import read_metrics
 from sweeper.errors import ResourceError, StorageError
-from sweeper.record.journal import Journal, read_journal
+from sweeper.record.journal import Journal
 from sweeper.record.replay import replay
 from sweeper.record.run_folder import CHECKPOINT_FILE, RunFolder, create_run_folder
+from sweeper.record.state.events import Event
 from sweeper.record.state.sweep_state import SweepState
 from sweeper.record.tables import result_rows
 from sweeper.running import Options, resume_sweep, run_file
@@ -23,6 +24,7 @@ from sweeper.spec.reading.spec_file import load_spec
 from sweeper.status import ExitCode, Status
 from tests.sweeper.closed_form import REFERENCE
 from tests.sweeper.in_process import Killed, Mortal, drive
+from tests.sweeper.journals import raw_events
 from trainable.config import TrainConfig
 
 ONE_AT_A_TIME = {"cpu": os.cpu_count()}
@@ -47,7 +49,7 @@ def reports(folder: RunFolder) -> list[dict[str, Any]]:
     keep = ("trial", "metrics", "decision", "rung", "rank", "of")
     return [
         {key: event[key] for key in keep}
-        for event in read_journal(folder.journal)
+        for event in raw_events(folder.journal)
         if event["event"] == "report"
     ]
 
@@ -101,7 +103,7 @@ def test_promotion_resumes_from_the_rung(
     )
     assert run_file(space, console, options(tmp_path)) is ExitCode.DONE
     folder = RunFolder(tmp_path / "runs" / "tiny")
-    journal = list(read_journal(folder.journal))
+    journal = list(raw_events(folder.journal))
     rungs: dict[int, dict[str, float]] = {}
     earned = 0
     for event in journal:
@@ -159,7 +161,7 @@ def test_one_failure_costs_one_trial(
     errors = {r["trial_id"]: r["error"] for r in pq.read_table(folder.results).to_pylist()}
     assert errors.pop(failed.trial_id) == failed.error
     assert set(errors.values()) == {None}
-    (lost,) = [e for e in read_journal(folder.journal) if e["event"] == "watcher_failed"]
+    (lost,) = [e for e in raw_events(folder.journal) if e["event"] == "watcher_failed"]
     assert lost["watcher"] == "Screen"
     assert "ZeroDivisionError" in lost["error"]
     assert isinstance(console.file, io.StringIO)
@@ -172,13 +174,13 @@ def test_a_full_disk_stops_the_sweep_and_it_resumes(
     """The kernel's own error, in the middle of a sweep: the journal goes on to /dev/full."""
     append, count = Journal.append, 0
 
-    def until_full(journal: Journal, event: str, **fields: Any) -> Any:
+    def until_full(journal: Journal, event: Event) -> None:
         nonlocal count
         count += 1
         if count == 12:
             journal._file.close()
             journal._file = open("/dev/full", "ab", buffering=0)  # noqa: SIM115
-        return append(journal, event, **fields)
+        append(journal, event)
 
     space = write_space(resources=ONE_AT_A_TIME)
     with monkeypatch.context() as patch:
@@ -186,10 +188,10 @@ def test_a_full_disk_stops_the_sweep_and_it_resumes(
         with pytest.raises(StorageError, match=r"No space left .* sweeper resume \S+/tiny"):
             run_file(space, console, options(tmp_path))
     folder = RunFolder(tmp_path / "runs" / "tiny")
-    before = list(read_journal(folder.journal))
+    before = list(raw_events(folder.journal))
     assert len(before) == 11
     assert resume_sweep("tiny", console, options(tmp_path)) is ExitCode.DONE
-    assert list(read_journal(folder.journal))[:11] == before
+    assert list(raw_events(folder.journal))[:11] == before
     assert all(trial.status.ended for trial in opened(folder).trials.values())
 
 

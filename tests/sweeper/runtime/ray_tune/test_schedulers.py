@@ -13,12 +13,12 @@ from typing import Any
 import pytest
 from ray.cluster_utils import Cluster
 
-from sweeper.record.journal import Event, read_journal
 from sweeper.record.replay import replay
 from sweeper.record.run_folder import CHECKPOINT_FILE, RunFolder
 from sweeper.record.tables import result_rows
 from sweeper.spec.reading.spec_file import load_spec
 from sweeper.status import ExitCode
+from tests.sweeper.journals import RawEvent, raw_events
 
 KILLS = 3
 ROOT = Path(__file__).parents[4]
@@ -60,11 +60,11 @@ def session(*arguments: object) -> subprocess.Popen[bytes]:
     return subprocess.Popen(command, cwd=ROOT, start_new_session=True)
 
 
-def events(folder: RunFolder) -> list[Event]:
-    return list(read_journal(folder.journal)) if folder.journal.exists() else []
+def events(folder: RunFolder) -> list[RawEvent]:
+    return list(raw_events(folder.journal)) if folder.journal.exists() else []
 
 
-def decided(folder: RunFolder) -> list[Event]:
+def decided(folder: RunFolder) -> list[RawEvent]:
     """What was reported and decided, in order; times aside."""
     kinds = {"report", "promoted", "exploited"}
     # Tune numbers checkpoints anew where a kill has left one that the journal does not know.

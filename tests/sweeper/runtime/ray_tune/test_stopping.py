@@ -11,16 +11,16 @@ from typing import Any
 
 import pytest
 
-from sweeper.record.journal import read_journal
 from sweeper.record.run_folder import RunFolder
 from sweeper.status import ExitCode
+from tests.sweeper.journals import raw_events
 from tests.sweeper.runtime.ray_tune.faulty_trainers import NOTES, RAISES, SOUND, STUCK
 
 ROOT = Path(__file__).parents[4]
 
 
 def events(folder: RunFolder) -> list[dict[str, Any]]:
-    return list(read_journal(folder.journal)) if folder.journal.exists() else []
+    return list(raw_events(folder.journal)) if folder.journal.exists() else []
 
 
 def waits(folder: RunFolder, notes: Path) -> bool:

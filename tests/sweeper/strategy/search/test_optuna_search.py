@@ -15,9 +15,9 @@ from optuna.trial import TrialState
 
 from sweeper.engine.sweep import Sweep
 from sweeper.plan.plan import Plan
-from sweeper.record.journal import read_journal
 from sweeper.record.run_folder import RunFolder, create_run_folder
-from sweeper.record.state.sweep_state import Trial
+from sweeper.record.state.events import Promoted, now
+from sweeper.record.state.trial import Trial
 from sweeper.record.state.warm_start import WarmStart
 from sweeper.record.tables import result_rows
 from sweeper.spec.constraints import RELATIONS
@@ -28,6 +28,7 @@ from sweeper.strategy.search.optuna_axes import sampler_seed
 from sweeper.strategy.search.optuna_search import OptunaSearcher
 from tests.sweeper.closed_form import ClosedFormTrainer
 from tests.sweeper.in_process import Killed, Mortal, drive, opened, run_trial
+from tests.sweeper.journals import raw_events
 
 RATE = {"learning_rate": {"loguniform": [1e-5, 1]}}  # diverges from 0.5 on
 SPACE = {
@@ -241,7 +242,8 @@ def test_what_was_told_of_a_paused_trial_is_taken_back_when_it_is_promoted(
         while promoted.status is not Status.COMPLETED:
             run_trial(sweep, promoted)
             if promoted.status is Status.PAUSED:
-                sweep._record("promoted", trial="0000", rung=promoted.rung)
+                assert promoted.rung is not None
+                sweep._record(Promoted(time=now(), trial="0000", rung=promoted.rung))
         assert told() == ["COMPLETE", "PRUNED"]
 
 
@@ -289,7 +291,7 @@ def test_killed_at_any_event_it_goes_on_as_if_never_killed(
     )
     whole = new_folder(tmp_path / "whole", plan)
     straight = drive(whole, plan, warm_start=earlier_results())
-    total = len(list(read_journal(whole.journal)))
+    total = len(list(raw_events(whole.journal)))
     for at in range(1, total + 1):
         folder = new_folder(tmp_path / f"killed{at}", plan)
         with monkeypatch.context() as patch:
@@ -312,7 +314,7 @@ def test_a_gaussian_process_too_goes_on_as_if_never_killed(
     plan = tiny_plan(space=RATE, scheduler=FIFO, search=search("gp", 3, **{"from": "earlier"}))
     whole, folder = new_folder(tmp_path / "whole", plan), new_folder(tmp_path / "killed", plan)
     drive(whole, plan, warm_start=earlier_results())
-    total = len(list(read_journal(whole.journal)))
+    total = len(list(raw_events(whole.journal)))
     for at in (total // 3, total // 3):  # of what each session adds
         with monkeypatch.context() as patch, pytest.raises(Killed):
             Mortal(patch, at, before=False)
@@ -325,7 +327,7 @@ def test_a_gaussian_process_too_goes_on_as_if_never_killed(
 def recorded(folder: RunFolder, kind: str) -> list[dict[str, Any]]:
     return [
         {key: value for key, value in event.items() if key != "time"}
-        for event in read_journal(folder.journal)
+        for event in raw_events(folder.journal)
         if event["event"] == kind
     ]
 

@@ -1,25 +1,34 @@
 """What it takes to run a sweep again, as a report tells it."""
 
-from dataclasses import replace
+from datetime import UTC, datetime
 
-from sweeper.analysis.summary.sweep_data import Session
+from sweeper.record.state.events import (
+    Allotment,
+    Commit,
+    Fingerprint,
+    Hardware,
+    SessionStarted,
+)
+from sweeper.record.state.session import Session
 from sweeper.views.report.environment import environment_facts
 from tests.sweeper.analysis.summary.sweeps import sweep_of
 
 SESSION = Session(
-    started="2026-11-25T03:29:26.73+00:00",
-    ended="2026-11-25T03:30:40.40+00:00",
+    SessionStarted(
+        time=datetime(2026, 11, 25, 3, 29, 26, 730_000, tzinfo=UTC),
+        host="vm",
+        command=("/somewhere/sweeper/__main__.py", "run", "my space.yaml"),
+        python="3.11.7",
+        versions={"torch": "2.13.0"},
+        git=Commit(commit="0bac619", dirty=True),
+        machine=Hardware(
+            cpu="EPYC", cpus=2, memory_bytes=2**34, gpus=("H100", "H100"), system="Linux"
+        ),
+        placement=Allotment(slots=2, cpu=1.0, gpu=0.0),
+        fingerprint=Fingerprint(data={"data/train.npy": "56252e"}, code={"a.py": "1", "b.py": "2"}),
+    ),
+    ended=datetime(2026, 11, 25, 3, 30, 40, 400_000, tzinfo=UTC),
     outcome="finished",
-    environment={
-        "host": "vm",
-        "command": ["/somewhere/sweeper/__main__.py", "run", "my space.yaml"],
-        "python": "3.11.7",
-        "versions": {"torch": "2.13.0"},
-        "git": {"commit": "0bac619", "dirty": True},
-        "machine": {"cpu": "EPYC", "cpus": 2, "memory_bytes": 2**34, "gpus": ["H100", "H100"]},
-        "placement": {"slots": 2, "cpu": 1.0, "gpu": 0.0},
-        "fingerprint": {"data": {"data/train.npy": "56252e"}, "code": {"a.py": "1", "b.py": "2"}},
-    },
 )
 
 
@@ -39,7 +48,7 @@ def test_all_that_is_known_stands_under_its_heading() -> None:
 
 
 def test_a_session_of_an_older_version_tells_what_it_knew() -> None:
-    old = replace(SESSION, ended=None, outcome=None, environment={"host": "vm"})
+    old = Session(SessionStarted(time=SESSION.started, host="vm"))
     told = {
         heading: dict(facts) for heading, facts in environment_facts(sweep_of([], sessions=(old,)))
     }

@@ -11,7 +11,7 @@ from rich.console import Console
 from sweeper.engine.sweep import Sweep
 from sweeper.plan.plan import Plan
 from sweeper.record.run_folder import create_run_folder
-from sweeper.record.state.sweep_state import Trial
+from sweeper.record.state.trial import Trial
 from sweeper.spec.points import point_text
 from sweeper.views.next_steps import train_command
 from sweeper.views.terminal.screen import Screen, metrics_line, print_summary

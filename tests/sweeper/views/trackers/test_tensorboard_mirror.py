@@ -193,7 +193,7 @@ def test_a_folder_that_cannot_be_written_and_one_with_nothing_in_it(planned: Pla
 
 
 def test_a_name_is_a_folder_whatever_is_swept() -> None:
-    from sweeper.record.state.sweep_state import Trial
+    from sweeper.record.state.trial import Trial
     from trainable.config import TrainConfig
 
     trial = Trial("0003", {"learning_rate": 1.2e-3, "size": "a/../b é"}, TrainConfig())

@@ -1,0 +1,59 @@
+"""What a session of a sweep is given beside its plan, and what it notes of itself as it begins."""
+
+import os
+import platform
+import socket
+import sys
+from dataclasses import dataclass, field
+from importlib.metadata import version
+
+from sweeper.engine.session import machine
+from sweeper.plan.placement import Placement
+from sweeper.record.state.events import Allotment, Fingerprint, SessionStarted, now
+
+
+@dataclass(frozen=True, kw_only=True)
+class SessionTerms:
+    """On which terms a driver goes to work in a run folder.
+
+    Attributes:
+        placement: What trials get in this session; only recorded.
+        overrides: What this and all earlier sessions have changed in sweep.yaml, `KEY=VALUE` each.
+        fingerprint: What the trials of this session have in common.
+        accepted: How that differs from the session before, where the user has said to go on.
+        retry_failed: Whether trials that failed are tried again.
+    """
+
+    placement: Placement | None = None
+    overrides: tuple[str, ...] = ()
+    fingerprint: Fingerprint = field(default_factory=Fingerprint)
+    accepted: tuple[str, ...] = ()
+    retry_failed: bool = False
+
+    def begin(self, *, torn: bool) -> SessionStarted:
+        """The session's first event.
+
+        Args:
+            torn: Whether a torn last line of the journal was cut off.
+        """
+        return SessionStarted(
+            time=now(),
+            torn=torn,
+            pid=os.getpid(),
+            host=socket.gethostname(),
+            command=tuple(sys.argv),
+            python=platform.python_version(),
+            versions={name: version(name) for name in ("sweeper", "torch", "ray", "numpy")},
+            machine=machine.hardware(),
+            git=machine.commit(),
+            overrides=self.overrides,
+            fingerprint=self.fingerprint,
+            accepted=self.accepted,
+            placement=None if self.placement is None else _allotment(self.placement),
+        )
+
+
+def _allotment(placement: Placement) -> Allotment:
+    resources = placement.resources
+    cases = tuple(case.model_dump() for case in resources.cases)
+    return Allotment(slots=placement.slots, cpu=resources.cpu, gpu=resources.gpu, cases=cases)

@@ -1,0 +1,342 @@
+"""The events of a journal: a type each, and the one place where their lines are read and written.
+
+A line that lacks what its type asks for is refused here, so that nobody behind this has to look.
+What older versions did not write has a default.
+"""
+
+import json
+from dataclasses import dataclass, field, fields, is_dataclass
+from datetime import UTC, datetime
+from functools import cache
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import AwareDatetime, ConfigDict, Field, TypeAdapter, ValidationError
+
+from sweeper.record.state.checkpoints import CHECKPOINT_NAME
+from sweeper.status import Decision, Status
+from trainable.config import shown
+from trainable.loop.metrics import Metrics
+
+LARGEST = 2**63 - 1  # what a column of a table holds
+
+Moment = Annotated[
+    AwareDatetime,
+    Field(ge=datetime(1970, 1, 1, tzinfo=UTC), lt=datetime(9999, 1, 1, tzinfo=UTC)),
+]
+Whole = Annotated[int, Field(ge=0, le=LARGEST)]
+Integer = Annotated[int, Field(ge=-LARGEST, le=LARGEST)]
+Value = bool | Integer | float | str | None
+TrialId = Annotated[str, Field(pattern=r"^[0-9]{4,}$")]
+CheckpointName = Annotated[str, Field(pattern=CHECKPOINT_NAME)]
+Outcome = Literal["finished", "interrupted", "failed"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Line:
+    """Nothing is made to fit: a text is no number, and every number is finite."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(strict=True, allow_inf_nan=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hardware(_Line):
+    """What a driver runs on. None: it could not be found out."""
+
+    cpu: str | None
+    cpus: Whole | None
+    memory_bytes: Whole | None
+    gpus: tuple[str, ...]
+    system: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Commit(_Line):
+    """The state of the code in the working folder."""
+
+    commit: str
+    dirty: bool | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fingerprint(_Line):
+    """What the trials of a session have in common, by name: settings and hashes of files."""
+
+    spec: dict[str, object] = field(default_factory=dict)
+    code: dict[str, str] = field(default_factory=dict)
+    data: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Allotment(_Line):
+    """How many trials run at a time, and what each gets."""
+
+    slots: Whole
+    cpu: int | float
+    gpu: int | float
+    cases: tuple[dict[str, object], ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class ObservedPoint(_Line):
+    """What an earlier sweep knew of a point."""
+
+    values: dict[str, Value]
+    status: Status
+    value: float | None
+    curve: tuple[tuple[Whole, float], ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Event(_Line):
+    time: Moment
+
+
+@dataclass(frozen=True, kw_only=True)
+class _OfTrial(_Event):
+    """An event of a trial that has been created before."""
+
+    trial: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class SessionStarted(_Event):
+    """A driver opens the folder; whatever ran before is interrupted."""
+
+    event: Literal["session_started"] = "session_started"
+    torn: bool = False
+    pid: Whole | None = None
+    host: str | None = None
+    command: tuple[str, ...] = ()
+    python: str | None = None
+    versions: dict[str, str] = field(default_factory=dict)
+    machine: Hardware | None = None
+    git: Commit | None = None
+    overrides: tuple[str, ...] = ()
+    fingerprint: Fingerprint = field(default_factory=Fingerprint)
+    accepted: tuple[str, ...] = ()
+    placement: Allotment | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class WarmStarted(_Event):
+    """`search.from` has been read; it never is again."""
+
+    event: Literal["warm_started"] = "warm_started"
+    run: str
+    points: tuple[ObservedPoint, ...]
+    unfit: Whole
+    different: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrialCreated(_Event):
+    """The search hands out a trial."""
+
+    event: Literal["trial_created"] = "trial_created"
+    id: TrialId
+    values: dict[str, Value]
+    config: dict[str, Value]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrialStarted(_OfTrial):
+    """An attempt begins."""
+
+    event: Literal["trial_started"] = "trial_started"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluated(_OfTrial):
+    """An evaluation, and what the scheduler decided on it: no kill can part them."""
+
+    event: Literal["report"] = "report"
+    metrics: Metrics
+    decision: Decision
+    rung: Whole | None
+    rank: Whole | None
+    of: Whole | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrialPaused(_OfTrial):
+    """It waits at its rung, its checkpoint on storage."""
+
+    event: Literal["trial_paused"] = "trial_paused"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Promoted(_OfTrial):
+    """It goes on beyond the rung."""
+
+    event: Literal["promoted"] = "promoted"
+    rung: Whole
+
+
+@dataclass(frozen=True, kw_only=True)
+class Exploited(_OfTrial):
+    """It goes on beyond the rung from another trial's checkpoint, with other values."""
+
+    event: Literal["exploited"] = "exploited"
+    rung: Whole
+    source: str
+    source_checkpoint: CheckpointName
+    checkpoint: CheckpointName
+    step: Whole | None = None
+    bytes: Whole = 0
+    values: dict[str, Value]
+    config: dict[str, Value]
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckpointLanded(_OfTrial):
+    """A checkpoint is on storage; `found` where a session found it as it began."""
+
+    event: Literal["checkpoint"] = "checkpoint"
+    checkpoint: CheckpointName
+    bytes: Whole = 0
+    step: Whole | None = None
+    found: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckpointRemoved(_OfTrial):
+    """It goes for want of room, or by `delete`, or is gone by another's hand."""
+
+    event: Literal["checkpoint_removed"] = "checkpoint_removed"
+    checkpoint: CheckpointName
+
+
+@dataclass(frozen=True, kw_only=True)
+class AttemptFailed(_OfTrial):
+    """An attempt ended in an error, and the trial will be tried again; `counted` unless its node
+    was lost."""
+
+    event: Literal["attempt_failed"] = "attempt_failed"
+    error: str
+    counted: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class Retried(_OfTrial):
+    """It had failed, and gets its attempts again."""
+
+    event: Literal["retried"] = "retried"
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrialEnded(_OfTrial):
+    """Completed, stopped, diverged, or failed: the last of its failures."""
+
+    event: Literal["trial_ended"] = "trial_ended"
+    status: Status
+    error: str | None
+
+    def __post_init__(self) -> None:
+        if not self.status.ended:
+            raise ValueError(f"status: {self.status} is no end of a trial")
+
+
+@dataclass(frozen=True, kw_only=True)
+class WatcherFailed(_Event):
+    """W&B, the screen or a table failed; the sweep goes on without it."""
+
+    event: Literal["watcher_failed"] = "watcher_failed"
+    watcher: str
+    error: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class SessionEnded(_Event):
+    """Missing after a kill."""
+
+    event: Literal["session_ended"] = "session_ended"
+    outcome: Outcome
+
+
+TrialEvent = (
+    TrialStarted
+    | Evaluated
+    | TrialPaused
+    | Promoted
+    | Exploited
+    | CheckpointLanded
+    | CheckpointRemoved
+    | AttemptFailed
+    | Retried
+    | TrialEnded
+)
+Event = SessionStarted | WarmStarted | TrialCreated | TrialEvent | WatcherFailed | SessionEnded
+
+
+def now() -> datetime:
+    """The time of an event that is made now."""
+    return datetime.now(UTC)
+
+
+# Written only where they say something: with anything else, a line is as it always was.
+_SELDOM = {"found": False, "step": None, "placement": None}
+
+
+def to_line(event: Event) -> bytes:
+    """An event as its line in a journal.
+
+    Raises:
+        ValueError: a number that JSON does not have.
+    """
+    said = {"event": event.event, **_fields(event)}
+    for name, usual in _SELDOM.items():
+        if name in said and said[name] == usual:
+            del said[name]
+    return json.dumps(said, allow_nan=False, default=_plain).encode() + b"\n"
+
+
+def _fields(value: object) -> dict[str, object]:
+    return {each.name: getattr(value, each.name) for each in fields(value)}  # type: ignore[arg-type]
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    assert is_dataclass(value)
+    return _fields(value)
+
+
+@cache
+def _reader() -> TypeAdapter[Event]:
+    return TypeAdapter(Annotated[Event, Field(discriminator="event")])
+
+
+def read_line(line: bytes) -> Event:
+    """The event that a line of a journal tells of.
+
+    Raises:
+        ValueError: it tells of none; the message names the field.
+    """
+    try:
+        return _reader().validate_json(line)
+    except ValidationError as error:
+        raise ValueError(_problem(error)) from None
+
+
+def _problem(error: ValidationError) -> str:
+    first = error.errors(include_url=False)[0]
+    path = [str(part) for part in first["loc"][1:]]
+    if len(path) > 1 and path[-1] in {"bool", "int", "float", "str"}:
+        return f"{'.'.join(path[:-1])}: must be one value, got {shown(first['input'])}"
+    at = f"{'.'.join(path)}: " if path else ""
+    match first["type"]:
+        case "missing":
+            return f"{at}is missing"
+        case "union_tag_invalid":
+            return f"event: this version does not know: {shown(first['ctx']['tag'])}"
+        case "union_tag_not_found":
+            return "event: is missing"
+        case "dataclass_type":
+            return f"{at}must be an object, got {shown(first['input'])}"
+        case "value_error":
+            return ".".join([*path, str(first["ctx"]["error"])])
+        case "json_invalid":
+            return f"no JSON: {first['ctx']['error']}"
+        case _:
+            message = first["msg"].replace("Input should", "must")
+            return f"{at}{message}, got {shown(first['input'])}"

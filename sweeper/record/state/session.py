@@ -1,0 +1,19 @@
+"""One driver's time with a run folder."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sweeper.record.state.events import Outcome, SessionStarted
+
+
+@dataclass
+class Session:
+    """When a driver was at work, with what, and how that ended."""
+
+    environment: SessionStarted
+    ended: datetime | None = None  # until it says that it ends: its newest event
+    outcome: Outcome | None = None  # None: it runs, or was killed
+
+    @property
+    def started(self) -> datetime:
+        return self.environment.time

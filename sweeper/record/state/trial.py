@@ -1,0 +1,74 @@
+"""A trial as the journal tells it: its settings, its evaluations, where it stands."""
+
+from dataclasses import dataclass, field
+
+from sweeper.spec.domains.values import Scalar
+from sweeper.status import Decision, Status
+from trainable.config import TrainConfig
+from trainable.loop.metrics import Metrics
+
+FIRST_WAIT_SECONDS = 1.0
+LONGEST_WAIT_SECONDS = 60.0
+
+
+@dataclass
+class Trial:
+    """One trial: its settings, its evaluations so far, its state."""
+
+    trial_id: str
+    values: dict[str, Scalar]
+    config: TrainConfig
+    status: Status = Status.PENDING
+    evaluations: list[Metrics] = field(default_factory=list)
+    decision: Decision = Decision.CONTINUE
+    rung: int | None = None  # the highest reached, on the scheduler's clock
+    checkpoint: str | None = None  # folder name of the newest one
+    checkpoint_step: int | None = None  # at which it was made; None: not known
+    error: str | None = None  # of its last attempt, until the next begins
+    attempts: int = 0
+    failures: int = 0  # attempts that failed, but for those that were lost
+    losses: int = 0  # attempts lost with their node, which was not the trial's fault
+    failed_at: float | None = None  # Unix time; None once it has been tried again
+    progress: Metrics | None = None  # the newest; for the eye, not in the journal
+
+    @property
+    def last_evaluation(self) -> Metrics | None:
+        return self.evaluations[-1] if self.evaluations else None
+
+    @property
+    def step(self) -> int:
+        """The last evaluated step."""
+        return self.evaluations[-1].step if self.evaluations else 0
+
+    def is_evaluation(self, metrics: Metrics) -> bool:
+        """Whether they are for the scheduler; without the objective they are all the same."""
+        step, config = metrics.step, self.config
+        is_due = step % config.eval_every_steps == 0 or step >= config.max_steps
+        return is_due or metrics.val_loss is not None or metrics.diverged
+
+    @property
+    def is_decided(self) -> bool:
+        """The scheduler has stopped or paused it: it has nothing left to train. A completed trial
+        is not among these: its final checkpoint may be missing."""
+        return self.decision is not Decision.CONTINUE and self.outcome() is not Status.COMPLETED
+
+    def waits(self, now: float) -> bool:
+        """Whether it is too early to try it again. A clock that was set back does not count."""
+        if self.failed_at is None:
+            return False
+        return 0 <= now - self.failed_at < backoff_seconds(self.failures + self.losses)
+
+    def outcome(self) -> Status:
+        """The status in which a trial ends that ends now, without an error."""
+        last = self.last_evaluation
+        if last is not None and last.diverged:
+            return Status.DIVERGED
+        return Status.COMPLETED if self.step >= self.config.max_steps else Status.STOPPED
+
+
+def backoff_seconds(failed_attempts: int) -> float:
+    """1, 2, 4, … seconds, at most a minute: what is briefly out of order has time to recover."""
+    if failed_attempts < 1:
+        return 0.0
+    doublings = min(failed_attempts - 1, 10)  # a float does not hold 2 ** 2000
+    return float(min(LONGEST_WAIT_SECONDS, FIRST_WAIT_SECONDS * 2**doublings))

@@ -1,0 +1,70 @@
+"""Run folders that the version before typed events has written lead to what they led to then.
+
+`expected.json` is what that version itself made of each. The folders: ASHA that promotes, with
+failures, a lost node, a kill, a budget and resumed sessions that changed things; a population;
+repeated seeds; a search that goes on from another sweep.
+"""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sweeper.analysis.summary.loading import load
+from sweeper.record.effective_spec import all_overrides, effective_spec
+from sweeper.record.replay import replay
+from sweeper.record.run_folder import RunFolder
+from sweeper.record.state.events import to_line
+from sweeper.record.state.sweep_state import SweepState
+from sweeper.record.tables import history_rows, result_rows
+
+FOLDERS = sorted(path.parent for path in (Path(__file__).parent / "old_journals").glob("*/*.json"))
+OF_A_TRIAL = ("trial_id", "values", "status", "decision", "rung", "checkpoint", "checkpoint_step")
+OF_ATTEMPTS = ("attempts", "failures", "losses", "error")
+
+
+def told(state: SweepState, folder: RunFolder) -> dict[str, Any]:
+    """In the words of `expected.json`."""
+    account, data = state.checkpoints, load(folder)
+    warm_start = state.warm_start and json.loads(to_line(state.warm_start.to_event()))
+    return {
+        "results": result_rows(state, folder),
+        "history": history_rows(state),
+        "trials": [
+            {name: getattr(trial, name) for name in (*OF_A_TRIAL, *OF_ATTEMPTS)}
+            for trial in state.trials.values()
+        ],
+        "outcome": state.outcome,
+        "overrides": all_overrides(folder),
+        "failed_watchers": state.failed_watchers,
+        "checkpoints": {
+            "total": account.total,
+            "high_water": account.high_water,
+            "last_name": account.last_name,
+            "found": sorted(account.found),
+        },
+        "warm_start": warm_start
+        and {name: warm_start[name] for name in ("run", "points", "unfit", "different")},
+        "sessions": [
+            {
+                "started": session.started.isoformat(),
+                "ended": session.ended and session.ended.isoformat(),
+                "outcome": session.outcome,
+            }
+            for session in data.sessions
+        ],
+        "arrivals": [asdict(arrival) for arrival in data.arrivals],
+    }
+
+
+@pytest.mark.parametrize("path", FOLDERS, ids=lambda path: path.name)
+def test_an_old_folder_leads_to_what_it_led_to(path: Path) -> None:
+    folder = RunFolder(path)
+    spec, _ = effective_spec(folder)
+    now = json.loads(json.dumps(told(replay(spec, folder), folder)))
+    expected = json.loads((path / "expected.json").read_text())
+    for part, was in expected.items():
+        assert now[part] == was, part
+    assert now.keys() == expected.keys()
