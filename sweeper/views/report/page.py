@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.resources import files
-from typing import Any
+from typing import TYPE_CHECKING
 
 from sweeper.analysis.summary.pairs import Pair
 from sweeper.analysis.summary.summarising import Summary
@@ -22,6 +22,9 @@ from sweeper.views.report.figures.response import response_figure
 from sweeper.views.report.rung_rows import RungView, SavingView, rung_views, saving_views
 from sweeper.views.report.trial_rows import TrialTable, shared_config, trial_details, trial_table
 from sweeper.views.report.words import Answer, answer, edge_text, unbroken
+
+if TYPE_CHECKING:
+    from markupsafe import Markup
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -222,14 +225,14 @@ def _packed_plotly() -> str:
     return base64.b64encode(gzip.compress(source, mtime=0)).decode("ascii")
 
 
-def _with_code(text: str) -> Any:
+def _with_code(text: str) -> "Markup":
     """HTML in which the words between backticks are set as code."""
     from markupsafe import Markup, escape
 
     return Markup(re.sub(r"`([^`]*)`", r"<code>\1</code>", str(escape(text))))
 
 
-def _embedded(value: Any) -> str:
+def _embedded(value: object) -> str:
     """JSON that stands in a script element: no text in it can end the element."""
     text = json.dumps(value, allow_nan=False, separators=(",", ":"))
     return text.replace("<", "\\u003c")

@@ -3,8 +3,8 @@
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
 
@@ -17,7 +17,7 @@ from sweeper.views.format import number
 from sweeper.views.report.figures.figure import level_title, metric_title
 from trainable.atomic_file import write_atomically
 
-Draw = Callable[[Any], None]  # takes matplotlib's Axes
+Draw = Callable[[Axes], None]
 
 # Okabe and Ito's colours, which colour-blind people can tell apart too.
 GROUP_COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9")
@@ -56,13 +56,16 @@ def _write(folder: Path, name: str, draw: Draw) -> Path:
 
 
 def _response(sweep: SweepData, response: Response) -> Draw:
-    def draw(axes: Any) -> None:
+    def draw(axes: Axes) -> None:
         parameter = response.parameter
         last = {curve.group: curve for curve in response.curves}
         for index, (group, curve) in enumerate(last.items()):
             colour = GROUP_COLOURS[index % len(GROUP_COLOURS)]
             named = parameter.scale == "category"
-            x = [swept_text(s.x) if named else s.x for s in curve.samples]
+            x = [
+                swept_text(s.x) if named or not isinstance(s.x, int | float) else s.x
+                for s in curve.samples
+            ]
             name = "" if group is None else f"{swept_text(group)}, "
             axes.errorbar(
                 x,
@@ -86,7 +89,7 @@ def _response(sweep: SweepData, response: Response) -> Draw:
     return draw
 
 
-def _log_axis(axes: Any, listed: list[float]) -> None:
+def _log_axis(axes: Axes, listed: list[float]) -> None:
     axes.set_xscale("log")
     if 1 < len(listed) <= 12:
         axes.set_xticks(listed, [swept_text(value) for value in listed])
@@ -94,7 +97,7 @@ def _log_axis(axes: Any, listed: list[float]) -> None:
 
 
 def _curves(sweep: SweepData) -> Draw:
-    def draw(axes: Any) -> None:
+    def draw(axes: Axes) -> None:
         seen = set()
         for trial in reversed(sweep.trials[:MAX_LINES]):  # the best last, so that it lies on top
             points = [(e.step, e.value) for e in trial.evaluations if e.value is not None]

@@ -1,7 +1,6 @@
 """Every trial: the rows of the table, and what the page shows of the one that is chosen."""
 
 from dataclasses import dataclass
-from typing import Any
 
 from sweeper.analysis.summary.summarising import Summary
 from sweeper.analysis.summary.sweep_data import SweepData, TrialData
@@ -105,11 +104,11 @@ def shared_config(sweep: SweepData) -> Settings:
     }
 
 
-def trial_details(sweep: SweepData) -> dict[str, dict[str, Any]]:
+def trial_details(sweep: SweepData) -> dict[str, dict[str, object]]:
     """What the page shows of a chosen trial beside its row, by the trial's id. Of its config, only
     what not all trials share and no column shows."""
     shared = shared_config(sweep).keys() | {parameter.name for parameter in sweep.parameters}
-    details: dict[str, dict[str, Any]] = {}
+    details: dict[str, dict[str, object]] = {}
     for trial in sweep.trials:
         config = {k: swept_text(v) for k, v in trial.config.items() if k not in shared}
         facts = {"parameters": count(trial.num_params), "checkpoint": trial.checkpoint}

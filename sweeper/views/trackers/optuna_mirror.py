@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
-from typing import Any, assert_never
+from typing import assert_never
 
 import optuna
 from optuna.distributions import (
@@ -35,6 +35,7 @@ from sweeper.record.state.trial import Trial
 from sweeper.spec.domains.listed import Choice, Grid
 from sweeper.spec.domains.normal import Normal
 from sweeper.spec.domains.ranges import LogRandInt, LogUniform, RandInt, Uniform
+from sweeper.spec.domains.values import Scalar
 from sweeper.spec.space import AnyDomain
 from sweeper.spec.sweep_spec import SweepSpec
 from sweeper.status import Status
@@ -82,7 +83,7 @@ class OptunaMirror:
                 f"--storage {storage}: cannot be opened: {reason}; it must be a URL as "
                 "sqlite:///study.db (or that of a server) in a folder that can be written to"
             ) from error
-        self._shown: dict[int, tuple[Any, ...]] = {}  # by trial number
+        self._shown: dict[int, tuple[object, ...]] = {}  # by trial number
 
     def update(self) -> None:
         """Show what the follower has taken in.
@@ -178,16 +179,16 @@ class OptunaMirror:
         return frozen
 
 
-def _version(trial: Trial) -> tuple[Any, ...]:
+def _version(trial: Trial) -> tuple[object, ...]:
     """Changes whenever what is shown of a trial does."""
     return trial.status, trial.step, trial.attempts, trial.rung, trial.error
 
 
-def _content(trial: FrozenTrial) -> tuple[Any, ...]:
+def _content(trial: FrozenTrial) -> tuple[object, ...]:
     return trial.state, trial.value, trial.intermediate_values, trial.user_attrs
 
 
-def _attributes(trial: Trial) -> dict[str, Any]:
+def _attributes(trial: Trial) -> dict[str, object]:
     """What is worth a column beside the swept values."""
     last = trial.last_evaluation
     attributes = {
@@ -208,14 +209,15 @@ def _local(moment: datetime | None) -> datetime | None:
     return None if moment is None else moment.astimezone().replace(tzinfo=None)
 
 
-def _distribution(spec: SweepSpec, name: str, value: Any) -> BaseDistribution:
+def _distribution(spec: SweepSpec, name: str, value: Scalar) -> BaseDistribution:
     """Numbers as numbers, also those of a list: only then has a plot an axis of them."""
     if name not in spec.space:
-        return _listed([*(spec.seeds or [value])])
+        return _listed(spec.seeds or [value])
     domain: AnyDomain = spec.space[name]
+    if isinstance(domain, Grid | Choice):
+        return _listed(domain.values())
+    assert isinstance(value, int | float), "a range has numbers"
     match domain:
-        case Grid() | Choice():
-            return _listed(domain.values())
         case Normal():
             mean, deviation = domain.normal
             return _floats(mean - FAR * deviation, mean + FAR * deviation, value)
@@ -224,9 +226,9 @@ def _distribution(spec: SweepSpec, name: str, value: Any) -> BaseDistribution:
         case LogUniform():
             return _floats(*domain.bounds(), value, log=True)
         case RandInt():
-            return _whole(domain.randint, value)
+            return _whole(domain.randint, int(value))
         case LogRandInt():
-            return _whole(domain.lograndint, value, log=True)
+            return _whole(domain.lograndint, int(value), log=True)
         case _:
             assert_never(domain)
 
@@ -240,12 +242,13 @@ def _whole(bounds: Sequence[int], value: int, *, log: bool = False) -> BaseDistr
     return IntDistribution(min(bounds[0], value), max(bounds[1], value), log=log)
 
 
-def _listed(values: list[Any]) -> BaseDistribution:
+def _listed(values: Sequence[Scalar]) -> BaseDistribution:
     kinds = {type(value) for value in values}
     if not kinds <= {int, float}:
         return CategoricalDistribution(values)
-    low, high = min(values), max(values)
+    numbers = [value for value in values if isinstance(value, int | float)]
+    low, high = min(numbers), max(numbers)
     log = low > 0 and math.log10(high / low) >= 1
     if kinds == {int}:
-        return IntDistribution(low, high, log=log)
+        return IntDistribution(int(low), int(high), log=log)
     return FloatDistribution(low, high, log=log)

@@ -37,6 +37,8 @@ CURVES = (
 COMPARED = CURVES[:3]  # columns of the HParams view
 LONGEST_NAME = 120
 
+Message = Any  # of TensorBoard's protocol, which has no types
+
 
 class TensorBoardMirror:
     """Brings a run folder's event files up to date with it (a `Mirror`)."""
@@ -127,12 +129,12 @@ class _Records:
 
     def __init__(self) -> None:
         try:
-            self._event: Any = import_module("tensorboard.compat.proto.event_pb2")
-            self._summary: Any = import_module("tensorboard.compat.proto.summary_pb2")
-            self._hparams: Any = import_module("tensorboard.plugins.hparams.plugin_data_pb2")
-            self._api: Any = import_module("tensorboard.plugins.hparams.api_pb2")
-            self._metadata: Any = import_module("tensorboard.plugins.hparams.metadata")
-            self._writer: Any = import_module("tensorboard.summary.writer.record_writer")
+            self._event = import_module("tensorboard.compat.proto.event_pb2")
+            self._summary = import_module("tensorboard.compat.proto.summary_pb2")
+            self._hparams = import_module("tensorboard.plugins.hparams.plugin_data_pb2")
+            self._api = import_module("tensorboard.plugins.hparams.api_pb2")
+            self._metadata = import_module("tensorboard.plugins.hparams.metadata")
+            self._writer = import_module("tensorboard.summary.writer.record_writer")
         except ImportError as error:
             raise MirrorError(
                 f"TensorBoard is not installed ({error}); install it: pip install tensorboard"
@@ -163,14 +165,14 @@ class _Records:
         events += [self._point(row, seconds) for row in rows]
         return self._encoded(events + ([] if end is None else [self._end(*end)]))
 
-    def _start(self, values: Mapping[str, Scalar], seconds: float) -> Any:
+    def _start(self, values: Mapping[str, Scalar], seconds: float) -> Message:
         start = self._hparams.SessionStartInfo(start_time_secs=seconds)
         for name, value in values.items():
             _put(start.hparams[name], value)
         tag = self._metadata.SESSION_START_INFO_TAG
         return self._about(tag, seconds, {"session_start_info": start})
 
-    def _point(self, row: Metrics, seconds: float) -> Any:
+    def _point(self, row: Metrics, seconds: float) -> Message:
         values = [
             self._summary.Summary.Value(tag=tag, simple_value=value)
             for tag in CURVES
@@ -183,19 +185,19 @@ class _Records:
             summary=self._summary.Summary(value=values),
         )
 
-    def _end(self, ended: datetime, well: bool) -> Any:
+    def _end(self, ended: datetime, well: bool) -> Message:
         status = self._api.STATUS_SUCCESS if well else self._api.STATUS_FAILURE
         end = self._hparams.SessionEndInfo(status=status, end_time_secs=ended.timestamp())
         tag = self._metadata.SESSION_END_INFO_TAG
         return self._about(tag, ended.timestamp(), {"session_end_info": end})
 
-    def _parameter(self, name: str, listed: list[Scalar]) -> Any:
+    def _parameter(self, name: str, listed: list[Scalar]) -> Message:
         info = self._api.HParamInfo(name=name, type=getattr(self._api, _DATA_TYPES[_kind(listed)]))
         for value in _typed(listed, _kind(listed)):
             _put(info.domain_discrete.values.add(), value)
         return info
 
-    def _about(self, tag: str, seconds: float, data: dict[str, Any]) -> Any:
+    def _about(self, tag: str, seconds: float, data: Mapping[str, Message]) -> Message:
         """An event that says something to the HParams plugin."""
         content = self._hparams.HParamsPluginData(
             version=self._metadata.PLUGIN_DATA_VERSION, **data
@@ -209,10 +211,10 @@ class _Records:
         value = self._summary.Summary.Value(tag=tag, metadata=metadata)
         return self._event.Event(wall_time=seconds, summary=self._summary.Summary(value=[value]))
 
-    def _version(self, seconds: float) -> Any:
+    def _version(self, seconds: float) -> Message:
         return self._event.Event(wall_time=seconds, file_version="brain.Event:2")
 
-    def _encoded(self, events: Any) -> bytes:
+    def _encoded(self, events: Iterable[Message]) -> bytes:
         buffer = io.BytesIO()
         writer = self._writer.RecordWriter(buffer)
         for event in events:
@@ -236,7 +238,7 @@ def _typed(values: Iterable[Scalar], kind: type) -> list[Scalar]:
     return [swept_text(v) if kind is str else v for v in values if v is not None]
 
 
-def _put(into: Any, value: Scalar) -> None:
+def _put(into: Message, value: Scalar) -> None:
     """Into a `google.protobuf.Value`."""
     match value:
         case bool():

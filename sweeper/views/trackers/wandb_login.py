@@ -8,7 +8,6 @@ killed with the process, and whoever asked has an answer.
 import os
 import sys
 from importlib import import_module
-from typing import Any
 
 NO_KEY = 3  # exit code
 REFUSED = 4  # the last line of standard output says why
@@ -16,7 +15,7 @@ REFUSED = 4  # the last line of standard output says why
 
 def main() -> int:
     os.environ.setdefault("WANDB_SILENT", "true")
-    wandb: Any = import_module("wandb")
+    wandb = import_module("wandb")
     try:
         return 0 if wandb.login(prompt=False) else NO_KEY
     except wandb.errors.Error as error:

@@ -54,7 +54,7 @@ class WandbMirror:
     """
 
     def __init__(self, folder: RunFolder, mode: Mode) -> None:
-        self.wandb: Any = import_module("wandb")
+        self.wandb = import_module("wandb")
         self.folder = folder
         self.mode = mode
         self.sweep = Follower(folder)
@@ -179,7 +179,7 @@ class WandbMirror:
             self._changed = False
 
 
-def _summary(trial: Trial) -> dict[str, Any]:
+def _summary(trial: Trial) -> dict[str, object]:
     """Beside the last value of every metric, which W&B keeps itself."""
     seen = trial.evaluations
     losses = [m.val_loss for m in seen if m.val_loss is not None]

@@ -2,7 +2,7 @@
 
 import itertools
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TypeVar
 
 from sweeper.analysis.summary.sweep_data import Evaluation, SweepData, TrialData
 from sweeper.status import Status
@@ -28,10 +28,11 @@ AXES = {
     "seconds": "seconds of training",
     "flops": "FLOPs",
 }
-STYLES: dict[Status, dict[str, Any]] = {
+STYLES: dict[Status, Trace] = {
     Status.STOPPED: {"opacity": 0.4},
     Status.DIVERGED: {"dash": "dash"},
 }
+T = TypeVar("T")
 Coordinates = list[float | None]
 
 
@@ -124,8 +125,8 @@ def thinned(evaluations: Sequence[Evaluation], limit: int) -> list[Evaluation]:
 
 
 def _gapped(
-    trials: Sequence[TrialData], limit: int, of: Callable[[TrialData, Evaluation], Any]
-) -> list[Any]:
+    trials: Sequence[TrialData], limit: int, of: Callable[[TrialData, Evaluation], T]
+) -> list[T | None]:
     """`of` every point of every trial, with a gap (None) after each trial."""
     return [
         item

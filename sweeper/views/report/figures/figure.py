@@ -72,7 +72,7 @@ def plain(text: Scalar) -> str:
     return swept_text(text).replace("&", "&amp;").replace("<", "&lt;")
 
 
-def layout(x: Trace, y: Trace, **more: Any) -> dict[str, Any]:
+def layout(x: Trace, y: Trace, **more: object) -> Trace:
     axis = {"gridcolor": "@line", "zeroline": False, "linecolor": "@line", "automargin": True}
     return {
         "paper_bgcolor": "rgba(0,0,0,0)",
@@ -89,7 +89,7 @@ def layout(x: Trace, y: Trace, **more: Any) -> dict[str, Any]:
     }
 
 
-def titled(text: str, **more: Any) -> dict[str, Any]:
+def titled(text: str, **more: object) -> Trace:
     return {"title": {"text": text, "standoff": 8}, **more}
 
 
@@ -109,7 +109,7 @@ def selected_trace() -> Trace:
     }
 
 
-def parameter_axis(parameter: Parameter) -> dict[str, Any]:
+def parameter_axis(parameter: Parameter) -> Trace:
     """The axis of a swept name, on the scale of its space, marked at its listed values."""
     axis = titled(plain(parameter.name))
     if parameter.scale == "category":
