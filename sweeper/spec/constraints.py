@@ -2,7 +2,7 @@
 
 import operator
 from collections.abc import Callable, Iterator
-from typing import Annotated, Any, Self
+from typing import Annotated, Self
 
 from pydantic import (
     BaseModel,
@@ -28,7 +28,7 @@ RELATIONS: dict[str, Callable[[float, float], bool]] = {
 }
 
 
-def _operand(value: Any) -> Any:
+def _operand(value: object) -> object:
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         raise ValueError(f"must be the name of a setting or a number, got {value!r}")
     return value
@@ -54,7 +54,7 @@ class Constraint(BaseModel):
         return self
 
     @model_serializer(mode="wrap")
-    def _as_stated(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+    def _as_stated(self, handler: SerializerFunctionWrapHandler) -> dict[str, object]:
         return {key: value for key, value in handler(self).items() if value is not None}
 
     def _stated(self) -> dict[str, list[Operand] | None]:

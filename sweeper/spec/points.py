@@ -3,7 +3,6 @@
 import json
 from collections.abc import Mapping
 from contextlib import suppress
-from typing import Any
 
 from sweeper.spec.domains.listed import Choice, Grid
 from sweeper.spec.domains.normal import Normal
@@ -30,7 +29,7 @@ def is_swept(space: Mapping[str, AnyDomain], key: str, point: Point) -> bool:
 
 
 def known_point(
-    space: Mapping[str, AnyDomain], stated: Mapping[str, Any]
+    space: Mapping[str, AnyDomain], stated: Mapping[str, Scalar]
 ) -> tuple[Point, list[tuple[str, str]]]:
     """The point that a mapping of names to values states, in the order and the types of the space;
     and what is wrong with it, each with its name. The space has no circular conditions."""
@@ -54,7 +53,7 @@ def known_point(
     return {name: values[name] for name in space if name in values}, problems
 
 
-def point_of(space: Mapping[str, AnyDomain], settings: Mapping[str, Any]) -> Point | None:
+def point_of(space: Mapping[str, AnyDomain], settings: Mapping[str, Scalar]) -> Point | None:
     """The point of the space at which all that is swept is as in these settings; None: it has none.
 
     Bundles are told by what they set, and not by their names.

@@ -2,7 +2,6 @@
 
 import re
 from fractions import Fraction
-from typing import Any
 
 UNITS = {
     "B": 1, "kB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12,
@@ -11,7 +10,7 @@ UNITS = {
 SIZE_PATTERN = rf"^([0-9]+(?:\.[0-9]+)?) ?({'|'.join(UNITS)})$"
 
 
-def parse_size(stated: Any) -> Any:
+def parse_size(stated: object) -> object:
     """Bytes from `20GB`, `500 MB`, `1.5GiB`; what is no text stays as it is.
 
     Raises:

@@ -1,7 +1,7 @@
 """What is swept: a domain for each name, written as a mapping whose key is its kind:
 `{loguniform: [1e-4, 1e-2]}`. All bounds are inclusive."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import Discriminator, Tag
 
@@ -21,7 +21,7 @@ DOMAINS: dict[str, type[Domain]] = {
 }
 
 
-def _kind(value: Any) -> str | None:
+def _kind(value: object) -> str | None:
     if isinstance(value, Domain):
         return next(kind for kind, model in DOMAINS.items() if isinstance(value, model))
     kinds = [key for key in value if key in DOMAINS] if isinstance(value, dict) else []

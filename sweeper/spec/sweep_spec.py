@@ -1,6 +1,6 @@
 """A sweep as the user states it: the typed form of a search-space file."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import (
     AfterValidator,
@@ -103,7 +103,7 @@ class Resources(_Section):
     cases: list[ResourceCase] = Field(default_factory=list)
 
 
-def _auto_or_stated(value: Any) -> str:
+def _auto_or_stated(value: object) -> str:
     return "auto" if isinstance(value, str) else "stated"
 
 

@@ -55,7 +55,7 @@ class Derived(BaseModel):
     of: str
 
 
-def _value_or_derived(value: Any) -> str:
+def _value_or_derived(value: object) -> str:
     return "derived" if isinstance(value, dict | Derived) else "value"
 
 
@@ -94,7 +94,7 @@ def _product(name: str, times: float, factor: Scalar) -> Scalar:
     return round(times * factor) if TYPES[name] is int else times * factor
 
 
-def derivation_cycle(stated: Mapping[str, Any], name: str) -> list[str] | None:
+def derivation_cycle(stated: Mapping[str, object], name: str) -> list[str] | None:
     """The way from `name` over what it is derived from back to itself; None: there is none."""
     way = [name]
     while isinstance(formula := stated.get(way[-1]), Derived):

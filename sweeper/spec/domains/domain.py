@@ -2,7 +2,7 @@
 
 import math
 from decimal import Decimal
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 from pydantic import (
     AfterValidator,
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 FACTORS = (Decimal("0.8"), Decimal("1.2"))
 
 
-def _as_list(value: Any) -> Any:
+def _as_list(value: object) -> object:
     return value if isinstance(value, list | dict) else [value]
 
 
@@ -44,7 +44,7 @@ class Domain(BaseModel):
     when: Conditions | None = None
 
     @model_serializer(mode="wrap")
-    def _as_stated(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+    def _as_stated(self, handler: SerializerFunctionWrapHandler) -> dict[str, object]:
         return {key: value for key, value in handler(self).items() if value is not None}
 
     @property

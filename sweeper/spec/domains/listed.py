@@ -1,6 +1,6 @@
 """Domains whose values are listed: numbers or words, or named bundles of settings."""
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 from pydantic import AfterValidator, Discriminator, Field, Tag
 
@@ -63,7 +63,7 @@ def _printable_names(bundles: dict[str, Settings]) -> dict[str, Settings]:
 Bundles = Annotated[dict[str, Settings], Field(min_length=1), AfterValidator(_printable_names)]
 
 
-def _values_or_bundles(value: Any) -> str:
+def _values_or_bundles(value: object) -> str:
     return "bundles" if isinstance(value, dict) else "values"
 
 

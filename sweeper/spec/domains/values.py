@@ -1,18 +1,18 @@
 """Values as a file states them: their types, and numbers in decimals."""
 
 from decimal import Decimal
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, TypeVar
 
 from pydantic import BeforeValidator, Field
 
 
-def _one_value(value: Any) -> Any:
+def _one_value(value: object) -> object:
     if isinstance(value, list | dict):
         raise ValueError(f"must be one value, got {value!r}")
     return value
 
 
-def whole(value: Any) -> Any:
+def whole(value: object) -> object:
     """600.0 as 600."""
     return int(value) if isinstance(value, float) and value.is_integer() else value
 

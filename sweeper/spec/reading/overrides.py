@@ -3,10 +3,9 @@
 import copy
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 from sweeper.errors import SpecError
-from sweeper.spec.reading.yaml_source import KeyPath, YamlSource, parse_yaml
+from sweeper.spec.reading.yaml_source import KeyPath, Plain, YamlSource, parse_yaml
 
 
 def override(source: YamlSource, overrides: Sequence[str]) -> YamlSource:
@@ -21,10 +20,10 @@ def override(source: YamlSource, overrides: Sequence[str]) -> YamlSource:
         return source
     problems: list[str] = []
     data, lines, overridden = copy.deepcopy(source.data), dict(source.lines), set[KeyPath]()
+    assert isinstance(data, dict), "what is overridden is a mapping"
     for text in overrides:
         try:
-            key_path, value = parse_override(text)
-            key_path = _put(data, key_path, value)
+            key_path = _put(data, *parse_override(text))
         except SpecError as error:
             problems += error.problems
             continue
@@ -35,7 +34,7 @@ def override(source: YamlSource, overrides: Sequence[str]) -> YamlSource:
     return replace(source, data=data, lines=lines, overridden=frozenset(overridden))
 
 
-def parse_override(text: str) -> tuple[KeyPath, Any]:
+def parse_override(text: str) -> tuple[tuple[str, ...], Plain]:
     """The key of `KEY=VALUE`, and its value.
 
     Raises:
@@ -48,20 +47,21 @@ def parse_override(text: str) -> tuple[KeyPath, Any]:
     return key_path, parse_yaml(value, f"--set {key}")[0]
 
 
-def _put(data: Any, key_path: KeyPath, value: Any) -> KeyPath:
+def _put(data: dict[str, Plain], key_path: tuple[str, ...], value: Plain) -> KeyPath:
     """Returns what is no longer the file's: there, or where the first new mapping begins."""
     *outer, key = key_path
     changed = key_path
     for depth, part in enumerate(outer):
         if part not in data and changed is key_path:
             changed = key_path[: depth + 1]
-        if not isinstance(data.setdefault(part, {}), dict | list):
-            data[part] = {}  # `auto`, say, gives way to what is stated within
-            changed = min(changed, key_path[: depth + 1], key=len)
-        data = data[part]
-        if isinstance(data, list):
-            name, whole = ".".join(map(str, key_path)), ".".join(map(str, outer[: depth + 1]))
+        inner = data.setdefault(part, {})
+        if isinstance(inner, list):
+            name, whole = ".".join(key_path), ".".join(outer[: depth + 1])
             raise SpecError([f"--set {name}: {whole} is no mapping; set it whole: {whole}=…"])
+        if not isinstance(inner, dict):
+            inner = data[part] = {}  # `auto`, say, gives way to what is stated within
+            changed = min(changed, key_path[: depth + 1], key=len)
+        data = inner
     data[key] = value
     return changed
 

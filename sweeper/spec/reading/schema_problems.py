@@ -1,12 +1,11 @@
 """What pydantic has against a file, in the words of people who write search spaces."""
 
 import json
-from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
 from sweeper.spec.constraints import Constraint
-from sweeper.spec.reading.yaml_source import KeyPath, Problem
+from sweeper.spec.reading.yaml_source import KeyPath, Plain, Problem
 from sweeper.spec.scheduler_spec import SCHEDULERS
 from sweeper.spec.space import DOMAINS
 from sweeper.spec.sweep_spec import (
@@ -51,7 +50,7 @@ _MESSAGES = {
 }
 
 
-def schema_problems(error: ValidationError, data: Any) -> list[Problem]:
+def schema_problems(error: ValidationError, data: Plain) -> list[Problem]:
     """Each thing in `data` that does not fit the schema: where, what would be right, what it is."""
     problems: list[Problem] = []
     for detail in error.errors(include_url=False):
@@ -67,9 +66,9 @@ def schema_problems(error: ValidationError, data: Any) -> list[Problem]:
             case "union_tag_not_found":
                 key_path, message = (*key_path, "type"), f"is required: {_ANY_SCHEDULER}"
             case "union_tag_invalid":
-                key_path, kind = (*key_path, "type"), str(node["type"])
-                message = f"must be {_ANY_SCHEDULER}, got {shown(node['type'])}"
-                message += nearest(kind, list(SCHEDULERS))
+                key_path, kind = (*key_path, "type"), _at(node, ("type",))
+                message = f"must be {_ANY_SCHEDULER}, got {shown(kind)}"
+                message += nearest(str(kind), list(SCHEDULERS))
             case "literal_error" if key_path == ("resources",):
                 message = f"must be auto, or a mapping as {{cpu: 1, gpu: 0}}, got {shown(node)}"
             case "domain":
@@ -89,13 +88,13 @@ def schema_problems(error: ValidationError, data: Any) -> list[Problem]:
     return problems
 
 
-def shown(value: Any) -> str:
+def shown(value: object) -> str:
     """A value as YAML writes it, cut where it is long."""
     text = repr(value) if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     return text if len(text) <= 60 else f"{text[:57]}…"
 
 
-def _locate(location: tuple[str | int, ...], data: Any) -> tuple[KeyPath, Any]:
+def _locate(location: tuple[str | int, ...], data: Plain) -> tuple[KeyPath, Plain]:
     """Where a problem is, and the value that stands there, None where that is missing.
 
     pydantic's location has the tags of unions between the keys of the file.
@@ -108,13 +107,23 @@ def _locate(location: tuple[str | int, ...], data: Any) -> tuple[KeyPath, Any]:
     elif location[0] == "space" and len(location) > 3:  # before, the tag stands for the key
         tags = {2, 4} if location[3] in ("grid", "choice") else {2}
     key_path = tuple(part for index, part in enumerate(location) if index not in tags)
+    return key_path, _at(data, key_path)
+
+
+def _at(data: Plain, key_path: KeyPath) -> Plain:
+    """The value that stands there; None where there is none."""
     for part in key_path:
-        children = dict(enumerate(data)) if isinstance(data, list) else data
-        data = children.get(part)
-    return key_path, data
+        match data, part:
+            case dict(), str():
+                data = data.get(part)
+            case list(), int() if part < len(data):
+                data = data[part]
+            case _:
+                return None
+    return data
 
 
-def _unknown_key(key_path: KeyPath, data: Any) -> str:
+def _unknown_key(key_path: KeyPath, data: Plain) -> str:
     *section, key = key_path
     fields = _model(section, data).model_fields
     known = [field.alias or name for name, field in fields.items()]
@@ -122,13 +131,13 @@ def _unknown_key(key_path: KeyPath, data: Any) -> str:
     return f"no such key{hint}"
 
 
-def _model(section: list[str | int], data: Any) -> type[BaseModel]:
+def _model(section: list[str | int], data: Plain) -> type[BaseModel]:
     """Whose keys stand there."""
     match section:
         case []:
             return SweepSpec
         case ["scheduler"]:
-            return SCHEDULERS[data["scheduler"]["type"]]
+            return SCHEDULERS[str(_at(data, ("scheduler", "type")))]
         case ["constraints", _]:
             return Constraint
         case ["resources", "cases", _]:
@@ -136,12 +145,14 @@ def _model(section: list[str | int], data: Any) -> type[BaseModel]:
         case ["train", _]:
             return Derived
         case ["space", name]:
-            return next(DOMAINS[kind] for kind in data["space"][name] if kind in DOMAINS)
+            stated = _at(data, ("space", name))
+            assert isinstance(stated, dict)
+            return next(DOMAINS[kind] for kind in stated if kind in DOMAINS)
         case _:
             return SECTIONS[section[0]]
 
 
-def _no_domain(node: Any) -> str:
+def _no_domain(node: Plain) -> str:
     kinds = ", ".join(DOMAINS)
     if not isinstance(node, dict):
         return f"must say how it is swept, as {{grid: [1, 2]}} ({kinds}), got {shown(node)}"

@@ -17,7 +17,7 @@ from sweeper.spec.domains.values import Scalar
 from sweeper.spec.reading.overrides import override
 from sweeper.spec.reading.schema_problems import schema_problems
 from sweeper.spec.reading.search_problems import initial_problems, search_problems
-from sweeper.spec.reading.yaml_source import KeyPath, Problem, YamlSource, read_yaml
+from sweeper.spec.reading.yaml_source import KeyPath, Plain, Problem, YamlSource, read_yaml
 from sweeper.spec.scheduler_spec import GRACE_KEYS, AnySchedulerSpec, GraceSpec, PbtSpec
 from sweeper.spec.space import AnyDomain
 from sweeper.spec.sweep_spec import Resources, Search, Seeds, SweepSpec
@@ -49,11 +49,12 @@ def load_spec(path: Path, overrides: Sequence[str] = ()) -> tuple[SweepSpec, Yam
     if not isinstance(source.data, dict):
         raise SpecError([source.problem((), _no_mapping(source.data))])
     source = override(source, overrides)
-    problems = _section_problems(source.data)
+    data = _mapping(source.data)
+    problems = _section_problems(data)
     try:
-        spec = SweepSpec.model_validate({"name": path.stem, **source.data})
+        spec = SweepSpec.model_validate({"name": path.stem, **data})
     except ValidationError as error:
-        problems += schema_problems(error, source.data)
+        problems += schema_problems(error, data)
         raise SpecError(source.problems(problems)) from None
     if problems:
         raise SpecError(source.problems(problems))
@@ -61,12 +62,12 @@ def load_spec(path: Path, overrides: Sequence[str] = ()) -> tuple[SweepSpec, Yam
     return spec, source
 
 
-def _no_mapping(data: Any) -> str:
+def _no_mapping(data: Plain) -> str:
     found = "is empty" if data is None else f"is a {'list' if isinstance(data, list) else 'value'}"
     return f"{found}; it must be a mapping with at least `space:`, as in search_spaces/lr.yaml"
 
 
-def _section_problems(data: dict[str, Any]) -> list[Problem]:
+def _section_problems(data: dict[str, Plain]) -> list[Problem]:
     """What the schema cannot see, in those parts of the file that fit it."""
     train = {
         name: value if (fitting := _fitting(Stated, value)) is None else fitting
@@ -98,20 +99,20 @@ def _section_problems(data: dict[str, Any]) -> list[Problem]:
     return problems
 
 
-def _mapping(value: Any) -> dict[str, Any]:
+def _mapping(value: Plain) -> dict[str, Plain]:
     return value if isinstance(value, dict) else {}
 
 
-def _fitting(kind: Any, value: Any) -> Any:
+def _fitting(kind: Any, value: object) -> Any:
     try:
         return TypeAdapter(kind).validate_python(value)
     except ValidationError:
         return None
 
 
-def _setting_problems(train: Mapping[str, Any], space: Mapping[str, AnyDomain]) -> list[Problem]:
+def _setting_problems(train: Mapping[str, object], space: Mapping[str, AnyDomain]) -> list[Problem]:
     """Names and types of the training settings, against the trainable's own."""
-    stated: list[tuple[KeyPath, str, Any]] = [
+    stated: list[tuple[KeyPath, str, object]] = [
         (("train", name), name, value) for name, value in train.items()
     ]
     for key, domain in space.items():
@@ -123,7 +124,7 @@ def _setting_problems(train: Mapping[str, Any], space: Mapping[str, AnyDomain]) 
     return problems
 
 
-def _setting_problem(name: str, value: Any) -> str | None:
+def _setting_problem(name: str, value: object) -> str | None:
     if name in OWNED:
         return f"is not set here but by `{OWNED[name]}:`, a folder with both files"
     if name not in TYPES:
@@ -137,7 +138,7 @@ def _setting_problem(name: str, value: Any) -> str | None:
     return None
 
 
-def _derived_problems(train: Mapping[str, Any]) -> list[Problem]:
+def _derived_problems(train: Mapping[str, object]) -> list[Problem]:
     """What a value may be derived from: a number, and not itself."""
     problems: list[Problem] = []
     for name, formula in train.items():
@@ -156,7 +157,7 @@ def _derived_problems(train: Mapping[str, Any]) -> list[Problem]:
     return problems
 
 
-def _stated_values(key_path: KeyPath, domain: AnyDomain) -> list[tuple[KeyPath, str, Any]]:
+def _stated_values(key_path: KeyPath, domain: AnyDomain) -> list[tuple[KeyPath, str, object]]:
     """Each value that a domain states: where, for which training setting, what."""
     key = str(key_path[-1])
     match domain:
@@ -175,7 +176,7 @@ def _stated_values(key_path: KeyPath, domain: AnyDomain) -> list[tuple[KeyPath, 
             return [(key_path, key, bound) for bound in domain.bounds()]
 
 
-def _space_problems(train: Mapping[str, Any], space: Mapping[str, AnyDomain]) -> list[Problem]:
+def _space_problems(train: Mapping[str, object], space: Mapping[str, AnyDomain]) -> list[Problem]:
     """What a swept name may be: one setting that nothing else sets, or a new name for bundles."""
     problems: list[Problem] = []
     owners: dict[str, str] = {}
@@ -263,7 +264,7 @@ def _conditions(space: Mapping[str, AnyDomain], key: str) -> set[str]:
     return found
 
 
-def _constraint_problems(stated: Any) -> list[Problem]:
+def _constraint_problems(stated: Plain) -> list[Problem]:
     """What an operand may name: a training setting that is a number."""
     problems: list[Problem] = []
     for index, constraint in enumerate(stated if isinstance(stated, list) else []):
@@ -280,13 +281,13 @@ def _constraint_problems(stated: Any) -> list[Problem]:
     return problems
 
 
-def _seeds_problems(train: Mapping[str, Any], space: Mapping[str, AnyDomain]) -> list[Problem]:
+def _seeds_problems(train: Mapping[str, object], space: Mapping[str, AnyDomain]) -> list[Problem]:
     places = [f"space.{key}" for key, domain in space.items() if "seed" in domain.sets(key)]
     places += ["train.seed"] if "seed" in train else []
     return [(("seeds",), f"{place} sets the seed already; remove one") for place in places]
 
 
-def _grace_problems(scheduler: Any) -> list[Problem]:
+def _grace_problems(scheduler: object) -> list[Problem]:
     """The first rung is stated in the units of the clock."""
     if not isinstance(scheduler, GraceSpec):
         return []
@@ -303,7 +304,7 @@ def _grace_problems(scheduler: Any) -> list[Problem]:
 
 
 def _pbt_problems(
-    data: Mapping[str, Any],
+    data: Mapping[str, Plain],
     space: Mapping[str, AnyDomain],
     seeds: list[int] | None,
     search: Search | None,

@@ -5,7 +5,7 @@ import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TypeAlias
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
@@ -15,6 +15,8 @@ from sweeper.errors import SpecError
 
 KeyPath = tuple[str | int, ...]
 Problem = tuple[KeyPath, str]  # where, and what
+# What a document is made of.
+Plain: TypeAlias = "bool | int | float | str | list[Plain] | dict[str, Plain] | None"
 
 _TAG = "tag:yaml.org,2002:"
 _SCALARS = {_TAG + name for name in ("str", "int", "float", "bool", "null")}
@@ -31,7 +33,7 @@ class YamlSource:
     """
 
     path: Path
-    data: Any
+    data: Plain
     lines: dict[KeyPath, int]
     overridden: frozenset[KeyPath] = frozenset()
 
@@ -80,7 +82,7 @@ def read_yaml(path: Path) -> YamlSource:
     return YamlSource(path, data, lines)
 
 
-def parse_yaml(text: str, name: str) -> tuple[Any, dict[KeyPath, int]]:
+def parse_yaml(text: str, name: str) -> tuple[Plain, dict[KeyPath, int]]:
     """The one document in `text`, and its lines; `name` is what messages call it.
 
     Raises:
@@ -117,7 +119,7 @@ class _Reader:
         self.num_values = 0
         self.open: list[Node] = []  # the collections that are being read, outermost first
 
-    def value(self, node: Node, key_path: KeyPath) -> Any:
+    def value(self, node: Node, key_path: KeyPath) -> Plain:
         self.num_values += 1
         if self.num_values > _MAX_VALUES:
             self.refuse(node, f"more than {_MAX_VALUES:,} values; are there aliases of aliases?")
@@ -138,14 +140,14 @@ class _Reader:
         finally:
             self.open.pop()
 
-    def scalar(self, node: ScalarNode) -> Any:
+    def scalar(self, node: ScalarNode) -> Plain:
         if str(node.tag) in _TEXT:
             return str(node.value)
         if str(node.tag) not in _SCALARS:
             self.refuse(node, f"no tag {_shown(node)} here; remove it")
             return None
         try:
-            value = self.yaml.constructor.construct_object(node)
+            value: bool | int | float | str | None = self.yaml.constructor.construct_object(node)
         except (YAMLError, ValueError, LookupError):
             self.refuse(node, f"cannot be read as {_shown(node)}: {str(node.value)[:40]!r}")
             return None
@@ -155,17 +157,17 @@ class _Reader:
             self.refuse(node, f"text must have no control characters, got {value[:40]!r}")
         return value
 
-    def sequence(self, node: SequenceNode, key_path: KeyPath) -> list[Any]:
+    def sequence(self, node: SequenceNode, key_path: KeyPath) -> list[Plain]:
         values = []
         for index, child in enumerate(node.value):
             self.lines[(*key_path, index)] = child.start_mark.line + 1
             values.append(self.value(child, (*key_path, index)))
         return values
 
-    def mapping(self, node: Node, key_path: KeyPath) -> dict[str, Any]:
+    def mapping(self, node: Node, key_path: KeyPath) -> dict[str, Plain]:
         """Its own keys go before those that `<<:` takes over from other mappings."""
         merges = [child for key, child in node.value if str(key.tag) == _TAG + "merge"]
-        values: dict[str, Any] = {}
+        values: dict[str, Plain] = {}
         for child in reversed(merges):
             values |= self.merged(child, key_path)
         own: dict[str, int] = {}
@@ -183,9 +185,9 @@ class _Reader:
                 values[key] = self.value(child, (*key_path, key))
         return values
 
-    def merged(self, node: Node, key_path: KeyPath) -> dict[str, Any]:
+    def merged(self, node: Node, key_path: KeyPath) -> dict[str, Plain]:
         """The value of `<<:`, a mapping or a list of them, of which earlier ones go first."""
-        values: dict[str, Any] = {}
+        values: dict[str, Plain] = {}
         for source in reversed(node.value if isinstance(node, SequenceNode) else [node]):
             value = self.value(source, key_path)
             if isinstance(value, dict):
@@ -207,7 +209,7 @@ def _shown(node: Node) -> str:
     return str(node.tag).replace(_TAG, "!!")
 
 
-def _kind(value: Any) -> str:
+def _kind(value: Plain) -> str:
     if isinstance(value, list | dict):
         return "a list" if isinstance(value, list) else "a mapping"
     return json.dumps(value)
