@@ -434,7 +434,7 @@ def test_a_spec_written_to_a_run_folder_is_read_back_the_same(
         "train": {
             "max_steps": 100,
             "warmup_steps": 0,
-            "device": text,
+            "init_from": text,
             "min_learning_rate": {
                 "times": 0.1,
                 "of": "learning_rate",
