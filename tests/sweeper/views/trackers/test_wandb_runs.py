@@ -106,8 +106,8 @@ def new_folder(tmp_path: Path, plan: Plan) -> RunFolder:
     return folder
 
 
-class Interrupted(Exception):
-    pass
+class Interrupted(BaseException):
+    """The process is gone: nothing may catch this."""
 
 
 def run_until(sweep: Sweep, last_step: int) -> None:
