@@ -169,6 +169,6 @@ def test_the_built_in_corpus_is_not_prepared_for_a_sweep_that_cannot_be(project:
 
 def test_more_than_the_machine_has(project: Path) -> None:
     """The one mistake that only Ray can tell, so it starts first."""
-    (project / "space.yaml").write_text(SPACE + "resources: {cpu: 0.5, gpu: 1000}\n")
+    (project / "space.yaml").write_text(SPACE + "resources: {cpu: 1000}\n")
     told = refused(project, "run", "space.yaml", "--no-dashboard")
-    assert "resources.gpu: a trial asks for 1000, but this machine has " in told
+    assert "resources.cpu: a trial asks for 1000, but this machine has " in told
