@@ -82,7 +82,7 @@ def compared_curves_figure(sweeps: Mapping[str, SweepData]) -> Figure | None:
             style = {"name": f"{plain(name)}: trial {trial.trial_id}", "line": line}
             bold.append((_best_trace(sweep, trial, limit, plain(name)) | style, [trial]))
     lines = [(trace, of) for trace, of in faint + bold if of]
-    axes: dict[str, dict[str, Any]] = {
+    axes: dict[str, Figure] = {
         axis: {"title": AXES[axis], "x": [_line_x(axis, of, limit) for _, of in lines]}
         for axis in _known_axes(trials)
     }
@@ -96,7 +96,7 @@ def _known_axes(trials: Sequence[TrialData]) -> list[str]:
 
 def _along_step(
     traces: Sequence[Trace],
-    axes: dict[str, dict[str, Any]],
+    axes: dict[str, Figure],
     sweeps: Sequence[SweepData],
     trials: Sequence[TrialData],
 ) -> Figure:
