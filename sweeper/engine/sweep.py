@@ -33,6 +33,7 @@ from sweeper.record.state.trial import Trial
 from sweeper.record.state.warm_start import WarmStart
 from sweeper.spec.scheduler_spec import PbtSpec
 from sweeper.status import Decision, Status
+from sweeper.strategy.next_step import Step, next_step
 from sweeper.strategy.schedulers.scheduler import Promotion
 from sweeper.strategy.search.searcher import make_searcher
 from trainable.loop.metrics import Metrics
@@ -109,13 +110,22 @@ class Sweep:
                 self._waiting.remove(trial)
                 return trial
         paused = {trial.trial_id for trial in self.state.with_status(Status.PAUSED)}
-        more = len(self.trials) < len(self.plan.trials)
-        if paused and (promotion := self.state.scheduler.promotion(paused, more=more)) is not None:
-            return self._promote(promotion)
-        if more:
-            return self._create(self._searcher.next(list(self.trials.values())))
-        if paused and not self.state.with_status(*_UNDER_WAY):
-            return self._settle(paused)
+        statuses = {trial.status for trial in self.trials.values()}
+        step = next_step(
+            self.state.scheduler,
+            paused,
+            more=len(self.trials) < len(self.plan.trials),
+            busy=not statuses.isdisjoint(_UNDER_WAY),
+            completed=Status.COMPLETED in statuses,
+        )
+        match step:
+            case Promotion():
+                return self._promote(step)
+            case Step.CREATE:
+                return self._create(self._searcher.next(list(self.trials.values())))
+            case Step.END:
+                for trial_id in sorted(paused):
+                    self.end(trial_id)
         return None
 
     def _create(self, planned: PlannedTrial) -> Trial:
@@ -139,16 +149,6 @@ class Sweep:
             name = self.state.checkpoints.next_name(trial.trial_id)
             self._record(take_over(self.folder, self.plan, trial, source, promotion.rung, name))
         return trial
-
-    def _settle(self, paused: set[str]) -> Trial | None:
-        """No one else comes: those paused have lost, but a sweep must have one that completed."""
-        if not self.state.with_status(Status.COMPLETED):
-            favourite = self.state.scheduler.favourite(paused)
-            if favourite is not None:
-                return self._promote(favourite)
-        for trial_id in sorted(paused):
-            self.end(trial_id)
-        return None
 
     def start(self, trial_id: str) -> None:
         self._record(TrialStarted(time=now(), trial=trial_id))

@@ -25,7 +25,7 @@ from sweeper.spec.scheduler_spec import (
 )
 from sweeper.strategy.schedulers import make_scheduler
 from sweeper.strategy.schedulers.scheduler import Fifo
-from sweeper.strategy.simulation import MAX_ORDERS, Job, Outcome, Stop, orders_of_merit, simulate
+from sweeper.strategy.simulation import MAX_ORDERS, Job, Simulated, Stop, orders_of_merit, simulate
 from trainable.config import TrainConfig
 from trainable.loop.memory import estimate_memory
 from trainable.model.model_size import flops_per_token, num_params
@@ -281,7 +281,7 @@ def _stops(config: TrainConfig, scheduler: AnySchedulerSpec) -> Iterator[Stop]:
     yield Stop(config.max_steps, end)
 
 
-def _cost(jobs: Sequence[Job], outcomes: Sequence[Outcome], scale: float, timed: bool) -> Cost:
+def _cost(jobs: Sequence[Job], outcomes: Sequence[Simulated], scale: float, timed: bool) -> Cost:
     """The mean over the outcomes."""
     tokens = flops = 0
     for outcome in outcomes:

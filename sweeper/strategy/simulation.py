@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from sweeper.status import Decision
-from sweeper.strategy.schedulers.scheduler import Scheduler
+from sweeper.strategy.next_step import Step, next_step
+from sweeper.strategy.schedulers.scheduler import Promotion, Scheduler
 
 MAX_ORDERS = 720  # of merit; all of them up to 6 trials, else so many at random
 
@@ -59,7 +60,7 @@ class Job:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class Simulated:
     steps: Sequence[int]  # of each job
     reached: Counter[int]  # rung or end, on the clock -> trials that were there
     seconds: float
@@ -67,60 +68,78 @@ class Outcome:
 
 def simulate(
     jobs: Sequence[Job], scheduler: Scheduler, slots: int, merits: Sequence[int]
-) -> Outcome:
-    """One sweep in simulated time; a slot that is free takes what `Sweep.next_trial` would give:
-    who has earned a promotion, then the next new trial, at the very end the favourite."""
-    index = {job.trial_id: i for i, job in enumerate(jobs)}
-    place = [-1] * len(jobs)  # among its stops, that which a job has reached or is on its way to
-    reached = Counter[int]()
-    paused: set[str] = set()
-    running: list[tuple[float, int]] = []  # when at its next stop, which job
-    created, completed, now = 0, False, 0.0
+) -> Simulated:
+    """One sweep in simulated time; a free slot takes what it would be given by `Sweep.next_trial`.
 
-    def step_of(i: int) -> int:
-        return jobs[i].stops[place[i]].step if place[i] >= 0 else 0
+    Args:
+        merits: The place of each job's trial, 0 the best.
+    """
+    return _Simulation(jobs, scheduler, merits).run(slots)
 
-    def go_on(i: int) -> None:
-        seconds_before = jobs[i].seconds(step_of(i))
-        place[i] += 1
-        heapq.heappush(running, (now + jobs[i].seconds(step_of(i)) - seconds_before, i))
 
-    def next_job() -> int | None:
-        nonlocal created
-        more = created < len(jobs)
-        promotion = scheduler.promotion(paused, more=more) if paused else None
-        if promotion is None:
-            if more:
-                job = jobs[created]
-                scheduler.added(job.trial_id, job.stops[-1].clock)
-                created += 1
-                return created - 1
-            if not paused or running or completed:
-                return None
-            promotion = scheduler.favourite(paused)
-            if promotion is None:
-                return None
-        scheduler.promote(promotion)
-        paused.discard(promotion.trial_id)
-        return index[promotion.trial_id]
+class _Simulation:
+    def __init__(self, jobs: Sequence[Job], scheduler: Scheduler, merits: Sequence[int]) -> None:
+        self.jobs = jobs
+        self.scheduler = scheduler
+        self.merits = merits
+        self.index = {job.trial_id: i for i, job in enumerate(jobs)}
+        self.place = [-1] * len(jobs)  # of each job's stops, the one it is at or on its way to
+        self.reached = Counter[int]()
+        self.paused: set[str] = set()
+        self.running: list[tuple[float, int]] = []  # when at its next stop, which job
+        self.created, self.completed, self.now = 0, False, 0.0
 
-    while True:
-        while len(running) < slots and (i := next_job()) is not None:
-            go_on(i)
-        if not running:
-            return Outcome([step_of(i) for i in range(len(jobs))], reached, now)
-        now, i = heapq.heappop(running)
-        job, stop = jobs[i], jobs[i].stops[place[i]]
-        reached[stop.clock] += 1
-        verdict = scheduler.report(
-            job.trial_id, stop.step * job.clock_per_step, float(merits[i]), job.stops[-1].clock
+    def run(self, slots: int) -> Simulated:
+        while True:
+            while len(self.running) < slots and (i := self._next_job()) is not None:
+                self._go_on(i)
+            if not self.running:
+                steps = [self._step_of(i) for i in range(len(self.jobs))]
+                return Simulated(steps, self.reached, self.now)
+            self.now, i = heapq.heappop(self.running)
+            self._arrive(i)
+
+    def _next_job(self) -> int | None:
+        step = next_step(
+            self.scheduler,
+            self.paused,
+            more=self.created < len(self.jobs),
+            busy=bool(self.running),
+            completed=self.completed,
         )
+        match step:
+            case Promotion():
+                self.scheduler.promote(step)
+                self.paused.discard(step.trial_id)
+                return self.index[step.trial_id]
+            case Step.CREATE:
+                job = self.jobs[self.created]
+                self.scheduler.added(job.trial_id, job.stops[-1].clock)
+                self.created += 1
+                return self.created - 1
+        return None
+
+    def _step_of(self, i: int) -> int:
+        return self.jobs[i].stops[self.place[i]].step if self.place[i] >= 0 else 0
+
+    def _go_on(self, i: int) -> None:
+        seconds_before = self.jobs[i].seconds(self._step_of(i))
+        self.place[i] += 1
+        seconds = self.jobs[i].seconds(self._step_of(i)) - seconds_before
+        heapq.heappush(self.running, (self.now + seconds, i))
+
+    def _arrive(self, i: int) -> None:
+        """A job is at its next stop: the scheduler decides."""
+        job, stop = self.jobs[i], self.jobs[i].stops[self.place[i]]
+        self.reached[stop.clock] += 1
+        time, end = stop.step * job.clock_per_step, job.stops[-1].clock
+        verdict = self.scheduler.report(job.trial_id, time, float(self.merits[i]), end)
         if stop.step == job.max_steps:
-            completed = True
-            scheduler.ended(job.trial_id)
+            self.completed = True
+            self.scheduler.ended(job.trial_id)
         elif verdict.decision is Decision.CONTINUE:
-            go_on(i)
+            self._go_on(i)
         elif verdict.decision is Decision.PAUSE:
-            paused.add(job.trial_id)
+            self.paused.add(job.trial_id)
         else:
-            scheduler.ended(job.trial_id)
+            self.scheduler.ended(job.trial_id)

@@ -25,7 +25,7 @@ class RungRow:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Cost:
+class Saving:
     """What was spent, and what training every trial to its end would have cost."""
 
     spent: float
@@ -43,9 +43,9 @@ class Savings:
     pace."""
 
     num_trials: int
-    tokens: Cost | None
-    flops: Cost | None
-    seconds: Cost | None
+    tokens: Saving | None
+    flops: Saving | None
+    seconds: Saving | None
 
 
 def rungs_of(sweep: SweepData) -> tuple[RungRow, ...]:
@@ -90,7 +90,7 @@ def _seconds_per_step(trial: TrialData) -> float | None:
     return trial.seconds / trial.step if trial.seconds is not None and trial.step else None
 
 
-def _cost(trials: Sequence[TrialData], per_step: Sequence[float | None]) -> Cost | None:
+def _cost(trials: Sequence[TrialData], per_step: Sequence[float | None]) -> Saving | None:
     """None if one trial's pace is not known."""
     spent = full = 0.0
     for trial, pace in zip(trials, per_step, strict=True):
@@ -98,4 +98,4 @@ def _cost(trials: Sequence[TrialData], per_step: Sequence[float | None]) -> Cost
             return None
         spent += trial.step * pace
         full += trial.max_steps * pace
-    return Cost(spent=spent, full=full)
+    return Saving(spent=spent, full=full)

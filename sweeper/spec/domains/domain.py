@@ -27,13 +27,13 @@ def _as_list(value: object) -> object:
     return value if isinstance(value, list | dict) else [value]
 
 
-Options = Annotated[
+ConditionValues = Annotated[
     list[Scalar],
     BeforeValidator(_as_list, json_schema_input_type=Scalar | list[Scalar]),
     Field(min_length=1),
     AfterValidator(each_once),
 ]
-Conditions = Annotated[dict[str, Options], Field(min_length=1)]  # swept name -> its values
+Conditions = Annotated[dict[str, ConditionValues], Field(min_length=1)]  # swept name -> its values
 
 
 class Domain(BaseModel):

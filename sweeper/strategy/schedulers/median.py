@@ -12,7 +12,7 @@ from sweeper.strategy.schedulers.scheduler import Fifo, Verdict, score_of
 
 
 @dataclass
-class Curve:
+class Scores:
     """A trial's scores (less is better): the best, the last time, and the means from grace on."""
 
     best: float = math.inf
@@ -53,11 +53,11 @@ class Median(Fifo):
         self.grace = grace
         self.min_trials = min_trials
         self.sign = 1.0 if objective == "min" else -1.0
-        self.curves: dict[str, Curve] = {}
+        self.curves: dict[str, Scores] = {}
 
     def report(self, trial_id: str, time: int, value: float | None, end: int) -> Verdict:
         score = score_of(value, self.sign)
-        curve = self.curves.setdefault(trial_id, Curve())
+        curve = self.curves.setdefault(trial_id, Scores())
         curve.last_time, curve.best = time, min(curve.best, score)
         if time < self.grace:
             return Verdict(Decision.CONTINUE)

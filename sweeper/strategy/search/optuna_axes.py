@@ -33,7 +33,7 @@ optuna.logging.set_verbosity(optuna.logging.ERROR)
 QUANTILES = (0.001, 0.999)  # of a normal, between which Optuna searches
 
 
-class Axis:
+class SearchAxis:
     """One swept name as Optuna knows it.
 
     Listed values have no order. Values in steps are counted, but on a log scale, which Optuna has
@@ -114,7 +114,7 @@ def _distribution(key: str, domain: AnyDomain) -> BaseDistribution:
 
 def sobol_points(space: Mapping[str, AnyDomain], seed: int) -> Iterator[Point]:
     """A scrambled Sobol sequence over the space. What is not swept at a point is left out of it."""
-    axes = {key: Axis(key, domain) for key, domain in space.items()}
+    axes = {key: SearchAxis(key, domain) for key, domain in space.items()}
     distributions = {key: axis.distribution for key, axis in axes.items()}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)

@@ -18,7 +18,7 @@ from sweeper.plan.plan import Plan, PlannedTrial
 from sweeper.spec.points import Point, is_swept
 from sweeper.status import Status
 from sweeper.strategy.search.observation import Observation, observe
-from sweeper.strategy.search.optuna_axes import Axis, sampler_seed
+from sweeper.strategy.search.optuna_axes import SearchAxis, sampler_seed
 
 if TYPE_CHECKING:
     from sweeper.record.state.trial import Trial
@@ -37,7 +37,7 @@ class OptunaSearcher:
         self.plan = plan
         self.spec = plan.spec
         self.earlier = earlier
-        self.axes = {key: Axis(key, domain) for key, domain in self.spec.space.items()}
+        self.axes = {key: SearchAxis(key, domain) for key, domain in self.spec.space.items()}
         self._seen: dict[int, tuple[list[tuple[Status, int]], Observation]] = {}
         self._forget()
 

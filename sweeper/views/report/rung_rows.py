@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from sweeper.analysis.summary.rungs import Cost
+from sweeper.analysis.summary.rungs import Saving
 from sweeper.analysis.summary.summarising import Summary
 from sweeper.views.format import count, duration, flops, number
 from sweeper.views.report.figures.figure import clock_title
@@ -74,5 +74,5 @@ def saving_views(summary: Summary) -> tuple[SavingView, ...]:
     )
 
 
-def _share(cost: Cost) -> float:
+def _share(cost: Saving) -> float:
     return cost.spent / cost.full if cost.full else 1.0

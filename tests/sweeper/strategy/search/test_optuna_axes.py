@@ -15,7 +15,7 @@ from scipy.stats import qmc
 from sweeper.spec.points import Point, fitted
 from sweeper.spec.space import AnyDomain
 from sweeper.strategy.search.draws import random_points
-from sweeper.strategy.search.optuna_axes import Axis, sampler_seed, sobol_points
+from sweeper.strategy.search.optuna_axes import SearchAxis, sampler_seed, sobol_points
 
 DOMAINS: dict[str, tuple[str, dict[str, Any]]] = {
     "grid": ("num_layers", {"grid": [4, 2, 6]}),
@@ -33,9 +33,9 @@ DOMAINS: dict[str, tuple[str, dict[str, Any]]] = {
 }  # fmt: skip
 
 
-def axis_of(name: str) -> Axis:
+def axis_of(name: str) -> SearchAxis:
     key, stated = DOMAINS[name]
-    return Axis(key, TypeAdapter(AnyDomain).validate_python(stated))
+    return SearchAxis(key, TypeAdapter(AnyDomain).validate_python(stated))
 
 
 @pytest.mark.parametrize("name", DOMAINS)
