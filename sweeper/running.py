@@ -19,7 +19,7 @@ from sweeper.engine.watchers import Audience, MetricsFiles, Tables, Watcher
 from sweeper.errors import StorageError
 from sweeper.plan.devices import require_devices, require_gpus
 from sweeper.plan.placement import place
-from sweeper.plan.plan import Plan, make_plan
+from sweeper.plan.plan import Plan, check_configs, make_plan
 from sweeper.record.ranking import best_trial
 from sweeper.record.run_folder import (
     RUNS,
@@ -75,6 +75,7 @@ def run_file(
     if options.wandb == "online":
         require_login("--wandb online")
     if spec.data is None:
+        check_configs(spec, source)  # before anything is made
         console.print("No `data:` in the file: training on Python's own standard library.")
         data = prepare_default(console=console)
     else:

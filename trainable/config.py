@@ -11,6 +11,7 @@ import re
 import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
+from functools import cache
 from types import UnionType
 from typing import Any, Literal, Self, get_args, get_origin, get_type_hints
 
@@ -145,7 +146,7 @@ class TrainConfig:
         Raises:
             ConfigError: an unknown name, a value of the wrong type, or one that no run can have.
         """
-        types = get_type_hints(cls)
+        types = _types()
         for key in values:
             if key not in types:
                 raise ConfigError(key, f"no such setting{nearest(key, types)}")
@@ -205,6 +206,11 @@ def require_device_name(name: str) -> None:
     """
     if not re.fullmatch(r"auto|cpu|cuda(:\d{1,3})?", name, re.ASCII):
         raise ConfigError("device", f"must be auto, cpu, cuda or cuda:N, got {shown(name)}")
+
+
+@cache
+def _types() -> dict[str, Any]:
+    return get_type_hints(TrainConfig)
 
 
 def nearest(key: str, known: Mapping[str, Any] | list[str]) -> str:

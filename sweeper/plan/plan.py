@@ -15,7 +15,7 @@ from sweeper.spec.sweep_spec import SweepSpec
 from sweeper.spec.train_settings import DEFAULTS, Derived, Stated
 from trainable.config import TrainConfig
 from trainable.data.meta import read_meta
-from trainable.errors import ConfigError
+from trainable.errors import ConfigError, UserError
 
 MAX_PROBLEMS = 10  # shown; a bad bundle fails in every combination
 
@@ -75,8 +75,12 @@ def make_plan(spec: SweepSpec, data: Path, source: YamlSource) -> Plan:
         DataError: damaged data.
     """
     folder = CorpusFolder(data)
-    _require_data(folder, spec, source)
-    resolved = _resolve(spec, data)
+    try:
+        _require_data(folder, spec, source)
+        resolved = _resolve(spec, data)
+    except UserError:
+        check_configs(spec, source)  # what is wrong with the file itself is told first
+        raise
     return _plan(resolved, folder.of_trials, spec, source)
 
 

@@ -188,8 +188,13 @@ class SweepSpec(_Section):
         if "eval_every_steps" in stated or not isinstance(self.scheduler, EarlySpec):
             return settings
         try:
-            config = TrainConfig.from_mapping(settings)
+            first_rung = self._first_rung(self.scheduler, settings)
         except ConfigError:
             return settings  # refused where the trial is planned
-        first_rung = self.scheduler.first_rung_step(config)
         return derive(DEFAULTS | stated | {"eval_every_steps": first_rung})
+
+    @staticmethod
+    def _first_rung(scheduler: EarlySpec, settings: Settings) -> int:
+        if scheduler.clock == "step":
+            return scheduler.grace
+        return scheduler.first_rung_step(TrainConfig.from_mapping(settings))

@@ -19,7 +19,6 @@ STILL_UP = {
     ("sweeper.plan.preview", "sweeper.runtime.ray_tune.runner"),
     ("sweeper.plan.preview", "sweeper.views.format"),
     ("sweeper.record.follower", "sweeper.engine.watchers"),
-    ("sweeper.spec.reading.spec_file", "sweeper.plan.plan"),
     ("sweeper.strategy.search.observation", "sweeper.record.state.trial"),
     ("sweeper.strategy.search.optuna_search", "sweeper.plan.plan"),
     ("sweeper.strategy.search.optuna_search", "sweeper.record.state.trial"),

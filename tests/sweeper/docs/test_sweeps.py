@@ -9,10 +9,10 @@ from pydantic import BaseModel
 
 from sweeper.errors import SpecError
 from sweeper.plan.plan import make_plan
-from sweeper.spec.reading.spec_file import load_spec
 from sweeper.spec.scheduler_spec import AshaSpec, HyperbandSpec, MedianSpec, PbtSpec
 from sweeper.spec.space import DOMAINS
 from sweeper.spec.sweep_spec import CheckpointsSpec, Objective, Resources, Search, SweepSpec
+from tests.sweeper.checked import load_checked
 
 DOC = (Path(__file__).parents[3] / "docs" / "sweeps.md").read_text()
 EXAMPLES = re.findall(r"```yaml\n(.*?)```", DOC, re.DOTALL)
@@ -24,7 +24,7 @@ def test_every_example_is_a_sweep(example: str, tmp_path: Path, tokens_folder: P
     least = "" if "\nspace:" in f"\n{example}" else "space: {adam_epsilon: {grid: [1e-8]}}\n"
     path = tmp_path / "space.yaml"
     path.write_text(example + least)
-    spec, source = load_spec(path)
+    spec, source = load_checked(path)
     plan = make_plan(spec, tokens_folder, source)
     assert len(plan.trials) == len({str(trial.config) for trial in plan.trials}) > 0
 
@@ -37,7 +37,7 @@ def test_the_example_of_mistakes_is_what_is_told(
     monkeypatch.chdir(tmp_path)
     Path("space.yaml").write_text(wrong)
     with pytest.raises(SpecError) as error:
-        load_spec(Path("space.yaml"))
+        load_checked(Path("space.yaml"))
     assert str(error.value) == told.strip()
 
 

@@ -8,6 +8,7 @@ from sweeper.errors import SpecError
 from sweeper.plan.plan import Plan, make_plan
 from sweeper.record.run_folder import create_run_folder
 from sweeper.spec.reading.spec_file import load_spec
+from tests.sweeper.checked import load_checked
 from trainable.config import TrainConfig
 from trainable.errors import DataError
 from trainable.model.model_size import flops_per_token
@@ -205,7 +206,7 @@ def test_a_paused_trial_must_have_a_checkpoint_at_its_rung(
     asha = {"type": "asha", "mode": "promote", "grace_steps": 8}
     train = {"eval_every_steps": 4, "checkpoint_every_steps": 16}
     with pytest.raises(SpecError, match=r"checkpoint_every_steps: must divide .*grace_steps \(8\)"):
-        load_spec(write_space(scheduler=asha, train=train))
+        load_checked(write_space(scheduler=asha, train=train))
     spec, source = load_spec(write_space(scheduler={**asha, "mode": "stop"}, train=train))
     assert len(make_plan(spec, tokens_folder, source).trials) == 4
 
@@ -263,7 +264,7 @@ def test_rungs_that_cannot_be_are_refused(
     write_space: Any, asha: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(SpecError, match=message):
-        load_spec(write_space(scheduler={"type": "asha", **asha}))
+        load_checked(write_space(scheduler={"type": "asha", **asha}))
 
 
 @pytest.mark.parametrize(
@@ -290,24 +291,24 @@ def test_what_the_other_schedulers_cannot_be_is_refused(
     write_space: Any, scheduler: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(SpecError, match=message):
-        load_spec(write_space(scheduler=scheduler))
+        load_checked(write_space(scheduler=scheduler))
 
 
 def test_hyperband_may_have_a_bracket_that_is_never_judged(write_space: Any) -> None:
     hyperband = {"type": "hyperband", "grace_steps": 4, "reduction_factor": 2, "brackets": 3}
-    load_spec(write_space(scheduler=hyperband))
+    load_checked(write_space(scheduler=hyperband))
 
 
 def test_the_median_rule_judges_at_any_evaluation(write_space: Any) -> None:
     median = {"type": "median", "grace_steps": 4}
-    load_spec(write_space(scheduler=median, train={"eval_every_steps": 3}))
+    load_checked(write_space(scheduler=median, train={"eval_every_steps": 3}))
 
 
 def test_an_evaluation_must_not_come_after_the_first_rung(write_space: Any) -> None:
     asha = {"type": "asha", "clock": "tokens", "grace_tokens": 200}
     problem = r"train\.eval_every_steps: must be at most 4, the step of the first rung"
     with pytest.raises(SpecError, match=problem):
-        load_spec(write_space(scheduler=asha, train={"eval_every_steps": 5}))
+        load_checked(write_space(scheduler=asha, train={"eval_every_steps": 5}))
 
 
 def test_a_short_sweep_needs_no_word_on_warmup(tmp_path: Path, tokens_folder: Path) -> None:
@@ -320,3 +321,31 @@ def test_a_short_sweep_needs_no_word_on_warmup(tmp_path: Path, tokens_folder: Pa
     spec, source = load_spec(path)
     plan = make_plan(spec, tokens_folder, source)
     assert {trial.config.warmup_steps for trial in plan.trials} == {60}
+
+
+def test_reading_plans_nothing_and_a_plan_makes_each_config_once(
+    tmp_path: Path, tokens_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[Any] = []
+    from_mapping = TrainConfig.from_mapping.__func__  # type: ignore[attr-defined]
+
+    def counted(cls: Any, values: Any) -> Any:
+        made.append(values)
+        return from_mapping(cls, values)
+
+    monkeypatch.setattr(TrainConfig, "from_mapping", classmethod(counted))
+    path = tmp_path / "space.yaml"
+    path.write_text(
+        "space: {learning_rate: {grid: [1e-4, 1e-3, 1e-2]}, d_ff: {grid: [16, 32]}}\n"
+        "constraints: [{less: [learning_rate, 1e-2]}]\n"
+        "scheduler: {type: asha, grace_steps: 4}\n"
+    )
+    spec, source = load_spec(path)
+    assert not made
+    assert len(make_plan(spec, tokens_folder, source).trials) == len(made) == 4
+
+
+def test_what_is_wrong_with_the_file_is_told_before_its_data_are_missed(tmp_path: Path) -> None:
+    text = "space:\n  warmup_steps: {grid: [1, 200]}\ntrain: {max_steps: 100}\n"
+    with pytest.raises(SpecError, match=r"space\.yaml:2: space\.warmup_steps: must be below max"):
+        plan(tmp_path, tmp_path / "nowhere", text)

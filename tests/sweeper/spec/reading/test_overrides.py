@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from sweeper.errors import SpecError
-from sweeper.spec.reading.spec_file import load_spec
 from sweeper.spec.reading.yaml_source import read_yaml
 from sweeper.spec.sweep_spec import SweepSpec
+from tests.sweeper.checked import load_checked
 
 SPACE = """\
 train: {max_steps: 100, warmup_steps: 0}
@@ -24,7 +24,7 @@ def file(tmp_path: Path) -> Path:
 
 
 def load(file: Path, *overrides: str) -> SweepSpec:
-    return load_spec(file, overrides)[0]
+    return load_checked(file, overrides)[0]
 
 
 def test_values_are_yaml_and_take_the_place_of_the_files(file: Path) -> None:
@@ -58,7 +58,7 @@ def test_a_word_or_a_number_gives_way_to_what_is_stated_within(file: Path) -> No
 
 
 def test_without_overrides_the_source_is_the_files(file: Path) -> None:
-    assert load_spec(file)[1] == read_yaml(file)
+    assert load_checked(file)[1] == read_yaml(file)
 
 
 def test_a_later_override_goes_before_an_earlier_one(file: Path) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from sweeper.errors import SpecError
 from sweeper.record.run_folder import create_run_folder
-from sweeper.spec.reading.spec_file import load_spec
+from tests.sweeper.checked import load_checked
 
 SPACE = (
     "space:\n"
@@ -20,7 +20,7 @@ TPE = "algorithm: tpe, num_trials: 5"
 def load(tmp_path: Path, search: str, more: str = "") -> None:
     path = tmp_path / "space.yaml"
     path.write_text(f"{SPACE}search:\n  {{{search}}}\n{more}")
-    load_spec(path)
+    load_checked(path)
 
 
 @pytest.mark.parametrize(
@@ -76,7 +76,7 @@ def test_a_space_that_is_wrong_is_told_without_more_of_its_points(tmp_path: Path
     initial = "search: {algorithm: tpe, num_trials: 2, initial: [{a: 1, b: 1, lr: 3}]}\n"
     path.write_text(wrong + initial)
     with pytest.raises(SpecError) as error:
-        load_spec(path)
+        load_checked(path)
     assert {problem.split(":")[1] for problem in error.value.problems} == {"2", "3", "4"}
 
 
@@ -86,10 +86,10 @@ def test_a_search_is_written_and_read_back_the_same(tmp_path: Path) -> None:
         f"{SPACE}search:\n  {{{TPE}, from: ../runs/lr, "
         "initial: [{warmup_steps: 10, learning_rate: 0.1}]}\n"
     )
-    spec, _ = load_spec(path)
+    spec, _ = load_checked(path)
     assert spec.initial_points() == [{"learning_rate": 0.1, "warmup_steps": 10}]
-    again, _ = load_spec(create_run_folder(tmp_path / "runs", spec, None, "x").spec)
+    again, _ = load_checked(create_run_folder(tmp_path / "runs", spec, None, "x").spec)
     assert again == spec
     assert again.search.from_run == "../runs/lr"
-    overridden, _ = load_spec(path, ["search.from=lr-2"])
+    overridden, _ = load_checked(path, ["search.from=lr-2"])
     assert overridden.search.from_run == "lr-2"

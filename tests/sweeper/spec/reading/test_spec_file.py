@@ -15,6 +15,7 @@ from sweeper.spec.reading.spec_file import load_spec
 from sweeper.spec.reading.yaml_source import is_plain
 from sweeper.spec.space import DOMAINS
 from sweeper.spec.sweep_spec import SweepSpec
+from tests.sweeper.checked import load_checked
 
 LR = "space: {learning_rate: {grid: [1e-3, 2e-3]}}\n"
 
@@ -26,7 +27,7 @@ def write(folder: Path, text: str) -> Path:
 
 
 def load(folder: Path, text: str) -> SweepSpec:
-    return load_spec(write(folder, text))[0]
+    return load_checked(write(folder, text))[0]
 
 
 def problems(folder: Path, text: str) -> list[str]:
@@ -486,7 +487,7 @@ def test_any_document_is_a_spec_or_told_to_be_none(tmp_path: Path, document: Any
     with path.open("w", encoding="utf-8", errors="surrogatepass") as file:
         YAML().dump(document, file)
     try:
-        draw(load_spec(path)[0])
+        draw(load_checked(path)[0])
     except SpecError as error:
         told = str(error)
         assert told.startswith(str(path))

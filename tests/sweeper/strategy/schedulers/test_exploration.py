@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from sweeper.errors import SpecError
-from sweeper.spec.reading.spec_file import load_spec
 from sweeper.spec.train_settings import CHANGEABLE_IN_MID_RUN, TYPES
 from sweeper.strategy.schedulers.exploration import explore
+from tests.sweeper.checked import load_checked
 from trainable.config import TrainConfig
 from trainable.optimisation.optimizer import build_optimizer, restore_optimizer
 from trainable.optimisation.schedule import learning_rate_at
@@ -98,7 +98,7 @@ def test_what_cannot_change_in_a_run_is_refused(
     write_space: Any, sections: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(SpecError, match=message):
-        load_spec(write_space(**{"scheduler": PBT, **sections}))
+        load_checked(write_space(**{"scheduler": PBT, **sections}))
 
 
 def test_what_can_change_is_read_anew_by_a_run_that_goes_on(tmp_path: Path) -> None:

@@ -1,0 +1,188 @@
+"""What the schema cannot see in a file: what its sections say of one another."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Self, TypeVar
+
+from pydantic import TypeAdapter, ValidationError
+
+from sweeper.spec.constraints import Constraint
+from sweeper.spec.reading.search_problems import initial_problems, search_problems
+from sweeper.spec.reading.space_problems import (
+    condition_problems,
+    derived_problems,
+    option_problems,
+    setting_problems,
+    space_problems,
+)
+from sweeper.spec.reading.yaml_source import Plain, Problem
+from sweeper.spec.scheduler_spec import GRACE_KEYS, AnySchedulerSpec, GraceSpec, PbtSpec
+from sweeper.spec.space import AnyDomain
+from sweeper.spec.sweep_spec import Resources, Search, Seeds, SweepSpec
+from sweeper.spec.train_settings import (
+    CHANGEABLE_IN_MID_RUN,
+    TYPES,
+    Stated,
+    is_number,
+)
+from trainable.config import nearest
+
+Key = TypeVar("Key", str, int)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sections:
+    """The parts of a file that fit the schema. None: that section does not, or there is none."""
+
+    train: Mapping[str, object]  # also what does not fit, as it is stated
+    space: Mapping[str, AnyDomain]
+    swept_names: set[str]  # also those whose domain does not fit
+    constraints: Mapping[int, Constraint]  # by their place in the list
+    seeds: list[int] | None
+    search: Search | None
+    scheduler: AnySchedulerSpec | None
+    resources: Resources | None
+    has_budget: bool  # for checkpoints
+
+    @classmethod
+    def of(cls, spec: SweepSpec) -> Self:
+        """Those of a file that fits it as a whole."""
+        return cls(
+            train=spec.train,
+            space=spec.space,
+            swept_names=set(spec.space),
+            constraints=dict(enumerate(spec.constraints)),
+            seeds=spec.seeds,
+            search=spec.search,
+            scheduler=spec.scheduler,
+            resources=spec.resources if isinstance(spec.resources, Resources) else None,
+            has_budget=spec.checkpoints.budget is not None,
+        )
+
+    @classmethod
+    def fitting(cls, data: Mapping[str, Plain]) -> Self:
+        """Those of one that does not."""
+        train, space = mapping(data.get("train")), mapping(data.get("space"))
+        stated = data.get("constraints")
+        return cls(
+            train=train | _all_fitting(Stated, train),
+            space=_all_fitting(AnyDomain, space),
+            swept_names=set(space),
+            constraints=_all_fitting(
+                Constraint, dict(enumerate(stated if isinstance(stated, list) else []))
+            ),
+            seeds=_fitting(Seeds, data.get("seeds")),
+            search=_fitting(Search, data.get("search", {})),
+            scheduler=_fitting(AnySchedulerSpec, data.get("scheduler")),
+            resources=_fitting(Resources, data.get("resources", {})),
+            has_budget=mapping(data.get("checkpoints")).get("budget") is not None,
+        )
+
+
+def mapping(value: Plain) -> dict[str, Plain]:
+    return value if isinstance(value, dict) else {}
+
+
+def _all_fitting(kind: Any, stated: Mapping[Key, Plain]) -> dict[Key, Any]:
+    found = {key: _fitting(kind, value) for key, value in stated.items()}
+    return {key: value for key, value in found.items() if value is not None}
+
+
+def _fitting(kind: Any, value: Plain) -> Any:
+    try:
+        return TypeAdapter(kind).validate_python(value)
+    except ValidationError:
+        return None
+
+
+def section_problems(sections: Sections) -> list[Problem]:
+    train, space, names = sections.train, sections.space, sections.swept_names
+    problems = [
+        *setting_problems(train, space),
+        *derived_problems(train),
+        *space_problems(train, space),
+        *condition_problems(space, names),
+        *_constraint_problems(sections.constraints),
+    ]
+    if sections.resources is not None:
+        problems += _case_problems(sections.resources, space, names)
+    if sections.seeds is not None:
+        problems += _seeds_problems(train, space)
+    if isinstance(sections.scheduler, GraceSpec):
+        problems += _grace_problems(sections.scheduler)
+    if isinstance(sections.scheduler, PbtSpec):
+        problems += _pbt_problems(sections)
+    if (search := sections.search) is not None:
+        problems += search_problems(search, space, len(sections.seeds or [0]))
+        in_space = any(key_path[0] == "space" for key_path, _ in problems)
+        if names == set(space) and not in_space:
+            problems += initial_problems(search, space)
+    return problems
+
+
+def _case_problems(
+    resources: Resources, space: Mapping[str, AnyDomain], stated: set[str]
+) -> list[Problem]:
+    """A case names values that swept names can take, and says what is other there."""
+    problems: list[Problem] = []
+    for index, case in enumerate(resources.cases):
+        at = ("resources", "cases", index)
+        problems += option_problems((*at, "when"), case.when, space, stated)
+        if case.cpu is None and case.gpu is None:
+            problems.append((at, "must say what is other there, as {gpu: 1}"))
+    return problems
+
+
+def _constraint_problems(constraints: Mapping[int, Constraint]) -> list[Problem]:
+    """What an operand may name: a training setting that is a number."""
+    problems: list[Problem] = []
+    for index, constraint in constraints.items():
+        for relation, place, name in constraint.operands():
+            key_path = ("constraints", index, relation, place)
+            if not isinstance(name, str):
+                continue
+            if name not in TYPES:
+                problems.append((key_path, f"no training setting {name!r}{nearest(name, TYPES)}"))
+            elif not is_number(name) or name == "seed":
+                problems.append((key_path, f"{name} cannot be constrained, only other numbers"))
+    return problems
+
+
+def _seeds_problems(train: Mapping[str, object], space: Mapping[str, AnyDomain]) -> list[Problem]:
+    places = [f"space.{key}" for key, domain in space.items() if "seed" in domain.sets(key)]
+    places += ["train.seed"] if "seed" in train else []
+    return [(("seeds",), f"{place} sets the seed already; remove one") for place in places]
+
+
+def _grace_problems(scheduler: GraceSpec) -> list[Problem]:
+    """The first rung is stated in the units of the clock."""
+    problems: list[Problem] = []
+    for clock, key in GRACE_KEYS.items():
+        stated = getattr(scheduler, key) is not None
+        if clock == scheduler.clock and not stated:
+            because = "" if clock == "step" else f" with clock: {clock}"
+            problems.append((("scheduler", key), f"is required{because}"))
+        elif clock != scheduler.clock and stated:
+            remedy = f"set clock: {clock}, or state {scheduler.grace_key}"
+            problems.append((("scheduler", key), f"the clock is {scheduler.clock}; {remedy}"))
+    return problems
+
+
+def _pbt_problems(sections: Sections) -> list[Problem]:
+    """Under pbt a trial takes other values as it runs, which not every setting can."""
+    problems: list[Problem] = []
+    for key, domain in sections.space.items():
+        if fixed := sorted(domain.sets(key) - set(CHANGEABLE_IN_MID_RUN)):
+            problem = f"{fixed[0]} cannot change in a run, as pbt wants; it can sweep: "
+            problems.append((("space", key), problem + ", ".join(CHANGEABLE_IN_MID_RUN)))
+        if domain.when is not None:
+            problems.append((("space", key, "when"), "pbt cannot sweep on conditions; remove it"))
+    if sections.seeds is not None:
+        problems.append((("seeds",), "pbt compares the trials of one seed; set train.seed"))
+    if sections.search is not None and sections.search.algorithm not in ("grid", "random"):
+        problem = "pbt changes the values that were suggested; use grid or random"
+        problems.append((("search", "algorithm"), problem))
+    if sections.has_budget:
+        problem = "pbt needs the checkpoint of every trial that is paused; remove it"
+        problems.append((("checkpoints", "budget"), problem))
+    return problems

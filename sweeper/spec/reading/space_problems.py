@@ -1,0 +1,162 @@
+"""What the schema cannot see in `train:` and `space:`: names, types, and who sets what."""
+
+from collections.abc import Mapping
+
+from sweeper.spec.columns import COLUMNS
+from sweeper.spec.domains.listed import Choice, Grid
+from sweeper.spec.domains.normal import Normal
+from sweeper.spec.domains.ranges import LogUniform, Uniform
+from sweeper.spec.domains.values import Scalar
+from sweeper.spec.reading.yaml_source import KeyPath, Problem
+from sweeper.spec.space import AnyDomain
+from sweeper.spec.train_settings import (
+    OWNED,
+    TYPES,
+    Derived,
+    derivation_cycle,
+    is_legal,
+    is_number,
+)
+from trainable.config import nearest, typed
+from trainable.errors import ConfigError
+
+
+def setting_problems(train: Mapping[str, object], space: Mapping[str, AnyDomain]) -> list[Problem]:
+    """Names and types of the training settings, against the trainable's own."""
+    stated: list[tuple[KeyPath, str, object]] = [
+        (("train", name), name, value) for name, value in train.items()
+    ]
+    for key, domain in space.items():
+        stated += _stated_values(("space", key), domain)
+    problems: list[Problem] = []
+    for key_path, name, value in stated:
+        if (problem := _setting_problem(name, value)) is not None:
+            problems.append((key_path, problem))
+    return problems
+
+
+def _setting_problem(name: str, value: object) -> str | None:
+    if name in OWNED:
+        return f"is not set here but by `{OWNED[name]}:`, a folder with both files"
+    if name not in TYPES:
+        return f"no such training setting{nearest(name, TYPES)}"
+    if isinstance(value, list | dict | Derived):
+        return None  # the schema has refused it, or it is looked at as what it is
+    try:
+        typed(name, value, TYPES[name])
+    except ConfigError as error:
+        return error.problem
+    return None
+
+
+def derived_problems(train: Mapping[str, object]) -> list[Problem]:
+    """What a value may be derived from: a number, and not itself."""
+    problems: list[Problem] = []
+    for name, formula in train.items():
+        if not isinstance(formula, Derived) or name not in TYPES or name in OWNED:
+            continue
+        if not is_number(name):
+            problems.append((("train", name), "is no number, and cannot be derived from one"))
+        if formula.of not in TYPES:
+            hint = nearest(formula.of, TYPES)
+            problems.append((("train", name, "of"), f"no training setting {formula.of!r}{hint}"))
+        elif not is_number(formula.of):
+            problems.append((("train", name, "of"), f"{formula.of} is no number"))
+        if (cycle := derivation_cycle(train, name)) is not None:
+            way = " -> ".join(cycle)
+            problems.append((("train", name), f"is derived from itself: {way}; state one of them"))
+    return problems
+
+
+def _stated_values(key_path: KeyPath, domain: AnyDomain) -> list[tuple[KeyPath, str, object]]:
+    """Each value that a domain states: where, for which training setting, what."""
+    key = str(key_path[-1])
+    match domain:
+        case Grid(grid=listed) | Choice(choice=listed):
+            kind = "grid" if isinstance(domain, Grid) else "choice"
+            if isinstance(listed, dict):
+                return [
+                    ((*key_path, kind, label, name), name, value)
+                    for label, bundle in listed.items()
+                    for name, value in bundle.items()
+                ]
+            return [((*key_path, kind, i), key, value) for i, value in enumerate(listed)]
+        case Normal(mean=mean):
+            return [(key_path, key, mean)]
+        case _:
+            return [(key_path, key, bound) for bound in domain.bounds()]
+
+
+def space_problems(train: Mapping[str, object], space: Mapping[str, AnyDomain]) -> list[Problem]:
+    """What a swept name may be: one setting that nothing else sets, or a new name for bundles."""
+    problems: list[Problem] = []
+    owners: dict[str, str] = {}
+    for key, domain in space.items():
+        found = []
+        if isinstance(domain, Uniform | LogUniform | Normal) and not _takes_real_numbers(key):
+            found.append("is no real number; sweep it with `randint:`, or list its values")
+        elif isinstance(domain, Normal) and key in TYPES and not is_legal(key, domain.mean):
+            found.append(f"the mean must be a value that {key} may have, got {domain.mean:g}")
+        if domain.is_bundled and (key in TYPES or key in COLUMNS):
+            found.append("names bundles, and is a column of the results; choose another name")
+        elif domain.is_bundled and not (key and key.isprintable()):
+            found.append("names bundles, and must be printable text")
+        elif key in train and domain.when is None:
+            found.append("stands in `train:` too; remove one of the two")
+        for name in sorted(domain.sets(key)):
+            if name in owners:
+                found.append(f"{name} is swept by space.{owners[name]} already; remove one")
+            owners.setdefault(name, key)
+        problems += [(("space", key), problem) for problem in found]
+    return problems
+
+
+def _takes_real_numbers(name: str) -> bool:
+    try:
+        typed(name, 0.5, TYPES.get(name, float))
+    except ConfigError:
+        return False
+    return True
+
+
+def condition_problems(space: Mapping[str, AnyDomain], stated: set[str]) -> list[Problem]:
+    """A condition names values that another swept name can take, and never its own."""
+    problems: list[Problem] = []
+    for key, domain in space.items():
+        when = ("space", key, "when")
+        problems += option_problems(when, domain.when or {}, space, stated)
+        if key in _conditions(space, key):
+            problems.append((when, "depends on itself; remove a condition"))
+    return problems
+
+
+def option_problems(
+    when: KeyPath,
+    conditions: Mapping[str, list[Scalar]],
+    space: Mapping[str, AnyDomain],
+    stated: set[str],
+) -> list[Problem]:
+    problems: list[Problem] = []
+    for name, options in conditions.items():
+        key_path = (*when, name)
+        if name not in stated:
+            hint = nearest(name, sorted(stated))
+            problems.append((key_path, f"no such name is swept{hint}"))
+        elif isinstance(other := space.get(name), Grid | Choice):
+            unknown = [option for option in options if option not in other.values()]
+            problems += [(key_path, f"{name} is never {option!r}") for option in unknown]
+        elif other is not None:
+            problems.append((key_path, "must have listed values (`grid:` or `choice:`)"))
+    return problems
+
+
+def _conditions(space: Mapping[str, AnyDomain], key: str) -> set[str]:
+    """The names on whose values it depends whether `key` is swept, near and far."""
+    found: set[str] = set()
+    waiting = [key]
+    while waiting:
+        domain = space.get(waiting.pop())
+        near = set() if domain is None else set(domain.when or {})
+        waiting += near - found
+        found |= near
+    return found
