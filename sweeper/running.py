@@ -35,7 +35,8 @@ from sweeper.runtime.ray_tune.token import token_command
 from sweeper.spec.reading.spec_file import load_spec
 from sweeper.spec.reading.yaml_source import YamlSource
 from sweeper.status import ExitCode
-from sweeper.views.terminal.screen import Screen, print_summary
+from sweeper.views.terminal.screen import Screen
+from sweeper.views.terminal.summary import print_summary
 from sweeper.views.trackers.wandb_runs import WandbProcess, require_login
 from trainable.data.token_files import check_data
 

@@ -8,9 +8,8 @@ import heapq
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
-from sweeper.plan.forecast import Machine, RungForecast, forecast
-from sweeper.plan.plan import Plan
 from sweeper.record.state.sweep_state import SweepState
 from sweeper.record.state.trial import Trial
 from sweeper.spec.clock import clock_per_step
@@ -18,6 +17,10 @@ from sweeper.status import Status
 from trainable.config import TrainConfig
 from trainable.loop.metrics import Metrics
 from trainable.model.model_size import flops_per_token
+
+if TYPE_CHECKING:
+    from sweeper.plan.forecast import RungForecast
+    from sweeper.plan.plan import Plan
 
 
 @dataclass(frozen=True)
@@ -37,12 +40,14 @@ class Work:
 
 
 class TimeLeftEstimator:
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: "Plan") -> None:
         self.plan = plan
 
     @cached_property
-    def rungs(self) -> Sequence[RungForecast]:
+    def rungs(self) -> Sequence["RungForecast"]:
         """By their place on the scheduler's clock. Some tenths of a second of work."""
+        from sweeper.plan.forecast import Machine, forecast  # only a sweep that runs needs it
+
         machine = Machine(slots=1, free_memory=None)
         return forecast(self.plan, machine, {}).rungs
 
@@ -69,7 +74,7 @@ class TimeLeftEstimator:
         return Work(clock * flops_per_clock, (end - now) * flops_per_clock)
 
 
-def clock_left(rungs: Sequence[RungForecast], now: int, end: int, *, will_go_on: bool) -> float:
+def clock_left(rungs: Sequence["RungForecast"], now: int, end: int, *, will_go_on: bool) -> float:
     """How far a trial at `now` is expected to come beyond it, on the scheduler's clock.
 
     Args:

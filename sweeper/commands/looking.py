@@ -33,7 +33,7 @@ from sweeper.views.json_output import (
     whole_trial_json,
 )
 from sweeper.views.terminal.columns import Column, table
-from sweeper.views.terminal.screen import print_summary
+from sweeper.views.terminal.summary import print_summary
 from sweeper.views.terminal.trial_page import print_trial
 from sweeper.views.terminal.watching import show, watch
 from trainable.errors import UserError

@@ -8,9 +8,11 @@ from rich.text import Text
 
 from sweeper.analysis.time_left import TimeLeft
 from sweeper.record.state.sweep_state import SweepState
+from sweeper.record.state.trial import Trial
 from sweeper.status import Status
-from sweeper.views.format import duration
+from sweeper.views.format import count, duration, number
 from sweeper.views.terminal.trial_table import trial_table
+from trainable.loop.metrics import Metrics
 
 SHOWN_TRIALS = 30
 PAGE_WIDTH = 100
@@ -50,6 +52,17 @@ def progress_line(
 def time_left_text(left: TimeLeft) -> str:
     expected, at_most = duration(left.expected), duration(left.at_most)
     return f"about {expected} left" + ("" if at_most == expected else f" (at most {at_most})")
+
+
+def metrics_line(trial: Trial, metrics: Metrics) -> str:
+    """What a trial has measured, in one line."""
+    parts = [f"step {metrics.step}/{trial.config.max_steps}"]
+    if metrics.val_loss is not None:
+        parts.append(f"val_loss {number(metrics.val_loss)}")
+        parts.append(f"perplexity {number(metrics.val_perplexity, 2)}")
+    else:
+        parts.append(f"train_loss {number(metrics.train_loss)}")
+    return "  ".join([*parts, f"{count(metrics.tokens_per_second)} tok/s"])
 
 
 def screen_width(console: Console) -> int:

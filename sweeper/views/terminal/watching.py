@@ -8,8 +8,7 @@ from rich.live import Live
 from sweeper.analysis.monitor import Monitor
 from sweeper.record.state.trial import Trial
 from sweeper.spec.points import point_text
-from sweeper.views.terminal.live_view import live_view, progress_line, utc_now
-from sweeper.views.terminal.screen import metrics_line
+from sweeper.views.terminal.live_view import live_view, metrics_line, progress_line, utc_now
 from sweeper.views.terminal.trial_table import trial_table
 
 EVERY_SECONDS = 1.0

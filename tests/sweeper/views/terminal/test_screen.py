@@ -14,7 +14,9 @@ from sweeper.record.run_folder import create_run_folder
 from sweeper.record.state.trial import Trial
 from sweeper.spec.points import point_text
 from sweeper.views.next_steps import train_command
-from sweeper.views.terminal.screen import Screen, metrics_line, print_summary
+from sweeper.views.terminal.live_view import metrics_line
+from sweeper.views.terminal.screen import Screen
+from sweeper.views.terminal.summary import print_summary
 from sweeper.views.terminal.trial_table import seconds_left, trial_table
 from tests.sweeper.in_process import drive, opened, run_trial
 from trainable.loop.metrics import Metrics
