@@ -77,7 +77,8 @@ def _run_exporter(checkpoint: Path, folder: Path) -> str:
     done = subprocess.run(
         [sys.executable, "-m", "trainable.export", str(checkpoint), str(folder)],
         capture_output=True,
-        text=True,
+        encoding="utf-8",
+        errors="replace",
         check=False,
     )
     if done.returncode != 0:

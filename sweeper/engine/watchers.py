@@ -93,7 +93,7 @@ class MetricsFiles:
         path.parent.mkdir(parents=True, exist_ok=True)
         if rows[0].step <= self._last_step.get(trial.trial_id, 0):
             kept = [row for row in read_metrics(path) if row.step < rows[0].step]
-            path.write_text(_lines(kept))
+            path.write_text(_lines(kept), encoding="utf-8")
         with path.open("a", encoding="utf-8") as file:
             file.write(_lines(rows))
         self._last_step[trial.trial_id] = rows[-1].step
@@ -101,7 +101,7 @@ class MetricsFiles:
     def ended(self, trial: Trial) -> None:
         path = self.folder.trial_error(trial.trial_id)
         if trial.status is Status.FAILED:
-            path.write_text(str(trial.error))
+            path.write_text(str(trial.error), encoding="utf-8", errors="backslashreplace")
         else:
             path.unlink(missing_ok=True)  # of a failure before it was tried again
 

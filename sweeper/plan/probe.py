@@ -57,7 +57,7 @@ def data_to_look_at(spec: SweepSpec) -> Iterator[Path]:
                 tokens = rng.integers(0, STAND_IN_VOCAB_SIZE, STAND_IN_TOKENS, dtype=np.uint8)
                 np.save(path, tokens)
             meta = {"vocab_size": STAND_IN_VOCAB_SIZE, "bytes_per_token": 1.0}
-            stand_in.meta.write_text(json.dumps(meta))
+            stand_in.meta.write_text(json.dumps(meta), encoding="utf-8")
             yield stand_in.path
 
 
@@ -77,7 +77,9 @@ def _gpus() -> tuple[int, int]:
         "import torch; n = torch.cuda.device_count(); "
         "print(n, torch.cuda.mem_get_info(0)[0] if n else 0)"
     )
-    answer = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    answer = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, encoding="utf-8", errors="replace"
+    )
     count, free = answer.stdout.split() if answer.returncode == 0 else ("0", "0")
     return int(count), int(free)
 
@@ -148,7 +150,7 @@ def _workers(number: int, share: Share, train_seconds: float) -> Iterator[list[W
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            text=True,
+            encoding="utf-8",
             env=os.environ | _as_in_a_slot(slot, share),
         )
         for slot in range(number)

@@ -103,7 +103,7 @@ class OutputFolder:
         return max([*self.checkpoint_steps(), *steps], default=0)
 
     def append_metrics(self, metrics: Metrics) -> None:
-        with self.metrics_file.open("a") as file:
+        with self.metrics_file.open("a", encoding="utf-8") as file:
             file.write(json.dumps(metrics.to_dict()) + "\n")
 
     def read_metrics(self) -> list[dict[str, Any]]:

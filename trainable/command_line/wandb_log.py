@@ -32,7 +32,7 @@ class WandbLog:
     ) -> None:
         wandb: Any = import_module("wandb")  # seconds to import, and seldom wanted
         self._file = folder.wandb_file
-        known = json.loads(self._file.read_text()) if resumed and self._file.exists() else {}
+        known = json.loads(self._file.read_bytes()) if resumed and self._file.exists() else {}
         self._project: str = known.get("project", options.wandb_project)
         self._last_step: int = known.get("last_step", 0)
         try:

@@ -23,7 +23,8 @@ def require_usable(device: str) -> None:
     asked = subprocess.run(
         [sys.executable, "-m", "trainable.loop.device", device],
         capture_output=True,
-        text=True,
+        encoding="utf-8",
+        errors="replace",
         check=False,
     )
     if asked.returncode != 0:

@@ -34,10 +34,10 @@ def available_memory() -> int:
     meminfo = Path("/proc/meminfo")
     if not meminfo.exists():  # not Linux: what is installed is all that can be asked for simply
         return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    fields = dict(line.split(":") for line in meminfo.read_text().splitlines())
-    available = int(fields["MemAvailable"].split()[0]) * 1024
+    fields = dict(line.split(b":") for line in meminfo.read_bytes().splitlines())
+    available = int(fields[b"MemAvailable"].split()[0]) * 1024
     limit = Path("/sys/fs/cgroup/memory.max")
     used = Path("/sys/fs/cgroup/memory.current")
-    if limit.exists() and used.exists() and limit.read_text().strip() != "max":
-        available = min(available, int(limit.read_text()) - int(used.read_text()))
+    if limit.exists() and used.exists() and limit.read_bytes().strip() != b"max":
+        available = min(available, int(limit.read_bytes()) - int(used.read_bytes()))
     return available

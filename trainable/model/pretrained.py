@@ -38,7 +38,7 @@ def read_weights(source: Path, config: TrainConfig) -> dict[str, Tensor]:
 
 def _read_llama_folder(folder: Path, config: TrainConfig) -> dict[str, Tensor]:
     try:
-        described = json.loads((folder / CONFIG_FILE).read_text())
+        described = json.loads((folder / CONFIG_FILE).read_bytes())
         weights = load_file(folder / WEIGHTS_FILE)
     except (OSError, ValueError, SafetensorError) as error:
         raise CheckpointError(f"{folder}: not a readable Hugging Face folder ({error})") from None

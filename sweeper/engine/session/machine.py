@@ -52,7 +52,12 @@ def commit() -> Commit | None:
 def _output(*command: str) -> str | None:
     try:
         done = subprocess.run(
-            command, capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=True
+            command,
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            timeout=PATIENCE_SECONDS,
+            check=True,
         )
     except (OSError, subprocess.SubprocessError):
         return None

@@ -77,7 +77,8 @@ def hung(seconds: float, stack: Path) -> Failure:
         "process killed. Give it longer if a step, an evaluation or a checkpoint may take so long."
     )
     try:
-        return Failure(f"{error}\n\nIt was here:\n{_without_ray(stack.read_text())}")
+        where = _without_ray(stack.read_text(encoding="utf-8", errors="replace"))
+        return Failure(f"{error}\n\nIt was here:\n{where}")
     except OSError:
         return Failure(error)
 

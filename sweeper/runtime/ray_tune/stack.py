@@ -20,7 +20,8 @@ def stack_if_longer(seconds: float | None, path: Path) -> Iterator[None]:
 
     def note() -> None:
         frame = sys._current_frames()[thread]
-        path.write_text("".join(traceback.format_stack(frame)))
+        stack = "".join(traceback.format_stack(frame))
+        path.write_text(stack, encoding="utf-8", errors="backslashreplace")
 
     timer = threading.Timer(seconds, note)
     timer.daemon = True

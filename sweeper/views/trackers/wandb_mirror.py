@@ -196,7 +196,7 @@ def _summary(trial: Trial) -> dict[str, object]:
 
 def _read_logged(folder: RunFolder) -> dict[str, Logged]:
     path = folder.wandb_logged
-    stored = json.loads(path.read_text()) if path.exists() else {}
+    stored = json.loads(path.read_bytes()) if path.exists() else {}
     return {trial_id: Logged(**entry) for trial_id, entry in stored.items()}
 
 

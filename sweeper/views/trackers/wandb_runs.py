@@ -58,7 +58,8 @@ def _ask(module: str, arguments: list[str], seconds: float | None) -> tuple[int 
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        text=True,
+        encoding="utf-8",
+        errors="replace",
         start_new_session=True,
     )
     try:
@@ -117,7 +118,9 @@ class WandbProcess:
     def _require_success(self) -> None:
         if self._process.returncode == 0:
             return
-        said = self.folder.wandb_log.read_text(errors="replace").strip().splitlines()
+        said = (
+            self.folder.wandb_log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+        )
         raise WandbError(
             f"{said[-1] if said else 'ended early'}; "
             f"the rest can be uploaded later: python -m sweeper wandb-sync {self.folder.called}"
@@ -146,6 +149,6 @@ def wandb_sync(folder: RunFolder, console: Console) -> None:
 
 def _upload(parts: list[str]) -> None:
     command = [sys.executable, "-m", "wandb", "sync", *parts]
-    result = subprocess.run(command, capture_output=True, text=True)
+    result = subprocess.run(command, capture_output=True, encoding="utf-8", errors="replace")
     if result.returncode != 0:
         raise WandbError(f"wandb-sync: `wandb sync` failed:\n{result.stderr.strip()}")
