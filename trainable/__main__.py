@@ -20,7 +20,7 @@ from trainable.command_line.wandb_log import WandbLog
 from trainable.config import TrainConfig
 from trainable.errors import ConfigError, UserError
 from trainable.loop.training import Trainer
-from trainable.model.checkpoint import saved_step
+from trainable.weights.checkpoint import saved_step
 
 
 class StopRequest:

@@ -89,6 +89,7 @@ class TrainConfig:
         1024, "maximum sequence length, tokens", at_least=1, at_most=2**24
     )
     rope_theta: float = setting(10000.0, "RoPE base", above=0)
+    rms_norm_eps: float = setting(1e-5, "what RMSNorm adds below its root", above=0)
 
     batch_size: int = setting(32, "sequences a step", at_least=1, at_most=2**32)
     learning_rate: float = setting(3e-4, "peak learning rate", above=0, in_mid_run=True)

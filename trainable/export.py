@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from trainable.errors import CheckpointError, UserError
-from trainable.model.checkpoint import checkpoint_config, read_checkpoint
-from trainable.model.pretrained import find_tokenizer, write_llama_folder
+from trainable.weights.checkpoint import checkpoint_config, read_checkpoint
+from trainable.weights.pretrained import find_tokenizer, write_llama_folder
 
 
 def export(checkpoint: Path, folder: Path, tokenizer: Path | None = None) -> Path | None:

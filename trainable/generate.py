@@ -11,10 +11,10 @@ from tokenizers import Tokenizer
 from trainable.config import TrainConfig
 from trainable.errors import CheckpointError, ConfigError, UserError
 from trainable.loop.device import resolve_device
-from trainable.model.checkpoint import checkpoint_config, read_checkpoint
 from trainable.model.generation import generate_tokens
-from trainable.model.pretrained import find_tokenizer
 from trainable.model.transformer import LanguageModel
+from trainable.weights.checkpoint import checkpoint_config, read_checkpoint
+from trainable.weights.pretrained import find_tokenizer
 
 
 def load_model(

@@ -38,6 +38,7 @@ FLOORS = [
     trainable.__main__ trainable.generate trainable.export
     trainable.command_line
     trainable.loop
+    trainable.weights
     trainable.optimisation trainable.data trainable.model
     trainable.config trainable.atomic_file
     trainable.errors trainable.__init__

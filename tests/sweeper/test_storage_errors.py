@@ -14,7 +14,7 @@ from sweeper.record.state.trial import Trial
 from tests.sweeper.in_process import opened
 from trainable.errors import CheckpointError
 from trainable.loop.metrics import Metrics
-from trainable.model.checkpoint import write_checkpoint
+from trainable.weights.checkpoint import write_checkpoint
 
 
 def test_a_checkpoint_that_meets_a_full_disk(

@@ -15,8 +15,8 @@ from trainable.errors import CheckpointError
 from trainable.generate import load_model
 from trainable.loop.training import Trainer
 from trainable.model.generation import generate_tokens
-from trainable.model.pretrained import write_llama_folder
 from trainable.model.transformer import LanguageModel
+from trainable.weights.pretrained import write_llama_folder
 
 MakeConfig = Callable[..., TrainConfig]
 

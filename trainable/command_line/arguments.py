@@ -11,7 +11,7 @@ from trainable.command_line.options import ProgramOptions
 from trainable.command_line.output_folder import OutputFolder, is_checkpoint_of_a_run
 from trainable.config import TrainConfig, nearest, typed
 from trainable.errors import CheckpointError, ConfigError
-from trainable.model.checkpoint import checkpoint_config, newest_good_checkpoint
+from trainable.weights.checkpoint import checkpoint_config, newest_good_checkpoint
 
 
 def parse_command_line(arguments: Sequence[str]) -> tuple[TrainConfig, ProgramOptions]:

@@ -17,19 +17,19 @@ from trainable.loop.device import resolve_device, resolve_dtype
 from trainable.loop.memory import available_memory, estimate_memory, is_out_of_memory
 from trainable.loop.metrics import Metrics, bits_per_byte, perplexity
 from trainable.loop.statistics import Statistics
-from trainable.model.checkpoint import (
+from trainable.model.compilation import CompiledBlocks
+from trainable.model.loss import next_token_loss
+from trainable.model.model_size import num_params
+from trainable.model.transformer import LanguageModel
+from trainable.optimisation.optimizer import build_optimizer, clipped_step, restore_optimizer
+from trainable.optimisation.schedule import learning_rate_at
+from trainable.weights.checkpoint import (
     checkpoint_config,
     read_checkpoint,
     require_same_model,
     write_checkpoint,
 )
-from trainable.model.compilation import CompiledBlocks
-from trainable.model.loss import next_token_loss
-from trainable.model.model_size import num_params
-from trainable.model.pretrained import read_weights
-from trainable.model.transformer import LanguageModel
-from trainable.optimisation.optimizer import build_optimizer, clipped_step, restore_optimizer
-from trainable.optimisation.schedule import learning_rate_at
+from trainable.weights.pretrained import read_weights
 
 
 class Trainer:

@@ -1,1 +1,1 @@
-"""The model: its layers, its size, its loss, its weights on disk."""
+"""The model: its layers, its size, its loss, and what it goes on with."""

@@ -14,19 +14,18 @@ from torch import Tensor, nn
 from trainable.config import TrainConfig
 from trainable.model.attention import causal_attention
 
-RMS_NORM_EPSILON = 1e-5
-
 
 class RMSNorm(nn.Module):
     """x / rms(x) * weight over the last dimension (https://arxiv.org/abs/1910.07467)."""
 
-    def __init__(self, d_model: int) -> None:
+    def __init__(self, config: TrainConfig) -> None:
         super().__init__()
-        self.weight = nn.Parameter(torch.ones(d_model))
+        self.epsilon = config.rms_norm_eps
+        self.weight = nn.Parameter(torch.ones(config.d_model))
 
     def forward(self, hidden: Tensor) -> Tensor:
         weight = self.weight.to(hidden.dtype)
-        return F.rms_norm(hidden, weight.shape, weight, RMS_NORM_EPSILON)
+        return F.rms_norm(hidden, weight.shape, weight, self.epsilon)
 
 
 class Projection(nn.Module):
@@ -132,9 +131,9 @@ class FeedForward(nn.Module):
 class Block(nn.Module):
     def __init__(self, config: TrainConfig, layer: int) -> None:
         super().__init__()
-        self.input_layernorm = RMSNorm(config.d_model)
+        self.input_layernorm = RMSNorm(config)
         self.self_attn = Attention(config, layer)
-        self.post_attention_layernorm = RMSNorm(config.d_model)
+        self.post_attention_layernorm = RMSNorm(config)
         self.mlp = FeedForward(config)
 
     def forward(self, hidden: Tensor, rope: tuple[Tensor, Tensor], cache: KVCache | None) -> Tensor:
@@ -150,7 +149,7 @@ class Decoder(nn.Module):
         super().__init__()
         self.embed_tokens = nn.Embedding(config.vocab_size, config.d_model)
         self.layers = nn.ModuleList(Block(config, layer) for layer in range(config.num_layers))
-        self.norm = RMSNorm(config.d_model)
+        self.norm = RMSNorm(config)
         self.rope = Rope(config)
 
     def blocks(self, hidden: Tensor, cache: KVCache | None = None) -> Tensor:

@@ -7,8 +7,8 @@ from transformers import LlamaConfig, LlamaForCausalLM
 from trainable.config import TrainConfig
 from trainable.model.loss import next_token_loss
 from trainable.model.model_size import num_params
-from trainable.model.pretrained import llama_config
 from trainable.model.transformer import KVCache, LanguageModel
+from trainable.weights.pretrained import llama_config
 
 # Float32 has 24 bits; a few hundred additions in another order leave about this much, relative to
 # the largest of them.
@@ -19,6 +19,7 @@ SHAPES = [
     {"d_model": 32, "num_heads": 4, "d_ff": 96, "num_layers": 3, "vocab_size": 50},
     {"d_model": 64, "num_heads": 2, "d_ff": 128, "num_layers": 2, "vocab_size": 300},
     {"d_model": 48, "num_heads": 8, "d_ff": 40, "num_layers": 2, "rope_theta": 500.0},
+    {"d_model": 32, "num_heads": 4, "d_ff": 96, "num_layers": 2, "rms_norm_eps": 0.3},
 ]
 
 

@@ -11,7 +11,7 @@ import torch
 from trainable.config import TrainConfig
 from trainable.errors import CheckpointError
 from trainable.loop.training import Trainer
-from trainable.model.checkpoint import newest_good_checkpoint, read_checkpoint
+from trainable.weights.checkpoint import newest_good_checkpoint, read_checkpoint
 
 MakeConfig = Callable[..., TrainConfig]
 
@@ -105,6 +105,7 @@ def test_the_newest_good_one_is_found_and_the_bad_ones_named(
         ({"d_model": 32}, "d_model is 16 there and 32 here"),
         ({"num_layers": 1, "d_ff": 8}, "d_ff is 32 there and 8 here, num_layers is 2 there"),
         ({"rope_theta": 5.0}, "rope_theta is 10000.0 there and 5.0 here"),
+        ({"rms_norm_eps": 1e-6}, "rms_norm_eps is 1e-05 there and 1e-06 here"),
     ],
 )
 def test_another_shape_is_refused_by_name(
@@ -117,7 +118,7 @@ def test_another_shape_is_refused_by_name(
 FULL_DISK = """
 import resource, signal, sys
 from pathlib import Path
-from trainable.model.checkpoint import read_checkpoint, write_checkpoint
+from trainable.weights.checkpoint import read_checkpoint, write_checkpoint
 from trainable.errors import CheckpointError
 
 path = Path(sys.argv[1])

@@ -16,8 +16,7 @@ from torch import Tensor
 from trainable.atomic_file import put_atomically, write_atomically
 from trainable.config import TrainConfig
 from trainable.errors import CheckpointError
-from trainable.model.checkpoint import checkpoint_config, read_checkpoint, require_same_model
-from trainable.model.transformer import RMS_NORM_EPSILON
+from trainable.weights.checkpoint import checkpoint_config, read_checkpoint, require_same_model
 
 CONFIG_FILE, WEIGHTS_FILE, TOKENIZER_FILE = "config.json", "model.safetensors", "tokenizer.json"
 
@@ -85,7 +84,7 @@ def llama_config(config: TrainConfig) -> dict[str, Any]:
         "max_position_embeddings": config.context_length,
         "rope_theta": config.rope_theta,  # read by transformers 4, and rope_parameters by 5
         "rope_parameters": {"rope_type": "default", "rope_theta": config.rope_theta},
-        "rms_norm_eps": RMS_NORM_EPSILON,
+        "rms_norm_eps": config.rms_norm_eps,
         "hidden_act": "silu",
         "attention_bias": False,
         "mlp_bias": False,

@@ -27,7 +27,15 @@ PARTS = (
 )
 # What torch and zipfile raise on a file that is cut short or has other bytes in it.
 UNREADABLE = (RuntimeError, OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile)
-SHAPE = ("d_model", "num_heads", "d_ff", "num_layers", "vocab_size", "rope_theta")
+SHAPE = (
+    "d_model",
+    "num_heads",
+    "d_ff",
+    "num_layers",
+    "vocab_size",
+    "rope_theta",
+    "rms_norm_eps",
+)
 
 
 def write_checkpoint(path: Path, parts: dict[str, Any]) -> None:

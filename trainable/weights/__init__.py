@@ -1,0 +1,1 @@
+"""Weights on disk: this program's checkpoints, Hugging Face's folders."""
