@@ -6,6 +6,7 @@ import time
 from typing import NoReturn
 
 from sweeper.engine.checkpoint_keeper import CheckpointKeeper
+from sweeper.engine.point_search import PointSearch
 from sweeper.engine.session.terms import SessionTerms
 from sweeper.engine.takeover import drop_unrecorded_checkpoints, lacks_rung_checkpoint, take_over
 from sweeper.errors import StorageError
@@ -35,7 +36,6 @@ from sweeper.spec.scheduler_spec import PbtSpec
 from sweeper.status import Decision, Status
 from sweeper.strategy.next_step import Step, next_step
 from sweeper.strategy.schedulers.scheduler import Promotion
-from sweeper.strategy.search.searcher import make_searcher
 from trainable.loop.metrics import Metrics
 
 # Handed out, or to be: an interrupted trial is that until it starts again.
@@ -67,7 +67,7 @@ class Sweep:
         if warm_start is not None and self.state.warm_start is None:
             self._record(warm_start.to_event())
         earlier = self.state.warm_start.observations if self.state.warm_start else ()
-        self._searcher = make_searcher(plan, earlier)
+        self._search = PointSearch(plan, earlier)
         for trial in self.state.with_status(Status.FAILED) if session.retry_failed else ():
             self._record(Retried(time=now(), trial=trial.trial_id))
         if isinstance(plan.spec.scheduler, PbtSpec):
@@ -122,7 +122,7 @@ class Sweep:
             case Promotion():
                 return self._promote(step)
             case Step.CREATE:
-                return self._create(self._searcher.next(list(self.trials.values())))
+                return self._create(self._search.next(list(self.trials.values())))
             case Step.END:
                 for trial_id in sorted(paused):
                     self.end(trial_id)

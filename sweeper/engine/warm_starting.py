@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+from sweeper.engine.observing import observe
 from sweeper.errors import RunFolderError, SpecError
 from sweeper.record.effective_spec import effective_spec
 from sweeper.record.replay import replay
@@ -13,7 +14,6 @@ from sweeper.spec.points import point_of
 from sweeper.spec.reading.yaml_source import YamlSource
 from sweeper.spec.sweep_spec import SweepSpec
 from sweeper.status import Status
-from sweeper.strategy.search.observation import observe
 
 # Of how a trial is run, not of what it comes to; `data` stands for the files.
 UNLIKE = {"seed", "eval_every_steps", "checkpoint_every_steps", "train_data", "val_data", "device"}

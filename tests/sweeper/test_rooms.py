@@ -19,11 +19,6 @@ STILL_UP = {
     ("sweeper.plan.preview", "sweeper.runtime.ray_tune.runner"),
     ("sweeper.plan.preview", "sweeper.views.format"),
     ("sweeper.record.follower", "sweeper.engine.watchers"),
-    ("sweeper.strategy.search.observation", "sweeper.record.state.trial"),
-    ("sweeper.strategy.search.optuna_search", "sweeper.plan.plan"),
-    ("sweeper.strategy.search.optuna_search", "sweeper.record.state.trial"),
-    ("sweeper.strategy.search.searcher", "sweeper.plan.plan"),
-    ("sweeper.strategy.search.searcher", "sweeper.record.state.trial"),
 }
 STILL_CIRCLES: list[set[str]] = []
 STILL_CROWDED = {"sweeper/analysis/summary"}

@@ -1,44 +1,35 @@
 """Points that Optuna suggests from results: imported only for a search that learns.
 
-The study is a mirror of the sweep's own trials, a trial a point, in the order in which they were
-created. A sampler is made anew for each suggestion, seeded by the search's seed and the number of
-the point, and keeps nothing: what it suggests depends on the study alone.
+The study is a mirror of the sweep's points, a trial a point, in the order in which they were
+tried. A sampler is made anew for each point, seeded by the search's seed and the number of the
+point, and keeps nothing: the point depends on the study alone.
 """
 
 import warnings
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
 
 import optuna
 from optuna.samplers import BaseSampler, GPSampler, TPESampler
 from optuna.storages import InMemoryStorage
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from sweeper.plan.plan import Plan, PlannedTrial
 from sweeper.spec.points import Point, is_swept
+from sweeper.spec.sweep_spec import SweepSpec
 from sweeper.status import Status
-from sweeper.strategy.search.observation import Observation, observe
+from sweeper.strategy.search.observation import Observation
 from sweeper.strategy.search.optuna_axes import SearchAxis, sampler_seed
 
-if TYPE_CHECKING:
-    from sweeper.record.state.trial import Trial
-
-MAX_ASKS = 100  # for one trial; each takes the time of a suggestion
+MAX_ASKS = 100  # for one trial; each takes the time of a point
 
 
 class OptunaSearcher:
-    """Suggests by what is known: the initial points first, then where results are good.
+    """Gives points where results are good, MAX_ASKS of them for one trial: one that the constraints
+    rule out, or that no run can have, is asked for again."""
 
-    A point that the constraints rule out, or that no run can have, is asked for again, MAX_ASKS
-    times; then the trial gets the random draw that stood for it in the plan.
-    """
-
-    def __init__(self, plan: Plan, earlier: Sequence[Observation] = ()) -> None:
-        self.plan = plan
-        self.spec = plan.spec
+    def __init__(self, spec: SweepSpec, earlier: Sequence[Observation] = ()) -> None:
+        self.spec = spec
         self.earlier = earlier
         self.axes = {key: SearchAxis(key, domain) for key, domain in self.spec.space.items()}
-        self._seen: dict[int, tuple[list[tuple[Status, int]], Observation]] = {}
         self._forget()
 
     def _forget(self) -> None:
@@ -50,33 +41,19 @@ class OptunaSearcher:
         self._told: list[Observation] = []
         self._ids: list[int] = []  # of what was told, in the study
 
-    def next(self, trials: "Sequence[Trial]") -> PlannedTrial:
-        number = len(trials)
-        index, repeat = divmod(number, self.spec.num_seeds)
-        planned = self.plan.trials[number]
-        if index < len(self.spec.search.initial or []):
-            return planned
-        if repeat:  # the same point with another seed
-            values = trials[number - repeat].values | {"seed": planned.values["seed"]}
-            again = self.plan.trial_at(number, values)
-            assert again is not None, "no constraint and no check is about the seed"
-            return again
-        study = self.study(trials)
-        study.sampler = self._sampler(index)
-        seed = {} if self.spec.seeds is None else {"seed": self.spec.seeds[0]}
+    def points(self, observations: Sequence[Observation]) -> Iterator[Point]:
+        study = self.study(observations)
+        study.sampler = self._sampler(len(observations))
         for _ in range(MAX_ASKS):
-            suggested = self.plan.trial_at(number, self._ask() | seed)
-            if suggested is not None:
-                return suggested
-        return planned
+            yield self._ask()
 
     def _sampler(self, index: int) -> BaseSampler:
         seed = sampler_seed(self.spec.search.seed, index)
         tpe = TPESampler(seed=seed, constant_liar=True)
         if self.spec.search.algorithm == "tpe":
             return tpe
-        # Where the process cannot tell (few have completed; a condition), a random draw would be
-        # suggested otherwise.
+        # Where the process cannot tell (few have completed; a condition), it would draw at random
+        # otherwise.
         return GPSampler(seed=seed, independent_sampler=tpe, warn_independent_sampling=False)
 
     def _ask(self) -> Point:
@@ -102,9 +79,9 @@ class OptunaSearcher:
             waiting = [key for key in waiting if key not in ready]
         return ordered
 
-    def study(self, trials: "Sequence[Trial]") -> optuna.Study:
-        """The study that mirrors these trials; beside them, those that `_ask` has ended."""
-        for number, seen in enumerate([*self.earlier, *self._observations(trials)]):
+    def study(self, observations: Sequence[Observation]) -> optuna.Study:
+        """The study that mirrors these points; beside them, those that `_ask` has ended."""
+        for number, seen in enumerate([*self.earlier, *observations]):
             if number == len(self._told):
                 frozen = self._frozen(seen)
                 study_id = self._storage.get_study_id_from_name(self._study.study_name)
@@ -113,27 +90,10 @@ class OptunaSearcher:
             elif self._told[number] != seen:
                 if self._told[number].status is not Status.RUNNING:
                     self._forget()  # a trial was promoted; Optuna knows no way back from an end
-                    return self.study(trials)
+                    return self.study(observations)
                 self._tell(self._ids[number], self._frozen(seen))
                 self._told[number] = seen
         return self._study
-
-    def _observations(self, trials: "Sequence[Trial]") -> Iterator[Observation]:
-        """Of each point; made anew only where something has happened to it."""
-        repeats = self.spec.num_seeds
-        for first in range(0, len(trials), repeats):
-            alike = trials[first : first + repeats]
-            version = [(trial.status, len(trial.evaluations)) for trial in alike]
-            if (known := self._seen.get(first)) is None or known[0] != version:
-                known = self._seen[first] = version, self._observation(alike)
-            yield known[1]
-
-    def _observation(self, alike: "Sequence[Trial]") -> Observation:
-        values = alike[0].values
-        point = {key: values[key] for key in self.spec.space if key in values}
-        if len(alike) < self.spec.num_seeds:
-            return Observation(point, Status.RUNNING)
-        return observe(self.spec, point, alike)
 
     def _frozen(self, seen: Observation) -> FrozenTrial:
         """An observation in Optuna's words."""

@@ -1,41 +1,27 @@
-"""What a sweep tries next: the plan's next trial, or one that a searcher suggests from results.
+"""Who gives the points of a search that learns: from observations, points."""
 
-A suggestion is a function of the spec, of its number, and of what is known by then of the trials
-created before it. All of these are in the journal, so a resumed sweep goes on as it would have.
-"""
+from collections.abc import Iterator, Sequence
+from typing import Protocol
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Protocol
-
-from sweeper.plan.plan import Plan, PlannedTrial
+from sweeper.spec.points import Point
+from sweeper.spec.sweep_spec import SweepSpec
 from sweeper.strategy.search.observation import Observation
-
-if TYPE_CHECKING:
-    from sweeper.record.state.trial import Trial
 
 
 class Searcher(Protocol):
-    def next(self, trials: "Sequence[Trial]") -> PlannedTrial:
-        """The trial to create after these, which are all so far."""
+    def points(self, observations: Sequence[Observation]) -> Iterator[Point]:
+        """Points to try after these, which are all of the sweep so far: the first of them that a
+        run can have is tried."""
 
 
-class Listed:
-    """Every trial is known up front."""
+def make_searcher(spec: SweepSpec, earlier: Sequence[Observation]) -> Searcher | None:
+    """None: every point is known up front.
 
-    def __init__(self, plan: Plan) -> None:
-        self.plan = plan
-
-    def next(self, trials: "Sequence[Trial]") -> PlannedTrial:
-        return self.plan.trials[len(trials)]
-
-
-def make_searcher(plan: Plan, earlier: Sequence[Observation]) -> Searcher:
-    """
     Args:
-        earlier: What another sweep has found out, for a search that learns.
+        earlier: What another sweep has found out.
     """
-    if not plan.has_stand_ins:
-        return Listed(plan)
+    if not spec.search.learns:
+        return None
     from sweeper.strategy.search.optuna_search import OptunaSearcher  # takes a second to import
 
-    return OptunaSearcher(plan, earlier)
+    return OptunaSearcher(spec, earlier)

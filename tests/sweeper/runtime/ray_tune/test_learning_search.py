@@ -12,7 +12,7 @@ import pytest
 from optuna.trial import TrialState
 from ray.cluster_utils import Cluster
 
-from sweeper.plan.plan import make_plan
+from sweeper.engine.observing import Observer
 from sweeper.record.run_folder import RunFolder
 from sweeper.spec.reading.spec_file import load_spec
 from sweeper.status import ExitCode
@@ -82,12 +82,12 @@ def test_tpe_with_a_warm_start_killed_four_times_ends_as_if_never_killed(
     assert created(folder)[0] == search["initial"][0]
     assert decided(folder) == decided(whole)
     assert rows(state_of(folder), folder) == rows(state_of(whole), whole)
-    spec, source = load_spec(folder.spec)
+    spec, _ = load_spec(folder.spec)
     state = state_of(folder)
     assert state.warm_start is not None
     assert len(state.warm_start.observations) == 11
-    searcher = OptunaSearcher(make_plan(spec, tokens_folder, source), state.warm_start.observations)
-    study = searcher.study(list(state.trials.values()))
+    searcher = OptunaSearcher(spec, state.warm_start.observations)
+    study = searcher.study(Observer(spec).observations(list(state.trials.values())))
     states = [trial.state for trial in study.trials]
     assert len(states) == 11 + 14
     assert set(states) == {TrialState.COMPLETE, TrialState.PRUNED}

@@ -13,6 +13,8 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution, Int
 from optuna.samplers import GPSampler, TPESampler
 from optuna.trial import TrialState
 
+from sweeper.engine.observing import Observer
+from sweeper.engine.point_search import PointSearch
 from sweeper.engine.sweep import Sweep
 from sweeper.plan.plan import Plan
 from sweeper.record.run_folder import RunFolder, create_run_folder
@@ -54,9 +56,17 @@ def search(algorithm: str, num_trials: int, **more: Any) -> dict[str, Any]:
     return {"algorithm": algorithm, "num_trials": num_trials, "seed": 3, **more}
 
 
+def observed(sweep: Sweep) -> list[Observation]:
+    return Observer(sweep.plan.spec).observations(list(sweep.trials.values()))
+
+
+def study_of(plan: Plan, sweep: Sweep) -> optuna.Study:
+    return OptunaSearcher(plan.spec).study(observed(sweep))
+
+
 def mirrored(plan: Plan, sweep: Sweep) -> list[Any]:
     """The trials that a study has that has never been asked."""
-    return OptunaSearcher(plan).study(list(sweep.trials.values())).trials
+    return study_of(plan, sweep).trials
 
 
 @pytest.mark.filterwarnings("ignore:Clip non-finite values")
@@ -157,7 +167,7 @@ def test_a_gaussian_process_copes_with_what_diverged(tmp_path: Path, tiny_plan: 
 
 
 def live(sweep: Sweep, searcher: OptunaSearcher) -> Counter[TrialState]:
-    study = searcher.study(list(sweep.trials.values()))
+    study = searcher.study(observed(sweep))
     return Counter(trial.state for trial in study.trials)
 
 
@@ -175,12 +185,12 @@ def test_what_runs_counts_as_running_and_is_not_suggested_twice(
         rates = sorted(math.log10(t.config.learning_rate) for t in at_once if t)
         assert len(rates) == 8
         assert all(a < b for a, b in itertools.pairwise(rates))
-        assert isinstance(sweep._searcher, OptunaSearcher)
-        assert live(sweep, sweep._searcher)[TrialState.RUNNING] == 8
+        assert isinstance(sweep._search.searcher, OptunaSearcher)
+        assert live(sweep, sweep._search.searcher)[TrialState.RUNNING] == 8
     with opened(folder, plan) as again:
         for trial in iter(again.next_trial, None):
             run_trial(again, trial)
-        assert not live(again, OptunaSearcher(plan))[TrialState.RUNNING]
+        assert not live(again, OptunaSearcher(plan.spec))[TrialState.RUNNING]
 
 
 @pytest.mark.parametrize("scheduler", [STOP, PROMOTE, FIFO], ids=["stop", "promote", "fifo"])
@@ -200,7 +210,7 @@ def test_a_suggestion_depends_on_what_is_known_alone(
             if len(running) < 4:
                 known = list(sweep.trials.values())
                 is_last = len(known) == len(plan.trials)
-                before = None if is_last else OptunaSearcher(plan).next(known)
+                before = None if is_last else PointSearch(plan).next(known)
                 trial = sweep.next_trial()
                 if trial is not None:
                     if len(sweep.trials) > len(known):
@@ -213,8 +223,8 @@ def test_a_suggestion_depends_on_what_is_known_alone(
             if running:
                 advance(sweep, running, rng)
         assert suggested == len(plan.trials)
-        assert isinstance(sweep._searcher, OptunaSearcher)
-        states = live(sweep, sweep._searcher)
+        assert isinstance(sweep._search.searcher, OptunaSearcher)
+        states = live(sweep, sweep._search.searcher)
         assert not states[TrialState.RUNNING]
 
 
@@ -223,11 +233,11 @@ def test_what_was_told_of_a_paused_trial_is_taken_back_when_it_is_promoted(
 ) -> None:
     rates = [{"learning_rate": rate} for rate in (1e-3, 1e-2)]
     plan = tiny_plan(space=RATE, scheduler=PROMOTE, search=search("tpe", 5, initial=rates))
-    searcher = OptunaSearcher(plan)
+    searcher = OptunaSearcher(plan.spec)
     with opened(new_folder(tmp_path, plan), plan) as sweep:
 
         def told() -> list[str]:
-            study = searcher.study(list(sweep.trials.values()))
+            study = searcher.study(observed(sweep))
             return [trial.state.name for trial in study.trials]
 
         for _ in rates:

@@ -1,0 +1,73 @@
+"""What the trials of a sweep say of its points: what a search that learns is told."""
+
+from collections.abc import Iterator, Sequence
+from statistics import fmean
+
+from sweeper.record.state.trial import Trial
+from sweeper.spec.clock import clock_per_step
+from sweeper.spec.points import Point
+from sweeper.spec.sweep_spec import SweepSpec
+from sweeper.status import Status
+from sweeper.strategy.search.observation import Observation
+
+
+class Observer:
+    """Observes a sweep's points again and again; only what has happened since is looked at."""
+
+    def __init__(self, spec: SweepSpec) -> None:
+        self.spec = spec
+        self._seen: dict[int, tuple[list[tuple[Status, int]], Observation]] = {}
+
+    def observations(self, trials: Sequence[Trial]) -> list[Observation]:
+        """Of each point, in the order in which their trials, which are all so far, were created."""
+        return list(self._observations(trials))
+
+    def _observations(self, trials: Sequence[Trial]) -> Iterator[Observation]:
+        repeats = self.spec.num_seeds
+        for first in range(0, len(trials), repeats):
+            alike = trials[first : first + repeats]
+            version = [(trial.status, len(trial.evaluations)) for trial in alike]
+            if (known := self._seen.get(first)) is None or known[0] != version:
+                known = self._seen[first] = version, self._observation(alike)
+            yield known[1]
+
+    def _observation(self, alike: Sequence[Trial]) -> Observation:
+        values = alike[0].values
+        point = {key: values[key] for key in self.spec.space if key in values}
+        if len(alike) < self.spec.num_seeds:
+            return Observation(point, Status.RUNNING)
+        return observe(self.spec, point, alike)
+
+
+def observe(spec: SweepSpec, point: Point, trials: Sequence[Trial]) -> Observation:
+    """What the trials of a point, one or more, say of it.
+
+    One that diverged makes it a point that diverges. One that was stopped makes it a point that was
+    stopped. Else its value is the mean over those that completed. A failure says nothing as long as
+    another seed did not fail.
+    """
+    if any(not (trial.status.ended or trial.status is Status.PAUSED) for trial in trials):
+        return Observation(point, Status.RUNNING)
+    told = [trial for trial in trials if trial.status is not Status.FAILED]
+    if not told:
+        return Observation(point, Status.FAILED)
+    curves = [_curve(spec, trial) for trial in told]
+    common = sorted(set(curves[0]).intersection(*curves[1:]))
+    curve = tuple((time, fmean(curve[time] for curve in curves)) for time in common)
+    statuses = {trial.status for trial in told}
+    if Status.DIVERGED in statuses:
+        return Observation(point, Status.DIVERGED, curve=curve)
+    if statuses != {Status.COMPLETED}:
+        return Observation(point, Status.STOPPED, curve=curve)
+    metric = spec.objective.metric
+    values = [last.value(metric) if (last := t.last_evaluation) else None for t in told]
+    found = [value for value in values if value is not None]
+    value = fmean(found) if len(found) == len(values) else None
+    return Observation(point, Status.COMPLETED, value, curve)
+
+
+def _curve(spec: SweepSpec, trial: Trial) -> dict[int, float]:
+    pace = clock_per_step(trial.config, spec.scheduler.clock)
+    metric = spec.objective.metric
+    seen = ((evaluation.step, evaluation.value(metric)) for evaluation in trial.evaluations)
+    return {step * pace: value for step, value in seen if value is not None}

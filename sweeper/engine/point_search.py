@@ -1,0 +1,44 @@
+"""Which trial is created next: the plan's own, or one at a point that a searcher gives.
+
+It is a function of the spec, of the trial's number, and of what is known by then of the trials
+created before it. All of these are in the journal, so a resumed sweep goes on as it would have.
+"""
+
+from collections.abc import Sequence
+
+from sweeper.engine.observing import Observer
+from sweeper.plan.plan import Plan, PlannedTrial
+from sweeper.record.state.trial import Trial
+from sweeper.strategy.search.observation import Observation
+from sweeper.strategy.search.searcher import make_searcher
+
+
+class PointSearch:
+    def __init__(self, plan: Plan, earlier: Sequence[Observation] = ()) -> None:
+        """
+        Args:
+            earlier: What another sweep has found out, for a search that learns.
+        """
+        self.plan = plan
+        self.spec = plan.spec
+        self.searcher = make_searcher(plan.spec, earlier)
+        self.observer = Observer(plan.spec)
+
+    def next(self, trials: Sequence[Trial]) -> PlannedTrial:
+        """The trial to create after these, which are all so far. Where the searcher gives no point
+        that a run can have, it is the random draw that stood for it in the plan."""
+        number = len(trials)
+        index, repeat = divmod(number, self.spec.num_seeds)
+        planned = self.plan.trials[number]
+        if self.searcher is None or index < len(self.spec.search.initial or []):
+            return planned
+        if repeat:  # the same point with another seed
+            values = trials[number - repeat].values | {"seed": planned.values["seed"]}
+            again = self.plan.trial_at(number, values)
+            assert again is not None, "no constraint and no check is about the seed"
+            return again
+        seed = {} if self.spec.seeds is None else {"seed": self.spec.seeds[0]}
+        for point in self.searcher.points(self.observer.observations(trials)):
+            if (found := self.plan.trial_at(number, point | seed)) is not None:
+                return found
+        return planned
