@@ -26,7 +26,7 @@ import torch.nn.functional as F
 from trainable.config import TrainConfig
 from trainable.loop.training import Trainer
 from trainable.model.model_size import flops_per_token
-from trainable.weights.pretrained import llama_config
+from trainable.weights.llama_config import llama_config
 
 GUIDE_SMALL = {"d_model": 128, "num_heads": 4, "d_ff": 512, "num_layers": 2, "vocab_size": 32000}
 SHAPES = {

@@ -28,3 +28,29 @@ def flops_per_token(config: TrainConfig) -> int:
     """
     attention_scores = 12 * config.num_layers * config.d_model * config.context_length
     return 6 * matrix_params(config) + attention_scores
+
+
+def weight_shapes(config: TrainConfig) -> dict[str, tuple[int, ...]]:
+    """The name of every parameter, which is Hugging Face's, and its shape."""
+    width, inner, words = config.d_model, config.d_ff, config.vocab_size
+    of_a_block: dict[str, tuple[int, ...]] = {
+        "input_layernorm": (width,),
+        "self_attn.q_proj": (width, width),
+        "self_attn.k_proj": (width, width),
+        "self_attn.v_proj": (width, width),
+        "self_attn.o_proj": (width, width),
+        "post_attention_layernorm": (width,),
+        "mlp.gate_proj": (inner, width),
+        "mlp.up_proj": (inner, width),
+        "mlp.down_proj": (width, inner),
+    }
+    return {
+        "model.embed_tokens.weight": (words, width),
+        **{
+            f"model.layers.{layer}.{name}.weight": shape
+            for layer in range(config.num_layers)
+            for name, shape in of_a_block.items()
+        },
+        "model.norm.weight": (width,),
+        "lm_head.weight": (words, width),
+    }

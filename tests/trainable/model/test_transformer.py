@@ -8,7 +8,7 @@ from trainable.config import TrainConfig
 from trainable.model.loss import next_token_loss
 from trainable.model.model_size import num_params
 from trainable.model.transformer import KVCache, LanguageModel
-from trainable.weights.pretrained import llama_config
+from trainable.weights.llama_config import llama_config
 
 # Float32 has 24 bits; a few hundred additions in another order leave about this much, relative to
 # the largest of them.
