@@ -8,9 +8,9 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from sweeper.analysis.reading.loading import load
 from sweeper.analysis.summary.comparison import Comparison, Contender
 from sweeper.analysis.summary.comparison import compare as compare_sweeps
-from sweeper.analysis.summary.loading import load
 from sweeper.commands.arguments import (
     Json,
     Names,

@@ -22,7 +22,8 @@ FLOORS = [
     sweeper.views.report.figures sweeper.views.terminal sweeper.runtime
     sweeper.views
     sweeper.analysis.summary sweeper.engine
-    sweeper.analysis sweeper.engine.session
+    sweeper.analysis.reading sweeper.engine.session
+    sweeper.analysis
     sweeper.record
     sweeper.record.state
     sweeper.plan

@@ -4,9 +4,9 @@ import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from sweeper.analysis.reading.sweep_data import SweepData
 from sweeper.analysis.summary.levels import levels_of
 from sweeper.analysis.summary.response import Response, responses_of
-from sweeper.analysis.summary.sweep_data import SweepData
 from sweeper.record.ranking import Mode
 from sweeper.spec.domains.values import Scalar
 from sweeper.spec.points import Point

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from sweeper.analysis.reading.sweep_data import Parameter, SweepData, TrialData
 from sweeper.analysis.summary.levels import Level
-from sweeper.analysis.summary.sweep_data import Parameter, SweepData, TrialData
 
 MIN_TRIALS = 10  # fewer say nothing
 MIN_TOP = 5  # trials to count as the best, as Optuna advises

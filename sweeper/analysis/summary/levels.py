@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from sweeper.analysis.summary.sweep_data import SweepData
+from sweeper.analysis.reading.sweep_data import SweepData
 from sweeper.status import Status
 
 

@@ -4,8 +4,8 @@ import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from sweeper.analysis.reading.sweep_data import Parameter, SweepData, TrialData
 from sweeper.analysis.summary.response import NUM_BINS, bin_of, on_scale
-from sweeper.analysis.summary.sweep_data import Parameter, SweepData, TrialData
 from sweeper.record.ranking import rank
 from sweeper.spec.domains.values import Scalar
 

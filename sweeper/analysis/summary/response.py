@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from sweeper.analysis.reading.sweep_data import Parameter, SweepData, TrialData
 from sweeper.analysis.summary.levels import Level
-from sweeper.analysis.summary.sweep_data import Parameter, SweepData, TrialData
 from sweeper.spec.domains.values import Scalar
 
 MAX_GROUPS = 6  # an eye can tell so many curves apart

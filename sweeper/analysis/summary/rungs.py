@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sweeper.analysis.summary.sweep_data import Arrival, SweepData, TrialData
+from sweeper.analysis.reading.sweep_data import Arrival, SweepData, TrialData
 from sweeper.status import Status
 
 

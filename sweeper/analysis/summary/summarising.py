@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 
 from sweeper.analysis.noise import Noise, noise_of
+from sweeper.analysis.reading.sweep_data import SweepData, TrialData
 from sweeper.analysis.summary.importance import Importance, importance_of
 from sweeper.analysis.summary.levels import Level, levels_of
 from sweeper.analysis.summary.pairs import Pair, pairs_of
 from sweeper.analysis.summary.response import Response, responses_of
 from sweeper.analysis.summary.rungs import RungRow, Savings, rungs_of, savings_of
-from sweeper.analysis.summary.sweep_data import SweepData, TrialData
 from sweeper.record.ranking import Margin, PointResult, Ranking
 
 

@@ -6,7 +6,7 @@ import shlex
 from datetime import datetime
 from pathlib import Path
 
-from sweeper.analysis.summary.sweep_data import SweepData
+from sweeper.analysis.reading.sweep_data import SweepData
 from sweeper.record.state.events import SessionStarted
 from sweeper.record.state.session import Session
 

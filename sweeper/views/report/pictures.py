@@ -8,9 +8,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
 
+from sweeper.analysis.reading.sweep_data import SweepData
 from sweeper.analysis.summary.response import Response
 from sweeper.analysis.summary.summarising import Summary
-from sweeper.analysis.summary.sweep_data import SweepData
 from sweeper.spec.points import swept_text
 from sweeper.status import Status
 from sweeper.views.format import number

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
+from sweeper.analysis.reading.sweep_data import SweepData, TrialData
 from sweeper.analysis.summary.summarising import Summary
-from sweeper.analysis.summary.sweep_data import SweepData, TrialData
 from sweeper.spec.domains.values import Scalar, Settings
 from sweeper.spec.points import swept_text
 from sweeper.views.format import count, number

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sweeper.analysis.noise import CONFIDENCE, Noise
+from sweeper.analysis.reading.sweep_data import TrialData
 from sweeper.analysis.summary.levels import Level
 from sweeper.analysis.summary.response import Edge
 from sweeper.analysis.summary.summarising import Summary, Winner
-from sweeper.analysis.summary.sweep_data import TrialData
 from sweeper.spec.points import Point, point_text, swept_text
 from sweeper.status import Status
 from sweeper.views.format import number

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from sweeper.analysis.reading.sweep_data import SweepData
 from sweeper.analysis.summary import load, summarise
 from sweeper.analysis.summary.summarising import Summary
-from sweeper.analysis.summary.sweep_data import SweepData
 from sweeper.errors import RunFolderError
 from sweeper.record.run_folder import RunFolder
 from sweeper.views.format import duration

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from sweeper.analysis.summary.loading import load
+from sweeper.analysis.reading.loading import load
 from sweeper.record.effective_spec import all_overrides, effective_spec
 from sweeper.record.replay import replay
 from sweeper.record.run_folder import RunFolder

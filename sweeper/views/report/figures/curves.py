@@ -4,7 +4,7 @@ import itertools
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
-from sweeper.analysis.summary.sweep_data import Evaluation, SweepData, TrialData
+from sweeper.analysis.reading.sweep_data import Evaluation, SweepData, TrialData
 from sweeper.status import Status
 from sweeper.views.report.figures.figure import (
     COLOURS,

@@ -8,8 +8,8 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from sweeper.analysis.reading.sweep_data import Parameter, SweepData
 from sweeper.analysis.summary.levels import Level
-from sweeper.analysis.summary.sweep_data import Parameter, SweepData
 from sweeper.spec.domains.values import Scalar
 from sweeper.spec.points import swept_text
 from sweeper.status import Status

@@ -4,8 +4,8 @@ import math
 from collections.abc import Sequence
 from itertools import pairwise
 
+from sweeper.analysis.reading.sweep_data import SweepData, TrialData
 from sweeper.analysis.summary.pairs import Axis, Cell, Pair
-from sweeper.analysis.summary.sweep_data import SweepData, TrialData
 from sweeper.status import Status
 from sweeper.views.format import number
 from sweeper.views.report.figures.figure import Figure, layout, plain, selected_trace, short, titled

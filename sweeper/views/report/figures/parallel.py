@@ -6,8 +6,8 @@ chosen trial.
 
 from collections.abc import Callable, Sequence
 
+from sweeper.analysis.reading.sweep_data import Parameter, SweepData, TrialData
 from sweeper.analysis.summary.response import on_scale
-from sweeper.analysis.summary.sweep_data import Parameter, SweepData, TrialData
 from sweeper.views.format import number
 from sweeper.views.report.figures.figure import (
     Figure,

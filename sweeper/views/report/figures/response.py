@@ -5,9 +5,9 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from sweeper.analysis.summary.parameters import joined
+from sweeper.analysis.reading.parameters import joined
+from sweeper.analysis.reading.sweep_data import SweepData, TrialData
 from sweeper.analysis.summary.response import Curve, Response
-from sweeper.analysis.summary.sweep_data import SweepData, TrialData
 from sweeper.spec.points import swept_text
 from sweeper.status import Status
 from sweeper.views.report.figures.figure import (

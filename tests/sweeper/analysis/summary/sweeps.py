@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sweeper.analysis.summary.sweep_data import Evaluation, Parameter, SweepData, TrialData
+from sweeper.analysis.reading.sweep_data import Evaluation, Parameter, SweepData, TrialData
 from sweeper.status import Status
 
 LEARNING_RATE = Parameter(

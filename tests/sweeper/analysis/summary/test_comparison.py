@@ -6,6 +6,8 @@ from typing import Any
 import plotly.graph_objects as go
 import pytest
 
+from sweeper.analysis.reading.parameters import joined
+from sweeper.analysis.reading.sweep_data import Arrival, Parameter, SweepData, TrialData
 from sweeper.analysis.summary.comparison import (
     Comparison,
     Contender,
@@ -14,8 +16,6 @@ from sweeper.analysis.summary.comparison import (
     compare,
     measured_alike,
 )
-from sweeper.analysis.summary.parameters import joined
-from sweeper.analysis.summary.sweep_data import Arrival, Parameter, SweepData, TrialData
 from sweeper.spec.sweep_spec import SweepSpec
 from sweeper.status import Status
 from sweeper.views.report.figures.curves import compared_curves_figure

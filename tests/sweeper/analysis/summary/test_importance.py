@@ -3,10 +3,10 @@
 import math
 import random
 
+from sweeper.analysis.reading.sweep_data import Parameter, SweepData
 from sweeper.analysis.summary.importance import importance_of
 from sweeper.analysis.summary.levels import levels_of
 from sweeper.analysis.summary.pairs import pairs_of
-from sweeper.analysis.summary.sweep_data import Parameter, SweepData
 from sweeper.status import Status
 from tests.sweeper.analysis.summary.sweeps import LEARNING_RATE, SIZE, sweep_of, trial
 

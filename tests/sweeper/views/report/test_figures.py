@@ -6,8 +6,8 @@ from typing import Any
 import plotly.graph_objects as go
 import pytest
 
+from sweeper.analysis.reading.sweep_data import Evaluation
 from sweeper.analysis.summary import SweepData, summarise
-from sweeper.analysis.summary.sweep_data import Evaluation
 from sweeper.status import Status
 from sweeper.views.report.figures.curves import curves_figure, thinned
 from sweeper.views.report.figures.figure import Figure, log_ticks

@@ -6,7 +6,7 @@ from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
-from sweeper.analysis.summary.sweep_data import Parameter, Scale
+from sweeper.analysis.reading.sweep_data import Parameter, Scale
 from sweeper.spec.domains.listed import Choice, Grid
 from sweeper.spec.domains.normal import Normal
 from sweeper.spec.domains.ranges import LogRandInt, LogUniform

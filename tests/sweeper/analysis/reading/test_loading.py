@@ -8,8 +8,8 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
+from sweeper.analysis.reading.sweep_data import SweepData
 from sweeper.analysis.summary import load, summarise
-from sweeper.analysis.summary.sweep_data import SweepData
 from sweeper.errors import RunFolderError
 from sweeper.record.run_folder import RunFolder, create_run_folder
 from sweeper.record.tables import write_tables

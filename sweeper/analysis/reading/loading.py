@@ -7,9 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from sweeper.analysis.summary import parameters
-from sweeper.analysis.summary.rung_record import Record, read_record
-from sweeper.analysis.summary.sweep_data import Evaluation, SweepData, TrialData
+from sweeper.analysis.reading import parameters
+from sweeper.analysis.reading.rung_record import Record, read_record
+from sweeper.analysis.reading.sweep_data import Evaluation, SweepData, TrialData
 from sweeper.corpus.folder import CorpusFolder
 from sweeper.errors import RunFolderError
 from sweeper.plan.points import num_trials

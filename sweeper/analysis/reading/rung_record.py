@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field, replace
 
-from sweeper.analysis.summary.sweep_data import Arrival
+from sweeper.analysis.reading.sweep_data import Arrival
 from sweeper.record.journal import read_journal
 from sweeper.record.replay import replay_event
 from sweeper.record.run_folder import RunFolder

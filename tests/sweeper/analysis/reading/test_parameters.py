@@ -2,7 +2,7 @@
 
 import pytest
 
-from sweeper.analysis.summary.parameters import of_space, of_values, scale_of
+from sweeper.analysis.reading.parameters import of_space, of_values, scale_of
 from sweeper.spec.domains.listed import Grid
 from sweeper.spec.domains.normal import Normal
 from sweeper.spec.domains.ranges import LogUniform, RandInt

@@ -1,0 +1,1 @@
+"""A run folder, read into the values that a summary takes."""
