@@ -14,7 +14,6 @@ from ruamel.yaml import YAML
 from ruamel.yaml.representer import RepresenterError
 
 from sweeper.analysis.monitor import Monitor
-from sweeper.engine.sweep import Sweep
 from sweeper.errors import ResourceError, SpecError
 from sweeper.record.ranking import ranked, ranking_of
 from sweeper.record.run_folder import RUNS, RunFolder, find_run_folder
@@ -24,7 +23,6 @@ from sweeper.running import Options, WandbMode, run_file
 from sweeper.spec.points import point_text
 from sweeper.spec.sweep_spec import SweepSpec
 from sweeper.views.format import number
-from trainable.loop.metrics import Metrics
 
 if TYPE_CHECKING:
     from sweeper.analysis.summary import Summary
@@ -147,24 +145,20 @@ def run_sweep(
         UserError: the space, the data or the machine does not fit. Nothing has been started then.
     """
     _require_no_ray()
-    seen = _Seen()
-    options = Options(
-        runs=Path(runs), wandb=wandb, dashboard=dashboard, trainer=trainer, watchers=(seen,)
-    )
+    options = Options(runs=Path(runs), wandb=wandb, dashboard=dashboard, trainer=trainer)
     console = Console(highlight=False, soft_wrap=True, quiet=quiet)
     if isinstance(space, Mapping):
         with tempfile.TemporaryDirectory() as folder:
             file = _written(space, Path(folder))
             try:
-                run_file(file, console, options, name, overrides)
+                run = run_file(file, console, options, name, overrides)
             except SpecError as error:  # the file is gone when this is read
                 line = rf"{re.escape(str(file))}(:\d+)?"
                 told = [re.sub(line, "space", problem) for problem in error.problems]
                 raise SpecError(told) from None
     else:
-        run_file(Path(space), console, options, name, overrides)
-    assert seen.folder is not None
-    return LoadedSweep(seen.folder)
+        run = run_file(Path(space), console, options, name, overrides)
+    return LoadedSweep(run.folder)
 
 
 def _require_no_ray() -> None:
@@ -189,21 +183,3 @@ def _written(space: Mapping[str, Any], folder: Path) -> Path:
     file = folder / "sweep.yaml"
     file.write_text(text.getvalue(), encoding="utf-8")
     return file
-
-
-class _Seen:
-    """Notes where the sweep is recorded (a `Watcher`)."""
-
-    def __init__(self) -> None:
-        self.folder: RunFolder | None = None
-
-    def started(self, trial: Trial) -> None: ...
-
-    def measured(self, trial: Trial, rows: list[Metrics]) -> None: ...
-
-    def ended(self, trial: Trial) -> None: ...
-
-    def refresh(self, sweep: Sweep) -> None: ...
-
-    def close(self, sweep: Sweep) -> None:
-        self.folder = sweep.folder

@@ -10,16 +10,17 @@ from typing import Literal
 from rich.console import Console
 
 from sweeper.corpus.builtin import prepare_default
+from sweeper.engine.audience import Audience
 from sweeper.engine.session.fingerprint import take_fingerprint
 from sweeper.engine.session.resuming import NO_CHANGES, Changes, prepare_resumption
 from sweeper.engine.session.terms import SessionTerms
 from sweeper.engine.sweep import Sweep
 from sweeper.engine.warm_starting import read_warm_start
-from sweeper.engine.watchers import Audience, MetricsFiles, Tables, Watcher
 from sweeper.errors import StorageError
 from sweeper.plan.devices import require_devices, require_gpus
 from sweeper.plan.placement import place
 from sweeper.plan.plan import Plan, check_configs, make_plan
+from sweeper.record.metrics_files import MetricsFiles
 from sweeper.record.ranking import best_trial
 from sweeper.record.run_folder import (
     RUNS,
@@ -31,6 +32,8 @@ from sweeper.record.run_folder import (
 from sweeper.record.state.events import Outcome
 from sweeper.record.state.sweep_state import SweepState
 from sweeper.record.state.warm_start import WarmStart
+from sweeper.record.tables import Tables
+from sweeper.record.watcher import Watcher
 from sweeper.runtime.ray_tune.token import token_command
 from sweeper.spec.reading.spec_file import load_spec
 from sweeper.spec.reading.yaml_source import YamlSource
@@ -57,14 +60,29 @@ class Options:
     trainer: str = TRAINER  # the class of the training loop
 
 
+@dataclass(frozen=True, kw_only=True)
+class SessionResult:
+    """What a session has left behind it."""
+
+    folder: RunFolder
+    state: SweepState
+    outcome: Outcome
+
+    @property
+    def exit_code(self) -> ExitCode:
+        if self.outcome == "interrupted":
+            return ExitCode.INTERRUPTED
+        return ExitCode.FAILED if best_trial(self.state) is None else ExitCode.DONE
+
+
 def run_file(
     file: Path,
     console: Console,
     options: Options,
     name: str | None = None,
     overrides: Sequence[str] = (),
-) -> ExitCode:
-    """Run the sweep that a search-space file describes; returns the exit code.
+) -> SessionResult:
+    """Run the sweep that a search-space file describes.
 
     Raises:
         UserError: the file, the data or the machine does not fit. Nothing has been started then,
@@ -98,9 +116,8 @@ def run_file(
 
 def resume_sweep(
     name: str, console: Console, options: Options, changes: Changes = NO_CHANGES
-) -> ExitCode:
-    """Go on with an interrupted sweep, or with a finished one that has got more to do; returns
-    the exit code.
+) -> SessionResult:
+    """Go on with an interrupted sweep, or with a finished one that has got more to do.
 
     Raises:
         UserError: as in `run_file`; there is no such sweep, or it is running; it may not change
@@ -115,7 +132,7 @@ def resume_sweep(
             print_summary(console, resumption.state, folder)
             if options.quiet:
                 print(folder.path)
-            return _exit_code(resumption.state)
+            return SessionResult(folder=folder, state=resumption.state, outcome="finished")
         if options.wandb == "online":
             require_login("--wandb online")
         _check_tokens(plan)
@@ -152,7 +169,7 @@ def _drive(
     console: Console,
     options: Options,
     warm_start: WarmStart | None,
-) -> ExitCode:
+) -> SessionResult:
     own_loop = options.trainer == TRAINER
     if own_loop:
         require_devices(plan, source)
@@ -167,7 +184,8 @@ def _drive(
         with open_folder() as folder:  # and hold its lock
             sweep = Sweep(folder, plan, replace(session, placement=placement), warm_start)
             _introduce(console, sweep, placement.slots, cluster.dashboard_url)
-            audience = Audience(sweep, [*_watchers(sweep, console, options), RayMetrics(sweep)])
+            own = RayMetrics(folder.name, len(plan.trials))
+            audience = Audience(sweep, [*_watchers(sweep, console, options), own])
             outcome: Outcome = "failed"
             try:
                 finished = run_trials(sweep, placement, audience, options.trainer)
@@ -183,13 +201,12 @@ def _drive(
         print(folder.path)
     if outcome == "interrupted":
         console.print(f"Interrupted. Go on with:  python -m sweeper resume {folder.called}")
-        return ExitCode.INTERRUPTED
-    return _exit_code(sweep.state)
+    return SessionResult(folder=folder, state=sweep.state, outcome=outcome)
 
 
 def _close(sweep: Sweep, audience: Audience, outcome: Outcome) -> None:
     try:
-        audience.close(sweep)
+        audience.close(sweep.state)
     except StorageError:
         outcome = "failed"  # the tables are not whole: there is something to resume for
         raise
@@ -210,15 +227,11 @@ def _report(console: Console, folder: RunFolder) -> None:
         console.print(f"Try again with:  python -m sweeper report {folder.called}")
 
 
-def _exit_code(state: SweepState) -> ExitCode:
-    return ExitCode.FAILED if best_trial(state) is None else ExitCode.DONE
-
-
 def _watchers(sweep: Sweep, console: Console, options: Options) -> list[Watcher]:
     watchers: list[Watcher] = [
         MetricsFiles(sweep.folder),
         Tables(sweep.folder),
-        Screen(console, len(sweep.plan.trials), verbose=options.verbose),
+        Screen(console, sweep.plan, verbose=options.verbose),
     ]
     if options.wandb != "off":
         watchers.append(WandbProcess(sweep.folder, options.wandb))

@@ -36,7 +36,8 @@ def run(
     verbose: Verbose = False,
 ) -> None:
     options = Options(runs=runs, wandb=wandb, dashboard=dashboard, verbose=verbose, quiet=quiet)
-    raise typer.Exit(run_file(file, make_console(quiet=quiet), options, name, overrides))
+    run = run_file(file, make_console(quiet=quiet), options, name, overrides)
+    raise typer.Exit(run.exit_code)
 
 
 def plan(
@@ -85,7 +86,7 @@ def resume(
         retry_failed=retry_failed,
         accept=accept_changes,
     )
-    raise typer.Exit(resume_sweep(name, make_console(quiet=quiet), options, changes))
+    raise typer.Exit(resume_sweep(name, make_console(quiet=quiet), options, changes).exit_code)
 
 
 def prepare(

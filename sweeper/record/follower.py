@@ -8,10 +8,10 @@ import time
 from datetime import datetime
 from typing import Protocol
 
-from sweeper.engine.watchers import read_metrics
 from sweeper.errors import RunFolderError
 from sweeper.record.effective_spec import effective_spec
 from sweeper.record.journal import JournalReader
+from sweeper.record.metrics_files import read_metrics
 from sweeper.record.replay import replay_event
 from sweeper.record.run_folder import RunFolder
 from sweeper.record.state.events import TrialEnded, TrialStarted
@@ -59,6 +59,9 @@ class Follower:
 
         The journal is ahead of the metrics file for an instant, and after a kill for good. While
         the trial runs, that is waited out.
+
+        Raises:
+            RunFolderError: the metrics file is damaged.
         """
         rows = {row.step: row for row in read_metrics(self.folder.trial_metrics(trial.trial_id))}
         if trial.status is not Status.RUNNING:

@@ -15,7 +15,7 @@ class Journal:
     def __init__(self, path: Path) -> None:
         """Opens the file, made if missing; a torn last line (a kill while writing) is cut off."""
         self.path = path
-        self.torn = _cut_torn_line(path)
+        self.torn = cut_torn_line(path)
         self.failure: StorageError | None = None
         self._file = path.open("ab", buffering=0)
 
@@ -90,8 +90,8 @@ def damaged_line(where: str, problem: str) -> RunFolderError:
     )
 
 
-def _cut_torn_line(path: Path) -> bool:
-    """Cut off what follows the last newline; says whether there was anything."""
+def cut_torn_line(path: Path) -> bool:
+    """Cut off what follows a file's last newline; says whether there was anything."""
     if not path.exists():
         return False
     content = path.read_bytes()

@@ -1,6 +1,8 @@
 """The tables of a sweep: a row a trial, best first, and a row an evaluation."""
 
+import math
 import os
+import time
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ from sweeper.record.ranking import ranked
 from sweeper.record.run_folder import RunFolder
 from sweeper.record.state.sweep_state import SweepState
 from sweeper.record.state.trial import Trial
+from sweeper.record.watcher import Watcher
 from sweeper.spec.columns import EVALUATION, MEASURED, NAMED, REPORTED, SETTINGS, Columns
 from trainable.model.model_size import num_params
 
@@ -49,6 +52,28 @@ def history_rows(state: SweepState) -> list[Row]:
         for trial in state.trials.values()
         for seen in trial.evaluations
     ]
+
+
+class Tables(Watcher):
+    """Keeps the Parquet tables fresh enough to watch, and exact at the end."""
+
+    keeps_the_record = True
+    EVERY_SECONDS = 10.0
+    MOST_OF_THE_TIME = 0.02  # thousands of trials take a while to write
+
+    def __init__(self, folder: RunFolder) -> None:
+        self.folder = folder
+        self._due = -math.inf
+
+    def refresh(self, state: SweepState) -> None:
+        if time.monotonic() > self._due:
+            self.close(state)
+
+    def close(self, state: SweepState) -> None:
+        began = time.monotonic()
+        write_tables(state, self.folder)
+        now = time.monotonic()
+        self._due = now + max(self.EVERY_SECONDS, (now - began) / self.MOST_OF_THE_TIME)
 
 
 def write_tables(state: SweepState, folder: RunFolder) -> None:

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from sweeper.engine.sweep import Sweep
-from sweeper.engine.watchers import Watcher
 from sweeper.record.state.trial import Trial
+from sweeper.record.watcher import Watcher
 from sweeper.runtime.trial_loop import Slice, TrialLoop
 from sweeper.status import Decision
 
@@ -38,7 +38,7 @@ class InProcess:
                 time.sleep(WAIT_SECONDS)
             else:
                 self.run_trial(trial)
-            self.audience.refresh(self.sweep)
+            self.audience.refresh(self.sweep.state)
 
     def run_trial(self, trial: Trial) -> None:
         """One attempt: to the end of the trial, to a pause or to a failure."""

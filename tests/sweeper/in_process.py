@@ -5,9 +5,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
+from sweeper.engine.audience import Audience
 from sweeper.engine.session.terms import SessionTerms
 from sweeper.engine.sweep import Sweep
-from sweeper.engine.watchers import Audience
 from sweeper.plan.plan import Plan
 from sweeper.record.journal import Journal
 from sweeper.record.run_folder import CHECKPOINT_FILE, RunFolder

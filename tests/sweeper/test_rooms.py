@@ -18,7 +18,6 @@ LONE_FILES = {"__init__.py", "__main__.py", "py.typed"}
 STILL_UP = {
     ("sweeper.plan.preview", "sweeper.runtime.ray_tune.runner"),
     ("sweeper.plan.preview", "sweeper.views.format"),
-    ("sweeper.record.follower", "sweeper.engine.watchers"),
 }
 STILL_CIRCLES: list[set[str]] = []
 STILL_CROWDED: set[str] = set()

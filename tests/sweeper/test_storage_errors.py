@@ -7,10 +7,12 @@ from typing import Any
 import pytest
 import torch
 
-from sweeper.engine.watchers import Audience, MetricsFiles
+from sweeper.engine.audience import Audience
 from sweeper.errors import StorageError, is_storage_error
+from sweeper.record.metrics_files import MetricsFiles
 from sweeper.record.run_folder import create_run_folder
 from sweeper.record.state.trial import Trial
+from sweeper.record.watcher import Watcher
 from tests.sweeper.in_process import opened
 from trainable.errors import CheckpointError
 from trainable.loop.metrics import Metrics
@@ -46,7 +48,7 @@ def test_others_are_not(error: Exception) -> None:
     assert not is_storage_error(error)
 
 
-class FullTerminal:
+class FullTerminal(Watcher):
     """Its output goes to a file on a full disk."""
 
     def measured(self, trial: Trial, rows: list[Metrics]) -> None:
@@ -62,8 +64,7 @@ def test_a_record_that_cannot_be_kept_ends_the_sweep_and_a_screen_does_not(
         trial = sweep.next_trial()
         assert trial is not None
         folder.trial_metrics(trial.trial_id).symlink_to("/dev/full")
-        screen: Any = FullTerminal()
-        Audience(sweep, [screen]).measured(trial, [Metrics(step=4)])
+        Audience(sweep, [FullTerminal()]).measured(trial, [Metrics(step=4)])
         assert list(sweep.state.failed_watchers) == ["FullTerminal"]
         told = rf"MetricsFiles: .*No space left.* resume {folder.path}"
         with pytest.raises(StorageError, match=told):

@@ -37,7 +37,9 @@ class Metrics:
             ValueError: a count below 0, or beyond what 64 bits hold.
         """
         if not isinstance(self.step, int):
-            raise TypeError(f"metrics need the step they were taken at, got {self.step!r}")
+            raise TypeError(
+                f"step: metrics need the one they were taken at, got {shown(self.step)}"
+            )
         for name in _COUNTS:
             value = getattr(self, name)
             if type(value) is not int or not 0 <= value < 2**63:

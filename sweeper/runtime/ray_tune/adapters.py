@@ -10,10 +10,10 @@ from ray.tune.schedulers import TrialScheduler
 from ray.tune.search import SearchAlgorithm
 
 from sweeper.engine.sweep import Sweep
-from sweeper.engine.watchers import Watcher
 from sweeper.plan.placement import Placement, Share
 from sweeper.record.state.checkpoints import checkpoint_number
 from sweeper.record.state.trial import Trial
+from sweeper.record.watcher import Watcher
 from sweeper.runtime.ray_tune.faults import Faults
 from sweeper.runtime.ray_tune.interrupt import Interrupt
 from sweeper.spec.points import point_text
@@ -198,4 +198,4 @@ class SweepCallback(Callback):  # type: ignore[misc]
         self.audience.ended(self.sweep.trials[trial.trial_id])
 
     def on_step_end(self, iteration: int, trials: list[TuneTrial], **info: Any) -> None:
-        self.audience.refresh(self.sweep)
+        self.audience.refresh(self.sweep.state)

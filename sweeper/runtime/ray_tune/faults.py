@@ -8,7 +8,7 @@ from typing import Any
 import ray
 
 from sweeper.engine.sweep import Sweep
-from sweeper.engine.watchers import Watcher
+from sweeper.record.watcher import Watcher
 from sweeper.runtime.ray_tune.failures import (
     Failure,
     failure,

@@ -11,13 +11,12 @@ import time
 
 from ray.util.metrics import Gauge
 
-from sweeper.engine.sweep import Sweep
 from sweeper.record.ranking import ranking_of
 from sweeper.record.state.sweep_state import SweepState
 from sweeper.record.state.trial import Trial
+from sweeper.record.watcher import Watcher
 from sweeper.spec.points import point_text
 from sweeper.status import Status
-from trainable.loop.metrics import Metrics
 
 EVERY_SECONDS = 1.0
 LONGEST_VALUES = 120  # characters of a label
@@ -30,12 +29,16 @@ PER_TRIAL = {
 }
 
 
-class RayMetrics:
-    """Exports a running sweep (a `Watcher`)."""
+class RayMetrics(Watcher):
+    """Exports a running sweep."""
 
-    def __init__(self, sweep: Sweep) -> None:
-        self.sweep = sweep
-        self._name = sweep.folder.name
+    def __init__(self, name: str, num_trials: int) -> None:
+        """
+        Args:
+            num_trials: Of the whole sweep, those that are still to come among them.
+        """
+        self._name = name
+        self._num_trials = num_trials
         tags = ("sweep", "trial", "values")
         self._of_trial = {
             key: Gauge(f"sweeper_trial_{key}", text, tags) for key, text in PER_TRIAL.items()
@@ -45,26 +48,20 @@ class RayMetrics:
         self._best = Gauge("sweeper_best_objective", text, ("sweep", "metric", "trial", "values"))
         self._set_at = -math.inf
 
-    def started(self, trial: Trial) -> None: ...
-
-    def measured(self, trial: Trial, rows: list[Metrics]) -> None: ...
-
     def ended(self, trial: Trial) -> None:
         self._set_trial(trial)
 
-    def refresh(self, sweep: Sweep) -> None:
+    def refresh(self, state: SweepState) -> None:
         if time.monotonic() - self._set_at < EVERY_SECONDS:
             return
         self._set_at = time.monotonic()
-        for trial in sweep.state.with_status(Status.RUNNING):
+        for trial in state.with_status(Status.RUNNING):
             self._set_trial(trial)
-        for status, count in trials_by_status(sweep).items():
+        for status, count in trials_by_status(state, self._num_trials).items():
             self._trials.set(count, {"sweep": self._name, "status": status.value})
-        if (best := best_so_far(sweep.state)) is not None:
-            metric = sweep.state.spec.objective.metric
+        if (best := best_so_far(state)) is not None:
+            metric = state.spec.objective.metric
             self._best.set(best[1], {**self._tags(best[0]), "metric": metric})
-
-    def close(self, sweep: Sweep) -> None: ...
 
     def _set_trial(self, trial: Trial) -> None:
         tags = self._tags(trial)
@@ -81,12 +78,12 @@ class RayMetrics:
         return {"sweep": self._name, "trial": trial.trial_id, "values": values[:LONGEST_VALUES]}
 
 
-def trials_by_status(sweep: Sweep) -> dict[Status, int]:
+def trials_by_status(state: SweepState, num_trials: int) -> dict[Status, int]:
     """Every status, also where there are none; what is not handed out yet is pending."""
     counts = dict.fromkeys(Status, 0)
-    for trial in sweep.trials.values():
+    for trial in state.trials.values():
         counts[trial.status] += 1
-    counts[Status.PENDING] += len(sweep.plan.trials) - len(sweep.trials)
+    counts[Status.PENDING] += num_trials - len(state.trials)
     return counts
 
 

@@ -31,10 +31,10 @@ import ray
 from ray import tune
 
 from sweeper.engine.sweep import Sweep
-from sweeper.engine.watchers import Watcher
 from sweeper.errors import ResourceError
 from sweeper.plan.placement import Node, Placement
 from sweeper.record.run_folder import RunFolder
+from sweeper.record.watcher import Watcher
 from sweeper.runtime.ray_tune.adapters import SweepCallback, SweepScheduler, SweepSearch, request
 from sweeper.runtime.ray_tune.controller import SweepController, controlled
 from sweeper.runtime.ray_tune.faults import Faults

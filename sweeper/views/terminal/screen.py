@@ -7,9 +7,10 @@ from rich.console import Console
 from rich.live import Live
 
 from sweeper.analysis.time_left import TimeLeft, TimeLeftEstimator
-from sweeper.engine.sweep import Sweep
+from sweeper.plan.plan import Plan
 from sweeper.record.state.sweep_state import SweepState
 from sweeper.record.state.trial import Trial
+from sweeper.record.watcher import Watcher
 from sweeper.spec.points import point_text
 from sweeper.status import Status
 from sweeper.views.format import headline, size
@@ -20,16 +21,16 @@ REFRESH_SECONDS = 0.5
 MOST_OF_THE_DRIVER = 0.05  # of its time goes into the screen, however many trials there are
 
 
-class Screen:
-    """Shows a running sweep (a `Watcher`): a table that stays in its place, or lines."""
+class Screen(Watcher):
+    """Shows a running sweep: a table that stays in its place, or lines."""
 
-    def __init__(self, console: Console, total: int, *, verbose: bool = False) -> None:
+    def __init__(self, console: Console, plan: Plan, *, verbose: bool = False) -> None:
         """
         Args:
-            verbose: Lines of every start, report and end, above the table if there is one.
+            verbose: Lines of every start, metrics and end, above the table if there is one.
         """
         self.console = console
-        self.total = total
+        self.plan = plan
         self.verbose = verbose
         self._due = -math.inf
         self._ended = 0
@@ -68,19 +69,19 @@ class Screen:
             return  # rich would lay it out all the same
         self.console.print(f"{trial.trial_id}  {point_text(trial.values)}  {what}", markup=False)
 
-    def refresh(self, sweep: Sweep) -> None:
-        self._tell_of_budget(sweep.state)
+    def refresh(self, state: SweepState) -> None:
+        self._tell_of_budget(state)
         began = time.monotonic()
         if self.console.quiet or began < self._due:
             return
         if self._live is not None:
-            left = self._time_left(sweep)
-            view = live_view(self.console, sweep.state, self.total, left, utc_now())
+            left = self._time_left(state)
+            view = live_view(self.console, state, len(self.plan.trials), left, utc_now())
             self._live.update(view, refresh=True)
-        elif (ended := sum(trial.status.ended for trial in sweep.trials.values())) > self._ended:
+        elif (ended := sum(trial.status.ended for trial in state.trials.values())) > self._ended:
             self._ended = ended
-            left = self._time_left(sweep)
-            self.console.print(progress_line(sweep.state, self.total, left, utc_now()))
+            left = self._time_left(state)
+            self.console.print(progress_line(state, len(self.plan.trials), left, utc_now()))
         cost = time.monotonic() - began
         self._due = began + max(REFRESH_SECONDS, cost / MOST_OF_THE_DRIVER)
 
@@ -96,10 +97,10 @@ class Screen:
             "set max_concurrent."
         )
 
-    def _time_left(self, sweep: Sweep) -> TimeLeft | None:
-        self._estimator = self._estimator or TimeLeftEstimator(sweep.plan)
-        return self._estimator.time_left(sweep.state)
+    def _time_left(self, state: SweepState) -> TimeLeft | None:
+        self._estimator = self._estimator or TimeLeftEstimator(self.plan)
+        return self._estimator.time_left(state)
 
-    def close(self, sweep: Sweep) -> None:
+    def close(self, state: SweepState) -> None:
         if self._live is not None:
             self._live.stop()

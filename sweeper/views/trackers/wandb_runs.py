@@ -8,10 +8,10 @@ from contextlib import suppress
 
 from rich.console import Console
 
-from sweeper.engine.sweep import Sweep
 from sweeper.errors import WandbError
 from sweeper.record.run_folder import RunFolder
-from sweeper.record.state.trial import Trial
+from sweeper.record.state.sweep_state import SweepState
+from sweeper.record.watcher import Watcher
 from sweeper.views.trackers.wandb_login import NO_KEY
 from sweeper.views.trackers.wandb_mirror import (
     FINISH_SECONDS,
@@ -20,7 +20,6 @@ from sweeper.views.trackers.wandb_mirror import (
     is_synced,
     offline_parts,
 )
-from trainable.loop.metrics import Metrics
 
 MIRROR = "sweeper.views.trackers.wandb_mirror"  # run with `python -m`
 LOGIN_SECONDS = 60.0  # for a key to be taken; wandb itself tries a dead server for half a minute
@@ -73,8 +72,8 @@ def _ask(module: str, arguments: list[str], seconds: float | None) -> tuple[int 
     return code, said.strip().splitlines()
 
 
-class WandbProcess:
-    """Has a running sweep logged (a `Watcher`) by a process that follows the run folder."""
+class WandbProcess(Watcher):
+    """Has a running sweep logged by a process that follows the run folder."""
 
     def __init__(self, folder: RunFolder, mode: Mode) -> None:
         self.folder = folder
@@ -95,17 +94,11 @@ class WandbProcess:
                 start_new_session=True,  # Ctrl-C is not for it
             )
 
-    def started(self, trial: Trial) -> None: ...
-
-    def measured(self, trial: Trial, rows: list[Metrics]) -> None: ...
-
-    def ended(self, trial: Trial) -> None: ...
-
-    def refresh(self, sweep: Sweep) -> None:
+    def refresh(self, state: SweepState) -> None:
         if self._process.poll() is not None:
             self._require_success()
 
-    def close(self, sweep: Sweep) -> None:
+    def close(self, state: SweepState) -> None:
         assert self._process.stdin is not None
         self._process.stdin.close()
         with suppress(subprocess.TimeoutExpired):

@@ -14,7 +14,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from sweeper.engine.watchers import read_metrics
+from sweeper.record.metrics_files import read_metrics
 from sweeper.record.run_folder import CHECKPOINT_FILE, RunFolder
 from tests.sweeper.journals import raw_events
 

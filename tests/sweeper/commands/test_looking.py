@@ -261,3 +261,20 @@ def test_no_line_of_a_table_is_longer_than_the_screen(
     monkeypatch.setenv("COLUMNS", str(width))
     for out in (sweeper("status", "lr").out, sweeper("list").out):
         assert max(map(len, out.splitlines())) <= width
+
+
+@pytest.mark.parametrize(
+    ("command", "arguments"), [("trial", ["0000"]), ("tensorboard", []), ("status", [])]
+)
+def test_damage_in_what_a_trial_has_measured_is_told_by_line(
+    sweeper: Sweeper, interrupted: RunFolder, command: str, arguments: list[str]
+) -> None:
+    """Once a driver runs it, `status` reads what its running trials have measured, too."""
+    for trial_id in ("0000", "0001"):
+        interrupted.trial_metrics(trial_id).parent.mkdir(exist_ok=True)
+        interrupted.trial_metrics(trial_id).write_text('{"step": 1}\n{"step": "two"}\n')
+    with interrupted.locked():
+        said = sweeper(command, "cut", *arguments)
+    assert said.code == 2
+    assert "metrics.jsonl:2: damaged line of metrics (step: " in said.err
+    assert "Traceback" not in said.err

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sweeper.engine.sweep import Sweep
-from sweeper.engine.watchers import MetricsFiles
 from sweeper.plan.plan import Plan
+from sweeper.record.metrics_files import MetricsFiles
 from sweeper.record.run_folder import RunFolder, create_run_folder
 from sweeper.record.state.trial import LONGEST_WAIT_SECONDS, Trial, backoff_seconds
 from sweeper.record.tables import result_rows
@@ -140,7 +140,7 @@ def test_a_trial_that_recovers_has_no_error(folder: RunFolder, plan: Plan) -> No
         sweep.attempt_failed("0000", "broken")
         MetricsFiles(folder).ended(trial)
         run_trial(sweep, trial)
-        MetricsFiles(folder).close(sweep)
+        MetricsFiles(folder).close(sweep.state)
         (row,) = result_rows(sweep.state, folder)
     assert (row["status"], row["error"], row["num_failures"]) == ("completed", None, 1)
     assert not folder.trial_error("0000").exists()
@@ -169,5 +169,5 @@ def test_an_error_is_in_its_file_though_the_driver_was_killed_before(
         begin(sweep)
         sweep.end("0000", error="broken")
     with opened(folder, plan) as sweep:
-        MetricsFiles(folder).close(sweep)
+        MetricsFiles(folder).close(sweep.state)
     assert folder.trial_error("0000").read_text() == "broken"

@@ -44,8 +44,8 @@ def main() -> None:
     options = Options(runs=Path(runs), dashboard=False, trainer=trainer)
     console = Console(quiet=True)
     if what == "run":
-        sys.exit(run_file(Path(argument), console, options))
-    sys.exit(resume_sweep(argument, console, options))
+        sys.exit(run_file(Path(argument), console, options).exit_code)
+    sys.exit(resume_sweep(argument, console, options).exit_code)
 
 
 if __name__ == "__main__":

@@ -68,7 +68,7 @@ def test_nothing_of_a_trial_reaches_the_next(tmp_path: Path, write_space: Any) -
     space = write_space(scheduler={"type": "fifo"}, train={"eval_every_steps": 8}, max_concurrent=1)
     console = Console(file=io.StringIO(), width=100)
     options = Options(runs=tmp_path / "runs", dashboard=False, trainer=TRAINER)
-    assert run_file(space, console, options) is ExitCode.DONE
+    assert run_file(space, console, options).exit_code is ExitCode.DONE
     folder = RunFolder(tmp_path / "runs" / "tiny")
     newest = [folder.checkpoint_folders(f"{i:04d}")[0] / CHECKPOINT_FILE for i in range(4)]
     found = [json.loads(path.read_text())["found"] for path in newest]

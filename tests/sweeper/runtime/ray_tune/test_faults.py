@@ -10,8 +10,8 @@ import pyarrow.parquet as pq
 import pytest
 from rich.console import Console
 
-from sweeper.engine.watchers import read_metrics
 from sweeper.errors import StorageError
+from sweeper.record.metrics_files import read_metrics
 from sweeper.record.run_folder import RunFolder
 from sweeper.running import Options, resume_sweep, run_file
 from sweeper.status import ExitCode
@@ -65,7 +65,7 @@ def test_every_failure_costs_its_trial_alone(
         max_retries=1,
         trial_timeout_s=30,
     )
-    assert run_file(space, console, options(tmp_path / "runs", ZOO)) is ExitCode.DONE
+    assert run_file(space, console, options(tmp_path / "runs", ZOO)).exit_code is ExitCode.DONE
     folder = RunFolder(tmp_path / "runs" / "tiny")
     rows = {r["learning_rate"]: r for r in pq.read_table(folder.results).to_pylist()}
     assert Counter(row["status"] for row in rows.values()) == {"completed": 6, "failed": 1}
@@ -114,7 +114,7 @@ def test_a_report_without_the_metric_stops_at_its_rung(
     tmp_path: Path, write_space: Any, console: Console
 ) -> None:
     space = write_space(space={"learning_rate": {"grid": [SOUND, SILENT]}}, resources={"cpu": 2})
-    assert run_file(space, console, options(tmp_path / "runs", ZOO)) is ExitCode.DONE
+    assert run_file(space, console, options(tmp_path / "runs", ZOO)).exit_code is ExitCode.DONE
     folder = RunFolder(tmp_path / "runs" / "tiny")
     rows = {r["learning_rate"]: r for r in pq.read_table(folder.results).to_pylist()}
     assert (rows[SOUND]["status"], rows[SILENT]["status"]) == ("completed", "stopped")
@@ -128,7 +128,7 @@ def test_a_process_that_cannot_be_used_again_is_not_the_next_trials_failure(
         space={"learning_rate": {"grid": [1e-3, 2e-3, 3e-3]}}, scheduler={"type": "fifo"},
         max_concurrent=1, max_retries=0,
     )  # fmt: skip
-    assert run_file(space, console, options(tmp_path / "runs", POISON)) is ExitCode.DONE
+    assert run_file(space, console, options(tmp_path / "runs", POISON)).exit_code is ExitCode.DONE
     folder = RunFolder(tmp_path / "runs" / "tiny")
     rows = pq.read_table(folder.results).to_pylist()
     assert [(row["status"], row["num_failures"]) for row in rows] == [("completed", 0)] * 3
@@ -153,7 +153,9 @@ def test_a_checkpoint_on_a_full_disk_stops_the_sweep_and_costs_no_trial_anything
     assert not {"attempt_failed", "trial_ended"} & {event["event"] for event in events}
 
     full.unlink()
-    assert resume_sweep("tiny", console, options(tmp_path / "runs", FULL)) is ExitCode.DONE
+    assert (
+        resume_sweep("tiny", console, options(tmp_path / "runs", FULL)).exit_code is ExitCode.DONE
+    )
     rows = pq.read_table(folder.results).to_pylist()
     assert [(row["status"], row["num_failures"]) for row in rows] == [("completed", 0)] * 4
 
@@ -187,7 +189,7 @@ def test_a_disk_that_fills_up_stops_the_sweep_and_with_room_it_goes_on(
     assert {e["status"] for e in before if e["event"] == "trial_ended"} <= {"completed"}
 
     subprocess.run(["mount", "-o", "remount,size=64m", str(small_disk)], check=True)
-    assert resume_sweep("tiny", console, options(runs, HEAVY)) is ExitCode.DONE
+    assert resume_sweep("tiny", console, options(runs, HEAVY)).exit_code is ExitCode.DONE
     assert list(raw_events(folder.journal))[: len(before)] == before
     rows = pq.read_table(folder.results).to_pylist()
     assert [(row["status"], row["num_failures"]) for row in rows] == [("completed", 0)] * 6

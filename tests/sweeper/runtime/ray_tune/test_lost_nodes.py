@@ -13,7 +13,7 @@ import pytest
 from ray.cluster_utils import Cluster
 from rich.console import Console
 
-from sweeper.engine.watchers import read_metrics
+from sweeper.record.metrics_files import read_metrics
 from sweeper.record.run_folder import RunFolder
 from sweeper.running import Options, run_file
 from sweeper.status import ExitCode
@@ -50,7 +50,7 @@ def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[Cluster]:
 def run(space: Path, tmp_path: Path, trainer: str) -> RunFolder:
     console = Console(file=io.StringIO(), width=100)
     options = Options(runs=tmp_path / "runs", dashboard=False, trainer=trainer)
-    assert run_file(space, console, options) is ExitCode.DONE
+    assert run_file(space, console, options).exit_code is ExitCode.DONE
     return RunFolder(tmp_path / "runs" / "tiny")
 
 

@@ -84,7 +84,7 @@ def test_on_two_nodes(two_nodes: None, tmp_path: Path, write_space: Any) -> None
         max_concurrent=2,
     )
     assert preview(space, probe=False).slots == 2
-    assert run_file(space, console, options) is ExitCode.DONE
+    assert run_file(space, console, options).exit_code is ExitCode.DONE
     journal = list(raw_events(RunFolder(tmp_path / "runs" / "tiny").journal))
     assert most_at_once(journal) == 2
     placement = journal[0]["placement"]

@@ -151,7 +151,7 @@ def test_a_finished_sweep_gets_more_trials_another_chance_and_other_resources(
     def options(trainer: str) -> Options:
         return Options(runs=tmp_path / "runs", dashboard=False, trainer=trainer)
 
-    assert run_file(space, console, options(FAILING)) is ExitCode.DONE
+    assert run_file(space, console, options(FAILING)).exit_code is ExitCode.DONE
     folder = RunFolder(tmp_path / "runs" / "tiny")
     before, first = events(folder), state_of(folder).trials
     failed = [t for t in first.values() if t.status is Status.FAILED]
@@ -161,7 +161,7 @@ def test_a_finished_sweep_gets_more_trials_another_chance_and_other_resources(
         journal.write('{"event": "session_sta')
 
     changes = Changes(overrides=["resources.cpu=1.5"], num_trials=5, retry_failed=True)
-    assert resume_sweep("tiny", console, options(REFERENCE), changes) is ExitCode.DONE
+    assert resume_sweep("tiny", console, options(REFERENCE), changes).exit_code is ExitCode.DONE
     after = list(raw_events(folder.journal))
     assert after[: len(before)] == before
     started = after[len(before)]

@@ -11,9 +11,9 @@ import pyarrow.parquet as pq
 import pytest
 from rich.console import Console
 
-from sweeper.engine.watchers import read_metrics
 from sweeper.errors import ResourceError, StorageError
 from sweeper.record.journal import Journal
+from sweeper.record.metrics_files import read_metrics
 from sweeper.record.replay import replay
 from sweeper.record.run_folder import CHECKPOINT_FILE, RunFolder, create_run_folder
 from sweeper.record.state.events import Event
@@ -62,7 +62,7 @@ def test_tune_carries_out_what_the_sweep_decides(
         "space": {"learning_rate": {"grid": [1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 0.7]}},
         "resources": ONE_AT_A_TIME,
     }
-    code = run_file(write_space(**sections), console, options(tmp_path))
+    code = run_file(write_space(**sections), console, options(tmp_path)).exit_code
     assert code is ExitCode.DONE
     folder = RunFolder(tmp_path / "runs" / "tiny")
     plan = tiny_plan(**sections)
@@ -101,7 +101,7 @@ def test_promotion_resumes_from_the_rung(
         space={"learning_rate": {"grid": [1e-4, 2e-4, 5e-4, 1e-3, 2e-3, 5e-3, 1e-2, 0.7]}},
         scheduler={"type": "asha", "mode": "promote", "grace_steps": 4},
     )
-    assert run_file(space, console, options(tmp_path)) is ExitCode.DONE
+    assert run_file(space, console, options(tmp_path)).exit_code is ExitCode.DONE
     folder = RunFolder(tmp_path / "runs" / "tiny")
     journal = list(raw_events(folder.journal))
     rungs: dict[int, dict[str, float]] = {}
@@ -146,7 +146,7 @@ def test_one_failure_costs_one_trial(
         space={"learning_rate": {"grid": [1e-3, 1e-2, 0.2]}}, scheduler={"type": "fifo"},
         train={"eval_every_steps": 4}, max_retries=1,
     )  # fmt: skip
-    code = run_file(space, console, options(tmp_path, FAILING))
+    code = run_file(space, console, options(tmp_path, FAILING)).exit_code
     assert code is ExitCode.DONE
     folder = RunFolder(tmp_path / "runs" / "tiny")
     by_rate = {t.config.learning_rate: t for t in opened(folder).trials.values()}
@@ -190,7 +190,7 @@ def test_a_full_disk_stops_the_sweep_and_it_resumes(
     folder = RunFolder(tmp_path / "runs" / "tiny")
     before = list(raw_events(folder.journal))
     assert len(before) == 11
-    assert resume_sweep("tiny", console, options(tmp_path)) is ExitCode.DONE
+    assert resume_sweep("tiny", console, options(tmp_path)).exit_code is ExitCode.DONE
     assert list(raw_events(folder.journal))[:11] == before
     assert all(trial.status.ended for trial in opened(folder).trials.values())
 
@@ -199,7 +199,7 @@ def test_no_success_at_all_is_exit_code_1(
     tmp_path: Path, write_space: Any, console: Console
 ) -> None:
     space = write_space(space={"learning_rate": {"grid": [0.6, 0.7]}})
-    assert run_file(space, console, options(tmp_path)) is ExitCode.FAILED
+    assert run_file(space, console, options(tmp_path)).exit_code is ExitCode.FAILED
 
 
 # A process that is killed does not close its files.
@@ -221,7 +221,7 @@ def test_a_damaged_checkpoint_falls_back_to_the_one_before(
     (tmp_path / "runs").mkdir()
     folder.path.rename(tmp_path / "runs" / "moved")
 
-    assert resume_sweep("moved", console, options(tmp_path)) is ExitCode.DONE
+    assert resume_sweep("moved", console, options(tmp_path)).exit_code is ExitCode.DONE
     moved = RunFolder(tmp_path / "runs" / "moved")
     state = opened(moved)
     assert [t.status for t in state.trials.values()] == [Status.COMPLETED] * 4

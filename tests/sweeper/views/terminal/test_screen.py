@@ -133,16 +133,16 @@ def test_a_screen_too_small_shows_what_runs(tmp_path: Path, plan: Plan) -> None:
 def watch_one_trial(tmp_path: Path, plan: Plan, on: Console, *, verbose: bool = False) -> None:
     folder = create_run_folder(tmp_path, plan.spec, None, "space.yaml")
     with opened(folder, plan) as sweep:
-        watcher = Screen(on, len(plan.trials), verbose=verbose)
+        watcher = Screen(on, plan, verbose=verbose)
         trial = sweep.next_trial()
         assert trial is not None
         watcher.started(trial)
-        watcher.refresh(sweep)
+        watcher.refresh(sweep.state)
         run_trial(sweep, trial)
         watcher.measured(trial, trial.evaluations)
         watcher.ended(trial)
-        watcher.refresh(sweep)
-        watcher.close(sweep)
+        watcher.refresh(sweep.state)
+        watcher.close(sweep.state)
 
 
 def test_checkpoints_beyond_their_budget_are_told_of_once(tmp_path: Path, tiny_plan: Any) -> None:
@@ -150,12 +150,12 @@ def test_checkpoints_beyond_their_budget_are_told_of_once(tmp_path: Path, tiny_p
     folder = create_run_folder(tmp_path, plan.spec, None, "space.yaml")
     screen = console()
     with opened(folder, plan) as sweep:
-        watcher = Screen(screen, len(plan.trials))
+        watcher = Screen(screen, plan)
         told = []
         for trial in iter(sweep.next_trial, None):
             run_trial(sweep, trial)
             for _ in range(2):
-                watcher.refresh(sweep)
+                watcher.refresh(sweep.state)
             told.append(text(screen).count("over their budget of 20 B"))
     assert told[0] == 0
     assert told[-1] == 1

@@ -19,9 +19,9 @@ import pytest
 from rich.console import Console
 
 from sweeper.engine.sweep import Sweep
-from sweeper.engine.watchers import MetricsFiles
 from sweeper.errors import WandbError
 from sweeper.plan.plan import Plan
+from sweeper.record.metrics_files import MetricsFiles
 from sweeper.record.run_folder import RunFolder, create_run_folder
 from sweeper.status import ExitCode, Status
 from sweeper.views.trackers.wandb_mirror import offline_parts
@@ -148,10 +148,10 @@ def test_one_run_a_trial_and_no_step_twice_after_a_resume(
                 time.sleep(0.05)
             os.killpg(process._process.pid, signal.SIGKILL)
         else:
-            process.close(sweep)
+            process.close(sweep.state)
     process = WandbProcess(folder, "offline")
     sweep = drive(folder, plan)
-    process.close(sweep)
+    process.close(sweep.state)
     trial = sweep.trials["0000"]
     assert len(runs(offline_records(folder))) == 4
     records = offline_records(folder, "*-0000")
@@ -249,10 +249,10 @@ def test_wandb_sync_uploads_what_is_missing_once(
         with opened(folder, plan) as sweep:
             process = WandbProcess(folder, "offline")
             run_until(sweep, 4)
-            process.close(sweep)
+            process.close(sweep.state)
     sweep = drive(folder, plan)
     if logged == "offline":
-        WandbProcess(folder, "offline").close(sweep)
+        WandbProcess(folder, "offline").close(sweep.state)
     told = []
     for _ in range(2):
         console = Console(file=io.StringIO(), width=200)
@@ -274,7 +274,7 @@ def test_the_key_is_in_no_file(
     while not server.has_finished(4):  # on a busy machine later than `close` would wait
         assert process._process.poll() is None
         time.sleep(0.05)
-    process.close(sweep)
+    process.close(sweep.state)
     _is_on(server, sweep)
     assert any(key and key.startswith("Basic ") for key in server.keys)  # it was used
     files = [path for path in tmp_path.rglob("*") if path.is_file()]
@@ -291,7 +291,7 @@ from sweeper.running import Options, run_file
 options = Options(
     runs=Path(sys.argv[2]), wandb="online", dashboard=False, trainer="{REFERENCE}"
 )
-sys.exit(run_file(Path(sys.argv[1]), Console(), options))
+sys.exit(run_file(Path(sys.argv[1]), Console(), options).exit_code)
 """
 
 
@@ -334,7 +334,7 @@ def test_a_server_that_does_not_answer_costs_a_few_seconds_and_nothing_is_lost(
             time.sleep(0.05)
         started = time.monotonic()
         with pytest.raises(WandbError, match=f"python -m sweeper wandb-sync {folder.path}"):
-            process.close(sweep)
+            process.close(sweep.state)
         assert time.monotonic() - started < 20
     with fake_wandb() as server:
         monkeypatch.setenv("WANDB_BASE_URL", server.url)
@@ -350,7 +350,7 @@ def test_a_process_that_ends_early_is_told(tmp_path: Path, tiny_plan: Any) -> No
         process = WandbProcess(folder, "offline")
         process._process.wait()
         with pytest.raises(WandbError, match=r"JSONDecodeError: .*; the rest can be uploaded"):
-            process.refresh(sweep)
+            process.refresh(sweep.state)
 
 
 @pytest.mark.parametrize("command", ["--wandb online", "wandb-sync"])

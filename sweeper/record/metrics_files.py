@@ -1,0 +1,83 @@
+"""`trials/ID/metrics.jsonl`: what a trial has measured, a line a step, written and read here."""
+
+import json
+from pathlib import Path
+
+from sweeper.errors import RunFolderError
+from sweeper.record.journal import cut_torn_line
+from sweeper.record.run_folder import RunFolder
+from sweeper.record.state.sweep_state import SweepState
+from sweeper.record.state.trial import Trial
+from sweeper.record.watcher import Watcher
+from sweeper.status import Status
+from trainable.atomic_file import write_atomically
+from trainable.loop.metrics import Metrics
+
+
+class MetricsFiles(Watcher):
+    """Keeps every step once, also when a trial went back. Beside them, the errors of those that
+    failed."""
+
+    keeps_the_record = True
+
+    def __init__(self, folder: RunFolder) -> None:
+        self.folder = folder
+        self._last_step: dict[str, int] = {}
+
+    def started(self, trial: Trial) -> None:
+        path = self.folder.trial_metrics(trial.trial_id)
+        cut_torn_line(path)  # or what comes next would be appended to half a line
+        rows = read_metrics(path)
+        self._last_step[trial.trial_id] = rows[-1].step if rows else 0
+
+    def measured(self, trial: Trial, rows: list[Metrics]) -> None:
+        if not rows:
+            return
+        path = self.folder.trial_metrics(trial.trial_id)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if rows[0].step <= self._last_step.get(trial.trial_id, 0):
+            kept = _lines([row for row in read_metrics(path) if row.step < rows[0].step])
+            write_atomically(path, lambda file: file.write(kept))
+        with path.open("ab") as file:
+            file.write(_lines(rows))
+        self._last_step[trial.trial_id] = rows[-1].step
+
+    def ended(self, trial: Trial) -> None:
+        path = self.folder.trial_error(trial.trial_id)
+        if trial.status is Status.FAILED:
+            path.write_text(str(trial.error), encoding="utf-8", errors="backslashreplace")
+        else:
+            path.unlink(missing_ok=True)  # of a failure before it was tried again
+
+    def close(self, state: SweepState) -> None:
+        for trial in state.with_status(Status.FAILED):  # a kill may have come before it
+            if not self.folder.trial_error(trial.trial_id).exists():
+                self.ended(trial)
+
+
+def read_metrics(path: Path) -> list[Metrics]:
+    """What a metrics file has; nothing if there is no file. A torn last line is left out.
+
+    Raises:
+        RunFolderError: any other line that no sweep has written; the message names it.
+    """
+    if not path.exists():
+        return []
+    *whole, _ = path.read_bytes().split(b"\n")
+    return [_row(line, f"{path}:{number}") for number, line in enumerate(whole, start=1)]
+
+
+def _row(line: bytes, where: str) -> Metrics:
+    try:
+        given = json.loads(line)
+        if not isinstance(given, dict):
+            raise ValueError("no metrics of a step")
+        return Metrics.from_mapping(given)
+    except (ValueError, TypeError, RecursionError) as error:
+        problem = f"damaged line of metrics ({error})"
+        raise RunFolderError(f"{where}: {problem}; remove the line, or the file") from None
+
+
+def _lines(rows: list[Metrics]) -> bytes:
+    lines = (json.dumps(row.to_dict(), allow_nan=False) + "\n" for row in rows)
+    return "".join(lines).encode()
