@@ -1,6 +1,6 @@
-"""The columns of a sweep's tables with their Python types; how they are stored is the tables' own.
+"""The columns of a sweep's tables, with their Python types. How they are stored, the tables decide.
 
-They belong to the question, since no bundle of a search space may have the name of one.
+They are part of the question: no bundle of a search space may be called as one of them is.
 """
 
 from typing import Any, Literal, get_args, get_type_hints
@@ -16,7 +16,7 @@ def _fields(owner: type) -> Columns:
 
 
 def _plain_type(hint: Any) -> type:
-    """The type of a value that is not null; of a literal, that of its options."""
+    """The type of a value where it is not null; for a literal, the type of its options."""
     options = [option for option in get_args(hint) or (hint,) if option is not type(None)]
     return type(options[0]) if getattr(hint, "__origin__", None) is Literal else options[0]
 
@@ -24,7 +24,7 @@ def _plain_type(hint: Any) -> type:
 NAMED: Columns = {"trial_id": str, "status": str}
 SETTINGS = _fields(TrainConfig)
 EVALUATION = _fields(Metrics)
-# Of an evaluation, what the table of trials has of the last one.
+# What the table of trials shows of a trial's last evaluation.
 REPORTED = (
     "val_loss",
     "val_perplexity",
@@ -43,5 +43,5 @@ MEASURED: Columns = {
     "num_failures": int,
     "error": str,
 }
-# Of either table, beside the training settings: what no bundle may be called.
+# Beside the training settings, all columns of either table: no bundle may be called so.
 COLUMNS = frozenset([*NAMED, *EVALUATION, *MEASURED])

@@ -39,7 +39,7 @@ Operands = Annotated[list[Operand], Field(min_length=2, max_length=2)]
 
 
 class Constraint(BaseModel):
-    """One relation of two operands, each a training setting or a number."""
+    """A relation between two operands, each a training setting or a number."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
 
@@ -61,13 +61,13 @@ class Constraint(BaseModel):
         return {name: getattr(self, name) for name in self.model_fields_set}
 
     def operands(self) -> Iterator[tuple[str, int, Operand]]:
-        """Each with its relation and its place there."""
+        """Each operand, with its relation and its place in it."""
         for relation, pair in self._stated().items():
             for index, operand in enumerate(pair or []):
                 yield relation, index, operand
 
     def holds(self, settings: Settings) -> bool:
-        """Whether these settings are admitted. One that is off (null) is not constrained."""
+        """Whether these settings satisfy it. A setting that is off (null) is not constrained."""
         ((relation, pair),) = self._stated().items()
         assert pair is not None
         left, right = (settings[o] if isinstance(o, str) else o for o in pair)

@@ -1,4 +1,4 @@
-"""Points of a space: what is swept at one, which are stated or were tried before, their text."""
+"""Points of a space: what is swept at them, how they are stated, and how they are shown."""
 
 import json
 from collections.abc import Mapping
@@ -15,13 +15,13 @@ Point = dict[str, Scalar]  # a value for each name that is swept there
 
 
 def swept(space: Mapping[str, AnyDomain], point: Point) -> Point:
-    """What is swept at a point."""
+    """The point, without the values of names that are not swept there."""
     return {key: value for key, value in point.items() if is_swept(space, key, point)}
 
 
 def is_swept(space: Mapping[str, AnyDomain], key: str, point: Point) -> bool:
-    """Whether a name is swept at a point: it has no condition, or its condition holds. A name that
-    is not swept there, or not known yet, satisfies none."""
+    """Whether a name is swept at a point: it has no condition, or its condition holds there. That
+    it does not if the name in it is not swept there itself, or has no value yet."""
     return all(
         name in point and is_swept(space, name, point) and point[name] in options
         for name, options in (space[key].when or {}).items()
@@ -31,8 +31,11 @@ def is_swept(space: Mapping[str, AnyDomain], key: str, point: Point) -> bool:
 def known_point(
     space: Mapping[str, AnyDomain], stated: Mapping[str, Scalar]
 ) -> tuple[Point, list[tuple[str, str]]]:
-    """The point that a mapping of names to values states, in the order and the types of the space;
-    and what is wrong with it, each with its name. The space has no circular conditions."""
+    """The point that a mapping of names to values states, in the order and with the types of the
+    space; and what is wrong with it, as pairs of a name and a problem.
+
+    The conditions of the space must not be circular.
+    """
     values: Point = {}
     problems: list[tuple[str, str]] = []
     for name, value in stated.items():
@@ -54,9 +57,9 @@ def known_point(
 
 
 def point_of(space: Mapping[str, AnyDomain], settings: Mapping[str, Scalar]) -> Point | None:
-    """The point of the space at which all that is swept is as in these settings; None: it has none.
+    """The point of the space that has these settings; None if there is none.
 
-    Bundles are told by what they set, and not by their names.
+    A bundle is recognised by what it sets, whatever its name.
     """
     values: Point = {}
     for name, domain in space.items():
@@ -68,7 +71,7 @@ def point_of(space: Mapping[str, AnyDomain], settings: Mapping[str, Scalar]) -> 
             ]
             values |= {name: labels[0]} if labels else {}
         else:
-            with suppress(ValueError):  # perhaps it is not swept there
+            with suppress(ValueError):  # no value of the domain: the name may not be swept there
                 values[name] = fitted(name, domain, settings[name])
     point = {name: values[name] for name in values if is_swept(space, name, values)}
     return None if known_point(space, point)[1] else {name: point[name] for name in point}
@@ -78,7 +81,7 @@ def fitted(name: str, domain: AnyDomain, value: Scalar) -> Scalar:
     """The value of the domain of `name` that equals `value`.
 
     Raises:
-        ValueError: it has none; with what would be right.
+        ValueError: there is none; the message says what would be right.
     """
     if isinstance(domain, Normal) and not is_legal(name, number := domain.fitted(value)):
         raise ValueError(f"{name} cannot be {number:g}")
@@ -90,7 +93,7 @@ def _shown(conditions: Mapping[str, list[Scalar]]) -> str:
 
 
 def point_text(values: Mapping[str, Scalar], between: str = " ") -> str:
-    """A point, or the values of a trial, in one line; `between` a name and its value."""
+    """A point, or the values of a trial, in one line. `between` stands between name and value."""
     return ", ".join(f"{name}{between}{swept_text(value)}" for name, value in values.items())
 
 

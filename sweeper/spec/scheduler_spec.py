@@ -27,40 +27,40 @@ class FifoSpec(_SchedulerSpec):
 
 
 class EarlySpec(_SchedulerSpec):
-    """A scheduler that looks at trials before their end, first after `grace` on its clock."""
+    """A scheduler that judges trials before their end, first at `grace` on its clock."""
 
     type: str
     clock: Clock = "step"
 
     @property
     def grace_key(self) -> str:
-        """The key that states the first point at which trials are looked at."""
+        """The key of the file that states `grace`."""
         return GRACE_KEYS[self.clock]
 
     @property
     def grace(self) -> int:
-        """That point, in units of the clock."""
+        """When trials are judged for the first time, in units of the clock."""
         grace: int | None = getattr(self, self.grace_key)
         assert grace is not None, "the file is refused without it"
         return grace
 
     def first_rung_step(self, config: TrainConfig) -> int:
-        """The first step of a trial at or beyond that point."""
+        """The step at which a trial reaches `grace`."""
         return -(-self.grace // clock_per_step(config, self.clock))
 
     @property
     def has_rungs(self) -> bool:
-        """Whether trials are compared at points that all share, and not at each evaluation."""
+        """Whether trials are compared at rungs, rather than at each evaluation."""
         return True
 
     @property
     def pauses(self) -> bool:
-        """Whether trials wait at these points, and go on from there."""
+        """Whether trials wait at their rungs, and may go on from there."""
         return True
 
 
 class GraceSpec(EarlySpec):
-    """One whose first look is stated as `grace_steps`, `grace_tokens` or `grace_flops`."""
+    """One whose `grace` is stated as `grace_steps`, `grace_tokens` or `grace_flops`."""
 
     grace_steps: PositiveWhole | None = None
     grace_tokens: PositiveWhole | None = None
@@ -69,7 +69,8 @@ class GraceSpec(EarlySpec):
 
 class AshaSpec(GraceSpec):
     """Asynchronous successive halving: at grace × reduction_factor^k on the clock, the best
-    1 / reduction_factor go on. `stop` decides on arrival, `promote` pauses until it is earned."""
+    1 / reduction_factor go on. With `stop` that is decided when a trial arrives; with `promote` it
+    pauses until it has earned to go on."""
 
     type: Literal["asha"] = "asha"
     mode: Literal["stop", "promote"] = "stop"
@@ -82,8 +83,8 @@ class AshaSpec(GraceSpec):
 
 
 class HyperbandSpec(GraceSpec):
-    """Hyperband: brackets of trials that are halved together, once all have reached the rung. Not
-    stated, there are as many brackets as the trials' length has room for."""
+    """Hyperband: brackets of trials that are halved together, once all have reached the rung. If
+    `brackets` is not stated, there are as many as the trials' length has room for."""
 
     type: Literal["hyperband"] = "hyperband"
     reduction_factor: WholeNumber = Field(default=3, ge=2)
@@ -91,7 +92,7 @@ class HyperbandSpec(GraceSpec):
 
 
 class MedianSpec(GraceSpec):
-    """The median stopping rule: from grace on, a trial stops whose best value is worse than the
+    """The median stopping rule: from grace on, a trial stops if its best value is worse than the
     median of the others' running averages."""
 
     type: Literal["median"] = "median"
@@ -107,8 +108,8 @@ class MedianSpec(GraceSpec):
 
 
 class PbtSpec(EarlySpec):
-    """Population based training: at each multiple of `interval_steps` the worst take over from the
-    best, and go on with values near theirs."""
+    """Population based training: at each multiple of `interval_steps` the worst trials take over
+    from the best, and go on with values near the values of those."""
 
     type: Literal["pbt"] = "pbt"
     clock: Literal["step"] = "step"

@@ -11,10 +11,10 @@ SIZE_PATTERN = rf"^([0-9]+(?:\.[0-9]+)?) ?({'|'.join(UNITS)})$"
 
 
 def parse_size(stated: object) -> object:
-    """Bytes from `20GB`, `500 MB`, `1.5GiB`; what is no text stays as it is.
+    """Bytes from `20GB`, `500 MB`, `1.5GiB`. What is not text is returned as it is.
 
     Raises:
-        ValueError: a text that is no size.
+        ValueError: the text is no size.
     """
     if not isinstance(stated, str):
         return stated

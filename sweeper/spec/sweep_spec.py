@@ -33,8 +33,8 @@ from trainable.errors import ConfigError
 
 LEARNERS = ("tpe", "gp")  # the searches whose points depend on results
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
-# What may be other when a sweep is resumed: how its trials are run, and how many there are, but
-# not what they are or how they are compared. A key stands for all that is within it.
+# What may change when a sweep is resumed: how its trials are run, and how many there are; not what
+# they are, or how they are compared. A key stands for everything within it.
 CHANGEABLE = (
     "description",
     "data",  # where it is; what is in it stays the same
@@ -85,7 +85,7 @@ Gpus = Annotated[float, Field(ge=0), AfterValidator(_whole_above_one)]
 
 
 class ResourceCase(_Section):
-    """What the trials get whose values are these; what is not stated here is as for all."""
+    """What trials get that have these values. What is not stated here is as for all trials."""
 
     when: Conditions
     cpu: Cpus | None = None
@@ -96,7 +96,7 @@ class ResourceCase(_Section):
 
 
 class Resources(_Section):
-    """What one trial gets: that of the first case that holds for it, else what is for all."""
+    """What one trial gets: what the first case says that holds for it, otherwise these values."""
 
     cpu: Cpus = 1
     gpu: Gpus = 0
@@ -165,7 +165,7 @@ class SweepSpec(_Section):
 
     @property
     def num_seeds(self) -> int:
-        """With how many seeds every point is run."""
+        """How many seeds every point is run with."""
         return 1 if self.seeds is None else len(self.seeds)
 
     def initial_points(self) -> list[Point]:
@@ -182,7 +182,7 @@ class SweepSpec(_Section):
         """All training settings at a point: defaults, then `train:`, then what is swept."""
         stated = {**self.train}
         for key, value in point.items():
-            # a seed of `seeds:` is no key of the space
+            # the seed that `seeds:` gives is no key of the space
             stated |= self.space[key].meaning(key, value) if key in self.space else {key: value}
         settings = derive(DEFAULTS | stated)
         if "eval_every_steps" in stated or not isinstance(self.scheduler, EarlySpec):

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Discriminator, Tag
 from sweeper.spec.domains.values import Scalar, Settings
 from trainable.config import TrainConfig
 
-# Training settings that a sweep states another way.
+# Training settings that a sweep states in another way: setting -> key of the file.
 OWNED = {"train_data": "data", "val_data": "data"}
 TYPES: dict[str, Any] = get_type_hints(TrainConfig)
 DEFAULTS: Settings = {
@@ -24,12 +24,12 @@ CHANGEABLE_IN_MID_RUN = tuple(
 
 
 def is_number(name: str) -> bool:
-    """Whether this training setting is one, null aside."""
+    """Whether this training setting takes numbers."""
     return bool({int, float} & set(get_args(TYPES[name]) or (TYPES[name],)))
 
 
 def is_legal(name: str, value: float) -> bool:
-    """Whether a training setting may have this value, others aside."""
+    """Whether a training setting may have this value, whatever the other settings are."""
     bounds = TrainConfig.__dataclass_fields__[name].metadata
     at_least, above, at_most = bounds["at_least"], bounds["above"], bounds["at_most"]
     return (
@@ -40,14 +40,14 @@ def is_legal(name: str, value: float) -> bool:
 
 
 def lowest(name: str) -> float | None:
-    """The bound that a training setting's values are at or above."""
+    """The lower bound of a training setting; None if it has none."""
     bounds = TrainConfig.__dataclass_fields__[name].metadata
     bound: float | None = bounds["above"] if bounds["at_least"] is None else bounds["at_least"]
     return bound
 
 
 class Derived(BaseModel):
-    """So many times another setting: `{times: 0.1, of: learning_rate}`."""
+    """A multiple of another setting: `{times: 0.1, of: learning_rate}`."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
 
@@ -66,7 +66,7 @@ Stated = Annotated[
 
 
 def derive(stated: Mapping[str, Scalar | Derived]) -> Settings:
-    """Work out every derived value; nothing may be derived from itself.
+    """The settings with every derived value worked out. None may be derived from itself.
 
     A whole setting gets the nearest whole number. What is derived from null is null.
     """
@@ -95,12 +95,13 @@ def _product(name: str, times: float, factor: Scalar) -> Scalar:
 
 
 def derivation_cycle(stated: Mapping[str, object], name: str) -> list[str] | None:
-    """The way from `name` over what it is derived from back to itself; None: there is none."""
+    """The names from `name` over what it is derived from back to itself; None if that never leads
+    back."""
     way = [name]
     while isinstance(formula := stated.get(way[-1]), Derived):
         if formula.of == name:
             return [*way, name]
         if formula.of in way:
-            return None  # a cycle further on, told where it is
+            return None  # a cycle, but without `name`: it is found at its own names
         way.append(formula.of)
     return None

@@ -1,4 +1,4 @@
-"""What every domain is: values to draw from, near one another, of one setting or several."""
+"""What all domains have in common."""
 
 import math
 from decimal import Decimal
@@ -19,7 +19,7 @@ from sweeper.spec.domains.values import Scalar, Settings, each_once
 if TYPE_CHECKING:
     import numpy as np
 
-# How far population based training moves a number: the factors of its paper.
+# By which population based training moves a number, as in its paper.
 FACTORS = (Decimal("0.8"), Decimal("1.2"))
 
 
@@ -37,7 +37,8 @@ Conditions = Annotated[dict[str, ConditionValues], Field(min_length=1)]  # swept
 
 
 class Domain(BaseModel):
-    """The values that one swept name can take; `when` says where, by those of other names."""
+    """The values that one swept name can take. With `when` it is swept only where other names have
+    these values."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
@@ -49,7 +50,7 @@ class Domain(BaseModel):
 
     @property
     def is_bundled(self) -> bool:
-        """Whether its values are names, each of several settings."""
+        """Whether its values are names, each of which stands for several settings."""
         return False
 
     def sample(self, rng: "np.random.Generator") -> Scalar:
@@ -57,29 +58,33 @@ class Domain(BaseModel):
         raise NotImplementedError
 
     def near(self, value: Scalar, rng: "np.random.Generator") -> Scalar:
-        """A value of it near this one: in a list the one before or after it, else 0.8 or 1.2 times
-        it, within the bounds and on the steps."""
+        """A value of the domain near this one: its neighbour in a list; or a number 0.8 or 1.2
+        times as large, within the bounds and on the steps."""
         raise NotImplementedError
 
     def fitted(self, value: Scalar) -> Scalar:
-        """The value of it that equals this one.
+        """The value of the domain that equals this one.
 
         Raises:
-            ValueError: it has none; with what would be right.
+            ValueError: there is none; the message says what would be right.
         """
         raise NotImplementedError
 
     def sets(self, key: str) -> set[str]:
-        """The training settings that it decides, under the name `key`."""
+        """The training settings that it decides if `key` is its name in the space."""
         return {key}
 
     def meaning(self, key: str, value: Scalar) -> Settings:
-        """The training settings that `value` stands for, under the name `key`."""
+        """The training settings that `value` stands for if `key` is its name in the space."""
         return {key: value}
 
 
 def require_number(value: Scalar) -> float:
-    """Raises ValueError for what is no finite number."""
+    """The value.
+
+    Raises:
+        ValueError: it is no finite number.
+    """
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         raise ValueError(f"must be a number, got {value!r}")
     return value

@@ -1,4 +1,4 @@
-"""A number about a mean: a domain without bounds of its own."""
+"""A number around a mean: a domain without bounds of its own."""
 
 import math
 from typing import TYPE_CHECKING, Self
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Normal(Domain):
-    """A real number about a mean. What a setting cannot be is drawn again."""
+    """A real number around a mean. A value that the setting cannot have is drawn again."""
 
     normal: Bounds
 

@@ -1,4 +1,4 @@
-"""Domains that are all numbers between two bounds, or those at whole steps above the lower one."""
+"""Domains of the numbers between two bounds: all of them, or those at whole steps above low."""
 
 import math
 from decimal import Decimal
@@ -19,7 +19,7 @@ MAX_STEPS = 2**53
 
 
 class Range(Domain):
-    """Everything from low to high, or of it low, low + step, low + 2 steps, …"""
+    """Everything from low to high; with a step only low, low + step, low + 2 steps, …"""
 
     kind: ClassVar[type[int] | type[float]] = float
     step: Annotated[float, Field(gt=0)] | None = None
@@ -68,7 +68,7 @@ class Range(Domain):
         return self._steps_to(self.bounds()[1], step)
 
     def index_of(self, value: float, step: float) -> int:
-        """How many steps above low this value is, or the next one below it."""
+        """How many whole steps above low this value is."""
         return min(self.num_steps(step), max(0, self._steps_to(value, step)))
 
     def _steps_to(self, value: float, step: float) -> int:
@@ -79,7 +79,7 @@ class Range(Domain):
         return as_written(self.bounds()[0]) + index * as_written(step)
 
     def draw_step(self, rng: "np.random.Generator", step: float) -> Decimal:
-        """low or so many steps above it, each as likely."""
+        """A value at a step, each as likely as any other."""
         return self.at(int(rng.integers(self.num_steps(step), endpoint=True)), step)
 
 
@@ -115,7 +115,7 @@ class RandInt(Range):
 
 
 class LogRange(Range):
-    """One on a log scale."""
+    """A range on a log scale."""
 
     @model_validator(mode="after")
     def _positive(self) -> Self:
@@ -125,8 +125,8 @@ class LogRange(Range):
         return self
 
     def draw_log_step(self, rng: "np.random.Generator", step: float) -> Decimal:
-        """low or so many steps above it, each as likely as its step is long on the log scale: that
-        from v to v + step."""
+        """A value at a step. The chance of v is the length, on the log scale, of the step from v to
+        v + step."""
         low, end = self.bounds()[0], self.end_of_steps(step)
         return self.step_below(math.exp(rng.uniform(math.log(low), math.log(end))), step)
 

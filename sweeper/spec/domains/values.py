@@ -21,12 +21,16 @@ Scalar = Annotated[bool | int | float | str | None, BeforeValidator(_one_value)]
 ScalarT = TypeVar("ScalarT", bound=Scalar)
 Settings = dict[str, Scalar]  # training settings by their names
 WholeNumber = Annotated[int, BeforeValidator(whole)]  # 1e3 is one, 1.5 is none
-# The bound stands inside: beside a union with None, pydantic leaves it out of the JSON Schema.
+# The bound stands in here: beside a union with None, the JSON Schema would lack it.
 PositiveWhole = Annotated[int, Field(ge=1), BeforeValidator(whole)]
 
 
 def each_once(values: list[ScalarT]) -> list[ScalarT]:
-    """The list, refused where a value stands twice."""
+    """The list.
+
+    Raises:
+        ValueError: a value stands twice.
+    """
     seen = set()
     for value in values:
         if (isinstance(value, bool), value) in seen:  # for Python, True is 1
@@ -36,5 +40,5 @@ def each_once(values: list[ScalarT]) -> list[ScalarT]:
 
 
 def as_written(number: float) -> Decimal:
-    """In decimals, as in the file: in binary, 0.3 is not three steps of 0.1 above 0."""
+    """The number in decimals, as in the file: in binary, 3 × 0.1 is not 0.3."""
     return Decimal(repr(number))

@@ -18,7 +18,7 @@ Schema = dict[str, Any]
 
 
 def json_schema() -> Schema:
-    """What the types say of a file. What only a whole sweep can break is not in it."""
+    """What the types say about a file; not what only shows when a file is read as a whole."""
     schema = SweepSpec.model_json_schema()
     schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
     schema["required"].remove("name")  # it may come from the file's own
@@ -76,7 +76,7 @@ def _mapping(properties: dict[str, Schema]) -> Schema:
 
 
 def as_text() -> str:
-    """The file, as it is shipped."""
+    """The text of search_spaces/schema.json."""
     return json.dumps(json_schema(), indent=1, ensure_ascii=False) + "\n"
 
 

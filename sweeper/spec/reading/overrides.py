@@ -9,12 +9,13 @@ from sweeper.spec.reading.yaml_source import KeyPath, Plain, YamlSource, parse_y
 
 
 def override(source: YamlSource, overrides: Sequence[str]) -> YamlSource:
-    """The document with these values, each `KEY.KEY=VALUE` with a value in YAML, in their order.
+    """The document with these values put in: each is `KEY.KEY=VALUE`, with a value in YAML.
 
-    What is said of them later names `--set` and no line.
+    Later messages about them name `--set` and no line.
 
     Raises:
-        SpecError: overrides of another form, or inside of what is no mapping; all of them.
+        SpecError: with every override that has another form, or that leads into something else
+            than a mapping.
     """
     if not overrides:
         return source
@@ -38,7 +39,7 @@ def parse_override(text: str) -> tuple[tuple[str, ...], Plain]:
     """The key of `KEY=VALUE`, and its value.
 
     Raises:
-        SpecError: it is of another form, or its value is no YAML.
+        SpecError: it has another form, or its value is no YAML.
     """
     key, equals, value = text.partition("=")
     key_path = tuple(key.split("."))
@@ -48,7 +49,8 @@ def parse_override(text: str) -> tuple[tuple[str, ...], Plain]:
 
 
 def _put(data: dict[str, Plain], key_path: tuple[str, ...], value: Plain) -> KeyPath:
-    """Returns what is no longer the file's: there, or where the first new mapping begins."""
+    """Put the value in. Returns the outermost key that is no longer the file's: the value's own, or
+    that of a mapping that had to be made for it."""
     *outer, key = key_path
     changed = key_path
     for depth, part in enumerate(outer):
@@ -59,7 +61,7 @@ def _put(data: dict[str, Plain], key_path: tuple[str, ...], value: Plain) -> Key
             name, whole = ".".join(key_path), ".".join(outer[: depth + 1])
             raise SpecError([f"--set {name}: {whole} is no mapping; set it whole: {whole}=…"])
         if not isinstance(inner, dict):
-            inner = data[part] = {}  # `auto`, say, gives way to what is stated within
+            inner = data[part] = {}  # `auto`, for example, gives way to a mapping
             changed = min(changed, key_path[: depth + 1], key=len)
         data = inner
     data[key] = value

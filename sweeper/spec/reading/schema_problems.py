@@ -1,4 +1,4 @@
-"""What pydantic has against a file, in the words of people who write search spaces."""
+"""What pydantic finds wrong with a file, in the words of people who write search spaces."""
 
 import json
 
@@ -51,7 +51,8 @@ _MESSAGES = {
 
 
 def schema_problems(error: ValidationError, data: Plain) -> list[Problem]:
-    """Each thing in `data` that does not fit the schema: where, what would be right, what it is."""
+    """Everything in `data` that does not fit the schema: where it is, what would be right, and what
+    is there."""
     problems: list[Problem] = []
     for detail in error.errors(include_url=False):
         key_path, node = _locate(detail["loc"], data)
@@ -89,15 +90,15 @@ def schema_problems(error: ValidationError, data: Plain) -> list[Problem]:
 
 
 def shown(value: object) -> str:
-    """A value as YAML writes it, cut where it is long."""
+    """A value as YAML writes it, cut if it is long."""
     text = repr(value) if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     return text if len(text) <= 60 else f"{text[:57]}…"
 
 
 def _locate(location: tuple[str | int, ...], data: Plain) -> tuple[KeyPath, Plain]:
-    """Where a problem is, and the value that stands there, None where that is missing.
+    """The place of a problem in the file, and the value there; None if it is missing.
 
-    pydantic's location has the tags of unions between the keys of the file.
+    pydantic's own location has the tags of its unions between the keys of the file.
     """
     tags: set[int] = set()
     if location[0] in ("scheduler", "resources"):
@@ -111,7 +112,7 @@ def _locate(location: tuple[str | int, ...], data: Plain) -> tuple[KeyPath, Plai
 
 
 def _at(data: Plain, key_path: KeyPath) -> Plain:
-    """The value that stands there; None where there is none."""
+    """The value at this place; None if there is none."""
     for part in key_path:
         match data, part:
             case dict(), str():
@@ -132,7 +133,7 @@ def _unknown_key(key_path: KeyPath, data: Plain) -> str:
 
 
 def _model(section: list[str | int], data: Plain) -> type[BaseModel]:
-    """Whose keys stand there."""
+    """The model whose keys this section of the file has."""
     match section:
         case []:
             return SweepSpec

@@ -1,4 +1,5 @@
-"""What cannot be asked of a search: points that are none, an algorithm that cannot do it."""
+"""What is wrong with `search:`: initial points that the space does not have, or an algorithm that
+cannot do what is asked."""
 
 import math
 from collections.abc import Mapping
@@ -38,7 +39,7 @@ def search_problems(
 
 
 def initial_problems(search: Search, space: Mapping[str, AnyDomain]) -> list[Problem]:
-    """What is wrong with the known points; the conditions of the space are right by themselves."""
+    """What is wrong with the initial points. The conditions of the space have been checked."""
     problems: list[Problem] = []
     seen: dict[str, int] = {}
     for index, stated in enumerate(search.initial or []):

@@ -1,4 +1,4 @@
-"""What the schema cannot see in a file: what its sections say of one another."""
+"""What is wrong with a file that the schema cannot see: sections that do not go together."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -32,7 +32,7 @@ Key = TypeVar("Key", str, int)
 
 @dataclass(frozen=True, kw_only=True)
 class Sections:
-    """The parts of a file that fit the schema. None: that section does not, or there is none."""
+    """The sections of a file that fit the schema; None for one that does not fit or is missing."""
 
     train: Mapping[str, object]  # also what does not fit, as it is stated
     space: Mapping[str, AnyDomain]
@@ -123,7 +123,7 @@ def section_problems(sections: Sections) -> list[Problem]:
 def _case_problems(
     resources: Resources, space: Mapping[str, AnyDomain], stated: set[str]
 ) -> list[Problem]:
-    """A case names values that swept names can take, and says what is other there."""
+    """A case must name values that swept names can take, and state what is different for them."""
     problems: list[Problem] = []
     for index, case in enumerate(resources.cases):
         at = ("resources", "cases", index)
@@ -134,7 +134,7 @@ def _case_problems(
 
 
 def _constraint_problems(constraints: Mapping[int, Constraint]) -> list[Problem]:
-    """What an operand may name: a training setting that is a number."""
+    """An operand may only name a training setting that is a number."""
     problems: list[Problem] = []
     for index, constraint in constraints.items():
         for relation, place, name in constraint.operands():
@@ -155,7 +155,7 @@ def _seeds_problems(train: Mapping[str, object], space: Mapping[str, AnyDomain])
 
 
 def _grace_problems(scheduler: GraceSpec) -> list[Problem]:
-    """The first rung is stated in the units of the clock."""
+    """The first rung must be stated in the units of the clock."""
     problems: list[Problem] = []
     for clock, key in GRACE_KEYS.items():
         stated = getattr(scheduler, key) is not None
@@ -169,7 +169,7 @@ def _grace_problems(scheduler: GraceSpec) -> list[Problem]:
 
 
 def _pbt_problems(sections: Sections) -> list[Problem]:
-    """Under pbt a trial takes other values as it runs, which not every setting can."""
+    """Under pbt the values of a trial change while it runs, which not every setting allows."""
     problems: list[Problem] = []
     for key, domain in sections.space.items():
         if fixed := sorted(domain.sets(key) - set(CHANGEABLE_IN_MID_RUN)):

@@ -1,4 +1,5 @@
-"""What the schema cannot see in `train:` and `space:`: names, types, and who sets what."""
+"""What is wrong with `train:` and `space:` that the schema cannot see: names, types, and settings
+that are set twice."""
 
 from collections.abc import Mapping
 
@@ -22,7 +23,7 @@ from trainable.errors import ConfigError
 
 
 def setting_problems(train: Mapping[str, object], space: Mapping[str, AnyDomain]) -> list[Problem]:
-    """Names and types of the training settings, against the trainable's own."""
+    """Names and types of training settings that are not those of the trainable."""
     stated: list[tuple[KeyPath, str, object]] = [
         (("train", name), name, value) for name, value in train.items()
     ]
@@ -50,7 +51,7 @@ def _setting_problem(name: str, value: object) -> str | None:
 
 
 def derived_problems(train: Mapping[str, object]) -> list[Problem]:
-    """What a value may be derived from: a number, and not itself."""
+    """A value may only be derived from a number, and not from itself."""
     problems: list[Problem] = []
     for name, formula in train.items():
         if not isinstance(formula, Derived) or name not in TYPES or name in OWNED:
@@ -69,7 +70,7 @@ def derived_problems(train: Mapping[str, object]) -> list[Problem]:
 
 
 def _stated_values(key_path: KeyPath, domain: AnyDomain) -> list[tuple[KeyPath, str, object]]:
-    """Each value that a domain states: where, for which training setting, what."""
+    """Each value that a domain states: where it is, its training setting, and the value."""
     key = str(key_path[-1])
     match domain:
         case Grid(grid=listed) | Choice(choice=listed):
@@ -88,7 +89,7 @@ def _stated_values(key_path: KeyPath, domain: AnyDomain) -> list[tuple[KeyPath, 
 
 
 def space_problems(train: Mapping[str, object], space: Mapping[str, AnyDomain]) -> list[Problem]:
-    """What a swept name may be: one setting that nothing else sets, or a new name for bundles."""
+    """A swept name must be a setting that nothing else sets, or a new name for bundles."""
     problems: list[Problem] = []
     owners: dict[str, str] = {}
     for key, domain in space.items():
@@ -120,7 +121,7 @@ def _takes_real_numbers(name: str) -> bool:
 
 
 def condition_problems(space: Mapping[str, AnyDomain], stated: set[str]) -> list[Problem]:
-    """A condition names values that another swept name can take, and never its own."""
+    """A condition must name values that another swept name can take, and never its own name."""
     problems: list[Problem] = []
     for key, domain in space.items():
         when = ("space", key, "when")
@@ -151,7 +152,7 @@ def option_problems(
 
 
 def _conditions(space: Mapping[str, AnyDomain], key: str) -> set[str]:
-    """The names on whose values it depends whether `key` is swept, near and far."""
+    """All names that decide whether `key` is swept, directly or through other conditions."""
     found: set[str] = set()
     waiting = [key]
     while waiting:

@@ -20,16 +20,16 @@ Plain: TypeAlias = "bool | int | float | str | list[Plain] | dict[str, Plain] | 
 
 _TAG = "tag:yaml.org,2002:"
 _SCALARS = {_TAG + name for name in ("str", "int", "float", "bool", "null")}
-_TEXT = {_TAG + "timestamp", _TAG + "merge", _TAG + "value"}  # YAML 1.2 knows them as plain text
+_TEXT = {_TAG + "timestamp", _TAG + "merge", _TAG + "value"}  # in YAML 1.2 these are plain text
 _COLLECTIONS = {_TAG + "map", _TAG + "seq"}
-_MAX_VALUES = 500_000  # a file is far below; aliases of aliases are not
+_MAX_VALUES = 500_000  # far more than a file needs; aliases of aliases can make more
 
 
 @dataclass(frozen=True)
 class YamlSource:
     """A document as plain Python values, and the line (from 1) on which each of them stands.
 
-    `overridden` are those that the command line has put in the place of the file's.
+    `overridden` are the values that the command line has replaced.
     """
 
     path: Path
@@ -38,7 +38,8 @@ class YamlSource:
     overridden: frozenset[KeyPath] = frozenset()
 
     def line(self, key_path: KeyPath) -> int | None:
-        """That of the nearest enclosing value there is; None where it is not of the file."""
+        """The line of this value, or of the nearest one around it that exists; None if that one is
+        not from the file."""
         stated = self._nearest(key_path)
         return None if stated is None else self.lines.get(stated)
 
@@ -56,7 +57,7 @@ class YamlSource:
         return ": ".join([where, *([name] if key_path else []), message])
 
     def problems(self, found: Iterable[Problem]) -> list[str]:
-        """All of them, each once, from the top of the file to its end."""
+        """The messages, each once, from the top of the file to its end."""
         in_order = sorted(dict.fromkeys(found), key=lambda problem: self.line(problem[0]) or 0)
         return [self.problem(key_path, message) for key_path, message in in_order]
 
@@ -65,8 +66,8 @@ def read_yaml(path: Path) -> YamlSource:
     """The one document in `path`: mappings with text keys, lists, text, numbers, booleans, null.
 
     Raises:
-        SpecError: the file is missing or unreadable, is not YAML, or holds something else; keys
-            that stand twice.
+        SpecError: the file is missing, unreadable or not YAML, it holds something else, or it has
+            the same key twice.
     """
     try:
         text = path.read_text(encoding="utf-8")
@@ -109,7 +110,7 @@ def parse_yaml(text: str, name: str) -> tuple[Plain, dict[KeyPath, int]]:
 
 
 class _Reader:
-    """Turns ruamel's nodes into plain values; notes their lines, and what cannot be."""
+    """Turns ruamel's nodes into plain values, and notes their lines and what is wrong with them."""
 
     def __init__(self, name: str, yaml: YAML) -> None:
         self.name = name
@@ -165,7 +166,7 @@ class _Reader:
         return values
 
     def mapping(self, node: Node, key_path: KeyPath) -> dict[str, Plain]:
-        """Its own keys go before those that `<<:` takes over from other mappings."""
+        """The mapping's own keys win over those that `<<:` takes from other mappings."""
         merges = [child for key, child in node.value if str(key.tag) == _TAG + "merge"]
         values: dict[str, Plain] = {}
         for child in reversed(merges):
@@ -186,7 +187,7 @@ class _Reader:
         return values
 
     def merged(self, node: Node, key_path: KeyPath) -> dict[str, Plain]:
-        """The value of `<<:`, a mapping or a list of them, of which earlier ones go first."""
+        """The value of `<<:`: a mapping, or a list of mappings, of which the earlier ones win."""
         values: dict[str, Plain] = {}
         for source in reversed(node.value if isinstance(node, SequenceNode) else [node]):
             value = self.value(source, key_path)
@@ -201,7 +202,7 @@ class _Reader:
 
 
 def is_plain(text: str) -> bool:
-    """Whether YAML writers and readers agree on it: they do not on every kind of line break."""
+    """Whether all YAML writers and readers agree on this text; they do not on odd line breaks."""
     return all(c in "\n\t" or unicodedata.category(c) not in ("Cc", "Zl", "Zp") for c in text)
 
 
