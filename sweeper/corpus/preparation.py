@@ -75,6 +75,10 @@ def prepare(
         raise DataError(
             f"--val_fraction: must be above 0 and below 1, got {val_fraction:g}; for example 0.05"
         )
+    try:
+        text_field.encode()
+    except UnicodeEncodeError:
+        raise DataError(f"--text_field: {printable(text_field)}: is not UTF-8") from None
     spec = parse_tokenizer(tokenizer)
     check_inputs_exist(inputs)
     if str(out).startswith("~/"):  # no shell expands it in --out=~/data

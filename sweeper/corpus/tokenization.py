@@ -83,7 +83,7 @@ def parse_tokenizer(text: str) -> TokenizerSpec:
     try:
         if path.is_file():
             return FromFile(load_tokenizer(path))
-        is_folder = path.is_dir()
+        is_folder = text != "" and path.is_dir()
     except OSError as error:
         raise DataError(f"--tokenizer: {shown}: cannot be read: {error.strerror}") from error
     if is_folder:

@@ -29,22 +29,22 @@ def json_texts(
 
 
 def _text_of(line: bytes, where: str, text_field: str) -> str | None:
-    record = _parsed(line, where)
+    record, asked_for = _parsed(line, where), printable(text_field)
     if not isinstance(record, dict):
         raise DataError(
-            f"{where}: must be a JSON object with the text in '{text_field}', "
+            f"{where}: must be a JSON object with the text in '{asked_for}', "
             f"got {printable(line.decode('utf-8-sig').strip()[:40])}"
         )
     if text_field not in record:
         raise DataError(
-            f"{where}: no field '{text_field}'; there are: {enumerated(record) or 'none'}; "
+            f"{where}: no field '{asked_for}'; there are: {enumerated(record) or 'none'}; "
             "name one with --text_field"
         )
     text = record[text_field]
     if text is None or isinstance(text, str):
         return text
     raise DataError(
-        f"{where}: field '{text_field}' must be text, got {text!r:.40}; "
+        f"{where}: field '{asked_for}' must be text, got {text!r:.40}; "
         "name another with --text_field"
     )
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sweeper.corpus.reading.names import enumerated
+from sweeper.corpus.reading.names import enumerated, printable
 from trainable.errors import DataError
 
 ROWS_A_BATCH = 64  # rows may be whole books
@@ -48,28 +48,32 @@ def parquet_rows(path: Path, name: str, text_field: str) -> Iterator[Rows]:
                 first, num_rows = num_rows + 1, num_rows + batch.num_rows
                 share = num_rows / max(1, file.metadata.num_rows)
                 yield Rows(first=first, texts=texts, share=share)
-    except (pa.ArrowException, ValueError) as error:  # ValueError: a column's name is not UTF-8
-        raise DataError(f"{name}: cannot be read as Parquet: {error}") from error
+    except (pa.ArrowException, ValueError, OSError) as error:
+        # ValueError: a column's name is not UTF-8. Arrow's own OSError has no number.
+        if isinstance(error, OSError) and error.errno is not None:
+            raise
+        problem = printable(str(error).strip())
+        raise DataError(f"{name}: cannot be read as Parquet: {problem}") from error
 
 
 def _check_column(pa: Any, schema: Any, name: str, text_field: str) -> None:
-    remedy = "name one with --text_field"
+    remedy, asked_for = "name one with --text_field", printable(text_field)
     match schema.get_all_field_indices(text_field):
         case []:
             raise DataError(
-                f"{name}: no column '{text_field}'; there are: {enumerated(schema.names)}; {remedy}"
+                f"{name}: no column '{asked_for}'; there are: {enumerated(schema.names)}; {remedy}"
             )
         case [index]:
             kind = schema.field(index).type
         case several:
             raise DataError(
-                f"{name}: {len(several)} columns are called '{text_field}'; rename one in the "
+                f"{name}: {len(several)} columns are called '{asked_for}'; rename one in the "
                 f"file, or {remedy} that stands alone"
             )
     value = kind.value_type if pa.types.is_dictionary(kind) else kind
     if value not in (pa.string(), pa.large_string(), pa.string_view()):
         raise DataError(
-            f"{name}: column '{text_field}' must be text, it is {kind}; "
+            f"{name}: column '{asked_for}' must be text, it is {kind}; "
             "name another with --text_field"
         )
 
@@ -80,6 +84,6 @@ def _check_text(text: bytes | None, where: str, text_field: str) -> None:
         (text or b"").decode()
     except UnicodeDecodeError as error:
         raise DataError(
-            f"{where}: column '{text_field}': byte {error.start:,} of the text is not UTF-8; "
-            "write the column again from text, or name another with --text_field"
+            f"{where}: column '{printable(text_field)}': byte {error.start:,} of the text is not "
+            "UTF-8; write the column again from text, or name another with --text_field"
         ) from error
