@@ -64,6 +64,15 @@ def require_in_bounds(settings: Any) -> None:
             raise ConfigError(spec.name, f"must be at most {bounds['at_most']}, got {shown(value)}")
 
 
+LONGEST_DEFAULT_WARMUP = 1000  # the guide's
+
+
+def default_warmup_steps(max_steps: int) -> int:
+    """The steps of warmup of a run that states none: the guide's, where its run is long enough for
+    that to be a tenth of it or less."""
+    return min(LONGEST_DEFAULT_WARMUP, max(0, max_steps) // 10)
+
+
 @dataclass(frozen=True, kw_only=True)
 class TrainConfig:
     """The settings that decide what is learned. `None` means off.
@@ -97,8 +106,9 @@ class TrainConfig:
         3e-5, "learning rate at the end of the cosine", at_least=0, in_mid_run=True
     )
     warmup_steps: int = setting(
-        1000,
-        "steps of linear warmup; below max_steps, of which it is a tenth where the default is not",
+        LONGEST_DEFAULT_WARMUP,
+        "steps of linear warmup, below max_steps; where it is not given, a tenth of max_steps, at "
+        "most 1000",
         at_least=0,
         in_mid_run=True,
     )
@@ -150,12 +160,11 @@ class TrainConfig:
         types = _types()
         for key in values:
             if key not in types:
-                raise ConfigError(key, f"no such setting{nearest(key, types)}")
+                raise ConfigError(str(key), f"no such setting{nearest(str(key), types)}")
         settings = {key: typed(key, value, types[key]) for key, value in values.items()}
-        defaults = {spec.name: spec.default for spec in fields(cls)}
-        max_steps = settings.get("max_steps", defaults["max_steps"])
-        if "warmup_steps" not in settings and max_steps <= defaults["warmup_steps"]:
-            settings["warmup_steps"] = max_steps // 10
+        if "warmup_steps" not in settings:
+            max_steps = settings.get("max_steps", cls.__dataclass_fields__["max_steps"].default)
+            settings["warmup_steps"] = default_warmup_steps(max_steps)
         return cls(**settings)
 
     def to_dict(self) -> dict[str, Any]:
@@ -230,7 +239,7 @@ def typed(key: str, value: Any, expected: Any) -> Any:
     options = get_args(expected) if isinstance(expected, UnionType) else (expected,)
     for option in options:
         if get_origin(option) is Literal:
-            if value in get_args(option):
+            if isinstance(value, str) and value in get_args(option):
                 return value
         elif option is type(None) or option is bool or option is str:
             if isinstance(value, option):

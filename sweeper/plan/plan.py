@@ -13,7 +13,7 @@ from sweeper.spec.reading.yaml_source import Problem, YamlSource
 from sweeper.spec.scheduler_spec import AshaSpec, EarlySpec, HyperbandSpec
 from sweeper.spec.sweep_spec import SweepSpec
 from sweeper.spec.train_settings import DEFAULTS, Derived, Stated
-from trainable.config import TrainConfig
+from trainable.config import TrainConfig, default_warmup_steps
 from trainable.data.meta import read_meta
 from trainable.errors import ConfigError, UserError
 
@@ -113,8 +113,12 @@ def _resolve(spec: SweepSpec, data: Path | None = None) -> SweepSpec:
     if isinstance(spec.scheduler, EarlySpec):
         del train["eval_every_steps"]  # for each trial the one that its rungs ask for
     train |= spec.train
-    if "warmup_steps" not in spec.train and _is_short(train["max_steps"]):
-        train["warmup_steps"] = Derived(times=0.1, of="max_steps")
+    if "warmup_steps" not in spec.train:
+        del train["warmup_steps"]  # for each trial the one that its length asks for
+        length = train["max_steps"]
+        swept = any("max_steps" in domain.sets(key) for key, domain in spec.space.items())
+        if isinstance(length, int) and not swept:
+            train["warmup_steps"] = default_warmup_steps(length)
     # What the newest checkpoint lacks is what a kill costs: at most the steps since an evaluation.
     train["checkpoint_every_steps"] = spec.train.get(
         "checkpoint_every_steps", Derived(times=1, of="eval_every_steps")
@@ -123,12 +127,6 @@ def _resolve(spec: SweepSpec, data: Path | None = None) -> SweepSpec:
     decided = set(spec.swept_names()) - conditional
     train = {name: value for name, value in train.items() if name not in decided}
     return spec.model_copy(update={"data": None if data is None else str(data), "train": train})
-
-
-def _is_short(max_steps: Stated) -> bool:
-    """Whether the default warmup would never end; the trainable warms up for a tenth then."""
-    longest = DEFAULTS["warmup_steps"]
-    return isinstance(max_steps, int) and isinstance(longest, int) and max_steps <= longest
 
 
 def _plan(

@@ -28,7 +28,7 @@ from sweeper.spec.scheduler_spec import AnySchedulerSpec, EarlySpec, FifoSpec
 from sweeper.spec.sizes import SIZE_PATTERN, parse_size
 from sweeper.spec.space import AnyDomain
 from sweeper.spec.train_settings import DEFAULTS, Stated, derive
-from trainable.config import TrainConfig
+from trainable.config import TrainConfig, default_warmup_steps
 from trainable.errors import ConfigError
 
 LEARNERS = ("tpe", "gp")  # the searches whose points depend on results
@@ -185,6 +185,9 @@ class SweepSpec(_Section):
             # the seed that `seeds:` gives is no key of the space
             stated |= self.space[key].meaning(key, value) if key in self.space else {key: value}
         settings = derive(DEFAULTS | stated)
+        if "warmup_steps" not in stated and isinstance(settings["max_steps"], int):
+            stated |= {"warmup_steps": default_warmup_steps(settings["max_steps"])}
+            settings = derive(DEFAULTS | stated)
         if "eval_every_steps" in stated or not isinstance(self.scheduler, EarlySpec):
             return settings
         try:

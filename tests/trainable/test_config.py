@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import fields
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -79,3 +80,16 @@ def test_what_is_counted_fits_64_bits_up_to_the_bounds() -> None:
 def test_the_largest_seed_trains() -> None:
     seed = TrainConfig(seed=2**63 - 1).seed
     torch.Generator().manual_seed(seed)
+
+
+def test_the_default_warmup_has_no_cliff() -> None:
+    warmups = [TrainConfig.from_mapping({"max_steps": n}).warmup_steps for n in range(1, 30_000)]
+    assert all(0 <= later - earlier <= 1 for earlier, later in pairwise(warmups))
+    assert warmups[999] == warmups[1000] == 100
+    assert warmups[9_999] == warmups[-1] == TrainConfig.from_mapping({}).warmup_steps == 1000
+    assert TrainConfig.from_mapping({"max_steps": 1001, "warmup_steps": 1000}).warmup_steps == 1000
+
+
+def test_a_length_that_cannot_be_is_told_as_such() -> None:
+    with pytest.raises(ConfigError, match="max_steps: must be at least 1, got -5"):
+        TrainConfig.from_mapping({"max_steps": -5})

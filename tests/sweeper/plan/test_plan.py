@@ -323,6 +323,29 @@ def test_a_short_sweep_needs_no_word_on_warmup(tmp_path: Path, tokens_folder: Pa
     assert {trial.config.warmup_steps for trial in plan.trials} == {60}
 
 
+@pytest.mark.parametrize("length", [15, 575, 1000, 1001, 9_999, 20_000])
+def test_the_default_warmup_is_the_trainables(
+    tmp_path: Path, tokens_folder: Path, length: int
+) -> None:
+    expected = TrainConfig.from_mapping({"max_steps": length}).warmup_steps
+    fixed = f"space: {{learning_rate: {{grid: [1e-3]}}}}\ntrain: {{max_steps: {length}}}\n"
+    planned = plan(tmp_path, tokens_folder, fixed)
+    assert planned.spec.train["warmup_steps"] == expected
+    swept = f"space: {{max_steps: {{grid: [{length}]}}}}\n"
+    derived = (
+        "space: {learning_rate: {grid: [1e-3]}}\n"
+        f"train: {{batch_size: {length}, max_steps: {{times: 1, of: batch_size}}}}\n"
+    )
+    bundled = f"space: {{kind: {{grid: {{a: {{max_steps: {length}}}}}}}}}\n"
+    for text in (fixed, swept, derived, bundled):
+        (trial,) = plan(tmp_path, tokens_folder, text).trials
+        assert trial.config.warmup_steps == expected
+        written = create_run_folder(tmp_path / "runs", plan(tmp_path, tokens_folder, text).spec,
+                                    None, "space.yaml")  # fmt: skip
+        spec, source = load_spec(written.spec)
+        assert make_plan(spec, tokens_folder, source).trials == (trial,)
+
+
 def test_reading_plans_nothing_and_a_plan_makes_each_config_once(
     tmp_path: Path, tokens_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
