@@ -1,5 +1,7 @@
 """Commands that make a sweep and train it: `run`, `plan`, `resume`, `prepare`."""
 
+import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -8,9 +10,11 @@ import typer
 from sweeper.commands.arguments import Json, Name, Quiet, Runs, Verbose, make_console
 from sweeper.corpus import preparation
 from sweeper.engine.session.resuming import Changes
-from sweeper.plan.preview import as_json, preview, print_forecast
+from sweeper.plan.placement import Node
+from sweeper.plan.preview import preview
 from sweeper.record.run_folder import RUNS
 from sweeper.running import Options, WandbMode, resume_sweep, run_file
+from sweeper.views.terminal.forecast_tables import as_json, print_forecast
 
 File = Annotated[Path, typer.Argument(help="A search space, as search_spaces/lr.yaml.")]
 Wandb = Annotated[WandbMode, typer.Option("--wandb", help="Log every trial to Weights & Biases.")]
@@ -46,11 +50,19 @@ def plan(
     json: Json = False,
     probe: Annotated[bool, typer.Option(help="Measure this machine's speed first.")] = True,
 ) -> None:
-    forecast = preview(file, overrides, probe=probe)
+    nodes = nodes_of_cluster if "RAY_ADDRESS" in os.environ else None
+    forecast = preview(file, overrides, nodes=nodes, probe=probe)
     if json:
         print(as_json(forecast))
     else:
         print_forecast(make_console(), forecast)
+
+
+def nodes_of_cluster() -> Sequence[Node]:
+    from sweeper.runtime.ray_tune.runner import ray_cluster  # takes seconds
+
+    with ray_cluster() as cluster:
+        return cluster.nodes
 
 
 def resume(

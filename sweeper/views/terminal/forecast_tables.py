@@ -1,0 +1,111 @@
+"""What `python -m sweeper plan` prints."""
+
+import json
+from dataclasses import asdict
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from sweeper.plan.forecast import Cost, Forecast, ShapeForecast
+from sweeper.views.format import count, duration, flops
+
+SHOWN_SHAPES = 20
+
+
+def as_json(forecast: Forecast) -> str:
+    return json.dumps(asdict(forecast), indent=2)
+
+
+def print_forecast(console: Console, forecast: Forecast) -> None:
+    at_once = min(forecast.slots, forecast.num_trials)
+    console.print(
+        f"[bold]{forecast.name}[/]: {forecast.num_trials} trials, {at_once} at a time, "
+        f"scheduler {forecast.scheduler}\n"
+    )
+    console.print(_shape_table(forecast), soft_wrap=False)
+    if (more := len(forecast.shapes) - SHOWN_SHAPES) > 0:
+        console.print(f"… and {more} more")
+    if len(forecast.rungs) > 1:
+        console.print("\nExpected to reach")
+        console.print(_rung_table(forecast), soft_wrap=False)
+    console.print()
+    console.print(_cost_table(forecast), soft_wrap=False)
+    console.print()
+    for note in _notes(forecast):
+        console.print(note)
+
+
+def _shape_table(forecast: Forecast) -> Table:
+    table = _table("shape", "trials", "params", "memory", "tok/s", "evaluation")
+    for shape in forecast.shapes[:SHOWN_SHAPES]:
+        table.add_row(
+            escape(shape.name),
+            str(shape.num_trials),
+            count(shape.num_params),
+            f"{shape.memory / 2**20:,.0f} MiB" + (" too large" if shape.fits is False else ""),
+            _tokens_per_second(shape),
+            f"{shape.speed.evaluation_seconds:.2f}s" if shape.speed else "-",
+        )
+    return table
+
+
+def _tokens_per_second(shape: ShapeForecast) -> str:
+    if shape.speed is None:
+        return "-"
+    return f"{'' if shape.is_measured else '~'}{count(shape.speed.tokens_per_second)}"
+
+
+def _rung_table(forecast: Forecast) -> Table:
+    table = _table({"step": "step", "tokens": "tokens", "flops": "FLOPs"}[forecast.clock], "trials")
+    for rung in forecast.rungs:
+        at = str(rung.at) if forecast.clock == "step" else flops(rung.at)
+        table.add_row(at, f"{rung.expected_trials:.1f}")
+    return table
+
+
+def _cost_table(forecast: Forecast) -> Table:
+    table = _table("", "tokens", "FLOPs", "time")
+    table.add_row("every trial to its end", *_cost(forecast.whole))
+    if forecast.expected != forecast.whole:
+        table.add_row("expected", *_cost(forecast.expected))
+        table.add_row("saved", "", f"{forecast.saved:.0%}", "")
+    return table
+
+
+def _cost(cost: Cost) -> tuple[str, str, str]:
+    return count(cost.tokens), flops(cost.flops), duration(cost.wall_seconds)
+
+
+def _notes(forecast: Forecast) -> list[str]:
+    notes = []
+    if forecast.dropped:
+        notes.append(f"The constraints ruled out {forecast.dropped} points.")
+    if forecast.searcher:
+        notes.append(
+            f"{forecast.searcher} chooses points by results: random ones stand for them here."
+        )
+    if len(forecast.rungs) > 1:
+        orders = f"all {forecast.orders_of_merit}" if forecast.is_exact else "random"
+        notes.append(
+            f"Expected: over {orders} orders of merit, each trial keeping its place at every rung."
+        )
+    if forecast.whole.wall_seconds is None:
+        notes.append("No times: the speed of this machine was not measured.")
+    else:
+        notes.append("Times leave out Ray's start and the writing of checkpoints.")
+    if any(shape.speed and not shape.is_measured for shape in forecast.shapes):
+        notes.append("~ not measured: as fast, in FLOP/s, as the measured shape of nearest size.")
+    if any(shape.fits is False for shape in forecast.shapes):
+        notes.append("[red]too large: these trials would fail; make the model smaller.[/]")
+    if forecast.thin_validation is not None:
+        notes.append(f"[yellow]{forecast.thin_validation.sentence}[/]")
+    return notes
+
+
+def _table(first: str, *numbers: str) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column(first, overflow="fold")
+    for heading in numbers:
+        table.add_column(heading, justify="right", no_wrap=True)
+    return table
