@@ -10,10 +10,11 @@ from sweeper.spec.scheduler_spec import (
     MedianSpec,
     PbtSpec,
 )
+from sweeper.strategy.schedulers.asha import Asha
 from sweeper.strategy.schedulers.hyperband import Hyperband
 from sweeper.strategy.schedulers.median import Median
 from sweeper.strategy.schedulers.pbt import Pbt
-from sweeper.strategy.schedulers.scheduler import Asha, Fifo, Scheduler
+from sweeper.strategy.schedulers.scheduler import Fifo, Scheduler
 
 
 def make_scheduler(

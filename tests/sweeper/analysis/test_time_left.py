@@ -20,7 +20,7 @@ from sweeper.plan.forecast import RungForecast
 from sweeper.plan.plan import Plan
 from sweeper.record.run_folder import create_run_folder
 from sweeper.status import Status
-from sweeper.strategy.schedulers.scheduler import Asha
+from sweeper.strategy.schedulers.asha import Asha
 from sweeper.strategy.simulation import Job, Stop, simulate
 from sweeper.views.terminal.live_view import progress_line, time_left_text, utc_now
 from tests.sweeper.in_process import drive, opened, run_trial

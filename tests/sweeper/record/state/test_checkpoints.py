@@ -14,7 +14,8 @@ from sweeper.record.run_folder import CHECKPOINT_FILE, RunFolder, create_run_fol
 from sweeper.record.state.checkpoints import CheckpointAccount, Stored, over_budget, unneeded
 from sweeper.record.tables import result_rows
 from sweeper.status import Decision, Status
-from sweeper.strategy.schedulers.scheduler import Asha, Promotion
+from sweeper.strategy.schedulers.asha import Asha
+from sweeper.strategy.schedulers.scheduler import Promotion
 from tests.sweeper.closed_form import ClosedFormTrainer
 from tests.sweeper.in_process import Killed, Mortal, drive, opened, run_trial, save
 from tests.sweeper.journals import raw_events

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from sweeper.status import Decision
-from sweeper.strategy.schedulers.scheduler import Asha, Promotion
+from sweeper.strategy.schedulers.asha import Asha
+from sweeper.strategy.schedulers.scheduler import Promotion
 
 RUNGS = 3
 

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sweeper.status import Decision
-from sweeper.strategy.schedulers.scheduler import Asha, Fifo, Promotion
+from sweeper.strategy.schedulers.asha import Asha
+from sweeper.strategy.schedulers.scheduler import Fifo, Promotion
 
 Reports = list[tuple[str, int, float | None]]
 
