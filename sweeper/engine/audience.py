@@ -19,6 +19,11 @@ class Audience(Watcher):
         self.sweep = sweep
         self.watchers = watchers
 
+    def catch_up(self) -> None:
+        """Tell first what a kill kept from the watchers of the session before."""
+        for trial_id, late in self.sweep.late.items():
+            self.measured(self.sweep.trials[trial_id], late)
+
     def started(self, trial: Trial) -> None:
         self._tell(lambda watcher: watcher.started(trial))
 

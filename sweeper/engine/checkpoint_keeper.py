@@ -5,6 +5,7 @@ import shutil
 import threading
 from collections.abc import Callable
 
+from sweeper.record.progress import read_progress
 from sweeper.record.run_folder import RunFolder
 from sweeper.record.state.checkpoints import Stored, over_budget
 from sweeper.record.state.events import CheckpointLanded, CheckpointRemoved, Event, now
@@ -34,12 +35,9 @@ class CheckpointKeeper:
         self._running.add(trial_id)
         self.make_room()
 
-    def landed(self, trial_id: str, name: str, step: int | None) -> None:
-        """The trial has this checkpoint on storage, made at this step."""
-        size = self.folder.checkpoint_bytes(trial_id, name)
-        self.record(
-            CheckpointLanded(time=now(), trial=trial_id, checkpoint=name, bytes=size, step=step)
-        )
+    def landed(self, trial_id: str, name: str) -> None:
+        """The trial has this checkpoint on storage."""
+        self.record(self._landing(trial_id, name))
         self.tidy(trial_id)
 
     def compare_with_storage(self) -> None:
@@ -52,12 +50,7 @@ class CheckpointKeeper:
                 if stored.name not in on_disk:  # somebody deleted it
                     self._record_removal(stored)
             for name in account.strange(trial_id, on_disk)[0]:
-                size = self.folder.checkpoint_bytes(trial_id, name)
-                self.record(
-                    CheckpointLanded(
-                        time=now(), trial=trial_id, checkpoint=name, bytes=size, found=True
-                    )
-                )
+                self.record(self._landing(trial_id, name, found=True))
             self._delete_removed(trial_id)
         self.make_room()
 
@@ -85,6 +78,17 @@ class CheckpointKeeper:
 
     def _record_removal(self, stored: Stored) -> None:
         self.record(CheckpointRemoved(time=now(), trial=stored.trial_id, checkpoint=stored.name))
+
+    def _landing(self, trial_id: str, name: str, *, found: bool = False) -> CheckpointLanded:
+        progress = read_progress(self.folder.checkpoint(trial_id, name))
+        return CheckpointLanded(
+            time=now(),
+            trial=trial_id,
+            checkpoint=name,
+            bytes=self.folder.checkpoint_bytes(trial_id, name),
+            step=progress.step if progress else None,
+            found=found,
+        )
 
     def _on_disk(self, trial_id: str) -> set[str]:
         return {path.name for path in self.folder.checkpoint_folders(trial_id)}

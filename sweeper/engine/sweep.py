@@ -12,6 +12,7 @@ from sweeper.engine.takeover import drop_unrecorded_checkpoints, lacks_rung_chec
 from sweeper.errors import StorageError
 from sweeper.plan.plan import Plan, PlannedTrial
 from sweeper.record.journal import Journal
+from sweeper.record.progress import unrecorded
 from sweeper.record.replay import replay
 from sweeper.record.run_folder import RunFolder, write_json
 from sweeper.record.state.events import (
@@ -74,9 +75,13 @@ class Sweep:
             drop_unrecorded_checkpoints(folder, self.state.checkpoints, self.trials)
         self.checkpoints = CheckpointKeeper(self.state, folder, self._record)
         self.checkpoints.compare_with_storage()
+        self.late: dict[str, list[Metrics]] = {}  # what watchers may not have heard of
         for trial in self.state.with_status(Status.PENDING, Status.INTERRUPTED):
+            late = self._catch_up(trial)
             if self._has_nothing_left(trial):  # the kill came between a decision and its effect
+                late = late or trial.evaluations[-1:]
                 self.release(trial.trial_id)
+            self.late[trial.trial_id] = late
         self._waiting = self.state.with_status(Status.PENDING, Status.INTERRUPTED)
         self._storage_failure: StorageError | None = None
 
@@ -108,6 +113,7 @@ class Sweep:
         for trial in self._waiting:
             if not trial.waits(moment):
                 self._waiting.remove(trial)
+                self.state.checkpoints.skip_name(trial.trial_id)
                 return trial
         paused = {trial.trial_id for trial in self.state.with_status(Status.PAUSED)}
         statuses = {trial.status for trial in self.trials.values()}
@@ -178,8 +184,26 @@ class Sweep:
             )
         return trial.decision
 
-    def checkpointed(self, trial_id: str, checkpoint: str, step: int | None = None) -> None:
-        self.checkpoints.landed(trial_id, checkpoint, step)
+    def checkpointed(self, trial_id: str, checkpoint: str) -> list[Metrics]:
+        """The trial has this checkpoint on storage. Returns what had not been told of the way
+        there, whose evaluations are recorded first."""
+        late = self._catch_up(self.trials[trial_id])
+        self.checkpoints.landed(trial_id, checkpoint)
+        return late
+
+    def _catch_up(self, trial: Trial) -> list[Metrics]:
+        """Record the evaluations that the trial's checkpoints carry and the journal lacks, up to
+        one on which it leaves."""
+        late = []
+        checkpoints = self.folder.checkpoint_folders(trial.trial_id)
+        for metrics in unrecorded(checkpoints, trial.config, trial.step):
+            if trial.decision is not Decision.CONTINUE:
+                break
+            late.append(metrics)
+            trial.progress = metrics
+            if trial.is_evaluation(metrics):
+                self.evaluated(trial.trial_id, metrics)
+        return late
 
     def _has_nothing_left(self, trial: Trial) -> bool:
         """Whether all that is left to do is what was decided: to stop it, or to leave it paused."""

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from sweeper.errors import StorageError
 from sweeper.plan.plan import Plan
+from sweeper.record.progress import Progress
 from sweeper.record.run_folder import RunFolder, write_json
 from sweeper.record.state.checkpoints import CheckpointAccount
 from sweeper.record.state.events import Exploited, now
@@ -31,7 +32,7 @@ def take_over(
     assert source.checkpoint is not None, "a trial pauses with a checkpoint"
     theirs = folder.checkpoint(source.trial_id, source.checkpoint)
     try:
-        _copy(theirs, folder.checkpoint(trial.trial_id, checkpoint))
+        _copy(theirs, folder.checkpoint(trial.trial_id, checkpoint), source.checkpoint_step)
     except (OSError, shutil.Error) as error:
         raise StorageError(
             f"{theirs}: trial {trial.trial_id} cannot take it over ({error}); "
@@ -56,13 +57,15 @@ def take_over(
     )
 
 
-def _copy(source: Path, target: Path) -> None:
+def _copy(source: Path, target: Path, step: int | None) -> None:
     """Whole or not at all, in the place of what an attempt before a kill has left."""
     temporary = target.with_name(f".{target.name}")
     for leftover in (temporary, target):
         if leftover.exists():
             shutil.rmtree(leftover)
     shutil.copytree(source, temporary, copy_function=_link)
+    if step is not None:  # what was measured on the way there belongs to the source
+        Progress(step=step, metrics=()).write(temporary)
     os.rename(temporary, target)
     flush(target.parent)
 

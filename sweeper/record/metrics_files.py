@@ -5,6 +5,7 @@ from pathlib import Path
 
 from sweeper.errors import RunFolderError
 from sweeper.record.journal import cut_torn_line
+from sweeper.record.progress import carried_metrics
 from sweeper.record.run_folder import RunFolder
 from sweeper.record.state.sweep_state import SweepState
 from sweeper.record.state.trial import Trial
@@ -28,14 +29,19 @@ class MetricsFiles(Watcher):
         path = self.folder.trial_metrics(trial.trial_id)
         cut_torn_line(path)  # or what comes next would be appended to half a line
         rows = read_metrics(path)
-        self._last_step[trial.trial_id] = rows[-1].step if rows else 0
+        last = self._last_step[trial.trial_id] = rows[-1].step if rows else 0
+        # A kill came between the journal and this file, and a checkpoint landed all the same.
+        checkpoints = self.folder.checkpoint_folders(trial.trial_id)
+        self.measured(trial, [row for row in carried_metrics(checkpoints) if row.step > last])
 
     def measured(self, trial: Trial, rows: list[Metrics]) -> None:
         if not rows:
             return
+        if trial.trial_id not in self._last_step:
+            self.started(trial)
         path = self.folder.trial_metrics(trial.trial_id)
         path.parent.mkdir(parents=True, exist_ok=True)
-        if rows[0].step <= self._last_step.get(trial.trial_id, 0):
+        if rows[0].step <= self._last_step[trial.trial_id]:
             kept = _lines([row for row in read_metrics(path) if row.step < rows[0].step])
             write_atomically(path, lambda file: file.write(kept))
         with path.open("ab") as file:

@@ -21,6 +21,7 @@ from trainable.config import nearest
 
 RUNS = Path("runs")  # where sweeps are looked for by name
 CHECKPOINT_FILE = "checkpoint.pt"
+PROGRESS_FILE = "progress.json"  # beside it
 MAX_NAMED = 10  # of the sweeps that there are, in a message
 ASKING_SECONDS = 0.5  # whoever asks whether a folder is locked holds its lock for an instant
 

@@ -6,9 +6,9 @@ import traceback
 from pathlib import Path
 from typing import Any
 
+from sweeper.engine.audience import Audience
 from sweeper.engine.sweep import Sweep
 from sweeper.record.state.trial import Trial
-from sweeper.record.watcher import Watcher
 from sweeper.runtime.trial_loop import Slice, TrialLoop
 from sweeper.status import Decision
 
@@ -20,9 +20,10 @@ class InProcess:
 
     Every event is told before anything follows from it. An evaluation is told before a checkpoint
     of its step, and what is decided on it is done: a trial that is to stop or to pause leaves.
+    Where a kill has parted the two, the checkpoint tells it (`sweeper.record.progress`).
     """
 
-    def __init__(self, sweep: Sweep, audience: Watcher, trainer: Any) -> None:
+    def __init__(self, sweep: Sweep, audience: Audience, trainer: Any) -> None:
         """
         Args:
             trainer: The class of the training loop, as `trainable.loop.training.Trainer`.
@@ -33,6 +34,7 @@ class InProcess:
 
     def run(self) -> None:
         """Run every trial that is left."""
+        self.audience.catch_up()
         while not self.sweep.is_over:
             if (trial := self.sweep.next_trial()) is None:
                 time.sleep(WAIT_SECONDS)
@@ -44,7 +46,8 @@ class InProcess:
         """One attempt: to the end of the trial, to a pause or to a failure."""
         loop = TrialLoop(self.trainer, trial.config, num_threads=None)
         try:
-            loop.restore(self.sweep.folder.checkpoint_folders(trial.trial_id))
+            checkpoints = self.sweep.folder.checkpoint_folders(trial.trial_id)
+            loop.restore(checkpoints, evaluated=trial.step)
             self.sweep.start(trial.trial_id)
             self.audience.started(trial)
             while not self._leaves(trial, loop):
@@ -64,7 +67,7 @@ class InProcess:
         if piece.saves:
             folder = self._next_checkpoint(trial)
             loop.save(folder)
-            self.sweep.checkpointed(trial.trial_id, folder.name, piece.step)
+            self.sweep.checkpointed(trial.trial_id, folder.name)
         return piece.finished or decision is not Decision.CONTINUE
 
     def _told(self, trial: Trial, piece: Slice) -> Decision:

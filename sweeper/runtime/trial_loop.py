@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from sweeper.record.progress import Progress, misses_evaluation
 from sweeper.record.run_folder import CHECKPOINT_FILE
 from trainable.config import TrainConfig
 from trainable.errors import CheckpointError
@@ -39,11 +40,14 @@ class TrialLoop:
         self.trainer: Any = None  # made with the first step: a model is large
         self.steps: Iterator[Any] = iter(())
         self._saved_at: int | None = None  # the step of the newest checkpoint
+        self._unsaved: list[Metrics] = []  # since the one before
 
     def train(self, seconds: float = math.inf) -> Slice:
         """Train up to the next evaluation or checkpoint, or for so long."""
         if self.trainer is None:
             self._start(resume_from=None)
+        if self.trainer.step == self._saved_at:
+            self._unsaved = []
         every, deadline = self.config.checkpoint_every_steps, time.monotonic() + seconds
         rows: list[Metrics] = []
         for said in self.steps:
@@ -52,6 +56,7 @@ class TrialLoop:
             evaluated = bool(rows) and rows[-1].val_loss is not None
             if evaluated or self.trainer.step % every == 0 or time.monotonic() > deadline:
                 break
+        self._unsaved += rows
         diverged = bool(rows) and rows[-1].diverged
         finished = diverged or self.trainer.step >= self.config.max_steps
         due = finished or self.trainer.step % every == 0
@@ -59,22 +64,32 @@ class TrialLoop:
         return Slice(metrics=rows, step=self.trainer.step, finished=finished, saves=saves)
 
     def save(self, folder: Path) -> None:
+        """Write a checkpoint, and beside it what the journal may not have by then."""
         if self.trainer is None:
             self._start(resume_from=None)
         folder.mkdir(parents=True, exist_ok=True)
         self.trainer.save(folder / CHECKPOINT_FILE)
         self._saved_at = self.trainer.step
+        Progress(step=self.trainer.step, metrics=tuple(self._unsaved)).write(folder)
 
-    def restore(self, checkpoints: Iterable[Path]) -> None:
+    def restore(self, checkpoints: Iterable[Path], *, evaluated: int) -> None:
         """Go on from the first of these folders, newest first, that is good; from the beginning
-        if none is."""
+        if none is.
+
+        Args:
+            evaluated: The step of the trial's last evaluation in the journal. A checkpoint beyond
+                the next one is not gone on from: that evaluation would be missing for ever.
+        """
         for folder in checkpoints:
             try:
                 self._start(resume_from=folder / CHECKPOINT_FILE)
             except CheckpointError as error:
                 print(f"sweeper: {error}; trying an older checkpoint", file=sys.stderr)
-            else:
+                continue
+            if not misses_evaluation(self.config, evaluated, self.trainer.step):
                 return
+            problem = "an evaluation before it is not in the journal"
+            print(f"sweeper: {folder}: {problem}; trying an older checkpoint", file=sys.stderr)
         self._start(resume_from=None)
 
     def _start(self, resume_from: Path | None) -> None:
@@ -83,6 +98,7 @@ class TrialLoop:
         )
         self.steps = self.trainer.train()
         self._saved_at = None if resume_from is None else self.trainer.step
+        self._unsaved = []
 
 
 def load_trainer(reference: str) -> Any:

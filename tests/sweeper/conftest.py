@@ -1,5 +1,6 @@
 """Data and specs small enough that a sweep takes seconds."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,14 @@ TINY: dict[str, Any] = {
     "eval_windows": 4,
     "dtype": "float32",
 }
+
+
+@pytest.fixture(autouse=True, scope="session")
+def quick_disk() -> Iterator[None]:
+    """Nobody pulls the plug in a test: what the kernel has outlives a process that is killed."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("os.fsync", lambda descriptor: None)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -74,6 +74,11 @@ class CheckpointAccount:
         last = self.last_name.get(trial_id)
         return checkpoint_name(0 if last is None else checkpoint_number(last) + 1)
 
+    def skip_name(self, trial_id: str) -> None:
+        """Leave the next name to an attempt that was cut off, whose process may live a while yet
+        and save once more: what comes under that name is not taken for a newer one."""
+        self.last_name[trial_id] = self.next_name(trial_id)
+
     def newest(self, trial_id: str) -> Stored | None:
         of_trial = self.of_trial.get(trial_id)
         return of_trial[-1] if of_trial else None

@@ -82,6 +82,7 @@ class SweepSearch(SearchAlgorithm):  # type: ignore[misc]
                 "train": trial.config.to_dict(),
                 "num_threads": share.num_threads,
                 "trainer": self.trainer,
+                "evaluated": trial.step,
                 "timeout_s": self.sweep.plan.spec.trial_timeout_s,
                 "stack": str(self.sweep.folder.trial_stack(trial.trial_id).resolve()),
                 "title": f"{self.sweep.folder.name} {trial.trial_id} {point_text(trial.values)}",
@@ -189,8 +190,9 @@ class SweepCallback(Callback):  # type: ignore[misc]
         **info: Any,
     ) -> None:
         self.faults.heard(trial.trial_id)
-        step = (trial.last_result or {}).get("step")
-        self.sweep.checkpointed(trial.trial_id, Path(checkpoint.path).name, step)
+        late = self.sweep.checkpointed(trial.trial_id, Path(checkpoint.path).name)
+        if late:  # a pause's: the result before it may never be looked at
+            self.audience.measured(self.sweep.trials[trial.trial_id], late)
 
     def on_trial_complete(
         self, iteration: int, trials: list[TuneTrial], trial: TuneTrial, **info: Any

@@ -30,11 +30,11 @@ os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 import ray
 from ray import tune
 
+from sweeper.engine.audience import Audience
 from sweeper.engine.sweep import Sweep
 from sweeper.errors import ResourceError
 from sweeper.plan.placement import Node, Placement
 from sweeper.record.run_folder import RunFolder
-from sweeper.record.watcher import Watcher
 from sweeper.runtime.ray_tune.adapters import SweepCallback, SweepScheduler, SweepSearch, request
 from sweeper.runtime.ray_tune.controller import SweepController, controlled
 from sweeper.runtime.ray_tune.faults import Faults
@@ -110,11 +110,12 @@ def _require_answer(address: str) -> None:
         raise ConnectionError(error) from error
 
 
-def run_trials(sweep: Sweep, placement: Placement, audience: Watcher, trainer: str) -> bool:
+def run_trials(sweep: Sweep, placement: Placement, audience: Audience, trainer: str) -> bool:
     """Run every trial that is left; True if all have ended, False if interrupted."""
     os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(placement.slots)
     interrupt = Interrupt()
     faults = Faults(sweep, audience, interrupt)
+    audience.catch_up()
     with (
         _signals(interrupt, sweep.folder),
         _ray_messages_to(logging.FileHandler(sweep.folder.log)),

@@ -26,8 +26,9 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]  # Ray is untyped
     """Runs one trial after another in one process (Tune reuses the actor).
 
     The config that Tune hands over: `train` (the settings), `num_threads`, `trainer`, the class of
-    the loop as `module:name`, `title`, what people know the trial by, `timeout_s`, after which a
-    silent trial is killed, and `stack`, the file in which it notes before where it is.
+    the loop as `module:name`, `evaluated`, the step of the last evaluation in the journal,
+    `title`, what people know the trial by, `timeout_s`, after which a silent trial is killed, and
+    `stack`, the file in which it notes before where it is.
     """
 
     process_state: ProcessState | None = None  # as it was before the first trial
@@ -37,6 +38,7 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]  # Ray is untyped
         self.train_config = TrainConfig.from_mapping(config["train"])
         trainer = load_trainer(config["trainer"])
         self.loop = TrialLoop(trainer, self.train_config, num_threads=config["num_threads"])
+        self.evaluated: int = config["evaluated"]
         timeout_s = config["timeout_s"]
         self.noted_after_s = None if timeout_s is None else NOTED_AFTER * timeout_s
         self.stack = Path(config["stack"])
@@ -101,7 +103,8 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]  # Ray is untyped
         checkpoint = getattr(checkpoint_path, "checkpoint", checkpoint_path)
         newest = Path(getattr(checkpoint, "path", checkpoint))
         older = checkpoint_folders(newest.parent)
-        self.loop.restore([newest, *(folder for folder in older if folder.name < newest.name)])
+        folders = [newest, *(folder for folder in older if folder.name < newest.name)]
+        self.loop.restore(folders, evaluated=self.evaluated)
 
 
 def _name_process(title: str) -> None:

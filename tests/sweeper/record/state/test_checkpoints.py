@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from sweeper.engine.sweep import Sweep
 from sweeper.plan.plan import Plan
 from sweeper.record.replay import replay
-from sweeper.record.run_folder import CHECKPOINT_FILE, RunFolder, create_run_folder
+from sweeper.record.run_folder import RunFolder, create_run_folder
 from sweeper.record.state.checkpoints import CheckpointAccount, Stored, over_budget, unneeded
 from sweeper.record.tables import result_rows
 from sweeper.status import Decision, Status
@@ -19,8 +19,6 @@ from sweeper.strategy.schedulers.scheduler import Promotion
 from tests.sweeper.closed_form import ClosedFormTrainer
 from tests.sweeper.in_process import Killed, Mortal, drive, opened, run_trial, save
 from tests.sweeper.journals import raw_events
-
-SIZE = 11  # bytes of a closed-form checkpoint at a step of one digit: {"step": 4}
 
 
 def account_of(
@@ -183,7 +181,18 @@ def number_of(event: str, folder: RunFolder) -> int:
 
 
 def bytes_on_disk(folder: RunFolder) -> int:
-    return sum(file.stat().st_size for file in folder.trials.rglob(CHECKPOINT_FILE))
+    return sum(map(bytes_of, folder.trials.glob("*/checkpoint_*")))
+
+
+def bytes_of(checkpoint: Path) -> int:
+    return sum(file.stat().st_size for file in checkpoint.iterdir())
+
+
+def largest(folder: RunFolder) -> int:
+    """Bytes of a checkpoint, at most: what is measured has more digits or fewer."""
+    sizes = [e["bytes"] for e in raw_events(folder.journal) if e["event"] == "checkpoint"]
+    assert max(sizes) < 1.2 * min(sizes), "a budget for so many has no room for another"
+    return max(sizes)
 
 
 def require_storage_as_told(folder: RunFolder, sweep: Sweep) -> None:
@@ -203,7 +212,7 @@ def test_without_a_budget_the_ends_have_what_they_need(tmp_path: Path, make_plan
     for row in result_rows(sweep.state, folder):
         has = folder.checkpoint_folders(row["trial_id"])
         assert len(has) == (1 if row["status"] == "completed" else 0)
-        assert row["checkpoint_bytes"] == (len('{"step": 16}') if has else None)
+        assert row["checkpoint_bytes"] == (bytes_of(has[0]) if has else None)
     assert number_of("checkpoint_removed", folder) == 0
     assert not folder.removed.exists()
 
@@ -215,16 +224,17 @@ def test_a_budget_changes_no_decision(
     """Paused trials lose their checkpoints, and those promoted after all start again."""
     straight = new_folder(tmp_path / "straight", make_plan())
     without = drive(straight, make_plan())
-    plan = make_plan(budget=room * (SIZE + 1))
+    budget = room * largest(straight)
+    plan = make_plan(budget=budget)
     folder = new_folder(tmp_path / "budget", plan)
     most = 0
     with opened(folder, plan) as sweep:
         landed = sweep.checkpoints.landed
 
-        def watched(trial_id: str, name: str, step: int | None) -> None:
+        def watched(trial_id: str, name: str) -> None:
             nonlocal most
             most = max(most, bytes_on_disk(folder))
-            landed(trial_id, name, step)
+            landed(trial_id, name)
 
         sweep.checkpoints.landed = watched  # type: ignore[method-assign]
         while (trial := sweep.next_trial()) is not None:
@@ -232,8 +242,8 @@ def test_a_budget_changes_no_decision(
         sweep.close("finished")
     require_storage_as_told(folder, sweep)
     assert decisions(folder) == decisions(straight)
-    assert most == sweep.state.checkpoints.high_water <= room * (SIZE + 1)
-    assert without.state.checkpoints.high_water > room * (SIZE + 1)
+    assert most == sweep.state.checkpoints.high_water <= budget
+    assert without.state.checkpoints.high_water > budget
     assert number_of("checkpoint_removed", folder) > 0
     again = number_of("checkpoint", folder) - number_of("checkpoint", straight)
     assert (again > 0) is some_begin_again
@@ -247,11 +257,12 @@ def test_a_budget_changes_no_decision(
 def test_killed_at_any_event_under_a_budget(
     tmp_path: Path, tiny_plan: Any, monkeypatch: pytest.MonkeyPatch, before: bool
 ) -> None:
-    plan = tiny_plan(
-        space={"learning_rate": {"grid": GRID["learning_rate"]["grid"][2:8]}},
-        scheduler=PROMOTE,
-        checkpoints={"budget": 3 * (SIZE + 1)},
-    )
+    space = {"learning_rate": {"grid": GRID["learning_rate"]["grid"][2:8]}}
+    without = tiny_plan(space=space, scheduler=PROMOTE)
+    free = new_folder(tmp_path / "free", without)
+    drive(free, without)
+    size = largest(free)
+    plan = tiny_plan(space=space, scheduler=PROMOTE, checkpoints={"budget": 3 * size})
     whole = new_folder(tmp_path / "whole", plan)
     drive(whole, plan)
     events = [event["event"] for event in raw_events(whole.journal)]
@@ -266,7 +277,7 @@ def test_killed_at_any_event_under_a_budget(
         require_storage_as_told(folder, resumed)
         assert not folder.removed.exists()
         assert decisions(folder) == decisions(whole), f"killed at event {at}"
-        assert resumed.state.checkpoints.high_water <= 4 * (SIZE + 1)  # one landed unseen
+        assert resumed.state.checkpoints.high_water <= 4 * size  # one landed unseen
 
 
 def test_a_session_begins_with_storage_and_account_in_line(tmp_path: Path, make_plan: Any) -> None:

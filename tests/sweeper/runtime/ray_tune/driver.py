@@ -5,6 +5,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
@@ -16,6 +17,8 @@ from trainable.loop.metrics import Metrics
 
 STARTS = "SWEEPER_TEST_STARTS"  # names the file in which trials note where they begin
 GATE = "SWEEPER_TEST_GATE"  # names a file without which trials hang
+HANG_AT = "SWEEPER_TEST_HANG_AT"  # the step at which they do; 6, between two checkpoints
+PAUSING = "SWEEPER_TEST_PAUSING"  # names a file that is there once a trial is being paused
 
 
 class NotingTrainer(ClosedFormTrainer):
@@ -28,16 +31,37 @@ class NotingTrainer(ClosedFormTrainer):
 
 
 class HangingTrainer(ClosedFormTrainer):
-    """Hangs at step 6, between its checkpoints, and cannot be paused there."""
+    """Hangs at a step, and cannot be paused there."""
 
     def train(self) -> Iterator[Metrics | None]:
         for metrics in super().train():
-            while self.step == 6 and not Path(os.environ[GATE]).exists():
+            gate = Path(os.environ[GATE])
+            while self.step == int(os.environ.get(HANG_AT, "6")) and not gate.exists():
+                gate.with_suffix(".waited-at").touch()
                 time.sleep(0.05)
             yield metrics
 
 
+def note_pauses(file: Path) -> None:
+    """Tell from outside that the driver has asked a trial to save itself and leave."""
+    from sweeper.runtime.ray_tune.adapters import SweepScheduler
+
+    ask = SweepScheduler.choose_trial_to_run
+    turns = 0
+
+    def asking(scheduler: SweepScheduler, controller: Any) -> Any:
+        nonlocal turns
+        turns += bool(scheduler._pausing)
+        if turns == 10:  # what was asked is on its way
+            file.touch()
+        return ask(scheduler, controller)
+
+    SweepScheduler.choose_trial_to_run = asking
+
+
 def main() -> None:
+    if PAUSING in os.environ:
+        note_pauses(Path(os.environ[PAUSING]))
     what, argument, runs, trainer = sys.argv[1:]
     if ":" not in trainer:
         trainer = f"tests.sweeper.runtime.ray_tune.driver:{trainer}"

@@ -8,9 +8,18 @@ from typing import Any
 import pytest
 
 from sweeper.plan.placement import Placement
+from sweeper.record.journal import read_journal
 from sweeper.record.run_folder import create_run_folder
-from sweeper.runtime.ray_tune.adapters import Interrupt, SweepScheduler, SweepSearch
+from sweeper.record.state.events import CheckpointLanded, Evaluated
+from sweeper.runtime.ray_tune.adapters import (
+    Interrupt,
+    SweepCallback,
+    SweepScheduler,
+    SweepSearch,
+)
+from sweeper.runtime.trial_loop import TrialLoop
 from sweeper.spec.sweep_spec import Resources
+from sweeper.status import Decision
 from tests.sweeper.closed_form import ClosedFormTrainer
 from tests.sweeper.in_process import opened
 from trainable.loop.metrics import Metrics
@@ -43,6 +52,38 @@ def test_an_evaluation_that_is_no_number_stops_its_trial_at_the_rung(
         assert trial.evaluations == []
         assert told(broken) == "STOP"
         assert trial.rung == 4
+
+
+def test_a_checkpoint_is_heard_of_before_the_training_that_led_to_it(
+    tmp_path: Path, tiny_plan: Any
+) -> None:
+    """Tune looks at what has come back in any order, and drops what is left of a paused trial."""
+    plan = tiny_plan(scheduler={"type": "asha", "mode": "promote", "grace_steps": 4})
+    folder = create_run_folder(tmp_path, plan.spec, None, "space.yaml")
+    measured: list[Metrics] = []
+    audience: Any = SimpleNamespace(measured=lambda trial, rows: measured.extend(rows))
+    with opened(folder, plan) as sweep:
+        trial = sweep.next_trial()
+        assert trial is not None
+        sweep.start(trial.trial_id)
+        loop = TrialLoop(ClosedFormTrainer, trial.config, num_threads=None)
+        piece = loop.train()
+        checkpoint = folder.checkpoint(trial.trial_id, "checkpoint_000000")
+        loop.save(checkpoint)
+        tune_trial: Any = SimpleNamespace(trial_id=trial.trial_id, last_result={"step": 0})
+        faults: Any = SimpleNamespace(heard=lambda trial_id: None)
+        callback = SweepCallback(sweep, audience, faults)
+        callback.on_checkpoint(0, [tune_trial], tune_trial, SimpleNamespace(path=str(checkpoint)))
+        *_, evaluated, landed = read_journal(folder.journal)
+        assert isinstance(evaluated, Evaluated)
+        assert (evaluated.metrics, evaluated.decision) == (piece.metrics[0], Decision.PAUSE)
+        assert isinstance(landed, CheckpointLanded)
+        assert landed.step == 4
+        assert measured == piece.metrics
+        result = {"metrics": piece.metrics, "finished": piece.finished}
+        scheduler = SweepScheduler(sweep, audience, Interrupt())
+        assert scheduler.on_trial_result(None, tune_trial, result) == "STOP", "and so it pauses"
+        assert list(read_journal(folder.journal))[-1] == landed
 
 
 def test_a_signal_does_not_change_what_tune_is_told_in_the_middle_of_a_turn(

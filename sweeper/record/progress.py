@@ -1,0 +1,66 @@
+"""What a checkpoint says of its trial: the step that it was made at, and what was measured on the
+way there. A kill may come between a checkpoint and the journal's word of those evaluations; the
+next session records them from here, and the trial need not go back.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from sweeper.record.run_folder import PROGRESS_FILE, write_json
+from trainable.config import TrainConfig
+from trainable.loop.metrics import Metrics
+
+
+@dataclass(frozen=True, kw_only=True)
+class Progress:
+    """Of a checkpoint; `metrics` are those since the trial's checkpoint before."""
+
+    step: int
+    metrics: tuple[Metrics, ...]
+
+    def write(self, checkpoint: Path) -> None:
+        rows = [metrics.to_dict() for metrics in self.metrics]
+        write_json(checkpoint / PROGRESS_FILE, {"step": self.step, "metrics": rows})
+
+
+def read_progress(checkpoint: Path) -> Progress | None:
+    """None where there is none: an older version wrote the checkpoint, or a kill has torn it."""
+    try:
+        stated = json.loads((checkpoint / PROGRESS_FILE).read_text(encoding="utf-8"))
+        metrics = tuple(Metrics.from_mapping(row) for row in stated["metrics"])
+        return Progress(step=int(stated["step"]), metrics=metrics)
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+        return None
+
+
+def carried_metrics(checkpoints: Sequence[Path]) -> list[Metrics]:
+    """What these checkpoints of a trial carry, in order of step."""
+    carried = [progress for path in checkpoints if (progress := read_progress(path)) is not None]
+    by_step = {metrics.step: metrics for progress in carried for metrics in progress.metrics}
+    return [by_step[step] for step in sorted(by_step)]
+
+
+def unrecorded(checkpoints: Sequence[Path], config: TrainConfig, evaluated: int) -> list[Metrics]:
+    """What these checkpoints of a trial carry from beyond its last recorded evaluation, in order
+    of step, as far as no evaluation is missing in between.
+
+    Args:
+        evaluated: The step of that evaluation, 0 where there is none.
+    """
+    late: list[Metrics] = []
+    for metrics in carried_metrics(checkpoints):
+        if metrics.step <= evaluated:
+            continue
+        if misses_evaluation(config, late[-1].step if late else evaluated, metrics.step - 1):
+            break
+        late.append(metrics)
+    return late
+
+
+def misses_evaluation(config: TrainConfig, after: int, until: int) -> bool:
+    """Whether an evaluation is due at a step beyond `after`, and no later than `until`."""
+    every = config.eval_every_steps
+    due = min((after // every + 1) * every, config.max_steps)
+    return after < due <= until

@@ -1,0 +1,99 @@
+"""Sessions that end when a checkpoint has landed and the driver has not looked at the training
+before it, forced on a real Ray cluster: the driver stands still while its trial saves itself."""
+
+import signal
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ray.cluster_utils import Cluster
+
+from sweeper.record.metrics_files import read_metrics
+from sweeper.record.progress import read_progress
+from sweeper.record.run_folder import RunFolder
+from sweeper.status import ExitCode
+from tests.sweeper.runtime.ray_tune.driver import GATE, HANG_AT, PAUSING
+from tests.sweeper.runtime.ray_tune.test_kills import ROOT, decided, events, rows, state_of
+from tests.sweeper.runtime.ray_tune.test_resume import session, wait_until
+
+SECTIONS = {
+    "space": {"learning_rate": {"grid": [1e-4, 1e-3, 1e-2]}},
+    "train": {"eval_every_steps": 2, "checkpoint_every_steps": 2},
+    "scheduler": {"type": "asha", "mode": "promote", "grace_steps": 2},  # rungs at 2 and 8
+    "resources": {"cpu": 2},  # one at a time: with more, who comes first is chance
+}
+
+
+@pytest.fixture
+def step(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[int]:
+    """At which a trial hangs until the gate opens, on a cluster that outlives the drivers."""
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    monkeypatch.setenv(GATE, str(tmp_path / "gate"))
+    monkeypatch.setenv(HANG_AT, str(request.param))
+    monkeypatch.setenv(PAUSING, str(tmp_path / "pausing"))
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 2})
+    monkeypatch.setenv("RAY_ADDRESS", cluster.address)
+    yield request.param
+    cluster.shutdown()
+
+
+def killed(driver: subprocess.Popen[bytes]) -> int:
+    driver.kill()
+    return driver.wait()
+
+
+def told_twice(driver: subprocess.Popen[bytes]) -> int:
+    """By a second Ctrl-C."""
+    driver.send_signal(signal.SIGINT)
+    driver.send_signal(signal.SIGCONT)
+    return driver.wait()
+
+
+@pytest.mark.parametrize(
+    "step, end, code",
+    [
+        (8, killed, -signal.SIGKILL),  # a rung, at which the trial has to pause
+        (6, told_twice, ExitCode.INTERRUPTED),
+        (16, killed, -signal.SIGKILL),
+    ],
+    indirect=["step"],
+)
+def test_no_evaluation_is_lost(
+    tmp_path: Path,
+    write_space: Any,
+    step: int,
+    end: Callable[[subprocess.Popen[bytes]], int],
+    code: int,
+) -> None:
+    gate, pausing = tmp_path / "gate", tmp_path / "pausing"
+    space = write_space(**SECTIONS)
+    folder, whole = (RunFolder(tmp_path / runs / "tiny") for runs in ("runs", "whole"))
+    driver = session("run", space, folder.path.parent)
+    wait_until(driver, gate.with_suffix(".waited-at").exists)
+    driver.send_signal(signal.SIGINT)
+    wait_until(driver, pausing.exists)
+    driver.send_signal(signal.SIGSTOP)
+    record = events(folder)
+    gate.touch()
+    while not has_saved(folder, step):
+        assert driver.poll() is None
+    assert end(driver) == code
+    if end is killed:
+        assert events(folder) == record, "the driver has not heard of it"
+
+    assert session("resume", "tiny", folder.path.parent).wait() == ExitCode.DONE
+    assert session("run", space, whole.path.parent).wait() == ExitCode.DONE
+    assert decided(folder) == decided(whole)
+    assert rows(state_of(folder), folder) == rows(state_of(whole), whole)
+    for trial in state_of(whole).trials:
+        measured, as_whole = (read_metrics(f.trial_metrics(trial)) for f in (folder, whole))
+        assert [row.val_loss for row in measured] == [row.val_loss for row in as_whole]
+
+
+def has_saved(folder: RunFolder, step: int) -> bool:
+    saved = [read_progress(path) for path in folder.trials.glob("*/checkpoint_*")]
+    return any(progress is not None and progress.step == step for progress in saved)
