@@ -11,7 +11,7 @@ from rich.console import Console
 
 from sweeper.corpus.folder import CorpusFolder
 from sweeper.corpus.meta import Meta
-from sweeper.corpus.progress import ENOUGH_TEXTS, print_summary, stage, thin_validation
+from sweeper.corpus.progress import ENOUGH_TEXTS, print_summary, stage, tell, thin_validation
 from sweeper.corpus.reading.documents import DocumentReader
 from sweeper.corpus.reading.inputs import (
     InputFile,
@@ -200,7 +200,7 @@ class _Job:
                         text for side, text in documents if side is Split.train
                     )
                 if self.console is not None:
-                    self.console.print(f"Training a BPE of {size:,} tokens", highlight=False)
+                    tell(self.console, f"Training a BPE of {size:,} tokens")
                 return LibraryEncoder(train_bpe(sample, size), is_whole=True)
 
     @contextmanager

@@ -27,6 +27,14 @@ LINE_SECONDS = 10.0
 ENOUGH_TEXTS = 1000  # different ones in the validation text: no more are counted
 
 
+def tell(console: Console, shown: str | Table, *, markup: bool = False) -> None:
+    """Print, as far as anybody reads it: `… | head` or a full disk ends no preparation."""
+    try:
+        console.print(shown, markup=markup, highlight=False, soft_wrap=isinstance(shown, str))
+    except (OSError, SystemExit):  # rich exits where a pipe is closed
+        console.quiet = True
+
+
 class Stage:
     """How far one pass over the inputs is; `advance` is cheap enough to call for every line."""
 
@@ -52,10 +60,10 @@ class Stage:
             self._bar.update(self._task, completed=self.done)
             return
         seconds_left = (time.monotonic() - self._started) * (self.total / max(1, self.done) - 1)
-        self._console.print(
+        tell(
+            self._console,
             f"{self.label}: {readable_bytes(self.done)} of {readable_bytes(self.total)}, "
             f"about {readable_seconds(seconds_left)} left",
-            highlight=False,
         )
 
     def finish(self) -> None:
@@ -69,7 +77,7 @@ def stage(label: str, total: int, console: Console | None) -> Iterator[Stage]:
     """Progress through `total` bytes, shown on `console`; None shows nothing."""
     console = console or Console(quiet=True)
     if not console.is_terminal:
-        console.print(f"{label} ({readable_bytes(total)})", highlight=False)
+        tell(console, f"{label} ({readable_bytes(total)})")
         yield Stage(label, total, console, None)
         return
     columns = (
@@ -127,11 +135,8 @@ def print_summary(
     num_files = sum(source.files for source in meta.sources)
     num_bytes = sum(source.bytes for source in meta.sources)
     files = "1 file" if num_files == 1 else f"{num_files:,} files"
-    console.print(
-        f"[bold]{escape(printable(str(out)))}[/bold] from {files}, {readable_bytes(num_bytes)}",
-        highlight=False,
-        soft_wrap=True,
-    )
+    name = escape(printable(str(out)))
+    tell(console, f"[bold]{name}[/] from {files}, {readable_bytes(num_bytes)}", markup=True)
     rows = (
         ("training", meta.train_tokens, meta.documents - meta.val_documents, meta.train_bytes),
         ("validation", meta.val_tokens, meta.val_documents, meta.val_bytes),
@@ -143,10 +148,9 @@ def print_summary(
     for name, tokens, documents, text in rows:
         share = text / (meta.train_bytes + meta.val_bytes)
         table.add_row(name, f"{tokens:,}", f"{documents:,}", readable_bytes(text), f"{share:.1%}")
-    console.print(table)
+    tell(console, table)
     lines = [_tokenizer_line(meta), *notes, *(f"warning: {warning}" for warning in warnings)]
-    told = "\n".join(f"  {line}" for line in lines)
-    console.print(told, highlight=False, markup=False, soft_wrap=True)
+    tell(console, "\n".join(f"  {line}" for line in lines))
 
 
 def _tokenizer_line(meta: Meta) -> str:

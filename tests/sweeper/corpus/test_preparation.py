@@ -347,6 +347,25 @@ def test_a_disk_that_is_full_is_not_the_fault_of_the_input(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("tokenizer", ["bytes", "bpe:300"])
+@pytest.mark.parametrize("screen", ["pipe without a reader", "closed", "full disk"])
+def test_a_screen_that_is_gone_ends_no_preparation(
+    tmp_path: Path, text_folder: Path, screen: str, tokenizer: str
+) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    full = os.open("/dev/full", os.O_WRONLY)
+    command = [sys.executable, "-m", "sweeper", "prepare", str(text_folder)]
+    command += ["--out", str(tmp_path / "out"), "--tokenizer", tokenizer]
+    if screen == "closed":
+        command = ["sh", "-c", 'exec "$@" >&-', "sh", *command]
+    stdout = {"pipe without a reader": writer, "full disk": full}.get(screen)
+    subprocess.run(command, stdout=stdout, stderr=subprocess.PIPE)
+    os.close(writer)
+    os.close(full)
+    Meta.read(CorpusFolder(tmp_path / "out"))
+
+
 def test_closed_standard_input_is_told(tmp_path: Path) -> None:
     command = f"{sys.executable} -m sweeper prepare - --out {tmp_path}/out <&-"
     done = subprocess.run(command, shell=True, capture_output=True, text=True)
