@@ -5,6 +5,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+from sweeper.plan.plan import Plan
+from sweeper.record.run_folder import create_run_folder
+from tests.sweeper.in_process import drive
+
 PROGRAM = """
 import runpy, sys
 sys.argv[1:] = {arguments}
@@ -36,3 +42,17 @@ def test_help_loads_no_more_than_the_names_of_the_commands(tmp_path: Path) -> No
     }
     third_parties = {"numpy", "pyarrow", "pydantic", "ruamel", "filelock", "tokenizers", "optuna"}
     assert not third_parties & loaded
+
+
+@pytest.mark.parametrize("arguments", [("list",), ("status", "lr"), ("trial", "lr", "0000")])
+def test_looking_loads_nothing_that_trains_stores_or_draws(
+    arguments: tuple[str, ...], plan: Plan, project: Path
+) -> None:
+    folder = create_run_folder(project / "runs", plan.spec, "lr", "space.yaml")
+    drive(folder, plan)
+    loaded = loaded_by(*arguments, folder=project)
+    third_parties = {"numpy", "pyarrow", "torch", "ray", "wandb", "optuna", "scipy", "tokenizers"}
+    assert not third_parties & loaded
+    rooms = ("engine", "runtime", "running", "analysis.summary", "views.report", "views.trackers")
+    ours = {f"sweeper.{room}" for room in (*rooms, "plan.forecast", "strategy.simulation")}
+    assert not ours & loaded
