@@ -11,6 +11,7 @@ from sweeper.plan.plan import Plan
 from sweeper.record.run_folder import create_run_folder
 from tests.sweeper.in_process import drive
 
+REMEDY = "import it in the function that uses it, or under TYPE_CHECKING if only types need it"
 PROGRAM = """
 import runpy, sys
 sys.argv[1:] = {arguments}
@@ -41,7 +42,7 @@ def test_help_loads_no_more_than_the_names_of_the_commands(tmp_path: Path) -> No
         "trainable.errors",
     }
     third_parties = {"numpy", "pyarrow", "pydantic", "ruamel", "filelock", "tokenizers", "optuna"}
-    assert not third_parties & loaded
+    assert not third_parties & loaded, f"--help waits for {third_parties & loaded}: {REMEDY}"
 
 
 @pytest.mark.parametrize("arguments", [("list",), ("status", "lr"), ("trial", "lr", "0000")])
@@ -52,7 +53,7 @@ def test_looking_loads_nothing_that_trains_stores_or_draws(
     drive(folder, plan)
     loaded = loaded_by(*arguments, folder=project)
     third_parties = {"numpy", "pyarrow", "torch", "ray", "wandb", "optuna", "scipy", "tokenizers"}
-    assert not third_parties & loaded
+    assert not third_parties & loaded, f"{arguments} waits for {third_parties & loaded}: {REMEDY}"
     rooms = ("engine", "runtime", "running", "analysis.summary", "views.report", "views.trackers")
     ours = {f"sweeper.{room}" for room in (*rooms, "plan.forecast", "strategy.simulation")}
-    assert not ours & loaded
+    assert not ours & loaded, f"{arguments} waits for {ours & loaded}: {REMEDY}"
