@@ -1,5 +1,6 @@
-"""SIGKILL at random points of a sweep: it ends as if it had never been killed."""
+"""Ended at random points, in every way: the sweep comes out as if it had never been."""
 
+import contextlib
 import json
 import os
 import random
@@ -22,12 +23,13 @@ from sweeper.status import ExitCode
 from tests.sweeper.journals import raw_events
 from tests.sweeper.runtime.ray_tune.driver import STARTS
 
-KILLS = 20
 MAX_EVENTS_A_SESSION = 16
 ROOT = Path(__file__).parents[4]
 RATES = [float(f"{10 ** (-4 + n / 8):.3g}") for n in range(24)] + [0.7]
 SECTIONS = {
     "space": {"learning_rate": {"grid": RATES}},
+    # Every evaluation has its checkpoint: one may be on storage, and the other not in the journal.
+    "train": {"eval_every_steps": 2, "checkpoint_every_steps": 2},
     "scheduler": {"type": "asha", "mode": "promote", "grace_steps": 2},
     "resources": {"cpu": 2},  # one at a time: with more, who comes first is chance
 }
@@ -87,25 +89,79 @@ def decided(folder: RunFolder) -> list[tuple[Any, ...]]:
     ]
 
 
-def test_killed_twenty_times_it_ends_as_if_never_killed(
-    tmp_path: Path, write_space: Any, starts: Path
+def kill(driver: subprocess.Popen[bytes]) -> None:
+    driver.kill()
+
+
+def kill_all(driver: subprocess.Popen[bytes]) -> None:
+    os.killpg(driver.pid, signal.SIGKILL)
+
+
+def end(driver: subprocess.Popen[bytes]) -> None:
+    driver.terminate()
+
+
+def interrupt(driver: subprocess.Popen[bytes]) -> None:
+    """Ctrl-C, as a terminal sends it."""
+    os.killpg(driver.pid, signal.SIGINT)
+
+
+def interrupt_twice(driver: subprocess.Popen[bytes]) -> None:
+    interrupt(driver)
+    with contextlib.suppress(ProcessLookupError):  # it was quick
+        interrupt(driver)
+
+
+def end_and_kill(driver: subprocess.Popen[bytes]) -> None:
+    """As a supervisor does with what does not end in time."""
+    end(driver)
+    kill(driver)
+
+
+ENDS = [kill, kill_all, end, interrupt, interrupt_twice, end_and_kill]
+
+
+@pytest.mark.timeout(3600)  # with many more kills than by itself
+@pytest.mark.parametrize("mode", ["promote", "stop"])
+def test_killed_again_and_again_it_ends_as_if_never_killed(
+    tmp_path: Path,
+    write_space: Any,
+    starts: Path,
+    pytestconfig: pytest.Config,
+    mode: str,
 ) -> None:
-    space, runs = write_space(**SECTIONS), tmp_path / "runs"
-    assert session("run", space, tmp_path / "whole").wait() == ExitCode.DONE
+    """In every way, at random, from the first event of a session on."""
+    sections = {**SECTIONS, "scheduler": {**SECTIONS["scheduler"], "mode": mode}}
+    space = write_space(**sections)
     whole = RunFolder(tmp_path / "whole" / "tiny")
-    folder = RunFolder(runs / "tiny")
-    rng = random.Random(0)
+    assert session("run", space, whole.path.parent).wait() == ExitCode.DONE
+    rng = random.Random(mode)
+    left, sweep = pytestconfig.getoption("--kills") // 2, 0
+    while left:
+        sweep += 1
+        folder = RunFolder(tmp_path / f"killed{sweep}" / "tiny")
+        left = run_killed(space, folder, starts, rng, left)
+        assert decided(folder) == decided(whole), f"sweep {sweep}"
+        assert rows(state_of(folder), folder) == rows(state_of(whole), whole), f"sweep {sweep}"
+
+
+def run_killed(space: Path, folder: RunFolder, starts: Path, rng: random.Random, kills: int) -> int:
+    """Run a sweep to its end, killed on the way at most so often; how many kills are left."""
     ended: set[float] = set()
     saved: dict[float, int] = {}  # steps on storage, by learning rate
-    for kill in range(KILLS + 1):
+    code = None
+    while code != ExitCode.DONE:
         noted, there = len(starts.read_text().splitlines()), len(events(folder))
-        process = session(*(("resume", "tiny") if kill else ("run", space)), runs)
-        if kill < KILLS:
-            limit = there + rng.randint(1, MAX_EVENTS_A_SESSION)
-            while len(events(folder)) < limit:
-                assert process.poll() is None, f"over after {kill} kills: make the sweep longer"
-            os.kill(process.pid, signal.SIGKILL)
-        assert process.wait() == (ExitCode.DONE if kill == KILLS else -signal.SIGKILL)
+        begin = ("resume", "tiny") if folder.journal.exists() else ("run", space)
+        driver = session(*begin, folder.path.parent)
+        limit = there + rng.randint(1, MAX_EVENTS_A_SESSION)
+        while kills and driver.poll() is None:
+            if len(events(folder)) >= limit:
+                rng.choice(ENDS)(driver)
+                kills -= 1
+                break
+        code = driver.wait()
+        assert code in (ExitCode.DONE, ExitCode.INTERRUPTED, -signal.SIGKILL, -signal.SIGTERM)
 
         begun: dict[float, int] = {}
         for line in starts.read_text().splitlines()[noted:]:
@@ -117,10 +173,7 @@ def test_killed_twenty_times_it_ends_as_if_never_killed(
         trials = state_of(folder).trials.values()
         ended = {trial.config.learning_rate for trial in trials if trial.status.ended}
         saved = {t.config.learning_rate: saved_step(folder, t.trial_id) for t in trials}
-
-    print(f"{KILLS} kills, {len(events(folder))} events")
-    assert decided(folder) == decided(whole)
-    assert rows(state_of(folder), folder) == rows(state_of(whole), whole)
+    return kills
 
 
 def rows(state: SweepState, folder: RunFolder) -> list[dict[str, Any]]:
