@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from sweeper.analysis.time_left import TimeLeft, TimeLeftEstimator
 from sweeper.errors import RunFolderError
 from sweeper.plan.plan import plan_again
-from sweeper.plan.points import num_trials
 from sweeper.record.follower import Follower
 from sweeper.record.ranking import best_trial
 from sweeper.record.run_folder import RunFolder
@@ -27,7 +26,6 @@ class Monitor:
     def __init__(self, folder: RunFolder) -> None:
         self.folder = folder
         self.follower = Follower(folder)
-        self.num_trials = num_trials(self.state.spec)
         self.is_running = False
         self._estimator: TimeLeftEstimator | None = None
         self.refresh()
@@ -49,6 +47,11 @@ class Monitor:
     def state_name(self) -> str:
         """running, finished, interrupted, or failed."""
         return "running" if self.is_running else self.state.outcome or "interrupted"
+
+    @property
+    def num_trials(self) -> int:
+        """Also those that have not begun."""
+        return self.state.num_trials
 
     @property
     def num_ended(self) -> int:

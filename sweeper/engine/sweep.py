@@ -64,7 +64,7 @@ class Sweep:
         self.state = SweepState(plan.spec) if is_new else replay(plan.spec, folder)
         self.journal = Journal(folder.journal)
         session = session or SessionTerms()
-        self._record(session.begin(torn=self.journal.torn))
+        self._record(session.begin(num_trials=len(plan.trials), torn=self.journal.torn))
         if warm_start is not None and self.state.warm_start is None:
             self._record(warm_start.to_event())
         earlier = self.state.warm_start.observations if self.state.warm_start else ()

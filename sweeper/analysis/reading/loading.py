@@ -12,7 +12,6 @@ from sweeper.analysis.reading.rung_record import Record, read_record
 from sweeper.analysis.reading.sweep_data import Evaluation, SweepData, TrialData
 from sweeper.corpus.folder import CorpusFolder
 from sweeper.errors import RunFolderError
-from sweeper.plan.points import num_trials
 from sweeper.record.effective_spec import effective_spec
 from sweeper.record.run_folder import RunFolder
 from sweeper.record.tables import Row, history_rows, result_rows
@@ -45,7 +44,7 @@ def load(folder: RunFolder) -> SweepData:
         sweep = _described(sweep, spec)  # in case the journal cannot be read
         spec, _ = effective_spec(folder)
         sweep = _described(sweep, spec)
-        return _recorded(sweep, spec, folder, read_record(spec, folder))
+        return _recorded(sweep, folder, read_record(spec, folder))
     except UserError as error:
         if not folder.results.exists():
             raise RunFolderError(str(error)) from error
@@ -70,7 +69,7 @@ def _described(sweep: SweepData, spec: SweepSpec) -> SweepData:
     )
 
 
-def _recorded(sweep: SweepData, spec: SweepSpec, folder: RunFolder, record: Record) -> SweepData:
+def _recorded(sweep: SweepData, folder: RunFolder, record: Record) -> SweepData:
     state = record.state
     running = folder.is_locked
     if not running:
@@ -81,7 +80,7 @@ def _recorded(sweep: SweepData, spec: SweepSpec, folder: RunFolder, record: Reco
         sweep,
         state="running" if running else state.outcome or "interrupted",
         trials=_trials(sweep, rows, history_rows(state)),
-        num_planned=num_trials(spec),
+        num_planned=state.num_trials,
         arrivals=tuple(record.arrivals.values()),
         sessions=tuple(state.sessions),
     )

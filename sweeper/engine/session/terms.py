@@ -30,10 +30,11 @@ class SessionTerms:
     accepted: tuple[str, ...] = ()
     retry_failed: bool = False
 
-    def begin(self, *, torn: bool) -> SessionStarted:
+    def begin(self, *, num_trials: int, torn: bool) -> SessionStarted:
         """The session's first event.
 
         Args:
+            num_trials: Of the whole sweep.
             torn: Whether a torn last line of the journal was cut off.
         """
         return SessionStarted(
@@ -50,6 +51,7 @@ class SessionTerms:
             fingerprint=self.fingerprint,
             accepted=self.accepted,
             placement=None if self.placement is None else _allotment(self.placement),
+            num_trials=num_trials,
         )
 
 

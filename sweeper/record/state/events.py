@@ -115,6 +115,7 @@ class SessionStarted(_Event):
     fingerprint: Fingerprint = field(default_factory=Fingerprint)
     accepted: tuple[str, ...] = ()
     placement: Allotment | None = None
+    num_trials: Whole | None = None  # of the whole sweep, so that no reader has to plan it
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -274,7 +275,7 @@ def now() -> datetime:
 
 
 # Written only where they say something: with anything else, a line is as it always was.
-_SELDOM = {"found": False, "step": None, "placement": None}
+_SELDOM = {"found": False, "step": None, "placement": None, "num_trials": None}
 
 
 def to_line(event: Event) -> bytes:

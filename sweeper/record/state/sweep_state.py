@@ -5,10 +5,12 @@ simulator can drive it.
 """
 
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from typing import assert_never
 
 from sweeper.corpus.folder import CorpusFolder
+from sweeper.plan.points import NoPointError, num_trials
 from sweeper.record.state.checkpoints import CheckpointAccount, Stored, unneeded
 from sweeper.record.state.events import (
     AttemptFailed,
@@ -60,6 +62,20 @@ class SweepState:
     def outcome(self) -> Outcome | None:
         """How the last session ended."""
         return self.sessions[-1].outcome if self.sessions else None
+
+    @property
+    def num_trials(self) -> int:
+        """How many the sweep has in all, as its session has said; one of an older version has not,
+        and then its points are counted, once."""
+        said = self.sessions[-1].environment.num_trials if self.sessions else None
+        return self._counted if said is None else said
+
+    @cached_property
+    def _counted(self) -> int:
+        try:
+            return num_trials(self.spec)
+        except NoPointError:  # a sweep.yaml that was edited since
+            return len(self.trials)
 
     def apply(self, event: Event) -> None:
         """Take one event of the journal into account.
