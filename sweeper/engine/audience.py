@@ -1,4 +1,4 @@
-"""All who look on while a sweep runs, as one."""
+"""All watchers of a sweep at work, as one."""
 
 import traceback
 from collections.abc import Callable
@@ -20,7 +20,7 @@ class Audience(Watcher):
         self.watchers = watchers
 
     def catch_up(self) -> None:
-        """Tell first what a kill kept from the watchers of the session before."""
+        """Tell the watchers first what a kill kept from those of the session before."""
         for trial_id, late in self.sweep.late.items():
             self.measured(self.sweep.trials[trial_id], late)
 

@@ -1,4 +1,4 @@
-"""Storage as the account of checkpoints says: what is removed there goes, once that is on disk."""
+"""Makes storage agree with the account of checkpoints: what the journal has removed is deleted."""
 
 import contextlib
 import shutil
@@ -15,7 +15,7 @@ from trainable.model.model_size import num_params
 
 
 class CheckpointKeeper:
-    """Of one sweep at work."""
+    """Keeps the checkpoints of one sweep at work."""
 
     def __init__(
         self, state: SweepState, folder: RunFolder, record: Callable[[Event], None]
@@ -41,7 +41,8 @@ class CheckpointKeeper:
         self.tidy(trial_id)
 
     def compare_with_storage(self) -> None:
-        """Mend what a kill has parted: a checkpoint and its event, a removal and its effect."""
+        """Put right what a kill left half done: a checkpoint without its event, a removal without
+        its effect."""
         account = self.state.checkpoints
         shutil.rmtree(self.folder.removed, ignore_errors=True)
         for trial_id in self.state.trials:
@@ -55,12 +56,13 @@ class CheckpointKeeper:
         self.make_room()
 
     def tidy(self, trial_id: str) -> None:
-        """Remove what this trial needs no more, and what is beyond the budget."""
+        """Remove what this trial no longer needs, and what is beyond the budget."""
         self._delete_removed(trial_id)
         self.make_room()
 
     def make_room(self) -> None:
-        """Keep the budget, with the next checkpoint of each trial that runs on."""
+        """Remove checkpoints until the rest is within the budget, with the next checkpoint of each
+        running trial counted in."""
         if self.rules.budget is None:
             return
         account, trials = self.state.checkpoints, self.state.trials
@@ -94,13 +96,13 @@ class CheckpointKeeper:
         return {path.name for path in self.folder.checkpoint_folders(trial_id)}
 
     def _delete_removed(self, trial_id: str) -> None:
-        """Bring storage in line with the account. What lands at this moment is left alone."""
+        """Delete what the account has removed. A checkpoint that is landing now is left alone."""
         for name in self.state.checkpoints.strange(trial_id, self._on_disk(trial_id))[1]:
             self._delete(trial_id, name)
 
     def _delete(self, trial_id: str, name: str) -> None:
-        """At once out of the trial's folder, so that nobody meets half of it, and then from the
-        disk: gigabytes take seconds, in which the driver has better to do."""
+        """Move it out of the trial's folder at once, so that nobody finds half of it, and delete it
+        in a thread: gigabytes take seconds, in which the driver has other work."""
         doomed = self.folder.removed / f"{trial_id}-{name}"
         self.folder.removed.mkdir(exist_ok=True)
         with contextlib.suppress(OSError):  # another session will try again
@@ -108,5 +110,5 @@ class CheckpointKeeper:
         threading.Thread(target=shutil.rmtree, args=(doomed, True)).start()
 
     def close(self) -> None:
-        """The session ends; what is to be deleted is."""
+        """The session ends: wait until everything has been deleted."""
         shutil.rmtree(self.folder.removed, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""What the trials of a sweep say of its points: what a search that learns is told."""
+"""What the trials of a sweep say about its points. A search that learns is told that."""
 
 from collections.abc import Iterator, Sequence
 from statistics import fmean
@@ -12,14 +12,15 @@ from sweeper.strategy.search.observation import Observation
 
 
 class Observer:
-    """Observes a sweep's points again and again; only what has happened since is looked at."""
+    """Observes a sweep's points again and again, and each time looks only at what is new."""
 
     def __init__(self, spec: SweepSpec) -> None:
         self.spec = spec
         self._seen: dict[int, tuple[list[tuple[Status, int]], Observation]] = {}
 
     def observations(self, trials: Sequence[Trial]) -> list[Observation]:
-        """Of each point, in the order in which their trials, which are all so far, were created."""
+        """An observation of each point, in the order in which the trials (all so far) were
+        created."""
         return list(self._observations(trials))
 
     def _observations(self, trials: Sequence[Trial]) -> Iterator[Observation]:
@@ -40,11 +41,11 @@ class Observer:
 
 
 def observe(spec: SweepSpec, point: Point, trials: Sequence[Trial]) -> Observation:
-    """What the trials of a point, one or more, say of it.
+    """What the trials of a point, one for each seed, say about it.
 
-    One that diverged makes it a point that diverges. One that was stopped makes it a point that was
-    stopped. Else its value is the mean over those that completed. A failure says nothing as long as
-    another seed did not fail.
+    If one of them diverged, the point counts as diverged; otherwise, if one was stopped, as
+    stopped. Otherwise its value is the mean over the trials that completed. A trial that failed
+    says nothing, unless all of them have failed.
     """
     if any(not (trial.status.ended or trial.status is Status.PAUSED) for trial in trials):
         return Observation(point, Status.RUNNING)

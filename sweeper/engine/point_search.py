@@ -1,7 +1,7 @@
-"""Which trial is created next: the plan's own, or one at a point that a searcher gives.
+"""Which trial is created next: the plan's, or one at a point that a searcher gives.
 
-It is a function of the spec, of the trial's number, and of what is known by then of the trials
-created before it. All of these are in the journal, so a resumed sweep goes on as it would have.
+That depends on the spec, on the trial's number, and on what is known by then of the trials created
+before it. All of these are in the journal, so a resumed sweep goes on as it would have done.
 """
 
 from collections.abc import Sequence
@@ -25,7 +25,7 @@ class PointSearch:
         self.observer = Observer(plan.spec)
 
     def next(self, trials: Sequence[Trial]) -> PlannedTrial:
-        """The trial to create after these, which are all so far. Where the searcher gives no point
+        """The trial to create after these, which are all so far. If the searcher gives no point
         that a run can have, it is the random draw that stood for it in the plan."""
         number = len(trials)
         index, repeat = divmod(number, self.spec.num_seeds)

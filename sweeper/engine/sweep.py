@@ -1,5 +1,5 @@
-"""A sweep at work: what comes next, and every change of its state, an event that is on disk before
-it takes effect. Nothing here knows of Ray, so a simulator can drive it.
+"""A sweep at work: what comes next, and every change of its state. Each change is an event that is
+on disk before it takes effect. Nothing here knows Ray, so anything can drive it.
 """
 
 import time
@@ -39,7 +39,7 @@ from sweeper.strategy.next_step import Step, next_step
 from sweeper.strategy.schedulers.scheduler import Promotion
 from trainable.loop.metrics import Metrics
 
-# Handed out, or to be: an interrupted trial is that until it starts again.
+# Trials that are handed out or will be; an interrupted trial is interrupted until it starts again.
 _UNDER_WAY = (Status.PENDING, Status.INTERRUPTED, Status.RUNNING)
 
 
@@ -53,7 +53,7 @@ class Sweep:
         session: SessionTerms | None = None,
         warm_start: WarmStart | None = None,
     ) -> None:
-        """Open the folder's journal and fold over what is in it. The caller holds its lock.
+        """Open the folder's journal and replay it. The caller holds the folder's lock.
 
         Args:
             warm_start: What `search.from` has found out; needed until the journal has it.
@@ -95,7 +95,8 @@ class Sweep:
 
     @property
     def is_over(self) -> bool:
-        """Nothing is left to hand out, now or later: what runs may fail, and be tried again."""
+        """Whether no trial will be handed out any more. While one runs, it may fail and be tried
+        again, so then the sweep is not over."""
         return len(self.trials) >= len(self.plan.trials) and all(
             trial.status.ended for trial in self.trials.values()
         )
@@ -106,9 +107,9 @@ class Sweep:
         return self.journal.failure or self._storage_failure
 
     def next_trial(self) -> Trial | None:
-        """The next one to run, from its newest checkpoint: what an earlier session left or what
-        has failed a while ago, then who has earned a promotion, then the plan's next. None: there
-        is none, or not yet."""
+        """The next trial to run, from its newest checkpoint: first those that an earlier session
+        left or that failed a while ago, then those that have earned a promotion, then the plan's
+        next. None if there is none, or not yet."""
         moment = time.time()
         for trial in self._waiting:
             if not trial.waits(moment):
@@ -185,8 +186,8 @@ class Sweep:
         return trial.decision
 
     def checkpointed(self, trial_id: str, checkpoint: str) -> list[Metrics]:
-        """The trial has this checkpoint on storage. Returns what had not been told of the way
-        there, whose evaluations are recorded first."""
+        """The trial has this checkpoint on storage. Returns what it measured on the way there and
+        had not been told yet; evaluations among it are recorded first."""
         late = self._catch_up(self.trials[trial_id])
         self.checkpoints.landed(trial_id, checkpoint)
         return late
@@ -206,7 +207,7 @@ class Sweep:
         return late
 
     def _has_nothing_left(self, trial: Trial) -> bool:
-        """Whether all that is left to do is what was decided: to stop it, or to leave it paused."""
+        """Whether all that is left to do is what was decided: to stop the trial, or to pause it."""
         pauses = trial.decision is Decision.PAUSE
         return trial.is_decided and not (pauses and lacks_rung_checkpoint(trial, self.plan.spec))
 
@@ -214,7 +215,7 @@ class Sweep:
         """An attempt ended in an error: the trial is tried again after a while, or has failed.
 
         Args:
-            counted: Among the failures that a trial may have, of which the last one ends it.
+            counted: Whether this is one of the failures that a trial may have.
         """
         trial = self.trials[trial_id]
         done = self._has_nothing_left(trial)
@@ -228,7 +229,7 @@ class Sweep:
             self._waiting.append(trial)
 
     def storage_failed(self, problem: str) -> NoReturn:
-        """The record of the sweep cannot be kept: no trial's fault, and no trial can go on.
+        """The sweep cannot write its record any more. That is no trial's fault, and none can go on.
 
         Raises:
             StorageError: always.
@@ -240,8 +241,8 @@ class Sweep:
         raise self._storage_failure
 
     def release(self, trial_id: str) -> None:
-        """The trial has left its actor as was decided, its checkpoint on storage: it is paused,
-        or at its end."""
+        """The trial has left its actor, as decided, and its checkpoint is on storage: it is paused
+        or has ended."""
         if self.trials[trial_id].decision is Decision.PAUSE:
             self._record(TrialPaused(time=now(), trial=trial_id))
             self.checkpoints.tidy(trial_id)
@@ -249,17 +250,18 @@ class Sweep:
             self.end(trial_id)
 
     def end(self, trial_id: str, error: str | None = None) -> None:
-        """A trial's end: failed where there is an error, else what its last evaluation says."""
+        """The trial has ended: failed if there is an error, otherwise as its last evaluation
+        says."""
         status = Status.FAILED if error else self.trials[trial_id].outcome()
         self._record(TrialEnded(time=now(), trial=trial_id, status=status, error=error))
         self.checkpoints.tidy(trial_id)
 
     def watcher_failed(self, watcher: str, error: str) -> None:
-        """Something that only looks on has failed; the sweep goes on without it."""
+        """A watcher has failed; the sweep goes on without it."""
         self._record(WatcherFailed(time=now(), watcher=watcher, error=error))
 
     def close(self, outcome: Outcome) -> None:
-        """The session ends; without a word where the journal can take none."""
+        """The session ends. If the journal cannot be written, nothing is said there."""
         if self.journal.failure is None:
             self._record(SessionEnded(time=now(), outcome=outcome))
         self.checkpoints.close()

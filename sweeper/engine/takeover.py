@@ -1,6 +1,7 @@
-"""A trial takes over from another, under population based training: its checkpoint, and values
-near its values. The files come first, then the event: a kill in between leaves what the next
-attempt makes again, exactly, since both trials stay paused until the event is written."""
+"""Under population based training a trial takes over from another: its checkpoint, with values near
+its values. The files are made first, then the event is written. After a kill in between, the next
+attempt makes exactly the same files again, since both trials stay paused until the event is
+written."""
 
 import os
 import shutil
@@ -23,8 +24,8 @@ from trainable.atomic_file import flush
 def take_over(
     folder: RunFolder, plan: Plan, trial: Trial, source: Trial, rung: int, checkpoint: str
 ) -> Exploited:
-    """Put the source's checkpoint into the trial's folder, as `checkpoint`, and the new config; the
-    event that says so.
+    """Put the source's checkpoint into the trial's folder, as `checkpoint`, and the new config.
+    Returns the event that says so.
 
     Raises:
         StorageError: the checkpoint is not there, or cannot be copied.
@@ -58,7 +59,7 @@ def take_over(
 
 
 def _copy(source: Path, target: Path, step: int | None) -> None:
-    """Whole or not at all, in the place of what an attempt before a kill has left."""
+    """Copy it, whole or not at all; what an attempt before a kill has left there is replaced."""
     temporary = target.with_name(f".{target.name}")
     for leftover in (temporary, target):
         if leftover.exists():
@@ -71,7 +72,7 @@ def _copy(source: Path, target: Path, step: int | None) -> None:
 
 
 def _link(source: str, target: str) -> None:
-    """A file of a checkpoint is never written to again: a second name for it will do."""
+    """Give the file a second name: a file of a checkpoint is never written to again."""
     try:
         os.link(source, target)
     except OSError:  # a file system without links
@@ -79,16 +80,16 @@ def _link(source: str, target: str) -> None:
 
 
 def lacks_rung_checkpoint(trial: Trial, spec: SweepSpec) -> bool:
-    """Whether a trial that was to pause, before a kill, has none of its rung that another could
-    take over."""
+    """Whether a trial was to pause at a rung but, because of a kill, has no checkpoint of that rung
+    that another could take over."""
     return isinstance(spec.scheduler, PbtSpec) and trial.checkpoint_step != trial.step
 
 
 def drop_unrecorded_checkpoints(
     folder: RunFolder, account: CheckpointAccount, trial_ids: Iterable[str]
 ) -> None:
-    """Those that a kill kept out of the journal: half a checkpoint, one of an unknown step, a copy
-    whose event was not written. What they were made for is done once more."""
+    """Drop the checkpoints that a kill kept out of the journal: half a checkpoint, one of an
+    unknown step, a copy whose event was not written. What they were made for is done once more."""
     for trial_id in trial_ids:
         names = [path.name for path in folder.checkpoint_folders(trial_id)]
         for name in account.strange(trial_id, names)[0]:

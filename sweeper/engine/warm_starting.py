@@ -15,14 +15,14 @@ from sweeper.spec.reading.yaml_source import YamlSource
 from sweeper.spec.sweep_spec import SweepSpec
 from sweeper.status import Status
 
-# Of how a trial is run, not of what it comes to; `data` stands for the files.
+# Settings that say how a trial is run, not what it comes to; `data` stands for the files.
 UNLIKE = {"seed", "eval_every_steps", "checkpoint_every_steps", "train_data", "val_data", "device"}
 
 
 def read_warm_start(spec: SweepSpec, runs: Path, source: YamlSource) -> WarmStart:
-    """The ended points of the sweep that `search.from` names, as far as they lie in this space.
+    """The points of the sweep that `search.from` names which have ended and lie in this space.
 
-    They are known by their settings, whatever was swept there.
+    They are found by their settings, whatever was swept there.
 
     Raises:
         SpecError: there is no such sweep, or it was about something else.
@@ -51,7 +51,7 @@ def read_warm_start(spec: SweepSpec, runs: Path, source: YamlSource) -> WarmStar
 
 
 def _points(earlier: SweepSpec, folder: RunFolder) -> Iterator[list[Trial]]:
-    """The trials of each point that have ended, one for each seed of which there is one."""
+    """The trials of each point that have ended, at most one for each seed."""
     alike: dict[str, list[Trial]] = {}
     for trial in replay(earlier, folder).trials.values():
         if trial.status.ended or trial.status is Status.PAUSED:

@@ -1,4 +1,4 @@
-"""What a sweep is now: its `sweep.yaml`, with what its resumed sessions have changed since."""
+"""What a sweep is now: its `sweep.yaml`, with what resumed sessions have changed since."""
 
 from collections.abc import Sequence
 
@@ -15,7 +15,7 @@ def effective_spec(folder: RunFolder, changes: Sequence[str] = ()) -> tuple[Swee
     """The spec of a run folder, and its source for messages. Whoever opens a folder uses this.
 
     Args:
-        changes: `KEY=VALUE` each, what this session changes beside what earlier ones did.
+        changes: What this session changes beside what earlier ones did, as `KEY=VALUE`.
 
     Raises:
         SpecError: sweep.yaml, or a change, is not right.
@@ -25,7 +25,7 @@ def effective_spec(folder: RunFolder, changes: Sequence[str] = ()) -> tuple[Swee
 
 
 def all_overrides(folder: RunFolder, changes: Sequence[str] = ()) -> list[str]:
-    """What the journal has of them, in order, and then `changes`; a key once, as it was last."""
+    """The overrides in the journal and then `changes`, in order; of each key only the last."""
     sessions = [e for e in read_journal(folder.journal) if isinstance(e, SessionStarted)]
     before = sessions[-1].overrides if sessions else ()
     by_key: dict[object, str] = {}

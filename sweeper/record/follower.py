@@ -22,7 +22,7 @@ from trainable.loop.metrics import Metrics
 
 
 class Follower:
-    """The state of a sweep, as far as its files tell."""
+    """The state of a sweep, as far as its files say."""
 
     def __init__(self, folder: RunFolder) -> None:
         spec, _ = effective_spec(folder)
@@ -47,7 +47,8 @@ class Follower:
                     self.ended[event.trial] = event.time
 
     def catch_up_or_interrupt(self) -> bool:
-        """The same, and whether a driver runs the sweep. Where none does, nothing runs."""
+        """Catch up, and return whether a driver runs the sweep. If none does, its running trials
+        count as interrupted."""
         running = self.folder.is_locked  # asked first: what is then said last is in the journal
         self.catch_up()
         if not running:
@@ -55,10 +56,11 @@ class Follower:
         return running
 
     def rows(self, trial: Trial, after: int) -> list[Metrics]:
-        """What a trial has measured beyond step `after`, evaluations and what lies between.
+        """What a trial has measured beyond step `after`, at evaluations and between them.
 
-        The journal is ahead of the metrics file for an instant, and after a kill for good. While
-        the trial runs, that is waited out.
+        The journal can be ahead of the metrics file: for an instant, or after a kill for good.
+        While the trial runs, its rows end where the file does, and the rest comes with a later
+        call.
 
         Raises:
             RunFolderError: the metrics file is damaged.
@@ -80,7 +82,7 @@ class Mirror(Protocol):
 
 
 def mirror(mirror: Mirror, *, follow: bool, every_seconds: float = 2.0) -> None:
-    """Bring a mirror up to date; where it is to follow, until no driver runs the sweep.
+    """Bring a mirror up to date; with `follow`, again and again until no driver runs the sweep.
 
     Raises:
         UserError: the folder is damaged, or has nothing to show; what the mirror raises.

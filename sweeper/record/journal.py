@@ -10,10 +10,10 @@ from sweeper.record.state.events import Event, read_line, to_line
 
 
 class Journal:
-    """Appends events to a journal file. One writer at a time: the run folder's lock sees to it."""
+    """Appends events to a journal file. The run folder's lock makes sure that nobody else does."""
 
     def __init__(self, path: Path) -> None:
-        """Opens the file, made if missing; a torn last line (a kill while writing) is cut off."""
+        """Opens the file, or makes it. A last line that a kill has torn is cut off."""
         self.path = path
         self.torn = cut_torn_line(path)
         self.failure: StorageError | None = None
@@ -23,7 +23,7 @@ class Journal:
         """Write one event; on disk when this returns.
 
         Raises:
-            StorageError: it could not be written; nor can anything after it.
+            StorageError: it could not be written; then nothing after it can be written either.
         """
         line = to_line(event)
         if self.failure is not None:
@@ -47,7 +47,7 @@ def read_journal(path: Path) -> Iterator[Event]:
     """The events of a journal, in order. A torn last line is left out.
 
     Raises:
-        RunFolderError: any other line that is no event; the message names it.
+        RunFolderError: another line is no event; the message names it.
     """
     yield from JournalReader(path).new_events()
 
@@ -61,7 +61,7 @@ class JournalReader:
         self._position = 0
 
     def new_events(self) -> Iterator[Event]:
-        """The events since the last call, in order; a last line that is torn waits for the next.
+        """The events since the last call, in order. A torn last line is left for the next call.
 
         Raises:
             RunFolderError: as `read_journal`.
@@ -91,7 +91,7 @@ def damaged_line(where: str, problem: str) -> RunFolderError:
 
 
 def cut_torn_line(path: Path) -> bool:
-    """Cut off what follows a file's last newline; says whether there was anything."""
+    """Cut off what follows a file's last newline. Returns whether there was anything."""
     if not path.exists():
         return False
     content = path.read_bytes()

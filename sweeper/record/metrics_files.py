@@ -16,8 +16,8 @@ from trainable.loop.metrics import Metrics
 
 
 class MetricsFiles(Watcher):
-    """Keeps every step once, also when a trial went back. Beside them, the errors of those that
-    failed."""
+    """Writes each step once, even if a trial went back and did it again; and the errors of trials
+    that failed."""
 
     keeps_the_record = True
 
@@ -62,10 +62,10 @@ class MetricsFiles(Watcher):
 
 
 def read_metrics(path: Path) -> list[Metrics]:
-    """What a metrics file has; nothing if there is no file. A torn last line is left out.
+    """The rows of a metrics file; none if there is no file. A torn last line is left out.
 
     Raises:
-        RunFolderError: any other line that no sweep has written; the message names it.
+        RunFolderError: another line was not written by a sweep; the message names it.
     """
     if not path.exists():
         return []

@@ -26,7 +26,7 @@ class Progress:
 
 
 def read_progress(checkpoint: Path) -> Progress | None:
-    """None where there is none: an older version wrote the checkpoint, or a kill has torn it."""
+    """The progress in a checkpoint; None if an older version wrote it, or a kill has torn it."""
     try:
         stated = json.loads((checkpoint / PROGRESS_FILE).read_text(encoding="utf-8"))
         metrics = tuple(Metrics.from_mapping(row) for row in stated["metrics"])
@@ -36,18 +36,18 @@ def read_progress(checkpoint: Path) -> Progress | None:
 
 
 def carried_metrics(checkpoints: Sequence[Path]) -> list[Metrics]:
-    """What these checkpoints of a trial carry, in order of step."""
+    """The metrics that these checkpoints of a trial carry, in order of step."""
     carried = [progress for path in checkpoints if (progress := read_progress(path)) is not None]
     by_step = {metrics.step: metrics for progress in carried for metrics in progress.metrics}
     return [by_step[step] for step in sorted(by_step)]
 
 
 def unrecorded(checkpoints: Sequence[Path], config: TrainConfig, evaluated: int) -> list[Metrics]:
-    """What these checkpoints of a trial carry from beyond its last recorded evaluation, in order
-    of step, as far as no evaluation is missing in between.
+    """The metrics that these checkpoints of a trial carry from beyond its last recorded evaluation,
+    in order of step, up to the first evaluation that is missing.
 
     Args:
-        evaluated: The step of that evaluation, 0 where there is none.
+        evaluated: The step of the last recorded evaluation; 0 if there is none.
     """
     late: list[Metrics] = []
     for metrics in carried_metrics(checkpoints):
@@ -60,7 +60,7 @@ def unrecorded(checkpoints: Sequence[Path], config: TrainConfig, evaluated: int)
 
 
 def misses_evaluation(config: TrainConfig, after: int, until: int) -> bool:
-    """Whether an evaluation is due at a step beyond `after`, and no later than `until`."""
+    """Whether an evaluation is due after step `after` and no later than step `until`."""
     every = config.eval_every_steps
     due = min((after // every + 1) * every, config.max_steps)
     return after < due <= until

@@ -1,7 +1,7 @@
-"""Who is best: the one answer that every view of a sweep gives.
+"""Which trial is best: the one answer that every view of a sweep gives.
 
-Points are compared, each by the mean over its seeds: the luckiest seed of a poor point wins
-nothing. Trials in, their order out: those of a sweep at work and those of old tables alike.
+Points are compared, each by the mean over its seeds, so that the luckiest seed of a poor point does
+not win. The trials may be those of a sweep at work or those of an old table.
 """
 
 import statistics
@@ -18,7 +18,8 @@ from sweeper.status import Status
 Mode = Literal["min", "max"]
 SEED = "seed"  # among the values of a trial that `seeds:` repeats
 
-# Compared only with their like: a trial stopped at step 75 has not had its cosine.
+# Trials of one status are compared only with each other: a trial that was stopped at step 75 has
+# not had the end of its schedule.
 _MERIT = [
     Status.COMPLETED,
     Status.RUNNING,
@@ -32,7 +33,7 @@ _MERIT = [
 
 
 class Measured(Protocol):
-    """The objective at a step; None where it is no number."""
+    """The objective at a step; None if it was not a number."""
 
     @property
     def step(self) -> int: ...
@@ -41,7 +42,7 @@ class Measured(Protocol):
 
 
 class Rankable(Protocol):
-    """What a trial has to tell; `step` and `value` are those of its last evaluation."""
+    """What a ranking needs of a trial. `step` and `value` are those of its last evaluation."""
 
     @property
     def trial_id(self) -> str: ...
@@ -70,7 +71,7 @@ class PointResult(Generic[T]):
 
     @property
     def best(self) -> T:
-        """Whose weights to take."""
+        """The trial whose weights to take."""
         return self.completed[0]
 
     @property
@@ -96,8 +97,8 @@ class PointResult(Generic[T]):
 class Margin(Generic[T]):
     """By how much the best point is ahead of the next one, in the mean over their seeds.
 
-    Above 0 is ahead in either mode. Where no other point has completed it is taken at the last step
-    that both were evaluated at, and there the best can be behind.
+    Above 0 means ahead, whether less or more is better. If no other point has completed, the margin
+    is taken at the last step at which both were evaluated; there the best can be behind.
     """
 
     trial: T  # the best of the next point
@@ -109,8 +110,8 @@ class Margin(Generic[T]):
 class Ranking(Generic[T]):
     """Trials and points in order of merit."""
 
-    trials: tuple[T, ...]  # all: the winner, its point's other completed ones, those of the next …
-    points: tuple[PointResult[T], ...]  # of which a trial has completed
+    trials: tuple[T, ...]  # all: the completed ones of the best point, those of the next, …
+    points: tuple[PointResult[T], ...]  # those that have a completed trial
     mode: Mode
     repeated: bool  # whether trials at one point are its seeds
 
@@ -121,17 +122,17 @@ class Ranking(Generic[T]):
 
     @property
     def winner(self) -> T | None:
-        """The best trial of the best point: whose weights to take."""
+        """The best trial of the best point, whose weights to take."""
         return self.points[0].best if self.points else None
 
     @property
     def leader(self) -> T | None:
-        """The winner; until there is one, the first that has been evaluated."""
+        """The winner; until there is one, the best that has been evaluated."""
         return next((trial for trial in self.trials if trial.value is not None), None)
 
     @cached_property
     def margin(self) -> Margin[T] | None:
-        """None where the winner can be compared with nobody."""
+        """None if there is nothing to compare the winner with."""
         if self.best is None:
             return None
         if len(self.points) == 1:
@@ -156,7 +157,8 @@ class Ranking(Generic[T]):
 
 
 def rank(trials: Iterable[T], mode: Mode, *, repeated: bool) -> Ranking[T]:
-    """Best first: what has completed, by the means of the points; then what got furthest."""
+    """Best first: trials that have completed, by the means of their points; then those that have
+    come furthest."""
     trials = list(trials)
     sign = _sign(mode)
     points = _points(trials, sign, repeated)
@@ -207,7 +209,7 @@ def _curve(trial: Rankable) -> dict[int, float]:
 
 
 def _sign(mode: Mode) -> float:
-    """Times this, less is better."""
+    """The objective times this is less where it is better."""
     return 1.0 if mode == "min" else -1.0
 
 
@@ -219,7 +221,7 @@ class _Value:
 
 @dataclass(frozen=True)
 class Entrant:
-    """A trial of a sweep at work, as a ranking asks for it: nothing is copied before it is used."""
+    """A trial of a sweep at work as a ranking needs it; nothing is computed before it is used."""
 
     trial: Trial
     metric: str
@@ -253,7 +255,7 @@ class Entrant:
 
 
 def ranking_of(state: SweepState) -> Ranking[Entrant]:
-    """Of a sweep's state, by its own objective."""
+    """The ranking of a sweep's trials by the sweep's own objective."""
     objective, repeated = state.spec.objective, bool(state.spec.seeds)
     entrants = (Entrant(trial, objective.metric, repeated) for trial in state.trials.values())
     return rank(entrants, objective.mode, repeated=repeated)

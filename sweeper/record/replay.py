@@ -1,4 +1,4 @@
-"""The state that a run folder's journal leads to; each decision in it is made again."""
+"""The state that a run folder's journal leads to. Each decision is made again and compared."""
 
 from sweeper.errors import RunFolderError
 from sweeper.record.journal import damaged_line, read_journal
@@ -25,10 +25,11 @@ def replay(spec: SweepSpec, folder: RunFolder) -> SweepState:
 
 
 def replay_event(state: SweepState, event: Event, folder: RunFolder, number: int) -> None:
-    """Apply a recorded event: line `number` of the folder's journal.
+    """Apply a recorded event, which is line `number` of the folder's journal.
 
     Raises:
-        RunFolderError: its decision is not that of the spec, or no sweep has written it there.
+        RunFolderError: its decision is not what the spec leads to, or no sweep writes such an event
+            there.
     """
     where = f"{folder.journal}:{number}"
     try:

@@ -27,7 +27,7 @@ ASKING_SECONDS = 0.5  # whoever asks whether a folder is locked holds its lock f
 
 
 class RunFolder:
-    """`runs/NAME/` and the names in it. All that is known of a sweep can be read from here."""
+    """`runs/NAME/` and the names in it. Everything that is known of a sweep can be read from it."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -38,7 +38,8 @@ class RunFolder:
 
     @property
     def called(self) -> str:
-        """What the command line calls it: its name within `runs/`, else its path."""
+        """What to type to name it on the command line: its name if it is in `runs/`, or its
+        path."""
         return self.name if self.path.parent == RUNS else shlex.quote(str(self.path))
 
     @property
@@ -52,12 +53,12 @@ class RunFolder:
 
     @property
     def results(self) -> Path:
-        """A row a trial."""
+        """The table with a row for each trial."""
         return self.path / "results.parquet"
 
     @property
     def history(self) -> Path:
-        """A row an evaluation."""
+        """The table with a row for each evaluation."""
         return self.path / "history.parquet"
 
     @property
@@ -100,7 +101,7 @@ class RunFolder:
 
     @property
     def tensorboard(self) -> Path:
-        """Event files, in a folder a trial."""
+        """TensorBoard's event files, in a folder for each trial."""
         return self.path / "tensorboard"
 
     @property
@@ -132,11 +133,11 @@ class RunFolder:
         return sum(file.stat().st_size for file in files if file.is_file())
 
     def trial_stack(self, trial_id: str) -> Path:
-        """Where a trial hangs; only there while it does."""
+        """The stack of a trial that is silent; the file exists only while it is."""
         return self.trial(trial_id) / "stack.txt"
 
     def checkpoint_folders(self, trial_id: str) -> list[Path]:
-        """Those on disk, newest first."""
+        """The checkpoint folders on disk, newest first."""
         return checkpoint_folders(self.trial(trial_id))
 
     @property
@@ -150,7 +151,7 @@ class RunFolder:
         """Hold the folder as its one driver. The kernel drops the lock with the process.
 
         Raises:
-            RunFolderError: another driver holds it, or nobody can: the disk is read-only.
+            RunFolderError: another driver holds it, or the disk is read-only.
         """
         lock = self._lock()
         try:
@@ -175,7 +176,7 @@ class RunFolder:
 
     @property
     def is_locked(self) -> bool:
-        """Whether a driver is at work in it."""
+        """Whether a driver runs the sweep now."""
         try:
             with self._lock().acquire(timeout=0):
                 return False
@@ -206,7 +207,8 @@ def require_free_name(runs: Path, name: str) -> None:
 def create_run_folder(
     runs: Path, spec: SweepSpec, name: str | None, resolved_from: str
 ) -> RunFolder:
-    """A new folder that holds the spec, under `name`, or under the spec's name with a number.
+    """A new folder that holds the spec: under `name`, or under the spec's name, with a number if
+    that is taken.
 
     Raises:
         RunFolderError: `name` was asked for and is taken; nothing can be written in `runs`.

@@ -1,4 +1,4 @@
-"""The tables of a sweep: a row a trial, best first, and a row an evaluation."""
+"""The two tables of a sweep: of its trials, best first, and of their evaluations."""
 
 import math
 import os
@@ -21,7 +21,7 @@ Row = dict[str, Any]
 
 
 def result_rows(state: SweepState, folder: RunFolder) -> list[Row]:
-    """A row a trial, best first. A value that was not measured is None."""
+    """A row for each trial, best first. A value that was not measured is None."""
     rows = []
     for trial in ranked(state):
         last = trial.last_evaluation
@@ -46,7 +46,7 @@ def result_rows(state: SweepState, folder: RunFolder) -> list[Row]:
 
 
 def history_rows(state: SweepState) -> list[Row]:
-    """A row an evaluation, by trial and step."""
+    """A row for each evaluation, by trial and step."""
     return [
         {"trial_id": trial.trial_id, **_labels(state, trial), **seen.to_dict()}
         for trial in state.trials.values()
@@ -55,7 +55,8 @@ def history_rows(state: SweepState) -> list[Row]:
 
 
 class Tables(Watcher):
-    """Keeps the Parquet tables fresh enough to watch, and exact at the end."""
+    """Rewrites the Parquet tables while a sweep runs, so that they can be watched, and at its
+    end."""
 
     keeps_the_record = True
     EVERY_SECONDS = 10.0
@@ -83,7 +84,7 @@ def write_tables(state: SweepState, folder: RunFolder) -> None:
 
 
 def results_table(state: SweepState, folder: RunFolder) -> pa.Table:
-    """`result_rows`, typed."""
+    """`result_rows` as an Arrow table."""
     labels: Columns = dict.fromkeys(_label_names(state), str)
     of_sweep = {"checkpoint_high_water_bytes": str(state.checkpoints.high_water)}
     schema = pa.schema(_schema(NAMED, labels, SETTINGS, MEASURED), of_sweep)
@@ -91,19 +92,19 @@ def results_table(state: SweepState, folder: RunFolder) -> pa.Table:
 
 
 def history_table(state: SweepState) -> pa.Table:
-    """`history_rows`, typed."""
+    """`history_rows` as an Arrow table."""
     labels: Columns = dict.fromkeys(_label_names(state), str)
     schema = pa.schema(_schema({"trial_id": NAMED["trial_id"]}, labels, EVALUATION))
     return pa.Table.from_pylist(history_rows(state), schema=schema)
 
 
 def _label_names(state: SweepState) -> list[str]:
-    """Swept names that are no training setting: those of bundles."""
+    """The swept names that are no training setting but stand for bundles."""
     return [key for key in state.spec.space if key not in SETTINGS]
 
 
 def _labels(state: SweepState, trial: Trial) -> Row:
-    """None where a name is not swept."""
+    """The trial's value of each of these names; None where it is not swept."""
     return {
         key: str(trial.values[key]) if key in trial.values else None for key in _label_names(state)
     }

@@ -6,7 +6,8 @@ from trainable.loop.metrics import Metrics
 
 
 class Watcher:
-    """Told of what has happened, after it is in the journal. By itself it does nothing with it."""
+    """Is told what has happened, once it is in the journal. This base class does nothing with
+    it."""
 
     keeps_the_record = False  # whether a sweep must stop where this can write no more
 
@@ -14,12 +15,10 @@ class Watcher:
         """An attempt at the trial begins."""
 
     def measured(self, trial: Trial, rows: list[Metrics]) -> None:
-        """What the trial has measured since, in order of step; evaluations and what lies
-        between."""
+        """The trial has measured this, in order of step: at evaluations and between them."""
 
     def ended(self, trial: Trial) -> None:
-        """The trial has left its actor: it is paused, waits for another attempt, or is at its
-        end."""
+        """The trial has left its actor: it is paused, waits for another attempt, or has ended."""
 
     def refresh(self, state: SweepState) -> None:
         """Called several times a second."""

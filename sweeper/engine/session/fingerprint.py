@@ -17,7 +17,8 @@ BLOCKS = 64  # that are read of a data file, evenly spread: it may be large
 
 
 def take_fingerprint(spec: SweepSpec, trainer: str) -> Fingerprint:
-    """Of a resolved spec; `trainer` is the class of the training loop, as `module:name`."""
+    """The fingerprint of a resolved spec. `trainer` is the class of the training loop, as
+    `module:name`."""
     assert spec.data is not None, "a resolved spec names its data"
     return Fingerprint(
         spec=fixed_settings(spec),
@@ -36,12 +37,12 @@ def fixed_settings(spec: SweepSpec) -> dict[str, object]:
 
 
 def is_changeable(key: str) -> bool:
-    """Whether a resumed sweep may have another value there; `key` is dotted."""
+    """Whether a resumed sweep may have another value for this dotted key."""
     return any(key == free or key.startswith(f"{free}.") for free in CHANGEABLE)
 
 
 def differences(before: Fingerprint, now: Fingerprint) -> list[str]:
-    """What is other now, a line each; none where all is as it was."""
+    """What has changed, a line for each change."""
     return [
         *_differences(before.spec, now.spec, tell_values=True),
         *_differences(before.code, now.code),
@@ -93,7 +94,7 @@ def _data_hashes(folder: CorpusFolder) -> dict[str, str]:
 
 
 def _sample(path: Path) -> str:
-    """Of a file's size and of blocks of it, the first and the last among them."""
+    """A hash of the file's size and of some of its blocks, with the first and the last."""
     size = os.path.getsize(path)
     last = max(0, size - BLOCK)
     starts = sorted({last * i // (BLOCKS - 1) for i in range(BLOCKS)})

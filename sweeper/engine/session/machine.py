@@ -1,4 +1,4 @@
-"""What a driver runs on and from, for the record: its hardware, and the state of its code."""
+"""For the record: the hardware that a driver runs on, and the state of its code."""
 
 import os
 import platform
@@ -41,7 +41,8 @@ def _memory_bytes() -> int | None:
 
 @cache
 def commit() -> Commit | None:
-    """That of the working folder, and whether it has changes; None outside of a tree."""
+    """The git commit of the working folder, and whether it has changes; None if it is in no
+    tree."""
     name = _output("git", "rev-parse", "HEAD")
     if name is None:
         return None

@@ -1,4 +1,4 @@
-"""Before a sweep goes on: what is to be other is allowed, and all else is as it was."""
+"""Checks before a sweep goes on: its changes are allowed, and everything else is as it was."""
 
 import json
 import shlex
@@ -29,7 +29,7 @@ from trainable.config import nearest
 
 @dataclass(frozen=True, kw_only=True)
 class Changes:
-    """What a resumed sweep shall have otherwise, as the command line says it."""
+    """What is to change in a resumed sweep, as the command line says it."""
 
     overrides: Sequence[str] = ()  # of --set
     num_trials: int | None = None
@@ -42,7 +42,7 @@ NO_CHANGES = Changes()
 
 @dataclass(frozen=True)
 class Resumption:
-    """A sweep that can go on, or that has nothing left to go on with."""
+    """A sweep that can go on, or that has nothing left to do."""
 
     plan: Plan
     source: YamlSource
@@ -62,7 +62,7 @@ class Resumption:
 
 
 def prepare_resumption(folder: RunFolder, changes: Changes, trainer: str) -> Resumption:
-    """Check everything that can be checked before Ray starts. Nothing is written.
+    """Check everything that can be checked before Ray starts. Writes nothing.
 
     Args:
         trainer: The class of the training loop, as `module:name`.
@@ -95,7 +95,7 @@ def allowed_overrides(changes: Changes, folder: RunFolder) -> list[str]:
     """`--set` and `--num-trials` as overrides of sweep.yaml.
 
     Raises:
-        SpecError: one that a sweep which has begun cannot take; all of them.
+        SpecError: with every change that a sweep which has begun cannot take.
     """
     problems: list[str] = []
     allowed = []
@@ -131,7 +131,9 @@ def _refusal(key: str, text: str, folder: RunFolder) -> str:
 
 
 def _require_draws(folder: RunFolder) -> None:
-    """Raises SpecError where the number of trials is not the user's to say."""
+    """Raises:
+    SpecError: the number of trials does not depend on `search.num_trials`.
+    """
     spec, _ = effective_spec(folder)
     if spec.search.algorithm == "grid":
         problem = "a grid search tries every combination; for other values start a new sweep"
@@ -152,7 +154,9 @@ def _data_of(spec: SweepSpec, folder: RunFolder) -> Path:
 def _require_all_trials(
     plan: Plan, state: SweepState, changes: Changes, source: YamlSource
 ) -> None:
-    """Trials that there are cannot be taken back."""
+    """Raises:
+    SpecError: there would be fewer trials than have been created.
+    """
     there = len(state.trials)
     if plan.spec.search.num_trials is None or len(plan.trials) >= there:
         return
@@ -164,7 +168,7 @@ def _require_all_trials(
 
 
 def _has_work(plan: Plan, state: SweepState, changes: Changes) -> bool:
-    """Whether a trial is left to run, or shall be tried again."""
+    """Whether there is a trial to run or to try again."""
     if changes.retry_failed and state.with_status(Status.FAILED):
         return True
     return state.outcome != "finished" or len(state.trials) < len(plan.trials)
@@ -173,7 +177,7 @@ def _has_work(plan: Plan, state: SweepState, changes: Changes) -> bool:
 def _accepted(
     fingerprint: Fingerprint, state: SweepState, folder: RunFolder, changes: Changes
 ) -> tuple[str, ...]:
-    """What differs from the session before, where the user goes on all the same."""
+    """What differs from the session before, if the user has accepted that."""
     before = state.sessions[-1].environment.fingerprint if state.sessions else None
     if before is None or before == Fingerprint():
         return ()  # killed before it began

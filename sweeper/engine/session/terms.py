@@ -1,4 +1,4 @@
-"""What a session of a sweep is given beside its plan, and what it notes of itself as it begins."""
+"""What a session is given beside its plan, and what it notes about itself when it begins."""
 
 import os
 import platform
@@ -14,13 +14,13 @@ from sweeper.record.state.events import Allotment, Fingerprint, SessionStarted, 
 
 @dataclass(frozen=True, kw_only=True)
 class SessionTerms:
-    """On which terms a driver goes to work in a run folder.
+    """The terms on which a driver runs a sweep.
 
     Attributes:
         placement: What trials get in this session; only recorded.
         overrides: What this and all earlier sessions have changed in sweep.yaml, `KEY=VALUE` each.
         fingerprint: What the trials of this session have in common.
-        accepted: How that differs from the session before, where the user has said to go on.
+        accepted: How that differs from the session before, if the user has accepted it.
         retry_failed: Whether trials that failed are tried again.
     """
 

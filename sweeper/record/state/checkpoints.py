@@ -1,6 +1,7 @@
-"""Which checkpoints are on storage, and which of them go: what resume and promotion need stays.
+"""Which checkpoints are on storage, and which of them can go: those that no resume and no promotion
+needs.
 
-Pure: the account is a fold over the journal, and the policy a function of the account.
+All of it is pure: the account follows from the journal, and what goes follows from the account.
 """
 
 import itertools
@@ -16,7 +17,7 @@ CHECKPOINT_NAME = r"^checkpoint_[0-9]{6,}$"  # of a checkpoint's folder
 
 
 def checkpoint_name(number: int) -> str:
-    """As Tune numbers them, from 0 on."""
+    """The name that Tune gives to a trial's checkpoint of this number, from 0 on."""
     return f"checkpoint_{number:06d}"
 
 
@@ -25,7 +26,7 @@ def checkpoint_number(name: str) -> int:
 
 
 def checkpoint_folders(trial: Path) -> list[Path]:
-    """Those in a trial's folder, newest first: they are numbered in the order of their making."""
+    """The checkpoint folders of a trial, newest first: their numbers grow."""
     named = [path for path in trial.glob("checkpoint_*") if re.match(CHECKPOINT_NAME, path.name)]
     return sorted(named, key=lambda path: checkpoint_number(path.name), reverse=True)
 
@@ -40,7 +41,7 @@ class Stored(NamedTuple):
 
 
 class CheckpointAccount:
-    """What each trial has on storage, and how much that has been at most."""
+    """What each trial has on storage, and how many bytes there were at most."""
 
     def __init__(self) -> None:
         self.of_trial: dict[str, list[Stored]] = {}  # oldest first; only trials that have any
@@ -75,8 +76,8 @@ class CheckpointAccount:
         return checkpoint_name(0 if last is None else checkpoint_number(last) + 1)
 
     def skip_name(self, trial_id: str) -> None:
-        """Leave the next name to an attempt that was cut off, whose process may live a while yet
-        and save once more: what comes under that name is not taken for a newer one."""
+        """Do not use the next name. The process of an attempt that was cut off may live a while yet
+        and save once more, under this name; that must not be taken for a newer checkpoint."""
         self.last_name[trial_id] = self.next_name(trial_id)
 
     def newest(self, trial_id: str) -> Stored | None:
@@ -84,12 +85,12 @@ class CheckpointAccount:
         return of_trial[-1] if of_trial else None
 
     def next_size(self, trial_id: str, num_params: int) -> int:
-        """Bytes that a trial's next checkpoint will have; 0 while none is known to go by."""
+        """The bytes that a trial's next checkpoint will have; 0 while there is none to judge by."""
         newest = self.newest(trial_id)
         return newest.size if newest else math.ceil(self.bytes_per_param * num_params)
 
     def strange(self, trial_id: str, on_disk: Iterable[str]) -> tuple[list[str], list[str]]:
-        """Of the names on disk that are not in the account, oldest first: those that have landed
+        """The names on disk that are not in the account, oldest first: those that have landed
         unseen, and those that are to be removed."""
         known = {stored.name for stored in self.of_trial.get(trial_id, ())}
         last = self.last_name.get(trial_id, "")
@@ -98,7 +99,7 @@ class CheckpointAccount:
 
 
 def unneeded(account: CheckpointAccount, trial_id: str, status: Status, keep: int) -> list[Stored]:
-    """Those of a trial that no resume and no promotion will ask for, oldest first."""
+    """The checkpoints of a trial that no resume and no promotion will need, oldest first."""
     of_trial = account.of_trial.get(trial_id, [])
     kept = {Status.COMPLETED: 1, Status.STOPPED: 0, Status.DIVERGED: 0}.get(status, keep)
     if kept and trial_id in account.found:
@@ -113,12 +114,12 @@ def over_budget(
     standing: Callable[[Collection[str]], Sequence[str]],
     coming: int,
 ) -> list[Stored]:
-    """What is to go, the least missed first, so that the rest is within the budget.
+    """The checkpoints to remove so that the rest is within the budget, the least needed first.
 
-    First older ones, which only stand in should the newest be damaged; then the newest of failed
+    First the older ones, which are only needed if the newest is damaged; then the newest of failed
     trials, from which they could be tried again; then those of paused trials, the least likely to
-    be promoted first. Never the newest of a trial that is to run on, nor the last of a completed
-    trial: where these are more than the budget, it is exceeded.
+    be promoted first. The newest of a trial that is to run on and the last of a completed trial
+    stay: if these exceed the budget, it is exceeded.
 
     Args:
         statuses: Of every trial that has checkpoints.

@@ -1,7 +1,7 @@
 """The events of a journal: a type each, and the one place where their lines are read and written.
 
-A line that lacks what its type asks for is refused here, so that nobody behind this has to look.
-What older versions did not write has a default.
+A line that lacks what its type asks for is refused here, so that the rest of the code can rely on
+it. Fields that older versions did not write have a default.
 """
 
 import json
@@ -33,14 +33,14 @@ Outcome = Literal["finished", "interrupted", "failed"]
 
 @dataclass(frozen=True, kw_only=True)
 class _Line:
-    """Nothing is made to fit: a text is no number, and every number is finite."""
+    """Values are taken as they are: a text is no number, and every number is finite."""
 
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(strict=True, allow_inf_nan=False)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Hardware(_Line):
-    """What a driver runs on. None: it could not be found out."""
+    """What a driver runs on. None means that it could not be found out."""
 
     cpu: str | None
     cpus: Whole | None
@@ -148,7 +148,8 @@ class TrialStarted(_OfTrial):
 
 @dataclass(frozen=True, kw_only=True)
 class Evaluated(_OfTrial):
-    """An evaluation, and what the scheduler decided on it: no kill can part them."""
+    """An evaluation and what the scheduler decided on it, in one line, so that no kill parts
+    them."""
 
     event: Literal["report"] = "report"
     metrics: Metrics
@@ -160,14 +161,14 @@ class Evaluated(_OfTrial):
 
 @dataclass(frozen=True, kw_only=True)
 class TrialPaused(_OfTrial):
-    """It waits at its rung, its checkpoint on storage."""
+    """The trial waits at its rung; its checkpoint is on storage."""
 
     event: Literal["trial_paused"] = "trial_paused"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Promoted(_OfTrial):
-    """It goes on beyond the rung."""
+    """The trial goes on beyond the rung."""
 
     event: Literal["promoted"] = "promoted"
     rung: Whole
@@ -175,7 +176,7 @@ class Promoted(_OfTrial):
 
 @dataclass(frozen=True, kw_only=True)
 class Exploited(_OfTrial):
-    """It goes on beyond the rung from another trial's checkpoint, with other values."""
+    """The trial goes on beyond the rung from another trial's checkpoint, with other values."""
 
     event: Literal["exploited"] = "exploited"
     rung: Whole
@@ -190,7 +191,7 @@ class Exploited(_OfTrial):
 
 @dataclass(frozen=True, kw_only=True)
 class CheckpointLanded(_OfTrial):
-    """A checkpoint is on storage; `found` where a session found it as it began."""
+    """A checkpoint is on storage; `found` if a session found it there when it began."""
 
     event: Literal["checkpoint"] = "checkpoint"
     checkpoint: CheckpointName
@@ -201,7 +202,8 @@ class CheckpointLanded(_OfTrial):
 
 @dataclass(frozen=True, kw_only=True)
 class CheckpointRemoved(_OfTrial):
-    """It goes for want of room, or by `delete`, or is gone by another's hand."""
+    """A checkpoint goes: nobody needs it, there is no room, `delete` was typed, or it was
+    missing."""
 
     event: Literal["checkpoint_removed"] = "checkpoint_removed"
     checkpoint: CheckpointName
@@ -209,8 +211,8 @@ class CheckpointRemoved(_OfTrial):
 
 @dataclass(frozen=True, kw_only=True)
 class AttemptFailed(_OfTrial):
-    """An attempt ended in an error, and the trial will be tried again; `counted` unless its node
-    was lost."""
+    """An attempt ended in an error, and the trial will be tried again. `counted` is false if its
+    node was lost, which is not the trial's fault."""
 
     event: Literal["attempt_failed"] = "attempt_failed"
     error: str
@@ -219,14 +221,14 @@ class AttemptFailed(_OfTrial):
 
 @dataclass(frozen=True, kw_only=True)
 class Retried(_OfTrial):
-    """It had failed, and gets its attempts again."""
+    """A trial that had failed gets all of its attempts again."""
 
     event: Literal["retried"] = "retried"
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrialEnded(_OfTrial):
-    """Completed, stopped, diverged, or failed: the last of its failures."""
+    """The trial has completed, was stopped, has diverged, or has failed for the last time."""
 
     event: Literal["trial_ended"] = "trial_ended"
     status: Status
@@ -248,7 +250,7 @@ class WatcherFailed(_Event):
 
 @dataclass(frozen=True, kw_only=True)
 class SessionEnded(_Event):
-    """Missing after a kill."""
+    """The driver says how it ends. After a kill this event is missing."""
 
     event: Literal["session_ended"] = "session_ended"
     outcome: Outcome
@@ -274,7 +276,7 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-# Written only where they say something: with anything else, a line is as it always was.
+# Fields that are only written if they say something, so that lines are as they always were.
 _SELDOM = {"found": False, "step": None, "placement": None, "num_trials": None}
 
 
@@ -308,10 +310,10 @@ def _reader() -> TypeAdapter[Event]:
 
 
 def read_line(line: bytes) -> Event:
-    """The event that a line of a journal tells of.
+    """The event in a line of a journal.
 
     Raises:
-        ValueError: it tells of none; the message names the field.
+        ValueError: the line is no event; the message names the field.
     """
     try:
         return _reader().validate_json(line)

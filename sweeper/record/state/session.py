@@ -8,7 +8,7 @@ from sweeper.record.state.events import Outcome, SessionStarted
 
 @dataclass
 class Session:
-    """When a driver was at work, with what, and how that ended."""
+    """When a driver ran the sweep, with what, and how that ended."""
 
     environment: SessionStarted
     ended: datetime | None = None  # until it says that it ends: its newest event

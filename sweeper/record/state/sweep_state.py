@@ -81,7 +81,7 @@ class SweepState:
         """Take one event of the journal into account.
 
         Raises:
-            ValueError, LookupError, ConfigError: it cannot follow on those before it.
+            ValueError, LookupError, ConfigError: it cannot come after those before it.
         """
         match event:
             case SessionStarted():
@@ -165,7 +165,7 @@ class SweepState:
         self.checkpoints.add(stored, num_params(trial.config), found=found)
 
     def _drop_checkpoints(self, trial: Trial) -> None:
-        """Those that the trial needs no more: that it has landed, or ended, is told already."""
+        """Drop the checkpoints that the trial no longer needs. The event that says why is there."""
         keep = self.spec.checkpoints.keep
         for stored in unneeded(self.checkpoints, trial.trial_id, trial.status, keep):
             self.checkpoints.remove(trial.trial_id, stored.name)
@@ -182,7 +182,7 @@ class SweepState:
         self.scheduler.promote(promotion)
 
     def interrupt(self) -> None:
-        """Without a driver nothing runs."""
+        """No driver is there any more: trials that ran are interrupted."""
         for trial in self.trials.values():
             if trial.status is Status.RUNNING:
                 trial.status = Status.INTERRUPTED
@@ -194,7 +194,7 @@ class SweepState:
         return clock_per_step(config, self.spec.scheduler.clock)
 
     def judge(self, trial: Trial, metrics: Metrics) -> Verdict:
-        """Give an evaluation to the scheduler, once; the verdict that its event has."""
+        """Give an evaluation to the scheduler, which may happen only once. Returns its verdict."""
         value = metrics.value(self.spec.objective.metric)
         step, max_steps = metrics.step, trial.config.max_steps
         pace = self._pace(trial.config)

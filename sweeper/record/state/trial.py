@@ -1,4 +1,4 @@
-"""A trial as the journal tells it: its settings, its evaluations, where it stands."""
+"""A trial as the journal knows it: its settings, its evaluations, its state."""
 
 from dataclasses import dataclass, field
 
@@ -48,18 +48,18 @@ class Trial:
 
     @property
     def is_decided(self) -> bool:
-        """The scheduler has stopped or paused it: it has nothing left to train. A completed trial
-        is not among these: its final checkpoint may be missing."""
+        """Whether the scheduler has stopped or paused it, so that it has nothing left to train. A
+        completed trial is not decided in this sense: its final checkpoint may be missing."""
         return self.decision is not Decision.CONTINUE and self.outcome() is not Status.COMPLETED
 
     def waits(self, now: float) -> bool:
-        """Whether it is too early to try it again. A clock that was set back does not count."""
+        """Whether it is too early to try it again. A clock that was set back makes it no longer."""
         if self.failed_at is None:
             return False
         return 0 <= now - self.failed_at < backoff_seconds(self.failures + self.losses)
 
     def outcome(self) -> Status:
-        """The status in which a trial ends that ends now, without an error."""
+        """The status that the trial has if it ends now, without an error."""
         last = self.last_evaluation
         if last is not None and last.diverged:
             return Status.DIVERGED
@@ -67,7 +67,7 @@ class Trial:
 
 
 def backoff_seconds(failed_attempts: int) -> float:
-    """1, 2, 4, … seconds, at most a minute: what is briefly out of order has time to recover."""
+    """1, 2, 4, … seconds, at most a minute: time for a brief disturbance to pass."""
     if failed_attempts < 1:
         return 0.0
     doublings = min(failed_attempts - 1, 10)  # a float does not hold 2 ** 2000

@@ -10,8 +10,8 @@ from sweeper.strategy.search.observation import Observation
 class WarmStart:
     """The points of another sweep that lie in this one's space, and what became of them.
 
-    `different` are the settings that both leave fixed, or one of them, and that differ: results
-    may then not be comparable.
+    `different` are the settings that at least one of the two sweeps leaves fixed and that differ
+    between them: results may then not be comparable.
     """
 
     run: str
