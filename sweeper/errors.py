@@ -5,12 +5,12 @@ from collections.abc import Sequence
 
 from trainable.errors import UserError
 
-# Storage takes no more: not the fault of what was being written.
+# Storage takes no more, which is not the fault of what was being written.
 STORAGE_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
 
 
 class SpecError(UserError):
-    """A search-space file that cannot be run: every problem in it, one a line."""
+    """A search-space file that cannot be run: every problem in it, each in a line of its own."""
 
     def __init__(self, problems: Sequence[str]) -> None:
         self.problems = tuple(problems)

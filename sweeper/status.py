@@ -1,10 +1,10 @@
-"""What becomes of a trial, of a report, of a process."""
+"""How a trial stands, what was decided on an evaluation, how a command ends."""
 
 from enum import IntEnum, StrEnum
 
 
 class Status(StrEnum):
-    """Where a trial stands. The last four are ends."""
+    """How a trial stands. The last four are ends."""
 
     PENDING = "pending"
     RUNNING = "running"

@@ -1,4 +1,4 @@
-"""A sweep as it stands in its run folder, whoever runs it, or nobody any more."""
+"""A sweep as it stands in its run folder, whether a driver runs it or not."""
 
 from collections.abc import Sequence
 
@@ -17,10 +17,10 @@ from trainable.errors import UserError
 
 
 class Monitor:
-    """Reads a sweep, and reads on with every `refresh`.
+    """Reads a sweep from its folder; each `refresh` reads what is new.
 
     Raises:
-        UserError: the folder's files are not those of a sweep that this version can read.
+        UserError: this version cannot read the files of the folder.
     """
 
     def __init__(self, folder: RunFolder) -> None:
@@ -50,7 +50,7 @@ class Monitor:
 
     @property
     def num_trials(self) -> int:
-        """Also those that have not begun."""
+        """All trials of the sweep, with those that have not begun."""
         return self.state.num_trials
 
     @property
@@ -62,7 +62,7 @@ class Monitor:
         return best_trial(self.state)
 
     def time_left(self) -> TimeLeft | None:
-        """None where it does not run, or nothing is known yet."""
+        """None if the sweep does not run, or nothing is known yet."""
         if not self.is_running:
             return None
         if self._estimator is None:
@@ -93,7 +93,7 @@ def _hint(trial_id: str, known: Sequence[str]) -> str:
 
 
 def monitors(folders: Sequence[RunFolder]) -> list[tuple[RunFolder, Monitor | UserError]]:
-    """Each sweep, or why it cannot be read."""
+    """A monitor of each sweep, or the error that says why it cannot be read."""
     found: list[tuple[RunFolder, Monitor | UserError]] = []
     for folder in folders:
         try:

@@ -1,4 +1,4 @@
-"""Whether a point is ahead by more than noise: Tukey's test upon a ranking."""
+"""Whether a point is ahead by more than noise: Tukey's test on a ranking."""
 
 import math
 from collections.abc import Sequence

@@ -1,7 +1,7 @@
-"""How long a sweep has yet to go, at the speed it has: what is expected, and what it is at most.
+"""How long a sweep will still take, at its present speed: as is expected, and at most.
 
-What a scheduler will stop is not known. Expected is what a trial has yet to do under the forecast
-of `python -m sweeper plan`: how many of the trials that reach a rung reach the next one.
+Nobody knows what the scheduler will stop. What is expected follows from the forecast that
+`python -m sweeper plan` makes: how many of the trials that reach a rung reach the next one.
 """
 
 import heapq
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class TimeLeft:
-    """In seconds, from now to the end of the last trial. Starting actors is left out."""
+    """Seconds from now to the end of the last trial, without the starting of actors."""
 
     expected: float
     at_most: float  # if nothing were stopped any more
@@ -33,7 +33,7 @@ class TimeLeft:
 
 @dataclass(frozen=True)
 class Work:
-    """What a trial has yet to do, in FLOPs."""
+    """What a trial still has to do, in FLOPs."""
 
     expected: float
     at_most: float
@@ -45,14 +45,14 @@ class TimeLeftEstimator:
 
     @cached_property
     def rungs(self) -> Sequence["RungForecast"]:
-        """By their place on the scheduler's clock. Some tenths of a second of work."""
+        """The forecast of the rungs, in order. It takes some tenths of a second."""
         from sweeper.plan.forecast import Machine, forecast  # only a sweep that runs needs it
 
         machine = Machine(slots=1, free_memory=None)
         return forecast(self.plan, machine, {}).rungs
 
     def time_left(self, state: SweepState) -> TimeLeft | None:
-        """None while nothing is known of the speed."""
+        """None while nothing is known about the speed."""
         speed = speed_of(state)
         if speed is None:
             return None
@@ -75,15 +75,15 @@ class TimeLeftEstimator:
 
 
 def clock_left(rungs: Sequence["RungForecast"], now: int, end: int, *, will_go_on: bool) -> float:
-    """How far a trial at `now` is expected to come beyond it, on the scheduler's clock.
+    """How far beyond `now` a trial is expected to come, on the scheduler's clock.
 
     Args:
-        rungs: With the trials that are expected to reach each, the end among them.
-        will_go_on: To the next rung, for certain; a paused one has yet to earn it.
+        rungs: The rungs and the end, each with the number of trials that are expected to reach it.
+        will_go_on: Whether it certainly trains to the next rung; a paused one has yet to earn that.
     """
     past = [rung.expected_trials for rung in rungs if rung.at <= now]
     stops = [(rung.at, rung.expected_trials) for rung in rungs if now < rung.at < end]
-    # Trials of other lengths have ends of their own: this one is as likely as the next stop there.
+    # Trials of other lengths have ends of their own: this end is as likely as the next one's stop.
     stops.append((end, next((r.expected_trials for r in rungs if r.at >= end), 0.0)))
     reaching = stops[0][1] if will_go_on or not past else past[-1]
     left, position = 0.0, now
@@ -94,7 +94,8 @@ def clock_left(rungs: Sequence["RungForecast"], now: int, end: int, *, will_go_o
 
 
 def seconds_on_slots(durations: Iterable[float], slots: int) -> float:
-    """From now to the last one's end, each taken by the first slot that is free, in order."""
+    """The time until the last of these pieces of work is done, if each is taken, in order, by the
+    first slot that is free."""
     free = [0.0] * max(1, slots)
     for seconds in durations:
         heapq.heapreplace(free, free[0] + seconds)
@@ -102,8 +103,8 @@ def seconds_on_slots(durations: Iterable[float], slots: int) -> float:
 
 
 def speed_of(state: SweepState) -> float | None:
-    """FLOP/s of a trial, evaluations included: of those that run now; before they have reported,
-    of all that have."""
+    """The FLOP/s of a trial, evaluations included: the mean over those that run now, or, before
+    these have measured anything, over all that have."""
     measured = [(trial, newest) for trial in state.trials.values() if (newest := _newest(trial))]
     running = [(t, newest) for t, newest in measured if t.status is Status.RUNNING]
     flops = seconds = 0.0
@@ -114,7 +115,7 @@ def speed_of(state: SweepState) -> float | None:
 
 
 def slots_of(state: SweepState) -> int:
-    """How many trials run at a time, as the session began."""
+    """How many trials run at a time, as the session noted when it began."""
     placement = state.sessions[-1].environment.placement if state.sessions else None
     return 1 if placement is None else placement.slots
 
@@ -124,7 +125,7 @@ def flops_of_a_step(config: TrainConfig) -> int:
 
 
 def step_of(trial: Trial | None) -> int:
-    """The newest step that is known of."""
+    """The newest step of the trial that is known."""
     newest = _newest(trial) if trial is not None else None
     return newest.step if newest else 0
 
@@ -134,6 +135,6 @@ def _newest(trial: Trial) -> Metrics | None:
 
 
 def _unfinished(state: SweepState) -> list[Trial]:
-    """Those that run first."""
+    """The trials that have not ended, the running ones first."""
     left = [trial for trial in state.trials.values() if not trial.status.ended]
     return sorted(left, key=lambda trial: trial.status is not Status.RUNNING)

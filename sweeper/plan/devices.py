@@ -1,6 +1,6 @@
-"""Devices that a trial cannot have: refused before anything starts, not by each trial in turn.
+"""Refuses devices that a trial cannot have, before anything starts rather than in each trial.
 
-These are rules of our own training loop. A trainer that the user has named has its own.
+These are the rules of our own training loop. A trainer that the user has named has its own.
 """
 
 import os
@@ -17,11 +17,11 @@ GIVEN_GPU = ("cuda", "cuda:0")  # Ray shows a trial nothing but the GPU that it 
 
 
 def require_devices(plan: Plan, source: YamlSource) -> None:
-    """What can be told before Ray starts. On a cluster that runs already, the machines that the
-    trials would be on cannot be asked.
+    """Refuse what can be refused before Ray starts. If the trials would be on a cluster that runs
+    already, its machines cannot be asked.
 
     Raises:
-        SpecError: a device that no trial can have, or not on this machine.
+        SpecError: no trial can have the device, or none on this machine.
         ResourceError: as in `require_gpus`.
     """
     resources = plan.spec.resources
@@ -43,10 +43,10 @@ def require_devices(plan: Plan, source: YamlSource) -> None:
 
 
 def require_gpus(plan: Plan, resources: Resources, source: YamlSource) -> None:
-    """A trial uses the one GPU that it is given, or none.
+    """Refuse GPUs that a trial could not use: it trains on the one GPU that it gets, or on none.
 
     Raises:
-        ResourceError: it would be given several, or none where its `device` is one.
+        ResourceError: it would get several, or none although its `device` is a GPU.
         SpecError: its `device` is a GPU, and there is none to give.
     """
     for trial in plan.trials:

@@ -1,8 +1,9 @@
 """What a plan will cost, before anything runs: a pure function of the plan and of measured speeds.
 
-What early stopping saves is an expectation. It is taken by running the sweep's own scheduler, in
-simulated time on as many slots as there are, over orders of merit: which trial is best, second, …
-is as likely to be any order, a trial keeps its place at every rung, and none diverges or fails.
+What early stopping saves is an expectation. To find it, the sweep's own scheduler is run in
+simulated time, on as many slots as there are, over many orders of merit: any order of the trials,
+from the best to the worst, is as likely as any other. A trial keeps its place at every rung, and
+none diverges or fails.
 """
 
 import math
@@ -71,7 +72,7 @@ class Speed:
 
 @dataclass(frozen=True, kw_only=True)
 class Machine:
-    """What the sweep would run on. None: not known."""
+    """What the sweep would run on. None means not known."""
 
     slots: int
     free_memory: int | None  # bytes
@@ -104,7 +105,8 @@ class Cost:
 
 @dataclass(frozen=True, kw_only=True)
 class Forecast:
-    """The last rung is the trials' end. Without a scheduler `expected` equals `whole`."""
+    """What a plan will cost. The last rung is the end of the trials. Without a scheduler `expected`
+    equals `whole`."""
 
     name: str
     clock: Clock  # of the rungs
@@ -124,7 +126,7 @@ class Forecast:
 
 
 def forecast(plan: Plan, machine: Machine, speeds: Mapping[Shape, Speed]) -> Forecast:
-    """What the plan costs on this machine; `speeds` may lack shapes, or be empty."""
+    """What the plan costs on this machine. `speeds` may lack shapes, or be empty."""
     alike: dict[Shape, list[PlannedTrial]] = {}
     for trial in plan.trials:
         alike.setdefault(shape_of(trial.config), []).append(trial)
@@ -181,8 +183,8 @@ def _scheduler_name(spec: AnySchedulerSpec) -> str:
 
 
 def _shown(jobs: Sequence[Job], spec: AnySchedulerSpec) -> list[int]:
-    """Where it is told how many trials come as far: at the rungs; without rungs, where trials are
-    first looked at. And at their ends."""
+    """The places for which the forecast says how many trials reach them: the rungs, or without
+    rungs the place where trials are judged first; and the ends."""
     if isinstance(spec, EarlySpec) and not spec.has_rungs:
         return sorted({stop.clock for job in jobs for stop in (job.stops[0], job.stops[-1])})
     return sorted({stop.clock for job in jobs for stop in job.stops})
@@ -219,7 +221,8 @@ def _name(plan: Plan, trials: list[PlannedTrial]) -> str:
 
 
 def _speed_of_nearest(config: TrainConfig, speeds: Mapping[Shape, Speed]) -> Speed | None:
-    """A shape that was not measured computes as fast as the measured one of the nearest size."""
+    """The speed of a shape that was not measured: it computes as fast as the measured one whose
+    size is nearest."""
     flops = flops_per_token(config)
     measured = {shape: flops_per_token(_resized(config, shape)) for shape in speeds}
     if not measured:
@@ -260,8 +263,8 @@ def _job(trial: PlannedTrial, scheduler: AnySchedulerSpec, shape: ShapeForecast)
 
 
 def _stops(config: TrainConfig, scheduler: AnySchedulerSpec) -> Iterator[Stop]:
-    """The evaluations that the scheduler looks at, and the end. At a rung, that is the first one at
-    or beyond it; without rungs, each from grace on."""
+    """The evaluations that the scheduler judges, and the end. For a rung it is the first evaluation
+    at or beyond it; without rungs, each one from grace on."""
     per_step, every = clock_per_step(config, scheduler.clock), config.eval_every_steps
     end = config.max_steps * per_step
     match scheduler:

@@ -1,4 +1,4 @@
-"""What each trial gets of the nodes that there are, and how many run at once. No Ray."""
+"""What each trial gets of which node, and how many run at once. Knows no Ray."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -35,13 +35,13 @@ class Share:
 
 @dataclass(frozen=True)
 class Placement:
-    """What trials get, every `auto` resolved, and how many of them run at first."""
+    """What trials get, with every `auto` worked out, and how many of them run at first."""
 
     resources: Resources
     slots: int
 
     def share(self, values: Point) -> Share:
-        """What the trial of these values gets."""
+        """What a trial with these values gets."""
         return share_of(self.resources, case_of(self.resources, values))
 
     def to_dict(self) -> dict[str, Any]:
@@ -49,7 +49,7 @@ class Placement:
 
 
 def place(plan: Plan, nodes: Sequence[Node], source: YamlSource) -> Placement:
-    """Resolve what a plan asks for on these nodes.
+    """Work out what the trials of a plan get on these nodes.
 
     Args:
         source: Where the spec was read from, for messages.
@@ -74,9 +74,9 @@ def place(plan: Plan, nodes: Sequence[Node], source: YamlSource) -> Placement:
 
 
 def even_shares(nodes: Sequence[Node], num_trials: int) -> Resources:
-    """`auto`: a GPU a trial where there are any, and an even share of the cores, at least one where
-    that leaves no GPU idle. Without GPUs as many trials as cores, or with fewer trials more cores
-    each."""
+    """What `auto` means. With GPUs each trial gets one, and an even share of the cores: at least
+    one core, unless that would leave a GPU idle. Without GPUs there are as many trials as cores,
+    or, if there are fewer trials, more cores for each."""
     gpu = 1 if any(node.gpus >= 1 for node in nodes) else 0
     room = sum(int(node.gpus if gpu else node.cpus) for node in nodes)
     wanted = max(1, min(num_trials, room))
@@ -88,7 +88,7 @@ def even_shares(nodes: Sequence[Node], num_trials: int) -> Resources:
 
 
 def num_at_once(shares: Iterable[Share], nodes: Sequence[Node], most: int) -> int:
-    """How many trials with these shares, in this order, find room at the same time."""
+    """How many trials with these shares have room at the same time, taken in this order."""
     rooms = [_Room(node) for node in nodes]
     placed, full = 0, set[Share]()
     for share in shares:
@@ -104,14 +104,14 @@ def num_at_once(shares: Iterable[Share], nodes: Sequence[Node], most: int) -> in
 
 
 class _Room:
-    """What is left of a node. A fraction of a GPU is one of a single GPU."""
+    """What is left of a node. A fraction of a GPU must come from a single GPU."""
 
     def __init__(self, node: Node) -> None:
         self.cpus = node.cpus + ROUNDING
         self.gpus = [1 + ROUNDING] * int(node.gpus)
 
     def take(self, share: Share) -> bool:
-        """Whether the share fits; if so it is gone."""
+        """Take the share, if it fits. Returns whether it did."""
         each, number = (share.gpu, 1) if 0 < share.gpu < 1 else (1.0, int(share.gpu))
         chosen = [i for i, left in enumerate(self.gpus) if left >= each][:number]
         if share.cpu > self.cpus or len(chosen) < number:
@@ -137,7 +137,9 @@ def share_of(resources: Resources, case: ResourceCase | None) -> Share:
 def _require_room(
     resources: Resources, case: ResourceCase | None, nodes: Sequence[Node], source: YamlSource
 ) -> None:
-    """Raises ResourceError where no node alone has what a trial asks for."""
+    """Raises:
+    ResourceError: no single node has what a trial asks for.
+    """
     share = share_of(resources, case)
     if num_at_once([share], nodes, 1):
         return

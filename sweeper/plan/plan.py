@@ -31,7 +31,7 @@ class PlannedTrial:
 
 @dataclass(frozen=True)
 class Plan:
-    """A resolved spec (enough to run again under other defaults) and its trials, in order."""
+    """The resolved spec, which states every default, and the trials in order."""
 
     spec: SweepSpec
     trials: tuple[PlannedTrial, ...]
@@ -40,11 +40,11 @@ class Plan:
 
     @property
     def has_stand_ins(self) -> bool:
-        """Whether what is tried depends on results: random trials stand for it here."""
+        """Whether what is tried depends on results, so that random trials stand for it here."""
         return self.spec.search.learns
 
     def trial_at(self, number: int, values: Point) -> PlannedTrial | None:
-        """Trial `number`, of these values; None where no run can have these."""
+        """Trial `number` with these values; None if no run can have them."""
         try:
             if self.spec.admits(values):
                 return _planned_trial(number, values, self.spec, self.files)
@@ -54,7 +54,7 @@ class Plan:
 
 
 def check_configs(spec: SweepSpec, source: YamlSource) -> None:
-    """What can be told of every trial before there are data.
+    """Check what can be checked of every trial without data.
 
     Raises:
         SpecError: a combination that no run can have.
@@ -106,7 +106,7 @@ def _require_data(folder: CorpusFolder, spec: SweepSpec, source: YamlSource) -> 
 
 
 def _resolve(spec: SweepSpec, data: Path | None = None) -> SweepSpec:
-    """The spec with every training setting stated but those that each trial has a value of."""
+    """The spec with every training setting stated, except those that each trial has its own of."""
     train: dict[str, Stated] = {**DEFAULTS}
     if data is not None and (meta := read_meta(CorpusFolder(data).train)).vocab_size is not None:
         train["vocab_size"] = meta.vocab_size
@@ -132,7 +132,7 @@ def _resolve(spec: SweepSpec, data: Path | None = None) -> SweepSpec:
 def _plan(
     resolved: SweepSpec, files: Mapping[str, str], spec: SweepSpec, source: YamlSource
 ) -> Plan:
-    """Every trial; `spec` is what `resolved` was before, the way that the user knows it."""
+    """Plan every trial. `spec` is `resolved` as the user has written it, for messages."""
     _require_initial_points(resolved, source)
     try:
         drawn = draw(resolved)
@@ -158,7 +158,9 @@ def _plan(
 def _planned_trial(
     number: int, values: Point, resolved: SweepSpec, files: Mapping[str, str]
 ) -> PlannedTrial:
-    """Raises ConfigError where no run can have these settings."""
+    """Raises:
+    ConfigError: no run can have these settings.
+    """
     config = TrainConfig.from_mapping({**files, **resolved.settings(values)})
     if files:  # a sweep that only is looked at needs none
         _require_initial_weights(config)
@@ -168,7 +170,7 @@ def _planned_trial(
 
 
 def _require_initial_points(resolved: SweepSpec, source: YamlSource) -> None:
-    """Whoever states a point wants it tried: it is refused where the constraints rule it out."""
+    """Refuse initial points that the constraints rule out: who states a point wants it tried."""
     problem = "`constraints:` rule this point out; change one of them"
     ruled_out: list[Problem] = [
         (("search", "initial", index), problem)
@@ -204,7 +206,7 @@ def _require_initial_weights(config: TrainConfig) -> None:
 
 
 def _require_stops_at_rungs(config: TrainConfig, early: EarlySpec) -> None:
-    """An evaluation at every rung; where trials are paused there, a checkpoint too."""
+    """Require an evaluation at every rung and, if trials pause there, a checkpoint too."""
     if not early.has_rungs:
         return
     first_rung = early.first_rung_step(config)
@@ -229,7 +231,7 @@ def _require_stops_at_rungs(config: TrainConfig, early: EarlySpec) -> None:
 
 
 def stated_problem(error: ConfigError, spec: SweepSpec, values: Point, source: YamlSource) -> str:
-    """Point at where the setting is stated: swept, fixed, or left to its default."""
+    """The problem, told at the place where the setting is stated: in `space:` or in `train:`."""
     name = error.key
     for key, domain in spec.space.items():
         if key not in values:

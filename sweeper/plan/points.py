@@ -12,7 +12,7 @@ MAX_DRAWS = 1000  # for one random trial
 
 
 class NoPointError(Exception):
-    """The constraints admit no point, or next to none."""
+    """The constraints admit no point, or hardly any."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,11 +24,11 @@ class Drawn:
 
 
 def draw(spec: SweepSpec) -> Drawn:
-    """Every point once, `seeds:` left out. Of a search that learns, all but the initial points are
-    stand-ins: random draws from the same space.
+    """Every point once, without regard to `seeds:`. If the search learns, all but the initial
+    points are stand-ins: random draws from the same space.
 
     Raises:
-        NoPointError: the constraints rule out all, or too much.
+        NoPointError: the constraints rule out all points, or nearly all.
     """
     initial = spec.initial_points()
     if spec.search.algorithm == "grid":
@@ -63,13 +63,13 @@ def _first_admitted(spec: SweepSpec, points: Iterator[Point]) -> tuple[Point, in
 
 
 def with_seeds(spec: SweepSpec, points: list[Point]) -> list[Point]:
-    """The values of every trial: each point with all of `seeds:` before the next one."""
+    """The values of every trial: each point with each of `seeds:`, and then the next point."""
     if spec.seeds is None:
         return points
     return [point | {"seed": seed} for point in points for seed in spec.seeds]
 
 
 def num_trials(spec: SweepSpec) -> int:
-    """How many trials a sweep has, without drawing them where the file says it."""
+    """How many trials a sweep has. They are only drawn if the file does not state it."""
     num_points = spec.search.num_trials or len(draw(spec).points)
     return num_points * spec.num_seeds

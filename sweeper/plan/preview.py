@@ -1,4 +1,4 @@
-"""What a sweep would do and cost. Starts and writes nothing."""
+"""What a sweep would do and cost. Nothing is started or written."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -33,8 +33,8 @@ def preview(
     """What the sweep in a file would cost; with `probe`, in time too, at the speed of this machine.
 
     Args:
-        nodes: Of the cluster to run on, which is asked once the file is known to be right; None:
-            this machine alone.
+        nodes: Gives the nodes of the cluster to run on, and is called once the file is known to be
+            right. None means this machine alone.
 
     Raises:
         UserError: the sweep could not be run.
@@ -57,7 +57,7 @@ def preview(
 
 
 def _speeds(plan: Plan, placement: Placement, here: Node, free_memory: int) -> dict[Shape, Speed]:
-    """Of each shape on this machine, as many at once as it has room for with such a share."""
+    """The speed of each shape on this machine, with as many at once as there is room for."""
     alike: dict[Share, dict[Shape, TrainConfig]] = {}
     for trial in plan.trials:
         shapes_of_share = alike.setdefault(placement.share(trial.values), {})

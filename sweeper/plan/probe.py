@@ -1,7 +1,8 @@
 """How fast this machine trains a plan's shapes: a few seconds of the real training loop each.
 
-The driver imports no torch. It keeps one worker process a slot, since trials that run at the same
-time slow each other down, and has all of them train each shape at once. Nothing is left on disk.
+The driver imports no torch. It keeps a worker process for each slot and has all of them train the
+same shape at once, since trials that run at the same time slow each other down. Nothing is left on
+disk.
 """
 
 import json
@@ -43,8 +44,8 @@ GPU_DEVICES = ("/dev/nvidiactl", "/dev/kfd", "/dev/dxg")  # NVIDIA, AMD, Windows
 
 @contextmanager
 def data_to_look_at(spec: SweepSpec) -> Iterator[Path]:
-    """The folder that the sweep would train on; random tokens in a temporary one where the built-in
-    corpus is not prepared yet, which only a real run does."""
+    """The folder that the sweep would train on. If that is the built-in corpus and it has not been
+    prepared (only a real run does that), a temporary one with random tokens."""
     if spec.data is not None:
         yield Path(spec.data).resolve()
     elif CorpusFolder(Path("data") / DEFAULT_CORPUS).meta.exists():
@@ -62,8 +63,8 @@ def data_to_look_at(spec: SweepSpec) -> Iterator[Path]:
 
 
 def this_machine() -> tuple[Node, int]:
-    """What it has, and the bytes of memory free for training, without Ray; torch is asked about
-    GPUs in another process, where there may be any."""
+    """This machine as a node, and the bytes of memory that are free for training, without Ray. If
+    there may be GPUs, torch is asked about them in another process."""
     cpus, free = os.cpu_count() or 1, available_memory()
     if not any(map(os.path.exists, GPU_DEVICES)):
         return Node(cpus, 0), free
@@ -72,7 +73,7 @@ def this_machine() -> tuple[Node, int]:
 
 
 def _gpus() -> tuple[int, int]:
-    """How many there are, and the bytes free on the first."""
+    """The number of GPUs, and the bytes that are free on the first."""
     program = (
         "import torch; n = torch.cuda.device_count(); "
         "print(n, torch.cuda.mem_get_info(0)[0] if n else 0)"
@@ -94,7 +95,8 @@ def measure_speeds(
 ) -> dict[Shape, Speed]:
     """The speed of one trial of each shape while all slots train it.
 
-    A shape is missing where it fits no memory, or a step takes longer than anyone would wait.
+    A shape is missing if it does not fit into memory, or if a step takes longer than anyone would
+    wait.
 
     Raises:
         UserError: the training loop refuses a config.
@@ -164,7 +166,7 @@ def _workers(number: int, share: Share, train_seconds: float) -> Iterator[list[W
 
 
 def _as_in_a_slot(slot: int, share: Share) -> dict[str, str]:
-    """What Ray tells the process of a trial: its GPUs, and its threads."""
+    """The environment that Ray gives to the process of a trial: its GPUs, and its threads."""
     number = int(share.gpu)
     if 0 < share.gpu < 1:
         first, number = int(slot // (1 // share.gpu)), 1
@@ -183,7 +185,7 @@ def _kill(workers: list[Worker]) -> None:
 
 
 def _ask(worker: Worker, config: dict[str, Any]) -> dict[str, float] | None:
-    """What a worker measures; None where it ends without an answer, as when memory runs out.
+    """What a worker measures; None if it ends without an answer, as when memory runs out.
 
     Raises:
         UserError: the training loop refuses the config.
@@ -204,7 +206,7 @@ def _ask(worker: Worker, config: dict[str, Any]) -> dict[str, float] | None:
 
 
 def main() -> None:
-    """A worker: for each config on standard input a line with its speed."""
+    """A worker: for each config on standard input it prints a line with the speed."""
     num_threads, train_seconds = int(sys.argv[1]), float(sys.argv[2])
     from trainable.loop.training import Trainer
 
@@ -219,7 +221,8 @@ def main() -> None:
 
 
 def only_training(config: TrainConfig) -> TrainConfig:
-    """The same work a step, without an end, an evaluation or a reason to give up."""
+    """A config that does the same work in each step, but has no end, no evaluation and no reason to
+    give up."""
     return replace(
         config,
         max_steps=NEVER,
@@ -230,7 +233,7 @@ def only_training(config: TrainConfig) -> TrainConfig:
 
 
 def measure(trainer: "Trainer", seconds: float) -> Speed:
-    """Train for so long, but at least one step, then evaluate once."""
+    """Train for this long, but at least one step, and then evaluate once."""
     steps = trainer.train()
     for _ in range(WARM_UP_STEPS):
         next(steps)
@@ -249,7 +252,7 @@ def measure(trainer: "Trainer", seconds: float) -> Speed:
 
 
 def _wait_for_device(trainer: "Trainer") -> None:
-    """A GPU computes behind the back of the program that feeds it."""
+    """Wait until a GPU has done what it was given; the program that gives it work runs ahead."""
     if trainer.device.type == "cuda":
         import torch
 

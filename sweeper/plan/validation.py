@@ -1,4 +1,4 @@
-"""Whether there is as much validation text as the trials will read."""
+"""Whether there is as much validation text as the trials will read of it."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,7 +35,7 @@ class ThinValidation:
 
 
 def thin_validation(plan: Plan) -> ThinValidation | None:
-    """Of the trials that read most in an evaluation; None: there is enough for all.
+    """What is thin for the trials that read most in an evaluation; None if there is enough for all.
 
     Raises:
         DataError: the validation data cannot be read.

@@ -7,7 +7,7 @@ from sweeper.strategy.schedulers.scheduler import Promotion, Scheduler
 
 
 class Step(Enum):
-    """What there is to do, other than to promote a trial."""
+    """What there is to do, if it is not to promote a trial."""
 
     CREATE = "create the next trial"
     END = "end the paused trials: no other trial comes, so they have lost"
@@ -17,13 +17,14 @@ class Step(Enum):
 def next_step(
     scheduler: Scheduler, paused: Collection[str], *, more: bool, busy: bool, completed: bool
 ) -> Promotion | Step:
-    """First who has earned a promotion, then a new trial. Once nobody else comes and none has
-    completed, the favourite goes on: a sweep must have one that completes. Then it ends.
+    """First promote a trial that has earned it; if there is none, create the next trial. If none is
+    left to create, none runs and none has completed, the favourite goes on, since a sweep needs one
+    that completes. Then it ends.
 
     Args:
         more: Whether a trial is left to create.
         busy: Whether any trial runs, or is about to.
-        completed: Whether any trial has come to its end.
+        completed: Whether any trial has completed.
     """
     if paused and (promotion := scheduler.promotion(paused, more=more)) is not None:
         return promotion

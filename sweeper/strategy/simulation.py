@@ -17,8 +17,9 @@ MAX_ORDERS = 720  # of merit; all of them up to 6 trials, else so many at random
 
 
 def orders_of_merit(num_trials: int, seed: int) -> Iterator[Sequence[int]]:
-    """Places of the trials, 0 the best: every order where they are few, else a random sample, the
-    smaller the more trials (the work is the square of their number, the noise falls with it)."""
+    """The places that the trials may come to, 0 the best: every order if they are few, otherwise a
+    random sample. It is smaller for more trials: the work grows with the square of their number,
+    while the noise falls with it."""
     if math.factorial(num_trials) <= MAX_ORDERS:
         yield from itertools.permutations(range(num_trials))
         return
@@ -28,7 +29,7 @@ def orders_of_merit(num_trials: int, seed: int) -> Iterator[Sequence[int]]:
 
 
 class Stop(NamedTuple):
-    """Where a trial is looked at: the step, and the rung, or its end, on the scheduler's clock."""
+    """Where a trial is judged: its step, and the rung or its end, on the scheduler's clock."""
 
     step: int
     clock: int
@@ -36,7 +37,7 @@ class Stop(NamedTuple):
 
 @dataclass(frozen=True)
 class Job:
-    """A trial as the simulation sees it."""
+    """A trial, reduced to what the simulation needs."""
 
     trial_id: str
     stops: tuple[Stop, ...]  # its rungs, then its end
@@ -52,7 +53,7 @@ class Job:
         return self.stops[-1].step
 
     def seconds(self, step: int) -> float:
-        """From the beginning to `step`, the evaluation there included."""
+        """The time from the beginning to `step`, with the evaluation there."""
         evaluations = step // self.eval_every_steps
         if step == self.max_steps and step % self.eval_every_steps:
             evaluations += 1  # the last step's
@@ -69,10 +70,10 @@ class Simulated:
 def simulate(
     jobs: Sequence[Job], scheduler: Scheduler, slots: int, merits: Sequence[int]
 ) -> Simulated:
-    """One sweep in simulated time; a free slot takes what it would be given by `Sweep.next_trial`.
+    """One sweep in simulated time. A free slot takes what `Sweep.next_trial` would give to it.
 
     Args:
-        merits: The place of each job's trial, 0 the best.
+        merits: The place that the trial of each job comes to, 0 the best.
     """
     return _Simulation(jobs, scheduler, merits).run(slots)
 
@@ -129,7 +130,7 @@ class _Simulation:
         heapq.heappush(self.running, (self.now + seconds, i))
 
     def _arrive(self, i: int) -> None:
-        """A job is at its next stop: the scheduler decides."""
+        """A job has come to its next stop, and the scheduler decides."""
         job, stop = self.jobs[i], self.jobs[i].stops[self.place[i]]
         self.reached[stop.clock] += 1
         time, end = stop.step * job.clock_per_step, job.stops[-1].clock

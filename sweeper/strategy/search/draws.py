@@ -1,4 +1,5 @@
-"""Which settings are tried, in which order. Draw number i is a function of (spec, i) alone."""
+"""The points of a grid, and random draws. Draw number i depends on the space, the seed and i
+alone."""
 
 import itertools
 import random
@@ -19,8 +20,8 @@ if TYPE_CHECKING:
 def grid_points(space: Mapping[str, AnyDomain], seed: int) -> list[Point]:
     """Every combination, in an order shuffled by `seed`.
 
-    Shuffled, because ASHA compares a trial with those that came before it: along a sorted grid
-    each trial may beat all earlier ones and nothing would ever be stopped.
+    ASHA compares a trial with those that came before it: along a sorted grid each trial may beat
+    all earlier ones, and nothing would ever be stopped.
     """
     columns = [d.values() for d in space.values() if isinstance(d, Grid | Choice)]
     assert len(columns) == len(space), "the spec admits only listed values in a grid search"
@@ -32,7 +33,7 @@ def grid_points(space: Mapping[str, AnyDomain], seed: int) -> list[Point]:
 
 
 def random_points(space: Mapping[str, AnyDomain], seed: int, index: int) -> Iterator[Point]:
-    """Draw number `index`, independent of all others, and those that may take its place."""
+    """Draw number `index`, independent of all others, and then those that may take its place."""
     import numpy as np  # a sweep that is only looked at draws nothing
 
     rng = np.random.default_rng([seed, index])

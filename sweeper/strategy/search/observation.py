@@ -1,4 +1,4 @@
-"""What a sweep has learnt of a point: all that a searcher is told."""
+"""What a sweep has learnt about a point: all that a searcher is told."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,8 +12,8 @@ from sweeper.status import Status
 class Observation:
     """A point, and what became of its trials, one for each of `seeds:`.
 
-    `status` is RUNNING until all have ended, or wait at a rung; then it is COMPLETED, STOPPED,
-    DIVERGED or FAILED.
+    `status` is RUNNING until all of them have ended or wait at a rung; then it is COMPLETED,
+    STOPPED, DIVERGED or FAILED.
     """
 
     point: Point

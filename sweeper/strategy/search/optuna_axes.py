@@ -36,9 +36,9 @@ QUANTILES = (0.001, 0.999)  # of a normal, between which Optuna searches
 class SearchAxis:
     """One swept name as Optuna knows it.
 
-    Listed values have no order. Values in steps are counted, but on a log scale, which Optuna has
-    no steps for: there a real number stands for the value below it. A normal is searched by its
-    quantiles.
+    Listed values have no order. Of values in steps, Optuna has the number of the step; but it knows
+    no steps on a log scale, so there a real number stands for the value below it. A normal is
+    searched by its quantiles.
     """
 
     def __init__(self, key: str, domain: AnyDomain) -> None:
@@ -47,7 +47,7 @@ class SearchAxis:
         self.distribution = _distribution(key, domain)
 
     def suggest(self, trial: optuna.Trial) -> Scalar:
-        """The value that a trial of Optuna's has for this name."""
+        """Ask Optuna's trial for a value of this name."""
         match self.distribution:
             case CategoricalDistribution(choices=choices):
                 return self.value(trial.suggest_categorical(self.key, choices))
@@ -58,7 +58,7 @@ class SearchAxis:
         raise AssertionError(self.distribution)
 
     def value(self, param: Any) -> Scalar:
-        """The value that Optuna's parameter stands for."""
+        """The value of the domain that Optuna's parameter stands for."""
         match self.domain:
             case Grid() | Choice():
                 return self.domain.values()[int(param)]
@@ -76,7 +76,7 @@ class SearchAxis:
         return as_it_is
 
     def param(self, value: Any) -> Any:
-        """What stands for a value of the domain."""
+        """Optuna's parameter for a value of the domain."""
         match self.domain, self.distribution:
             case Grid() | Choice(), _:
                 listed = [(type(option), option) for option in self.domain.values()]
@@ -84,7 +84,7 @@ class SearchAxis:
             case Normal(), FloatDistribution(low=low, high=high):
                 return min(high, max(low, NormalDist(*self.domain.normal).cdf(value)))
             case LogUniform(step=float(step)) | LogRandInt(step=int(step)), _:
-                return math.sqrt(value * (value + step))  # amid those that stand for it
+                return math.sqrt(value * (value + step))  # in the middle of those that stand for it
             case Uniform(step=float(step)) | RandInt(step=int(step)), _:
                 return self.domain.index_of(value, step)
         return value
@@ -113,7 +113,8 @@ def _distribution(key: str, domain: AnyDomain) -> BaseDistribution:
 
 
 def sobol_points(space: Mapping[str, AnyDomain], seed: int) -> Iterator[Point]:
-    """A scrambled Sobol sequence over the space. What is not swept at a point is left out of it."""
+    """A scrambled Sobol sequence over the space. Names that are not swept at a point are left
+    out."""
     axes = {key: SearchAxis(key, domain) for key, domain in space.items()}
     distributions = {key: axis.distribution for key, axis in axes.items()}
     with warnings.catch_warnings():
@@ -127,5 +128,5 @@ def sobol_points(space: Mapping[str, AnyDomain], seed: int) -> Iterator[Point]:
 
 
 def sampler_seed(*numbers: int) -> int:
-    """32 bits, as Optuna takes them."""
+    """A seed of 32 bits, as Optuna takes it, made from these numbers."""
     return int(np.random.SeedSequence(numbers).generate_state(1)[0])

@@ -1,8 +1,8 @@
 """Points that Optuna suggests from results: imported only for a search that learns.
 
-The study is a mirror of the sweep's points, a trial a point, in the order in which they were
-tried. A sampler is made anew for each point, seeded by the search's seed and the number of the
-point, and keeps nothing: the point depends on the study alone.
+The study mirrors the sweep's points in the order in which they were tried; each is a trial of it. A
+sampler is made anew for each point, seeded by the search's seed and the number of the point. It
+keeps nothing, so the point depends on the study alone.
 """
 
 import warnings
@@ -23,8 +23,8 @@ MAX_ASKS = 100  # for one trial; each takes the time of a point
 
 
 class OptunaSearcher:
-    """Gives points where results are good, MAX_ASKS of them for one trial: one that the constraints
-    rule out, or that no run can have, is asked for again."""
+    """Gives points near good results: up to MAX_ASKS for one trial, in case the constraints rule
+    some out, or no run can have them."""
 
     def __init__(self, spec: SweepSpec, earlier: Sequence[Observation] = ()) -> None:
         self.spec = spec
@@ -52,13 +52,13 @@ class OptunaSearcher:
         tpe = TPESampler(seed=seed, constant_liar=True)
         if self.spec.search.algorithm == "tpe":
             return tpe
-        # Where the process cannot tell (few have completed; a condition), it would draw at random
-        # otherwise.
+        # Without this it would draw at random where the process cannot tell: while few trials have
+        # completed, and for names with a condition.
         return GPSampler(seed=seed, independent_sampler=tpe, warn_independent_sampling=False)
 
     def _ask(self) -> Point:
-        """A point. Optuna's own trial of it ends at once: what becomes of the point is told as all
-        else is, from the sweep's trials, in the values that the journal has."""
+        """A point. Optuna's own trial of it ends at once. What becomes of the point, Optuna is told
+        from the sweep's trials, with the values that the journal has."""
         point: Point = {}
         with warnings.catch_warnings():
             # of a diverged trial, whose value is infinite: it becomes that of the worst
@@ -71,7 +71,7 @@ class OptunaSearcher:
         return {key: point[key] for key in self.spec.space if key in point}
 
     def _in_order_of_conditions(self) -> list[str]:
-        """Every name after those that its condition names."""
+        """The names, each after those that its condition depends on."""
         waiting, ordered = list(self.spec.space), list[str]()
         while waiting:
             ready = [k for k in waiting if not set(self.spec.space[k].when or {}) & set(waiting)]
@@ -80,7 +80,7 @@ class OptunaSearcher:
         return ordered
 
     def study(self, observations: Sequence[Observation]) -> optuna.Study:
-        """The study that mirrors these points; beside them, those that `_ask` has ended."""
+        """The study that mirrors these points. It also has the trials that `_ask` has ended."""
         for number, seen in enumerate([*self.earlier, *observations]):
             if number == len(self._told):
                 frozen = self._frozen(seen)
@@ -96,7 +96,7 @@ class OptunaSearcher:
         return self._study
 
     def _frozen(self, seen: Observation) -> FrozenTrial:
-        """An observation in Optuna's words."""
+        """An observation as a trial of Optuna's."""
         state, value = TrialState.COMPLETE, seen.value
         match seen.status:
             case Status.RUNNING:

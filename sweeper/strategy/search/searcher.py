@@ -1,4 +1,4 @@
-"""Who gives the points of a search that learns: from observations, points."""
+"""What gives the points of a search that learns: it takes observations and gives points."""
 
 from collections.abc import Iterator, Sequence
 from typing import Protocol
@@ -10,12 +10,12 @@ from sweeper.strategy.search.observation import Observation
 
 class Searcher(Protocol):
     def points(self, observations: Sequence[Observation]) -> Iterator[Point]:
-        """Points to try after these, which are all of the sweep so far: the first of them that a
-        run can have is tried."""
+        """Points to try after these, which are all that the sweep has so far. The first that a run
+        can have is tried."""
 
 
 def make_searcher(spec: SweepSpec, earlier: Sequence[Observation]) -> Searcher | None:
-    """None: every point is known up front.
+    """The searcher that the spec asks for; None if every point is known up front.
 
     Args:
         earlier: What another sweep has found out.
