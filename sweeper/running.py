@@ -182,7 +182,8 @@ def _drive(
         if own_loop:
             require_gpus(plan, placement.resources, source)
         with open_folder() as folder:  # and hold its lock
-            sweep = Sweep(folder, plan, replace(session, placement=placement), warm_start)
+            session = replace(session, placement=placement)
+            sweep = Sweep.open(folder, plan, session, warm_start)
             _introduce(console, sweep, placement.slots, cluster.dashboard_url)
             own = RayMetrics(folder.name, len(plan.trials))
             audience = Audience(sweep, [*_watchers(sweep, console, options), own])

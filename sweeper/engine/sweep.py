@@ -3,7 +3,7 @@ on disk before it takes effect. Nothing here knows Ray, so anything can drive it
 """
 
 import time
-from typing import NoReturn
+from typing import NoReturn, Self
 
 from sweeper.engine.checkpoint_keeper import CheckpointKeeper
 from sweeper.engine.point_search import PointSearch
@@ -46,36 +46,54 @@ _UNDER_WAY = (Status.PENDING, Status.INTERRUPTED, Status.RUNNING)
 class Sweep:
     """A sweep at work: its state, and the journal that each change goes through first."""
 
-    def __init__(
-        self,
+    def __init__(self, folder: RunFolder, plan: Plan, state: SweepState, journal: Journal) -> None:
+        self.folder = folder
+        self.plan = plan
+        self.state = state
+        self.journal = journal
+        self.checkpoints = CheckpointKeeper(state, folder, self._record)
+        self.late: dict[str, list[Metrics]] = {}  # what watchers may not have heard of
+        earlier = state.warm_start.observations if state.warm_start else ()
+        self._search = PointSearch(plan, earlier)
+        self._waiting: list[Trial] = []  # to be handed out before any that is new
+        self._storage_failure: StorageError | None = None
+
+    @classmethod
+    def open(
+        cls,
         folder: RunFolder,
         plan: Plan,
         session: SessionTerms | None = None,
         warm_start: WarmStart | None = None,
-    ) -> None:
-        """Open the folder's journal and replay it. The caller holds the folder's lock.
+        state: SweepState | None = None,
+    ) -> Self:
+        """Begin a session: record it, and finish what a kill left half done. The caller holds the
+        folder's lock.
 
         Args:
             warm_start: What `search.from` has found out; needed until the journal has it.
+            state: That of the journal. None: it is replayed.
         """
-        self.folder = folder
-        self.plan = plan
-        is_new = not folder.journal.exists()
-        self.state = SweepState(plan.spec) if is_new else replay(plan.spec, folder)
-        self.journal = Journal(folder.journal)
+        if state is None:
+            is_new = not folder.journal.exists()
+            state = SweepState(plan.spec) if is_new else replay(plan.spec, folder)
+        journal = Journal(folder.journal)
         session = session or SessionTerms()
-        self._record(session.begin(num_trials=len(plan.trials), torn=self.journal.torn))
-        if warm_start is not None and self.state.warm_start is None:
-            self._record(warm_start.to_event())
-        earlier = self.state.warm_start.observations if self.state.warm_start else ()
-        self._search = PointSearch(plan, earlier)
-        for trial in self.state.with_status(Status.FAILED) if session.retry_failed else ():
+        _record(journal, state, session.begin(num_trials=len(plan.trials), torn=journal.torn))
+        if warm_start is not None and state.warm_start is None:
+            _record(journal, state, warm_start.to_event())
+        sweep = cls(folder, plan, state, journal)
+        sweep._mend(retry_failed=session.retry_failed)
+        return sweep
+
+    def _mend(self, *, retry_failed: bool) -> None:
+        """Finish what a kill left half done: a decision without its effect, a checkpoint without
+        its event."""
+        for trial in self.state.with_status(Status.FAILED) if retry_failed else ():
             self._record(Retried(time=now(), trial=trial.trial_id))
-        if isinstance(plan.spec.scheduler, PbtSpec):
-            drop_unrecorded_checkpoints(folder, self.state.checkpoints, self.trials)
-        self.checkpoints = CheckpointKeeper(self.state, folder, self._record)
+        if isinstance(self.plan.spec.scheduler, PbtSpec):
+            drop_unrecorded_checkpoints(self.folder, self.state.checkpoints, self.trials)
         self.checkpoints.compare_with_storage()
-        self.late: dict[str, list[Metrics]] = {}  # what watchers may not have heard of
         for trial in self.state.with_status(Status.PENDING, Status.INTERRUPTED):
             late = self._catch_up(trial)
             if self._has_nothing_left(trial):  # the kill came between a decision and its effect
@@ -83,11 +101,9 @@ class Sweep:
                 self.release(trial.trial_id)
             self.late[trial.trial_id] = late
         self._waiting = self.state.with_status(Status.PENDING, Status.INTERRUPTED)
-        self._storage_failure: StorageError | None = None
 
     def _record(self, event: Event) -> None:
-        self.journal.append(event)
-        self.state.apply(event)
+        _record(self.journal, self.state, event)
 
     @property
     def trials(self) -> dict[str, Trial]:
@@ -266,3 +282,9 @@ class Sweep:
             self._record(SessionEnded(time=now(), outcome=outcome))
         self.checkpoints.close()
         self.journal.close()
+
+
+def _record(journal: Journal, state: SweepState, event: Event) -> None:
+    """It is on disk before it takes effect."""
+    journal.append(event)
+    state.apply(event)

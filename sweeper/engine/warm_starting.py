@@ -5,9 +5,9 @@ from pathlib import Path
 
 from sweeper.engine.observing import observe
 from sweeper.errors import RunFolderError, SpecError
-from sweeper.record.effective_spec import effective_spec
-from sweeper.record.replay import replay
-from sweeper.record.run_folder import RunFolder, find_run_folder
+from sweeper.record.replay import read_state
+from sweeper.record.run_folder import find_run_folder
+from sweeper.record.state.sweep_state import SweepState
 from sweeper.record.state.trial import Trial
 from sweeper.record.state.warm_start import WarmStart
 from sweeper.spec.points import point_of
@@ -32,14 +32,15 @@ def read_warm_start(spec: SweepSpec, runs: Path, source: YamlSource) -> WarmStar
         folder = find_run_folder(runs, spec.search.from_run)
     except RunFolderError as error:
         raise SpecError([source.problem(("search", "from"), str(error))]) from None
-    earlier, _ = effective_spec(folder)
+    state = read_state(folder)
+    earlier = state.spec
     if earlier.objective != spec.objective:
         was, now = (f"{each.mode} {each.metric}" for each in (earlier.objective, spec.objective))
         problem = f"that sweep's objective is {was}, and this one's {now}; results do not compare"
         raise SpecError([source.problem(("search", "from"), problem)])
     observations, unfit = [], 0
     different = set() if earlier.data == spec.data else {"data"}
-    for trials in _points(earlier, folder):
+    for trials in _points(state):
         point = point_of(spec.space, trials[0].config.to_dict())
         if point is None or not spec.admits(point):
             unfit += 1
@@ -50,12 +51,12 @@ def read_warm_start(spec: SweepSpec, runs: Path, source: YamlSource) -> WarmStar
     return WarmStart(str(folder.path), tuple(observations), unfit, tuple(sorted(different)))
 
 
-def _points(earlier: SweepSpec, folder: RunFolder) -> Iterator[list[Trial]]:
+def _points(state: SweepState) -> Iterator[list[Trial]]:
     """The trials of each point that have ended, at most one for each seed."""
     alike: dict[str, list[Trial]] = {}
-    for trial in replay(earlier, folder).trials.values():
+    for trial in state.trials.values():
         if trial.status.ended or trial.status is Status.PAUSED:
-            seeded = earlier.seeds is not None
+            seeded = state.spec.seeds is not None
             values = {k: v for k, v in trial.values.items() if not (seeded and k == "seed")}
             alike.setdefault(repr(values), []).append(trial)
     yield from alike.values()

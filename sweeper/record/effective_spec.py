@@ -1,32 +1,36 @@
 """What a sweep is now: its `sweep.yaml`, with what resumed sessions have changed since."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from sweeper.record.journal import read_journal
 from sweeper.record.run_folder import RunFolder
-from sweeper.record.state.events import SessionStarted
+from sweeper.record.state.events import Event, SessionStarted
 from sweeper.spec.reading.overrides import parse_override
 from sweeper.spec.reading.spec_file import load_spec
 from sweeper.spec.reading.yaml_source import YamlSource
 from sweeper.spec.sweep_spec import SweepSpec
 
 
-def effective_spec(folder: RunFolder, changes: Sequence[str] = ()) -> tuple[SweepSpec, YamlSource]:
+def effective_spec(
+    folder: RunFolder, events: Iterable[Event] | None = None, changes: Sequence[str] = ()
+) -> tuple[SweepSpec, YamlSource]:
     """The spec of a run folder, and its source for messages. Whoever opens a folder uses this.
 
     Args:
+        events: Those of its journal. None: it is read.
         changes: What this session changes beside what earlier ones did, as `KEY=VALUE`.
 
     Raises:
         SpecError: sweep.yaml, or a change, is not right.
         RunFolderError: the journal is damaged.
     """
-    return load_spec(folder.spec, all_overrides(folder, changes))
+    recorded = read_journal(folder.journal) if events is None else events
+    return load_spec(folder.spec, all_overrides(recorded, changes))
 
 
-def all_overrides(folder: RunFolder, changes: Sequence[str] = ()) -> list[str]:
-    """The overrides in the journal and then `changes`, in order; of each key only the last."""
-    sessions = [e for e in read_journal(folder.journal) if isinstance(e, SessionStarted)]
+def all_overrides(events: Iterable[Event], changes: Sequence[str] = ()) -> list[str]:
+    """The overrides in a journal and then `changes`, in order; of each key only the last."""
+    sessions = [event for event in events if isinstance(event, SessionStarted)]
     before = sessions[-1].overrides if sessions else ()
     by_key: dict[object, str] = {}
     for text in [*before, *changes]:

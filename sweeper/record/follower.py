@@ -4,6 +4,7 @@ What shows a sweep elsewhere (W&B, TensorBoard) is such a follower: the training
 and it can be made again from the folder at any time.
 """
 
+import itertools
 import time
 from datetime import datetime
 from typing import Protocol
@@ -25,12 +26,14 @@ class Follower:
     """The state of a sweep, as far as its files say."""
 
     def __init__(self, folder: RunFolder) -> None:
-        spec, _ = effective_spec(folder)
         self.folder = folder
-        self.state = SweepState(spec)
         self.started: dict[str, datetime] = {}  # each trial's first attempt
         self.ended: dict[str, datetime] = {}
         self._journal = JournalReader(folder.journal)
+        self._read = list(self._journal.new_events())  # and not folded yet
+        self._folded = 0  # lines
+        spec, _ = effective_spec(folder, self._read)
+        self.state = SweepState(spec)
 
     def catch_up(self) -> None:
         """Take in what the journal has gained.
@@ -38,8 +41,10 @@ class Follower:
         Raises:
             RunFolderError: it is damaged.
         """
-        for event in self._journal.new_events():
-            replay_event(self.state, event, self.folder, self._journal.lines)
+        read, self._read = self._read, []
+        for event in itertools.chain(read, self._journal.new_events()):
+            self._folded += 1
+            replay_event(self.state, event, self.folder, self._folded)
             match event:
                 case TrialStarted():
                     self.started.setdefault(event.trial, event.time)

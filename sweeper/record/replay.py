@@ -1,6 +1,9 @@
 """The state that a run folder's journal leads to. Each decision is made again and compared."""
 
+from collections.abc import Iterable
+
 from sweeper.errors import RunFolderError
+from sweeper.record.effective_spec import effective_spec
 from sweeper.record.journal import damaged_line, read_journal
 from sweeper.record.run_folder import RunFolder
 from sweeper.record.state.events import Evaluated, Event
@@ -10,14 +13,30 @@ from sweeper.strategy.schedulers.scheduler import Verdict
 from trainable.errors import ConfigError
 
 
-def replay(spec: SweepSpec, folder: RunFolder) -> SweepState:
+def read_state(folder: RunFolder) -> SweepState:
+    """The state that a run folder leads to, under the spec that it has now.
+
+    Raises:
+        SpecError: sweep.yaml is not right.
+        RunFolderError: as `replay`.
+    """
+    events = list(read_journal(folder.journal))
+    spec, _ = effective_spec(folder, events)
+    return replay(spec, folder, events)
+
+
+def replay(spec: SweepSpec, folder: RunFolder, events: Iterable[Event] | None = None) -> SweepState:
     """The state that a folder's journal leads to.
+
+    Args:
+        events: Those of the journal. None: they are read for it.
 
     Raises:
         RunFolderError: the journal is damaged, or its decisions are not those of its spec.
     """
     state = SweepState(spec)
-    for number, event in enumerate(read_journal(folder.journal), start=1):
+    recorded = read_journal(folder.journal) if events is None else events
+    for number, event in enumerate(recorded, start=1):
         replay_event(state, event, folder, number)
     if not state.sessions and folder.trials.is_dir() and any(folder.trials.iterdir()):
         raise damaged_line(f"{folder.journal}:1", "it is missing, but trials have been run")

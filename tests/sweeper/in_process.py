@@ -71,7 +71,7 @@ def opened(
     warm_start: WarmStart | None = None,
 ) -> Iterator[Sweep]:
     """A sweep whose session just ends where the block does, as after a kill."""
-    sweep = Sweep(folder, plan, session, warm_start)
+    sweep = Sweep.open(folder, plan, session, warm_start)
     try:
         yield sweep
     finally:

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from sweeper.analysis.reading import parameters
-from sweeper.analysis.reading.rung_record import Record, read_record
 from sweeper.analysis.reading.sweep_data import Evaluation, SweepData, TrialData
 from sweeper.corpus.folder import CorpusFolder
 from sweeper.errors import RunFolderError
-from sweeper.record.effective_spec import effective_spec
+from sweeper.record.replay import read_state
 from sweeper.record.run_folder import RunFolder
+from sweeper.record.state.sweep_state import SweepState
 from sweeper.record.tables import Row, history_rows, result_rows
 from sweeper.spec.columns import COLUMNS
 from sweeper.spec.points import Point
@@ -40,11 +40,12 @@ def load(folder: RunFolder) -> SweepData:
     sweep = SweepData(name=folder.path.resolve().name, folder=str(folder.path))
     try:
         spec, _ = load_spec(folder.spec)
-        sweep = replace(sweep, spec_text=folder.spec.read_text(encoding="utf-8"))
-        sweep = _described(sweep, spec)  # in case the journal cannot be read
-        spec, _ = effective_spec(folder)
-        sweep = _described(sweep, spec)
-        return _recorded(sweep, folder, read_record(spec, folder))
+        sweep = _described(sweep, spec, folder)  # in case the journal cannot be read
+        running = folder.is_locked  # asked first: what is then said last is in the journal
+        state = read_state(folder)
+        if not running:
+            state.interrupt()
+        return of_state(state, folder, running=running)
     except UserError as error:
         if not folder.results.exists():
             raise RunFolderError(str(error)) from error
@@ -53,10 +54,27 @@ def load(folder: RunFolder) -> SweepData:
         return _tabulated(replace(sweep, notes=(note,)), folder)
 
 
-def _described(sweep: SweepData, spec: SweepSpec) -> SweepData:
+def of_state(state: SweepState, folder: RunFolder, *, running: bool = False) -> SweepData:
+    """The same, where it is known what the journal leads to."""
+    sweep = SweepData(name=folder.path.resolve().name, folder=str(folder.path))
+    sweep = _described(sweep, state.spec, folder)
+    values = {trial_id: trial.values for trial_id, trial in state.trials.items()}
+    rows = [row | {"values": values[row["trial_id"]]} for row in result_rows(state, folder)]
+    return replace(
+        sweep,
+        state="running" if running else state.outcome or "interrupted",
+        trials=_trials(sweep, rows, history_rows(state)),
+        num_planned=state.num_trials,
+        arrivals=tuple(state.arrivals),
+        sessions=tuple(state.sessions),
+    )
+
+
+def _described(sweep: SweepData, spec: SweepSpec, folder: RunFolder) -> SweepData:
     """The sweep with what its search-space file says."""
     return replace(
         sweep,
+        spec_text=folder.spec.read_text(encoding="utf-8"),
         description=spec.description,
         metric=spec.objective.metric,
         mode=spec.objective.mode,
@@ -66,23 +84,6 @@ def _described(sweep: SweepData, spec: SweepSpec) -> SweepData:
         clock=getattr(spec.scheduler, "clock", "step"),
         reduction_factor=getattr(spec.scheduler, "reduction_factor", None),
         data=_data_meta(spec),
-    )
-
-
-def _recorded(sweep: SweepData, folder: RunFolder, record: Record) -> SweepData:
-    state = record.state
-    running = folder.is_locked
-    if not running:
-        state.interrupt()
-    values = {trial_id: trial.values for trial_id, trial in state.trials.items()}
-    rows = [row | {"values": values[row["trial_id"]]} for row in result_rows(state, folder)]
-    return replace(
-        sweep,
-        state="running" if running else state.outcome or "interrupted",
-        trials=_trials(sweep, rows, history_rows(state)),
-        num_planned=state.num_trials,
-        arrivals=tuple(record.arrivals.values()),
-        sessions=tuple(state.sessions),
     )
 
 

@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import Any, Literal
 
 from sweeper.record.ranking import Mode, Ranking, rank, repeats
+from sweeper.record.state.arrivals import Arrival
 from sweeper.record.state.session import Session
 from sweeper.spec.domains.values import Scalar, Settings
 from sweeper.spec.points import Point
@@ -69,17 +70,6 @@ class TrialData:
     @property
     def seconds(self) -> float | None:
         return self.evaluations[-1].seconds if self.evaluations else None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Arrival:
-    """A trial at a rung. `kept`: whether it went on; None while it waits to be promoted."""
-
-    rung: int  # on the scheduler's clock
-    trial_id: str
-    step: int
-    value: float | None
-    kept: bool | None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,7 +4,8 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sweeper.analysis.reading.sweep_data import Arrival, SweepData, TrialData
+from sweeper.analysis.reading.sweep_data import SweepData, TrialData
+from sweeper.record.state.arrivals import Arrival
 from sweeper.status import Status
 
 

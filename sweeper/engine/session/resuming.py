@@ -16,9 +16,10 @@ from sweeper.engine.session.terms import SessionTerms
 from sweeper.errors import RunFolderError, SpecError
 from sweeper.plan.plan import Plan, make_plan
 from sweeper.record.effective_spec import all_overrides, effective_spec
+from sweeper.record.journal import read_journal
 from sweeper.record.replay import replay
 from sweeper.record.run_folder import RunFolder
-from sweeper.record.state.events import Fingerprint
+from sweeper.record.state.events import Event, Fingerprint
 from sweeper.record.state.sweep_state import SweepState
 from sweeper.spec.reading.overrides import parse_override
 from sweeper.spec.reading.yaml_source import YamlSource
@@ -71,19 +72,20 @@ def prepare_resumption(folder: RunFolder, changes: Changes, trainer: str) -> Res
         UserError: a change that is not allowed; settings, code or data that are not what they
             were; a damaged journal.
     """
+    events = list(read_journal(folder.journal))
     if changes.num_trials is not None:
-        _require_draws(folder)
+        _require_draws(folder, events)
     allowed = allowed_overrides(changes, folder)
-    spec, source = effective_spec(folder, allowed)
+    spec, source = effective_spec(folder, events, allowed)
     data = _data_of(spec, folder)
     plan = make_plan(spec, data, source)
-    state = replay(plan.spec, folder)
+    state = replay(plan.spec, folder, events)
     _require_all_trials(plan, state, changes, source)
     if not _has_work(plan, state, changes):
         return Resumption(plan, source, state, None)
     fingerprint = take_fingerprint(plan.spec, trainer)
     session = SessionTerms(
-        overrides=tuple(all_overrides(folder, allowed)),
+        overrides=tuple(all_overrides(events, allowed)),
         fingerprint=fingerprint,
         accepted=_accepted(fingerprint, state, folder, changes),
         retry_failed=changes.retry_failed,
@@ -130,11 +132,11 @@ def _refusal(key: str, text: str, folder: RunFolder) -> str:
     )
 
 
-def _require_draws(folder: RunFolder) -> None:
+def _require_draws(folder: RunFolder, events: Sequence[Event]) -> None:
     """Raises:
     SpecError: the number of trials does not depend on `search.num_trials`.
     """
-    spec, _ = effective_spec(folder)
+    spec, _ = effective_spec(folder, events)
     if spec.search.algorithm == "grid":
         problem = "a grid search tries every combination; for other values start a new sweep"
         example = f"python -m sweeper run {folder.spec} --set 'space.KEY.grid=[…]'"

@@ -11,6 +11,7 @@ from typing import assert_never
 
 from sweeper.corpus.folder import CorpusFolder
 from sweeper.plan.points import NoPointError, num_trials
+from sweeper.record.state.arrivals import Arrivals
 from sweeper.record.state.checkpoints import CheckpointAccount, Stored, unneeded
 from sweeper.record.state.events import (
     AttemptFailed,
@@ -53,6 +54,7 @@ class SweepState:
         self.spec = spec
         self.trials: dict[str, Trial] = {}
         self.checkpoints = CheckpointAccount()
+        self.arrivals = Arrivals()
         self.warm_start: WarmStart | None = None  # of `search.from`
         self.scheduler = make_scheduler(spec.scheduler, spec.objective.mode, spec.search.seed)
         self.sessions: list[Session] = []
@@ -130,6 +132,9 @@ class SweepState:
                 trial.evaluations.append(event.metrics)
                 trial.decision = event.decision
                 trial.rung = event.rung or trial.rung
+                value = event.metrics.value(self.spec.objective.metric)
+                ended = event.metrics.step >= trial.config.max_steps
+                self.arrivals.add(event, value, ended=ended)
             case CheckpointLanded():
                 self._stored(trial, event, found=event.found)
             case CheckpointRemoved():
@@ -137,6 +142,7 @@ class SweepState:
             case TrialPaused():
                 trial.status = Status.PAUSED
             case Promoted():
+                self.arrivals.settle(event.trial, event.rung, kept=True)
                 self._go_on(trial, Promotion(event.trial, event.rung))
             case Exploited():
                 if event.source not in self.trials:
@@ -156,6 +162,7 @@ class SweepState:
             case TrialEnded():
                 trial.status, trial.error = event.status, event.error
                 trial.failures += trial.status is Status.FAILED
+                self.arrivals.settle(event.trial, trial.rung, kept=False)
                 self.scheduler.ended(trial.trial_id)
             case _:
                 assert_never(event)

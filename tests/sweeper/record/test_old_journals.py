@@ -14,6 +14,7 @@ import pytest
 
 from sweeper.analysis.reading.loading import load
 from sweeper.record.effective_spec import all_overrides, effective_spec
+from sweeper.record.journal import read_journal
 from sweeper.record.replay import replay
 from sweeper.record.run_folder import RunFolder
 from sweeper.record.state.events import to_line
@@ -39,7 +40,7 @@ def told(state: SweepState, folder: RunFolder) -> dict[str, Any]:
             for trial in state.trials.values()
         ],
         "outcome": state.outcome,
-        "overrides": all_overrides(folder),
+        "overrides": all_overrides(read_journal(folder.journal)),
         "failed_watchers": state.failed_watchers,
         "checkpoints": {
             "total": account.total,

@@ -7,7 +7,7 @@ import plotly.graph_objects as go
 import pytest
 
 from sweeper.analysis.reading.parameters import joined
-from sweeper.analysis.reading.sweep_data import Arrival, Parameter, SweepData, TrialData
+from sweeper.analysis.reading.sweep_data import Parameter, SweepData, TrialData
 from sweeper.analysis.summary.comparison import (
     Comparison,
     Contender,
@@ -16,6 +16,7 @@ from sweeper.analysis.summary.comparison import (
     compare,
     measured_alike,
 )
+from sweeper.record.state.arrivals import Arrival
 from sweeper.spec.sweep_spec import SweepSpec
 from sweeper.status import Status
 from sweeper.views.report.figures.curves import compared_curves_figure

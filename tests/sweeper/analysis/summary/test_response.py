@@ -8,9 +8,10 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from sweeper.analysis.reading.sweep_data import Arrival, Parameter, SweepData
+from sweeper.analysis.reading.sweep_data import Parameter, SweepData
 from sweeper.analysis.summary.levels import levels_of
 from sweeper.analysis.summary.response import Response, parabola_vertex, responses_of
+from sweeper.record.state.arrivals import Arrival
 from sweeper.status import Status
 from tests.sweeper.analysis.summary.sweeps import LEARNING_RATE, SIZE, by_rate, seeded, sweep_of
 
