@@ -1,5 +1,5 @@
-"""A whole sweep in this process, one trial after another: what a runtime owes a `Sweep`, without a
-cluster. For tests, and for loops that cost next to nothing."""
+"""A whole sweep in this process, one trial after another, without a cluster: everything that a
+runtime owes a `Sweep`. For tests, and for loops that cost next to nothing."""
 
 import time
 import traceback
@@ -18,9 +18,10 @@ WAIT_SECONDS = 0.05  # between two looks at whether a trial that failed may be t
 class InProcess:
     """A runtime: it takes trials from the sweep, and tells it what becomes of them.
 
-    Every event is told before anything follows from it. An evaluation is told before a checkpoint
-    of its step, and what is decided on it is done: a trial that is to stop or to pause leaves.
-    Where a kill has parted the two, the checkpoint tells it (`sweeper.record.progress`).
+    The sweep is told of everything before anything follows from it. It hears of an evaluation
+    before it hears of a checkpoint of the same step, and its decision is carried out: a trial that
+    is to stop or to pause leaves. If a kill comes between the two, the evaluation is in the
+    checkpoint (`sweeper.record.progress`).
     """
 
     def __init__(self, sweep: Sweep, audience: Audience, trainer: Any) -> None:
@@ -61,7 +62,7 @@ class InProcess:
         self.audience.ended(trial)
 
     def _leaves(self, trial: Trial, loop: TrialLoop) -> bool:
-        """Train to the next evaluation; whether that was the last of this attempt."""
+        """Train to the next evaluation. Returns whether that was the last of this attempt."""
         piece = loop.train()
         decision = self._told(trial, piece)
         if piece.saves:

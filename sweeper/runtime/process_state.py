@@ -11,10 +11,10 @@ import numpy as np
 
 
 class ProcessState:
-    """Taken once, when the training code has been imported; then restored before every trial.
+    """Taken once, when the training code has been imported, and restored before every trial.
 
-    Torch is looked at only where the training code has imported it. What cannot be put back are
-    threads that still run, and what modules keep in variables of their own.
+    Torch's state is included if the training code has imported torch. Two things cannot be put
+    back: threads that still run, and what modules keep in variables of their own.
     """
 
     def __init__(self) -> None:
@@ -26,7 +26,7 @@ class ProcessState:
         self.torch = _torch_settings()
 
     def restore(self, seed: int) -> None:
-        """Everything as it was, and every global random generator seeded."""
+        """Put everything back as it was, and seed every global random generator."""
         if os.environ != self.environment:
             os.environ.clear()
             os.environ.update(self.environment)

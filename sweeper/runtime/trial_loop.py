@@ -1,4 +1,4 @@
-"""A trial as every runtime runs it: the training loop a slice at a time, its checkpoints."""
+"""A trial as every runtime runs it: the training loop in slices, and its checkpoints."""
 
 import importlib
 import math
@@ -18,7 +18,7 @@ from trainable.loop.metrics import Metrics
 
 @dataclass(frozen=True, kw_only=True)
 class Slice:
-    """A stretch of training: what was measured in it, and where it has come to."""
+    """A stretch of training: what was measured in it, and how far it has come."""
 
     metrics: list[Metrics]
     step: int
@@ -43,7 +43,7 @@ class TrialLoop:
         self._unsaved: list[Metrics] = []  # since the one before
 
     def train(self, seconds: float = math.inf) -> Slice:
-        """Train up to the next evaluation or checkpoint, or for so long."""
+        """Train up to the next evaluation or checkpoint, or for this long."""
         if self.trainer is None:
             self._start(resume_from=None)
         if self.trainer.step == self._saved_at:
@@ -64,7 +64,7 @@ class TrialLoop:
         return Slice(metrics=rows, step=self.trainer.step, finished=finished, saves=saves)
 
     def save(self, folder: Path) -> None:
-        """Write a checkpoint, and beside it what the journal may not have by then."""
+        """Write a checkpoint, and beside it the metrics that the journal may not have by then."""
         if self.trainer is None:
             self._start(resume_from=None)
         folder.mkdir(parents=True, exist_ok=True)
@@ -73,12 +73,12 @@ class TrialLoop:
         Progress(step=self.trainer.step, metrics=tuple(self._unsaved)).write(folder)
 
     def restore(self, checkpoints: Iterable[Path], *, evaluated: int) -> None:
-        """Go on from the first of these folders, newest first, that is good; from the beginning
-        if none is.
+        """Go on from the first of these folders (newest first) that is good; if none is, from the
+        beginning.
 
         Args:
-            evaluated: The step of the trial's last evaluation in the journal. A checkpoint beyond
-                the next one is not gone on from: that evaluation would be missing for ever.
+            evaluated: The step of the trial's last evaluation in the journal. A checkpoint from
+                beyond the next evaluation is not used: that evaluation would be missing for ever.
         """
         for folder in checkpoints:
             try:
@@ -108,9 +108,9 @@ def load_trainer(reference: str) -> Any:
 
 
 def _metrics(said: Any) -> Metrics:
-    """What the sweep knows of what a training loop, also another one than ours, says of itself.
+    """The part of a training loop's metrics that a sweep knows. The loop need not be ours.
 
     Raises:
-        TypeError: no step, or a word where a number belongs.
+        TypeError: there is no step, or a word in the place of a number.
     """
     return said if type(said) is Metrics else Metrics.from_mapping(said.to_dict())

@@ -58,8 +58,9 @@ class SweepSearch(SearchAlgorithm):  # type: ignore[misc]
         return self._tune_trial(trial)
 
     def _has_room(self) -> bool:
-        """Nothing is handed out ahead of time: what comes next is decided on all that is known.
-        Where trials get different shares, whether one fits shows when it waits."""
+        """Whether there may be room for another trial. None is handed out ahead of time, so that
+        what comes next is decided with all that is known. If trials get different shares, it only
+        shows while a trial waits whether it fits."""
         most = self.sweep.plan.spec.max_concurrent or self.total_samples
         if len(self.live) < self.placement.slots:
             return True
@@ -94,8 +95,8 @@ class SweepSearch(SearchAlgorithm):  # type: ignore[misc]
             restore_path=str(checkpoints[0]) if checkpoints else None,
             trial_name_creator=lambda tune_trial: tune_trial.trial_id,
         )
-        # Where the folder is there already (promoted trials), Tune would make another beside it,
-        # in which the trial's newer checkpoints are never found.
+        # If the folder is there already (promoted trials), Tune would make another beside it, in
+        # which the trial's newer checkpoints are never found.
         tune_trial.relative_logdir = tune_trial.storage.trial_dir_name = trial.trial_id
         last = self.sweep.state.checkpoints.last_name.get(trial.trial_id)
         if last is not None:  # Tune would begin at 0 again, and write over what is there
@@ -128,8 +129,8 @@ class SweepScheduler(TrialScheduler):  # type: ignore[misc]
         return str(TrialScheduler.STOP if ends else TrialScheduler.CONTINUE)
 
     def on_trial_complete(self, controller: Any, tune_trial: TuneTrial, result: Any) -> None:
-        # Called for what ends by our STOP, after its checkpoint is on storage. A trial that is
-        # paused ends for Tune too: once promoted, it is handed out as after a resume.
+        # Called for each trial that ends by our STOP, after its checkpoint is on storage. A trial
+        # that is paused ends for Tune as well: once promoted, it is handed out as after a resume.
         self.sweep.release(tune_trial.trial_id)
 
     def choose_trial_to_run(self, controller: Any) -> TuneTrial | None:

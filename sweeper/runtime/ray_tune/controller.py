@@ -1,4 +1,4 @@
-"""Tune's loop, but for what would let the failure of one trial cost more than that trial."""
+"""Tune's loop, changed so that the failure of one trial costs no more than that trial."""
 
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -21,8 +21,9 @@ START_SECONDS = 10.0  # that a process may take to start, with torch
 
 
 class ActorManager(RayActorManager):  # type: ignore[misc]  # Ray is untyped
-    """Takes every end of an actor for one, where Ray's aborts the experiment on those that it does
-    not know: a kill by the memory monitor, a lost node, an error that cannot be read here."""
+    """Takes every end of an actor as what it is. Ray's own manager aborts the experiment on those
+    that it does not know: a kill by the memory monitor, a lost node, an error that cannot be read
+    here."""
 
     def _actor_task_failed(self, tracked_actor_task: Any, exception: Exception) -> None:
         if not isinstance(exception, RayActorError | RayTaskError):
@@ -33,8 +34,8 @@ class ActorManager(RayActorManager):  # type: ignore[misc]  # Ray is untyped
 class SweepController(TuneController):  # type: ignore[misc]
     """Hands each failed attempt to `Faults`; Tune itself tries nothing again.
 
-    Tune's own way writes pickles, keeps what it had decided for a trial beyond the attempt, and a
-    place in the queue for a trial that failed as it was given a process.
+    When Tune itself retries, it writes pickles, keeps what it had decided for a trial beyond the
+    attempt, and keeps a place in the queue for a trial that failed when it was given a process.
     """
 
     def __init__(
@@ -42,9 +43,9 @@ class SweepController(TuneController):  # type: ignore[misc]
     ) -> None:
         """
         Args:
-            idle: How many processes, by what they were asked for, are kept though no trial waits
-                for one. By itself Tune ends all but one: trials are handed out only once there is
-                room, and those that end together would leave one process of theirs.
+            idle: How many processes are kept although no trial waits for one, by the resources that
+                they were asked for. Tune keeps one only: since trials are handed out when there is
+                room, those that end together would leave a single process.
         """
         super().__init__(**settings)
         self.faults = faults
@@ -68,9 +69,9 @@ class SweepController(TuneController):  # type: ignore[misc]
         self.faults.failed(trial.trial_id, exception, had_process=had_process)
 
     def _maybe_reuse_cached_actor(self, trial: TuneTrial) -> bool:
-        """A process that is to start for a trial is waited for. Tune would end it at once for one
-        that has come free, and trials of milliseconds would share one process to the end. Not for
-        long: what is free may be what the other has no room beside."""
+        """Wait for a process that is to start for a trial. Tune would end it as soon as another
+        comes free, and trials of milliseconds would share a single process to the end. The wait is
+        short: there may be no room for the new process beside the free one."""
         actor, now = self._trial_to_actor.get(trial), time.monotonic()
         if actor is not None and trial not in self._resetting_trials:
             asked = self._asked.get(trial.trial_id)
@@ -81,17 +82,18 @@ class SweepController(TuneController):  # type: ignore[misc]
         return bool(super()._maybe_reuse_cached_actor(trial))
 
     def _update_trial_queue(self, blocking: bool = False, timeout: int = 600) -> bool:
-        """Never blocks: where every trial waits for another attempt, the rest still goes on."""
+        """Never blocks: if every trial waits for another attempt, everything else still goes on."""
         return bool(super()._update_trial_queue(blocking=False))
 
     def __getstate__(self) -> dict[str, Any]:
-        """For Tune's snapshot, which it makes and reads at the end in any case."""
+        """The state for Tune's snapshot, which it makes and reads at the end whatever it is
+        told."""
         state: dict[str, Any] = super().__getstate__()
         return {name: value for name, value in state.items() if name != "faults"}
 
     def on_step_begin(self) -> None:
-        """A signal counts from here on: heard between two of Tune's questions whether all has
-        finished, it would get two answers, and Tune takes that for an error."""
+        """A signal takes effect here. Tune asks twice in a turn whether everything has finished; a
+        signal in between would change the answer, which Tune takes for an error."""
         super().on_step_begin()
         if self.faults.interrupt.requested:
             self._search_alg.set_finished()
@@ -108,7 +110,7 @@ class SweepController(TuneController):  # type: ignore[misc]
         )
 
     def cleanup(self) -> None:
-        """At the end what matters is on storage, and a trial that hangs would be waited for."""
+        """End without waiting: what matters is on storage, and a trial may hang."""
         for actor, _ in self._actor_manager._live_actors_to_ray_actors_resources.values():
             ray.kill(actor)
         super().cleanup()
@@ -116,7 +118,7 @@ class SweepController(TuneController):  # type: ignore[misc]
 
 @contextmanager
 def controlled(controller: Callable[..., SweepController]) -> Iterator[None]:
-    """`tune.run` makes its controller by this; it has no parameter for that."""
+    """Have `tune.run` use this controller; it has no parameter for that."""
     before = tune_module.TuneController
     tune_module.TuneController = controller
     try:

@@ -1,4 +1,4 @@
-"""What Ray says when an attempt at a trial fails: in words for people, and whose fault it was."""
+"""What Ray says when an attempt at a trial fails: in words for people, with whose fault it was."""
 
 import re
 from dataclasses import dataclass
@@ -19,8 +19,8 @@ class ActorLost(exceptions.RayActorError):  # type: ignore[misc]  # Ray is untyp
         self.reason = reason
 
 
-# A process that dies on a live node is told by that node within a second. Where an actor is not
-# to be reached, or not to be placed any more, its node or the network is what has failed.
+# When a process dies on a live node, the node says so within a second. If instead an actor cannot
+# be reached, or cannot be placed any more, its node or the network has failed.
 _NODE_ERRORS = (
     exceptions.ActorUnavailableError,
     exceptions.ActorUnschedulableError,
@@ -44,7 +44,7 @@ _DIED = "The process of the trial died."
 
 @dataclass(frozen=True)
 class Failure:
-    """Why an attempt failed. `counted`: among those that a trial may have."""
+    """Why an attempt failed. `counted`: whether it is one of the failures that a trial may have."""
 
     error: str
     counted: bool = True
@@ -65,13 +65,14 @@ def failure(exception: Exception, *, node_is_lost: bool) -> Failure:
 
 
 def not_reused(exception: Exception) -> Failure:
-    """A process that has run other trials, and cannot run this one."""
+    """The failure of a process that has run other trials and cannot run this one."""
     said = failure(exception, node_is_lost=False).error
     return Failure(f"{_NOT_REUSED}\n\n{said}", counted=False)
 
 
 def hung(seconds: float, stack: Path) -> Failure:
-    """A trial that was killed since nothing was heard of it; `stack`: where it says it was."""
+    """The failure of a trial that was killed because nothing was heard of it. `stack` is where it
+    hung."""
     error = (
         f"No result for {seconds:g} s (`trial_timeout_s`): the trial was taken for hung, and its "
         "process killed. Give it longer if a step, an evaluation or a checkpoint may take so long."
@@ -84,7 +85,7 @@ def hung(seconds: float, stack: Path) -> Failure:
 
 
 def full_storage(exception: Exception) -> str | None:
-    """What could not be written, if a full or read-only file system is behind the failure."""
+    """What could not be written, if the failure comes from a full or read-only file system."""
     if not isinstance(exception, exceptions.RayTaskError):
         return None
     error = storage_error(exception.cause)
@@ -92,7 +93,8 @@ def full_storage(exception: Exception) -> str | None:
 
 
 def node_of(exception: Exception) -> str | None:
-    """The id of the node on which a process has died; None where none has, or it is not known."""
+    """The id of the node on which a process has died; None if none has, or the node is not
+    known."""
     if not isinstance(exception, exceptions.RayActorError) or exception.actor_init_failed:
         return None
     table = state.actor_table(exception.actor_id) if exception.actor_id else {}
@@ -124,5 +126,5 @@ def _without_ray(traceback: str) -> str:
 
 
 def _plain(exception: Exception) -> str:
-    """Without the colours that Ray gives its messages."""
+    """The message without Ray's colours."""
     return re.sub(r"\x1b\[[0-9;]*m", "", str(exception)).strip()

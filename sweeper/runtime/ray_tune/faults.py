@@ -1,4 +1,4 @@
-"""Failures while a sweep runs: told to the sweep as what they are; silence is one of them."""
+"""Failures while a sweep runs, silence among them: what they are, as the sweep is told."""
 
 import time
 from collections.abc import Iterable
@@ -28,8 +28,8 @@ LONGEST_TICK_SECONDS = 5.0
 class Silence:
     """Which trials have not been heard of for too long.
 
-    It counts the time that the driver watches: a driver that is suspended or held up for an hour
-    has not heard of anyone in that time, and it is no one's fault.
+    It counts only the time in which the driver watches: if the driver itself is suspended or held
+    up for an hour, that no trial was heard of in that time is no trial's fault.
     """
 
     def __init__(self, limit_seconds: float | None) -> None:
@@ -48,8 +48,8 @@ class Silence:
         self._looked_at = now
 
     def overdue(self, placed: Iterable[str], now: float) -> list[str]:
-        """Those of the trials that have a process which have been silent for too long; each is
-        told once."""
+        """Those of these trials (all that have a process) that have been silent for too long. Each
+        is returned once."""
         self._tick(now)
         self._heard = {name: self._heard.get(name, self._clock) for name in placed}
         if self.limit_seconds is None:
@@ -62,7 +62,7 @@ class Silence:
 
 @dataclass(frozen=True)
 class Undecided:
-    """The process of a trial has died; its node may be dying, too."""
+    """A trial whose process has died, while it is not known whether its node is dying too."""
 
     trial_id: str
     exception: Exception
@@ -90,11 +90,11 @@ class Faults:
         """An attempt at a trial has ended in an error.
 
         Args:
-            had_process: The trial had begun; otherwise a process that had run others could not
-                be made ready for it, or had died since.
+            had_process: Whether the trial had begun. Otherwise a process that had run others could
+                not be made ready for it, or had died since.
 
         Raises:
-            StorageError: it was a full disk, which is the end of this session.
+            StorageError: it was a full disk, which ends this session.
         """
         if self.sweep.failure is not None:
             raise self.sweep.failure  # Tune takes it for a trial's
@@ -120,7 +120,7 @@ class Faults:
             self._undecided.append(Undecided(trial_id, exception, node, until))
 
     def watch(self, placed: dict[str, Any]) -> None:
-        """Called all the time, with the actors of the trials that have one."""
+        """Called in every turn, with the actors of the trials that have one."""
         self._killed.intersection_update(placed)
         for one in list(self._undecided):
             lost = node_is_lost(one.exception, one.node)

@@ -9,7 +9,7 @@ INTERRUPT_GRACE_SECONDS = 8.0  # for running trials to checkpoint
 
 
 class Interrupt(Stopper):  # type: ignore[misc]  # Ray is untyped
-    """A wish to end the sweep early: trials are paused, which checkpoints them, then all ends."""
+    """A wish to end the sweep early: trials are paused, which checkpoints them, then it ends."""
 
     def __init__(self) -> None:
         self.requested_at: float | None = None

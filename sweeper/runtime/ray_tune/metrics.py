@@ -1,9 +1,10 @@
 """A sweep among Ray's metrics, for Prometheus and Grafana: `ray_sweeper_…` on the cluster's ports.
 
-Ray sends what was set to its exporter every 10 s, and the exporter forgets what has not been set
-for 20 s (RAY_metrics_report_interval_ms: 1 s and 2 s at the least). So what runs is set anew every
-second, and a trial that has ended is set once more and then fades: of 2,000 trials only those that
-run are exported. Prometheus keeps the others' past.
+Every 10 s Ray sends what was set to its exporter, and the exporter forgets what has not been set
+for 20 s (with the shortest RAY_metrics_report_interval_ms these are 1 s and 2 s). So the metrics of
+running trials are set anew every second, and those of a trial that has ended once more, after which
+they disappear: of 2,000 trials only those that run are exported. Prometheus keeps the history of
+the others.
 """
 
 import math
@@ -35,7 +36,7 @@ class RayMetrics(Watcher):
     def __init__(self, name: str, num_trials: int) -> None:
         """
         Args:
-            num_trials: Of the whole sweep, those that are still to come among them.
+            num_trials: All trials of the sweep, with those that are still to come.
         """
         self._name = name
         self._num_trials = num_trials
@@ -79,7 +80,7 @@ class RayMetrics(Watcher):
 
 
 def trials_by_status(state: SweepState, num_trials: int) -> dict[Status, int]:
-    """Every status, also where there are none; what is not handed out yet is pending."""
+    """The number of trials of every status, also if it is 0. Those not created yet are pending."""
     counts = dict.fromkeys(Status, 0)
     for trial in state.trials.values():
         counts[trial.status] += 1
@@ -88,6 +89,6 @@ def trials_by_status(state: SweepState, num_trials: int) -> dict[Status, int]:
 
 
 def best_so_far(state: SweepState) -> tuple[Trial, float] | None:
-    """The winner; while nothing has completed, the first that has been evaluated in `status`."""
+    """The winner; while no trial has completed, the first in `status` that has been evaluated."""
     leader = ranking_of(state).leader
     return None if leader is None or leader.value is None else (leader.trial, leader.value)

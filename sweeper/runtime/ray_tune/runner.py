@@ -1,4 +1,4 @@
-"""A sweep on a Ray cluster: start or join it, check what it has, run Tune over it to the end."""
+"""A sweep on a Ray cluster: start or join the cluster, and run Tune on it until the sweep ends."""
 
 import logging
 import os
@@ -48,7 +48,7 @@ EXIT_SECONDS = 13.0  # from a signal to the end of the process, whatever hangs
 
 @dataclass(frozen=True)
 class Cluster:
-    """What a sweep needs to know of the Ray cluster it runs on."""
+    """What a sweep needs to know about the Ray cluster that it runs on."""
 
     nodes: tuple[Node, ...]
     dashboard_url: str | None
@@ -56,7 +56,7 @@ class Cluster:
 
 @contextmanager
 def ray_cluster(*, dashboard: bool = True) -> Iterator[Cluster]:
-    """Join the cluster that RAY_ADDRESS names, or start one on this machine for the while.
+    """Join the cluster that RAY_ADDRESS names, or start one on this machine until the sweep ends.
 
     Raises:
         ResourceError: no cluster answers there.
@@ -92,7 +92,7 @@ def ray_cluster(*, dashboard: bool = True) -> Iterator[Cluster]:
 
 @contextmanager
 def _own_sigterm() -> Iterator[None]:
-    """`ray.init` puts a handler of its own in the place of ours, which ends with another code."""
+    """`ray.init` replaces our handler by one that ends with another exit code; put ours back."""
     before = signal.getsignal(signal.SIGTERM)
     yield
     if threading.current_thread() is threading.main_thread():
@@ -100,7 +100,7 @@ def _own_sigterm() -> Iterator[None]:
 
 
 def _require_answer(address: str) -> None:
-    """Raises ConnectionError in seconds where `ray.init` would try for minutes."""
+    """Raise ConnectionError within seconds, where `ray.init` would try for minutes."""
     host, _, port = address.removeprefix("ray://").rpartition(":")
     if not port.isdigit():
         return  # `auto`, `local`: Ray knows at once
@@ -111,7 +111,7 @@ def _require_answer(address: str) -> None:
 
 
 def run_trials(sweep: Sweep, placement: Placement, audience: Audience, trainer: str) -> bool:
-    """Run every trial that is left; True if all have ended, False if interrupted."""
+    """Run every trial that is left. Returns True if all have ended, False if it was interrupted."""
     os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(placement.slots)
     interrupt = Interrupt()
     faults = Faults(sweep, audience, interrupt)
@@ -140,7 +140,8 @@ def run_trials(sweep: Sweep, placement: Placement, audience: Audience, trainer: 
 
 
 def _idle(placement: Placement) -> dict[tune.PlacementGroupFactory, int]:
-    """A process for each slot; where shares differ none, as it would keep its own from others."""
+    """The idle processes to keep: one for each slot. None if shares differ, since a kept process
+    would hold what a trial with another share needs."""
     if placement.resources.cases:
         return {}
     return {request(placement.share({})): placement.slots}
@@ -173,9 +174,10 @@ def _signals(interrupt: Interrupt, folder: RunFolder) -> Iterator[None]:
 
 
 def _exit_now(folder: RunFolder) -> None:
-    """Without ceremony: every event is in the journal, and Ray's processes end with this one.
+    """End this process at once. Every event is in the journal, and Ray's processes end with this
+    one.
 
-    Ray itself may be what does not answer: a supervisor's SIGTERM reaches its processes too.
+    Ray itself may be what does not answer: the SIGTERM of a supervisor reaches its processes too.
     """
     message = f"\nEnded at once. Go on with:  python -m sweeper resume {folder.called}"
     print(message, file=sys.stderr, flush=True)
@@ -184,7 +186,8 @@ def _exit_now(folder: RunFolder) -> None:
 
 @contextmanager
 def _ray_messages_to(handler: logging.Handler | None) -> Iterator[None]:
-    """Ray and Tune would print over the table on the screen. None drops what they say."""
+    """Write what Ray and Tune say to this file, or nowhere (None): they would print over the
+    table."""
     logger = logging.getLogger("ray")
     before = logger.level
     # A level, since `ray.init` takes away all handlers and Python then prints warnings itself.

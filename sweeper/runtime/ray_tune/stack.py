@@ -1,4 +1,4 @@
-"""Where a trial hangs, noted by itself before it is killed for it."""
+"""Where a trial hangs: the trial notes it itself, before it is killed for its silence."""
 
 import sys
 import threading
@@ -10,9 +10,9 @@ from pathlib import Path
 
 @contextmanager
 def stack_if_longer(seconds: float | None, path: Path) -> Iterator[None]:
-    """Write the stack of this thread to `path` if what is inside takes longer; it goes on, and if
-    it comes to a good end the file is removed: a process that is killed may still raise on its way
-    out, and the driver is to find what it has noted."""
+    """If what is inside takes longer than this, write the stack of this thread to `path`; it goes
+    on all the same. The file is removed if it ends well, but not if it raises: a process that is
+    killed may still raise on its way out, and the driver needs to find the file."""
     if seconds is None:
         yield
         return

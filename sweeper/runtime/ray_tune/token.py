@@ -1,4 +1,4 @@
-"""What Ray's dashboard asks a browser for, and the command that prints it here."""
+"""The token that Ray's dashboard asks a browser for, and the command that prints it here."""
 
 import os
 import shlex
@@ -8,8 +8,8 @@ from pathlib import Path
 
 
 def token_command() -> str | None:
-    """The command that prints the token of the cluster this process has joined; None where it
-    asks for none."""
+    """The command that prints the token of the cluster that this process has joined; None if the
+    cluster asks for none."""
     if os.environ.get("RAY_AUTH_MODE", "").lower() != "token":  # Ray sets it as it starts
         return None
     ours = Path(sys.executable).with_name("ray")  # not resolved: a venv's python is a link

@@ -1,4 +1,4 @@
-"""A trial in Tune's hands: the trainable's own loop, a slice at a time, in a Ray actor."""
+"""A trial as Tune runs it: the training loop, in slices, in a Ray actor."""
 
 import gc
 import sys
@@ -25,10 +25,10 @@ NOTED_AFTER = 0.8  # of the time after which a silent trial is killed
 class TrialActor(tune.Trainable):  # type: ignore[misc]  # Ray is untyped
     """Runs one trial after another in one process (Tune reuses the actor).
 
-    The config that Tune hands over: `train` (the settings), `num_threads`, `trainer`, the class of
-    the loop as `module:name`, `evaluated`, the step of the last evaluation in the journal,
-    `title`, what people know the trial by, `timeout_s`, after which a silent trial is killed, and
-    `stack`, the file in which it notes before where it is.
+    The config that Tune hands over has these keys: `train`, the settings; `num_threads`; `trainer`,
+    the class of the loop as `module:name`; `evaluated`, the step of the last evaluation in the
+    journal; `title`, what people call the trial; `timeout_s`, after which a silent trial is killed;
+    and `stack`, the file in which it notes before that where it is.
     """
 
     process_state: ProcessState | None = None  # as it was before the first trial
@@ -46,7 +46,7 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]  # Ray is untyped
         self.process_state.restore(self.train_config.seed)
 
     def __repr__(self) -> str:
-        """The actor's name among Ray's. It asks once, for the first trial of several."""
+        """The name that Ray shows for the actor. It asks once, during the first trial."""
         return f"{self.title}, …"
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
@@ -55,7 +55,7 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]  # Ray is untyped
         return True
 
     def cleanup(self) -> None:
-        """Nothing of a trial may reach the next: its model, its memory on the GPU."""
+        """Let nothing of a trial reach the next, neither its model nor its memory on the GPU."""
         self.__dict__.pop("loop", None)  # there is none where a setup has failed
         torch = sys.modules.get("torch")
         if torch is None:
@@ -79,10 +79,10 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]  # Ray is untyped
         }
 
     def save(self, checkpoint_dir: str | None = None) -> Any:
-        """As Tune's, which calls `save_checkpoint` and brings the folder to storage.
+        """Tune's own, which calls `save_checkpoint` and brings the folder to storage.
 
         Raises:
-            OSError: the disk is full, whatever that was turned into on the way.
+            OSError: the disk is full, whatever Tune has made of that error.
         """
         try:
             return super().save(checkpoint_dir)
@@ -95,10 +95,10 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]  # Ray is untyped
         self.loop.save(Path(checkpoint_dir))
 
     def restore(self, checkpoint_path: Any) -> None:
-        """Go on from a checkpoint; from an older one of the trial if that one is damaged.
+        """Go on from a checkpoint; if it is damaged, from an older one of the trial.
 
-        Overridden, because Tune's own would unpickle a `dict_checkpoint.pkl` that lies beside it,
-        and would fail the trial again and again on a damaged checkpoint.
+        Tune's own method would unpickle a `dict_checkpoint.pkl` that lies beside the checkpoint,
+        and on a damaged checkpoint it would fail the trial again and again.
         """
         checkpoint = getattr(checkpoint_path, "checkpoint", checkpoint_path)
         newest = Path(getattr(checkpoint, "path", checkpoint))
@@ -108,6 +108,7 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]  # Ray is untyped
 
 
 def _name_process(title: str) -> None:
-    """In Ray's dashboard, `ps` and `nvidia-smi`, until the end of the slice: Ray names it then."""
+    """Name the process for Ray's dashboard, `ps` and `nvidia-smi`. At the end of the slice Ray
+    gives it another name."""
     if (set_title := getattr(ray._raylet, "setproctitle", None)) is not None:
         set_title(title)

@@ -8,7 +8,7 @@ _SOURCE = {"type": "prometheus", "uid": "${source}"}
 _WHICH = 'sweep=~"$sweep"'
 _TRIAL = "trial {{trial}}: {{values}}"
 
-# title, unit, query, what a line is called
+# (title, unit, query, name of a line)
 CURVES = [
     ("Validation loss", "none", f"ray_sweeper_trial_val_loss{{{_WHICH}}}", _TRIAL),
     ("Validation perplexity", "none", f"ray_sweeper_trial_val_perplexity{{{_WHICH}}}", _TRIAL),
@@ -25,7 +25,8 @@ SPEED = f"sum(ray_sweeper_trial_tokens_per_second{{{_WHICH}}})"
 
 
 def board() -> Json:
-    """A dashboard to import into Grafana: it asks for the Prometheus there, and for the sweep."""
+    """A dashboard to import into Grafana. It asks which Prometheus to use, and which sweeps to
+    show."""
     best = _panel("stat", "Best so far", BEST, "{{metric}}, trial {{trial}}: {{values}}")
     best["options"] = {"textMode": "value_and_name", "reduceOptions": {"calcs": ["lastNotNull"]}}
     ended = _panel("gauge", "Trials ended", ENDED, "ended", unit="percentunit")
@@ -55,7 +56,7 @@ def board() -> Json:
 
 
 def queries(board: Json) -> list[str]:
-    """Every query of a board, the sweep's variable aside."""
+    """Every query of a board, except that of the variable `sweep`."""
     return [target["expr"] for panel in board["panels"] for target in panel["targets"]]
 
 

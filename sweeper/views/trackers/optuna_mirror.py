@@ -1,7 +1,7 @@
 """A sweep as a study in an Optuna storage, for `optuna-dashboard` and Optuna's own analyses.
 
-Trials have the numbers of ours. What Optuna has of a trial is brought up to date; it lets nothing
-change of a trial that has ended, so if ours does, the study is made anew.
+The study's trials have the numbers of ours and are brought up to date. Optuna lets nothing change
+in a trial that has ended; so if an ended trial of ours is tried again, the study is made anew.
 """
 
 import math
@@ -61,7 +61,7 @@ def default_storage(folder: RunFolder) -> str:
 
 
 class OptunaMirror:
-    """Brings a storage up to date with a run folder (a `Mirror`)."""
+    """Keeps a study in an Optuna storage up to date with a run folder (a `Mirror`)."""
 
     def __init__(self, folder: RunFolder, storage: str) -> None:
         """Opens the storage, made if missing.
@@ -180,7 +180,7 @@ class OptunaMirror:
 
 
 def _version(trial: Trial) -> tuple[object, ...]:
-    """Changes whenever what is shown of a trial does."""
+    """A value that changes whenever something changes that is shown of the trial."""
     return trial.status, trial.step, trial.attempts, trial.rung, trial.error
 
 
@@ -189,7 +189,7 @@ def _content(trial: FrozenTrial) -> tuple[object, ...]:
 
 
 def _attributes(trial: Trial) -> dict[str, object]:
-    """What is worth a column beside the swept values."""
+    """What the dashboard shows of a trial beside its values."""
     last = trial.last_evaluation
     attributes = {
         "trial": trial.trial_id,
@@ -205,12 +205,13 @@ def _attributes(trial: Trial) -> dict[str, object]:
 
 
 def _local(moment: datetime | None) -> datetime | None:
-    """Optuna keeps times without a zone, as the clock on the wall."""
+    """The local time without a zone, which is how Optuna keeps times."""
     return None if moment is None else moment.astimezone().replace(tzinfo=None)
 
 
 def _distribution(spec: SweepSpec, name: str, value: Scalar) -> BaseDistribution:
-    """Numbers as numbers, also those of a list: only then has a plot an axis of them."""
+    """The distribution of a swept name. Listed numbers are numbers too: only so do plots have an
+    axis for them."""
     if name not in spec.space:
         return _listed(spec.seeds or [value])
     domain: AnyDomain = spec.space[name]
@@ -234,7 +235,7 @@ def _distribution(spec: SweepSpec, name: str, value: Scalar) -> BaseDistribution
 
 
 def _floats(low: float, high: float, value: float, *, log: bool = False) -> BaseDistribution:
-    """With the value: a population that explores may leave the range."""
+    """A range that holds the value, even if a population has left the domain as it explored."""
     return FloatDistribution(min(low, value), max(high, value), log=log)
 
 

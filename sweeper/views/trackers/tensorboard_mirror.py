@@ -1,8 +1,8 @@
 """A sweep as TensorBoard reads it: event files with every trial's curves and settings.
 
-A trial's file is a function of its record. So it is written on where it is a beginning of what it
-should be, also after a kill, and made anew where it is not. Only TensorBoard's own messages and
-record format are used: neither torch nor TensorFlow is imported.
+What is in a trial's file follows from its record. If the file is a beginning of that, as after a
+kill, the rest is appended; otherwise it is made anew. Only TensorBoard's own messages and record
+format are used: neither torch nor TensorFlow is imported.
 """
 
 import io
@@ -41,7 +41,7 @@ Message = Any  # of TensorBoard's protocol, which has no types
 
 
 class TensorBoardMirror:
-    """Brings a run folder's event files up to date with it (a `Mirror`)."""
+    """Keeps the event files in a run folder up to date with it (a `Mirror`)."""
 
     def __init__(self, folder: RunFolder) -> None:
         """
@@ -93,7 +93,7 @@ class TensorBoardMirror:
         return self._records.trial(values, self.sweep.rows(trial, after=0), started, end)
 
     def _parameters(self) -> dict[str, list[Scalar]]:
-        """What is swept, and the values of what is listed."""
+        """The swept names, each with its values if they are listed."""
         spec = self.sweep.state.spec
         listed = {
             name: domain.values() if isinstance(domain, Grid | Choice) else []
@@ -125,7 +125,7 @@ def _bring_to(path: Path, content: bytes) -> None:
 
 
 class _Records:
-    """The bytes of event files, by TensorBoard's own messages."""
+    """Makes the bytes of event files, with TensorBoard's own messages."""
 
     def __init__(self) -> None:
         try:
@@ -141,7 +141,7 @@ class _Records:
             ) from None
 
     def experiment(self, started: datetime, parameters: Mapping[str, list[Scalar]]) -> bytes:
-        """What is swept, and what trials are compared by."""
+        """The file of the whole sweep: what is swept, and which metrics trials are compared by."""
         experiment = self._api.Experiment(
             hparam_infos=[self._parameter(name, listed) for name, listed in parameters.items()],
             metric_infos=[
@@ -159,7 +159,7 @@ class _Records:
         started: datetime,
         end: tuple[datetime, bool] | None,
     ) -> bytes:
-        """Its settings, its curves, and when it has ended, well or not."""
+        """The file of a trial: its settings, its curves, and when and how it has ended."""
         seconds = started.timestamp()
         events = [self._version(seconds), self._start(values, seconds)]
         events += [self._point(row, seconds) for row in rows]
@@ -179,7 +179,7 @@ class _Records:
             if (value := row.value(tag)) is not None
         ]
         return self._event.Event(
-            # Nobody noted it. For an axis of time: how long it has trained.
+            # Nobody noted the time of day, but the time spent training serves as an axis as well.
             wall_time=seconds + (row.train_seconds or 0.0),
             step=row.step,
             summary=self._summary.Summary(value=values),
@@ -226,7 +226,7 @@ _DATA_TYPES = {float: "DATA_TYPE_FLOAT64", bool: "DATA_TYPE_BOOL", str: "DATA_TY
 
 
 def _kind(listed: list[Scalar]) -> type:
-    """What TensorBoard takes a swept name's values for; of a range, nothing is listed."""
+    """The type that TensorBoard gives to a swept name. Of a range, nothing is listed."""
     kinds = {type(value) for value in listed if value is not None}
     if kinds == {bool}:
         return bool
@@ -234,7 +234,7 @@ def _kind(listed: list[Scalar]) -> type:
 
 
 def _typed(values: Iterable[Scalar], kind: type) -> list[Scalar]:
-    """Without null, for which TensorBoard has no value."""
+    """The values without null, for which TensorBoard has none."""
     return [swept_text(v) if kind is str else v for v in values if v is not None]
 
 

@@ -1,8 +1,8 @@
-"""Asks W&B whether it takes this user's key. A process of its own:
+"""Asks W&B whether it takes this user's key. It is a process of its own:
 `python -m sweeper.views.trackers.wandb_login`.
 
-wandb starts a service that may wait for a dead server for minutes when it is to end. Here it is
-killed with the process, and whoever asked has an answer.
+wandb starts a service that, when told to end, may wait for a dead server for minutes. Here the
+service is killed with the process, so the caller has its answer soon.
 """
 
 import os

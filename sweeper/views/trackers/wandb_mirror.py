@@ -1,8 +1,8 @@
-"""What Weights & Biases is shown of a sweep: one run a trial, made from the run folder.
+"""Shows a sweep in Weights & Biases, from its run folder: each trial is a run.
 
-A process of its own beside the driver
-(`python -m sweeper.views.trackers.wandb_mirror FOLDER MODE`, until its standard input ends):
-whatever W&B and its servers do, no trial waits for it.
+It is a process of its own beside the driver and lives until its standard input ends
+(`python -m sweeper.views.trackers.wandb_mirror FOLDER MODE`): whatever W&B and its servers do, no
+trial waits for it.
 """
 
 import json
@@ -47,10 +47,10 @@ class Logged:
 
 
 class WandbMirror:
-    """Brings W&B up to date with a run folder.
+    """Keeps W&B up to date with a run folder.
 
-    Run ids are stable, so a resumed trial goes on in its run. What of it is there already is known
-    from `logged.json`; online, from the server.
+    Run ids are stable, so a resumed trial goes on in its run. How much of it is there already,
+    `logged.json` says; online, the server does.
     """
 
     def __init__(self, folder: RunFolder, mode: Mode) -> None:
@@ -68,7 +68,7 @@ class WandbMirror:
         self._changed = False
 
     def update(self, *, last: bool = False) -> None:
-        """Log what is new; the last time, what still runs counts as interrupted."""
+        """Log what is new. `last`: trials that still run count as interrupted."""
         self.sweep.catch_up()
         if last:
             self.sweep.state.interrupt()
@@ -81,7 +81,7 @@ class WandbMirror:
                 self._save()
 
     def incomplete(self) -> list[Trial]:
-        """The trials that have begun and are not yet in W&B as they are."""
+        """The trials that have begun and are not in W&B as they are now."""
         begun = (trial for trial in self.sweep.state.trials.values() if trial.attempts)
         return [trial for trial in begun if not self._is_complete(trial)]
 
@@ -95,7 +95,7 @@ class WandbMirror:
         )
 
     def _opened(self, trial: Trial) -> Trial | None:
-        """None where the server does not answer: it is tried again."""
+        """The trial, with its run open; None if the server does not answer, to be tried again."""
         if trial.trial_id not in self._runs:
             try:
                 self._open(trial)
@@ -147,7 +147,8 @@ class WandbMirror:
     def _logged_offline(self, trial_id: str, run_id: str) -> int:
         """The step up to which the trial's offline files hold it.
 
-        A killed process leaves that open: they are then made anew, unless they are on a server.
+        After the process was killed nobody knows: then they are made anew, unless they have been
+        uploaded.
         """
         logged = self.logged.get(trial_id, Logged())
         parts = self._offline_before[run_id]
@@ -168,7 +169,7 @@ class WandbMirror:
         self._changed = True
 
     def _run_id(self, trial: Trial) -> str:
-        """Unique to this sweep (by the second of its start), the same in every session of it."""
+        """An id that no other sweep has (by the second of its start), the same in every session."""
         stamp = f"{self.sweep.state.sessions[0].started:%Y%m%d%H%M%S}"
         return f"{self.folder.name}-{stamp}-{trial.trial_id}"
 
@@ -180,7 +181,7 @@ class WandbMirror:
 
 
 def _summary(trial: Trial) -> dict[str, object]:
-    """Beside the last value of every metric, which W&B keeps itself."""
+    """The summary of a run. The last value of every metric, W&B adds itself."""
     seen = trial.evaluations
     losses = [m.val_loss for m in seen if m.val_loss is not None]
     perplexities = [m.val_perplexity for m in seen if m.val_perplexity is not None]
@@ -215,8 +216,8 @@ def _synced_marker(part: Path) -> Path:
 
 
 def main() -> None:
-    """Mirror a folder until standard input ends, then finish, within seconds. Or `sync` it: all
-    that is missing, however long it takes, and say whether there was anything."""
+    """Mirror a folder until standard input ends, and then finish within seconds. Or `sync` it:
+    upload all that is missing, however long it takes, and say whether there was anything."""
     folder = RunFolder(Path(sys.argv[1]))
     if sys.argv[2] == "sync":
         mirror = WandbMirror(folder, "online")

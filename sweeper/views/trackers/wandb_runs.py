@@ -1,4 +1,4 @@
-"""Weights & Biases beside a sweep, and after it. Nothing of wandb runs in the driver's process."""
+"""Weights & Biases during a sweep and after it. wandb never runs in the driver's process."""
 
 import os
 import signal
@@ -28,7 +28,7 @@ PATHS_AT_ONCE = 500  # of a command line
 
 
 def require_login(what: str) -> None:
-    """Refuse to upload without a key before anything starts; never asks for one.
+    """Refuse to upload without a key, before anything starts. Never asks for one.
 
     Args:
         what: The option or command that uploads, for the message.
@@ -48,9 +48,10 @@ def require_login(what: str) -> None:
 
 
 def _ask(module: str, arguments: list[str], seconds: float | None) -> tuple[int | None, list[str]]:
-    """The exit code of a module run by itself (None: it took too long), and what it said.
+    """Run a module in a process of its own. Returns its exit code (None if it took too long) and
+    what it said.
 
-    Whatever it has started ends with it: wandb's service may hang where a server does.
+    Everything that it has started is ended with it: wandb's service may hang when a server does.
     """
     process = subprocess.Popen(
         [sys.executable, "-m", module, *arguments],
@@ -73,7 +74,7 @@ def _ask(module: str, arguments: list[str], seconds: float | None) -> tuple[int 
 
 
 class WandbProcess(Watcher):
-    """Has a running sweep logged by a process that follows the run folder."""
+    """A process beside a running sweep that logs it from its run folder."""
 
     def __init__(self, folder: RunFolder, mode: Mode) -> None:
         self.folder = folder
@@ -121,10 +122,10 @@ class WandbProcess(Watcher):
 
 
 def wandb_sync(folder: RunFolder, console: Console) -> None:
-    """Upload what Weights & Biases does not have of a sweep yet, logged to files or not.
+    """Upload what Weights & Biases does not have of a sweep, whether it was logged offline or not.
 
     Raises:
-        WandbError: there is no key, or the server does not take it all.
+        WandbError: there is no key, or the server does not take everything.
         RunFolderError: the sweep is running.
     """
     with folder.locked():
