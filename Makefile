@@ -1,4 +1,4 @@
-# make sweep: the main job.   make test: the tests.   make check: lint and types.
+# make sweep: the main job.   make test: the tests.   make test-all: those that take minutes, too.   make check: lint and types.
 # The first use makes .venv; later uses start at once.
 
 SPACE ?= search_spaces/lr.yaml
@@ -7,12 +7,15 @@ PYTHON ?= $(firstword $(foreach p,python3 python3.13 python3.12 python3.11,$(if 
 VENV  := .venv
 PIP   := $(VENV)/bin/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 
-.PHONY: sweep test check clean
+.PHONY: sweep test test-all check clean
 
 sweep: $(VENV)/.core
 	$(VENV)/bin/python -m sweeper run $(SPACE) $(ARGS)
 
 test: $(VENV)/.dev
+	$(VENV)/bin/python -m pytest -m "not slow" $(ARGS)
+
+test-all: $(VENV)/.dev
 	$(VENV)/bin/python -m pytest $(ARGS)
 
 check: $(VENV)/.dev

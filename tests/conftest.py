@@ -1,4 +1,7 @@
-"""What holds for every test: options, and properties that are not judged by the clock."""
+"""What holds for every test: options, properties that are not judged by the clock, and a closing
+word on what was left out."""
+
+from collections import Counter
 
 import pytest
 from hypothesis import settings
@@ -15,3 +18,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default=20,
         help="How often sweeps are killed at random (tests/sweeper/runtime/ray_tune/test_kills.py)",
     )
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Which tests were left out, and how to have them: a skip is easily taken for a pass."""
+    reasons = Counter(report.longrepr[2] for report in terminalreporter.stats.get("skipped", []))
+    for reason, number in reasons.most_common():
+        reason = reason.removeprefix("Skipped: ")
+        terminalreporter.write_line(f"{number} left out: {reason}", yellow=True)
+    deselected = terminalreporter.stats.get("deselected", [])
+    if slow := sum(item.get_closest_marker("slow") is not None for item in deselected):
+        terminalreporter.write_line(f"{slow} left out for time: make test-all", yellow=True)

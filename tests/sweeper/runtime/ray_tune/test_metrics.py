@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import shutil
 import signal
 import socket
 import subprocess
@@ -24,10 +23,10 @@ from sweeper.record.run_folder import create_run_folder
 from sweeper.runtime.ray_tune.metrics import RayMetrics, best_so_far, trials_by_status
 from sweeper.status import Status
 from sweeper.views.trackers.grafana import ENDED, board, queries
+from tests.programs import PROMETHEUS, needs_prometheus
 from tests.sweeper.closed_form import ClosedFormTrainer
 from tests.sweeper.in_process import opened, run_trial
 
-PROMETHEUS = shutil.which("prometheus")
 TITLES = "SWEEPER_TEST_TITLES"  # names a folder: a file a trial, with the name of its process
 GATE = "SWEEPER_TEST_GATE"  # names a file: trials train no further until it is there
 
@@ -151,7 +150,7 @@ def sweeping(
         yield Sweeping(gate, titles, out, driver)
 
 
-@pytest.mark.skipif(PROMETHEUS is None, reason="no Prometheus on this machine")
+@needs_prometheus
 def test_a_real_prometheus_answers_every_query_of_the_board(
     tmp_path: Path, sweeping: Sweeping, ray_home: Path
 ) -> None:

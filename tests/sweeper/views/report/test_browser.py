@@ -3,28 +3,17 @@
 import math
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from sweeper.plan.plan import make_plan
 from sweeper.record.run_folder import create_run_folder
 from sweeper.spec.reading.spec_file import load_spec
 from sweeper.views.report import write_report
+from tests.programs import needs_chromium
 from tests.sweeper.in_process import drive
 
-CHROMIUM = Path("/usr/bin/chromium")
-ARGUMENTS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 SPACE = """
 name: tiny
 data: {data}
@@ -38,7 +27,7 @@ scheduler: {{type: asha, grace_steps: 4}}
 """
 SECTIONS = ["winner", "settings", "learning", "together", "stopping", "trials", "environment"]
 
-pytestmark = pytest.mark.skipif(not CHROMIUM.exists(), reason="needs Debian's chromium")
+pytestmark = needs_chromium
 
 
 @pytest.fixture(scope="module")
@@ -53,16 +42,8 @@ def report(tmp_path_factory: pytest.TempPathFactory, tokens_folder: Path) -> Pat
     return write_report(run).path
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=ARGUMENTS)
-        yield browser
-        browser.close()
-
-
 @pytest.fixture(params=[(1280, "light"), (390, "dark")], ids=["desktop", "phone"])
-def page(request: pytest.FixtureRequest, browser: Any, report: Path) -> Iterator[Page]:
+def page(request: pytest.FixtureRequest, browser: Browser, report: Path) -> Iterator[Page]:
     """The report with every figure drawn; whatever the console said is an error."""
     width, scheme = request.param
     context = browser.new_context(

@@ -5,26 +5,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from sweeper.commands.comparing import compare
 from sweeper.record.run_folder import create_run_folder
+from tests.programs import needs_chromium
 from tests.sweeper.in_process import drive
 
-CHROMIUM = Path("/usr/bin/chromium")
-FLAGS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 LIMIT = 3_000_000  # bytes
 
-pytestmark = pytest.mark.skipif(not CHROMIUM.exists(), reason="no chromium here")
+pytestmark = needs_chromium
 
 
 @pytest.fixture
@@ -39,11 +29,10 @@ def page_file(tmp_path: Path, tiny_plan: Any) -> Path:
 
 
 @pytest.fixture
-def browser_page() -> Iterator[Page]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield browser.new_page()
-        browser.close()
+def browser_page(browser: Browser) -> Iterator[Page]:
+    page = browser.new_page()
+    yield page
+    page.close()
 
 
 def test_it_shows_everything_offline_and_fits_a_phone(page_file: Path, browser_page: Page) -> None:
