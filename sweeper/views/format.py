@@ -43,8 +43,8 @@ def size(num_bytes: float | None) -> str:
 
 
 def headline(error: str) -> str:
-    """The line of an error that says most: that which names the exception, below a traceback's
-    last frame; else the first one."""
+    """The line of an error that says most: the one that names the exception, below the last frame
+    of a traceback; without a traceback, the first line."""
     lines = error.strip().splitlines() or [""]
     frames = [i for i, line in enumerate(lines) if line.startswith('  File "')]
     below = lines[frames[-1] + 1 :] if frames else lines
@@ -52,7 +52,7 @@ def headline(error: str) -> str:
 
 
 def number(value: float | None, digits: int = 4) -> str:
-    """A measured value with fixed decimals; `-` where there is none."""
+    """A measured value with a fixed number of decimals; `-` if there is none."""
     return "-" if value is None else f"{value:.{digits}f}"
 
 

@@ -1,4 +1,4 @@
-"""What scripts are told of a sweep: the `--json` of the commands. What was not measured is null."""
+"""The `--json` of the commands: a sweep for scripts. What was not measured is null."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -27,7 +27,8 @@ MEASURED = (
 
 
 def sweep_json(monitor: Monitor) -> JsonObject:
-    """A sweep: its state, how many trials are where, its best, how long it has to go."""
+    """A sweep: its state, the number of its trials by status, its best, how long it will still
+    take."""
     state, left, best = monitor.state, monitor.time_left(), monitor.best
     counts = {status.value: len(state.with_status(status)) for status in Status}
     return {
@@ -60,7 +61,7 @@ def status_json(monitor: Monitor) -> JsonObject:
 
 
 def trial_json(state: SweepState, trial: Trial, folder: RunFolder) -> JsonObject:
-    """A trial: its swept values, where it stands, its last evaluation."""
+    """A trial: its values, its status, its last evaluation."""
     last = trial.last_evaluation
     newest = trial.progress or last
     return {
@@ -88,9 +89,10 @@ def whole_trial_json(monitor: Monitor, trial: Trial) -> JsonObject:
 
 
 def best_json(monitor: Monitor, best: Trial) -> JsonObject:
-    """The winner, by how much it is ahead, who is tied with it, and what trains it further.
+    """The winner, by how much it is ahead, what is tied with it, and the command that trains it
+    further.
 
-    `objective` is its own, `mean` that of its point, which makes it the best.
+    `objective` is the trial's own; `mean` is that of its point, by which it is the best.
     """
     ranking = ranking_of(monitor.state)
     assert ranking.best is not None, "there is a winner"
@@ -116,7 +118,7 @@ def _point_json(point: PointResult[Entrant]) -> JsonObject:
 
 
 def _runner_up_json(ranking: Ranking[Entrant], best: Trial) -> JsonObject | None:
-    """`margin` is above 0 where the winner is ahead of it."""
+    """The next best. `margin` is above 0 if the winner is ahead of it."""
     margin = ranking.margin
     if margin is None:
         return None
@@ -129,7 +131,7 @@ def _runner_up_json(ranking: Ranking[Entrant], best: Trial) -> JsonObject | None
 
 
 def further_command(folder: RunFolder, trial: Trial) -> str | None:
-    """What trains a trial further; None where its checkpoint is gone."""
+    """The command that trains a trial further; None if its checkpoint is gone."""
     if trial.checkpoint is None or checkpoint_file(folder, trial) is None:
         return None
     return train_command(folder, trial.trial_id, trial.checkpoint, trial.config.max_steps)

@@ -1,4 +1,4 @@
-"""What to type next: the commands that a summary hands to its reader."""
+"""Commands to type next, as summaries and reports show them."""
 
 import shlex
 
@@ -6,7 +6,8 @@ from sweeper.record.run_folder import CHECKPOINT_FILE, RunFolder
 
 
 def train_command(folder: RunFolder, trial_id: str, checkpoint: str, max_steps: int) -> str:
-    """Trains a trial's model for as many steps again, from `checkpoint` (a folder's name)."""
+    """The command that trains a trial's model for as many steps again, from `checkpoint` (the name
+    of its folder)."""
     weights = folder.trial(trial_id) / checkpoint / CHECKPOINT_FILE
     output = f"checkpoints/{folder.name}-{trial_id}"
     return (
@@ -16,6 +17,6 @@ def train_command(folder: RunFolder, trial_id: str, checkpoint: str, max_steps: 
 
 
 def export_command(folder: RunFolder, trial_id: str) -> str:
-    """Writes a trial's model as a Hugging Face folder."""
+    """The command that writes a trial's model as a Hugging Face folder."""
     output = f"models/{folder.name}-{trial_id}"
     return f"python -m sweeper export {folder.called} {trial_id} {shlex.quote(output)}"

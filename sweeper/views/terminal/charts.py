@@ -1,4 +1,4 @@
-"""Curves in characters: a line of blocks in a table's cell, a chart on a screen of its own."""
+"""Curves in characters: as a line of blocks in the cell of a table, and as a chart."""
 
 import math
 from collections.abc import Sequence
@@ -13,19 +13,19 @@ GAP, ASCII_GAP = "×", "x"  # stands for a value that is no number
 
 @dataclass(frozen=True)
 class Scale:
-    """What all curves of a table share, so that their heights compare: from the lowest value to
-    the highest, in logarithms where all are above 0."""
+    """The scale that all curves of a table share, so that their heights compare: from the lowest
+    value to the highest, logarithmic if all are above 0."""
 
     low: float
     high: float
 
     @classmethod
     def of(cls, values: Sequence[float]) -> "Scale | None":
-        """None where there is nothing to show."""
+        """The scale for these values; None if there is nothing to show."""
         return cls(min(values), max(values)) if values else None
 
     def height(self, value: float) -> float:
-        """From 0 to 1."""
+        """Where a value is on the scale, from 0 to 1."""
         low, high = self.low, self.high
         if low >= high:
             return 0.0
@@ -37,8 +37,8 @@ class Scale:
 def sparkline(
     points: Sequence[Point], scale: Scale, *, end: float, width: int, ascii: bool = False
 ) -> str:
-    """A curve of at most `width` cells, each an equal part of the way to `end`: it stops where the
-    points do, so that a trial that was stopped early is told by its length.
+    """A curve of at most `width` cells, each of which is an equal part of the way to `end`. It ends
+    where the points end, so a trial that was stopped early has a short one.
 
     Args:
         points: By increasing x, above 0.
@@ -56,10 +56,10 @@ def sparkline(
 
 
 def chart(curves: Sequence[tuple[str, Sequence[Point]]], *, width: int, height: int) -> list[str]:
-    """Curves over x, the later ones on top, with their axes: lines of at most `width`.
+    """Curves over x with axes, as lines of at most `width`; later curves lie on top.
 
     Args:
-        curves: A mark of one character each, and its points.
+        curves: Each a mark of one character, with its points.
     """
     drawn = [(x, y) for _, points in curves for x, y in points if y is not None]
     if not drawn:
@@ -86,7 +86,7 @@ def chart(curves: Sequence[tuple[str, Sequence[Point]]], *, width: int, height: 
 def _cells(
     points: Sequence[Point], scale: Scale, last: float, columns: int, rows: int
 ) -> list[tuple[int, int]]:
-    """Where the points lie, and what joins neighbours: column and row from the top."""
+    """The cells, as column and row from the top, in which points lie or which join two of them."""
     there = [(x, y) for x, y in points if y is not None]
     cells = [
         (

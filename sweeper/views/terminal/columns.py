@@ -1,4 +1,5 @@
-"""Tables for terminals of any width: first columns that can be missed go, then headings shrink."""
+"""Tables for terminals of any width: on a narrow one less important columns are left out, and then
+headings shrink."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ class Column:
     """A heading and the cells below it.
 
     Attributes:
-        drop: Columns with a number can be missed, the lowest first.
+        drop: Columns with a number may be left out, the lowest number first.
     """
 
     heading: str
@@ -47,7 +48,7 @@ def table(
 
 
 def fitting(columns: Sequence[Column], width: int) -> list[Column]:
-    """Those that `width` has room for under their whole headings, as long as any can be missed."""
+    """The columns that `width` has room for with whole headings, as far as any may be left out."""
     kept = list(columns)
     missable = sorted((c for c in kept if c.drop is not None), key=lambda c: c.drop or 0)
     for column in missable:
@@ -62,7 +63,7 @@ def total(widths: Sequence[int]) -> int:
 
 
 def _widths(columns: Sequence[Column], width: int) -> list[int]:
-    """Of each column; where there is no room, headings shrink, the longest first."""
+    """The width of each column. If there is no room, headings shrink, the longest first."""
     widths = [column.width for column in columns]
     least = [column.content_width for column in columns]
     while total(widths) > width:
@@ -87,7 +88,7 @@ def _line(
 
 
 def cut(text: str, width: int, *, ascii: bool = False) -> str:
-    """Text of at most so many cells; what is missing is told by an ellipsis."""
+    """The text, cut to at most this many cells; an ellipsis stands for what is missing."""
     if cell_len(text) <= width:
         return text
     return set_cell_size(text, max(0, width - 1)) + ("." if ascii else ELLIPSIS)

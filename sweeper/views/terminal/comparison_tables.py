@@ -25,7 +25,7 @@ OUTCOME: tuple[tuple[str, Callable[[Outcome], str]], ...] = (
 
 
 def outcome_table(comparison: Comparison) -> Table:
-    """Labels with a cell for each sweep; what each winner was given comes last."""
+    """Rows of a label and a cell for each sweep. The values of each winner come last."""
     outcomes = comparison.outcomes
     rows = [(label, [cell(outcome) for outcome in outcomes]) for label, cell in OUTCOME]
     if any((outcome.num_seeds or 1) > 1 for outcome in outcomes):
@@ -42,7 +42,7 @@ def outcome_table(comparison: Comparison) -> Table:
 
 
 def verdict_text(comparison: Comparison) -> str | None:
-    """Who is ahead; None where there are no two winners."""
+    """Which sweep is ahead; None if there are no two winners."""
     if comparison.margin is None:
         return None
     if comparison.best is None:
@@ -51,7 +51,7 @@ def verdict_text(comparison: Comparison) -> str | None:
 
 
 def value_tables(comparison: Comparison) -> dict[str, Table]:
-    """By swept name: its values, each with the best that it has led to."""
+    """For each swept name its values, each with the best result in each sweep."""
     return {
         name: [(swept_text(row.value), [number(o) for o in row.objectives]) for row in rows]
         for name, rows in comparison.by_value.items()
@@ -63,7 +63,7 @@ def difference_table(comparison: Comparison) -> Table:
 
 
 def setting_text(value: object) -> str:
-    """A setting as it would stand in the file."""
+    """A setting as it would be written in the file."""
     if value is None:
         return "-"
     if isinstance(value, bool | int | float | str):

@@ -1,4 +1,4 @@
-"""A sweep at one moment, as a screen shows it: how far it is, how long it takes, its trials."""
+"""A sweep at one moment, as a screen shows it: how far it is, how long it will take, its trials."""
 
 import textwrap
 from datetime import UTC, datetime
@@ -22,7 +22,7 @@ OTHER_LINES = 6  # of the screen: what is above and below the table
 def live_view(
     console: Console, state: SweepState, num_trials: int, left: TimeLeft | None, now: datetime
 ) -> RenderableType:
-    """For a screen that shows it again and again: no higher than the screen."""
+    """The view for a screen that is drawn again and again. It is never higher than the screen."""
     shown = min(SHOWN_TRIALS, max(3, console.height - OTHER_LINES))
     lines = textwrap.wrap(progress_line(state, num_trials, left, now), console.width)
     return Group(Text("\n".join(lines), style="bold"), trial_table(console, state, shown=shown))
@@ -31,10 +31,10 @@ def live_view(
 def progress_line(
     state: SweepState, num_trials: int, left: TimeLeft | None, now: datetime | None
 ) -> str:
-    """As `3/8 trials ended, 2 running, 1m02s so far, about 2m10s left (at most 3m40s)`.
+    """For example `3/8 trials ended, 2 running, 1m02s so far, about 2m10s left (at most 3m40s)`.
 
     Args:
-        now: None where the sweep does not run.
+        now: None if the sweep does not run.
     """
     ended = sum(trial.status.ended for trial in state.trials.values())
     parts = [f"{ended}/{num_trials} trials ended"]
@@ -66,7 +66,7 @@ def metrics_line(trial: Trial, metrics: Metrics) -> str:
 
 
 def screen_width(console: Console) -> int:
-    """Of what fills the width: where there is no screen, that of a page."""
+    """The width of the screen, but no more than that of a page."""
     return min(console.width, PAGE_WIDTH)
 
 

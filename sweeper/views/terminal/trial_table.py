@@ -31,10 +31,10 @@ DROPPED_FIRST = ("tok/s", "perplexity", "rung", "curve", "left")
 
 
 def trial_table(console: Console, state: SweepState, *, shown: int | None = None) -> RenderableType:
-    """The trials, best first; a narrow screen shows fewer columns of them.
+    """The trials, best first; a narrow screen shows fewer columns.
 
     Args:
-        shown: At most so many of them, those that run among them.
+        shown: At most this many trials, with those that run among them.
     """
     trials = _chosen(ranked(state), shown)
     ascii = console.options.ascii_only
@@ -47,7 +47,7 @@ def trial_table(console: Console, state: SweepState, *, shown: int | None = None
 
 
 def _chosen(trials: list[Trial], shown: int | None) -> list[Trial]:
-    """The best, and whatever runs."""
+    """The best trials, and all that run."""
     if shown is None or len(trials) <= shown:
         return trials
     running = [trial for trial in trials if trial.status is Status.RUNNING][:shown]
@@ -74,7 +74,7 @@ def _column(name: str, cells: Sequence[str]) -> Column:
 def _cells(
     state: SweepState, trials: list[Trial], curve_width: int, ascii: bool
 ) -> list[tuple[str, list[str]]]:
-    """Headings with their cells; none that would be empty throughout."""
+    """Headings with their cells. Columns that would be empty are left out."""
     last = [trial.last_evaluation for trial in trials]
     newest = [trial.progress or trial.last_evaluation for trial in trials]
     metric = state.spec.objective.metric.removeprefix("val_")
@@ -106,14 +106,14 @@ def _cells(
 
 
 def rung_step(state: SweepState, trial: Trial) -> str:
-    """The highest rung it has reached, as a step of its own."""
+    """The highest rung that the trial has reached, as a step."""
     if trial.rung is None:
         return ""
     return str(-(-trial.rung // clock_per_step(trial.config, state.spec.scheduler.clock)))
 
 
 def curves(state: SweepState, trials: list[Trial], *, width: int, ascii: bool) -> list[str]:
-    """The objective of each so far; all on one scale, over the steps of the longest trial."""
+    """The objective of each trial so far, all on one scale and over the steps of the longest."""
     metric = state.spec.objective.metric
     points = [[(m.step, m.value(metric)) for m in trial.evaluations] for trial in trials]
     values = [value for curve in points for _, value in curve if value is not None]
@@ -125,7 +125,8 @@ def curves(state: SweepState, trials: list[Trial], *, width: int, ascii: bool) -
 
 
 def seconds_left(trial: Trial) -> float | None:
-    """To its end, at the speed it has had so far; None before its first metrics."""
+    """The seconds to the end of a trial at the speed that it has had; None before its first
+    metrics."""
     newest = trial.progress or trial.last_evaluation
     if newest is None or not newest.step or newest.train_seconds is None:
         return None
