@@ -15,7 +15,8 @@ from sweeper.corpus.reading.parquet import parquet_rows
 from sweeper.corpus.reading.pieces import documents_in
 from trainable.errors import DataError
 
-BLOCK_BYTES = 1 << 20
+FIRST_BLOCK_BYTES = 1 << 20  # a file that is no text within them can still be left out
+BLOCK_BYTES = 1 << 16  # with larger ones the C library's heap grows with the file
 MAX_LINE_BYTES = 1 << 28  # of JSON, which takes several times its size to be read
 SNIFFED_BYTES = 8000  # as git does: a NUL this early is a binary file
 BOM = b"\xef\xbb\xbf"
@@ -122,14 +123,16 @@ class RawFile:
 
     def blocks(self) -> Iterator[bytes]:
         with self.file.path.open("rb", buffering=0) as stream:
-            while block := stream.read(BLOCK_BYTES):
+            size = FIRST_BLOCK_BYTES
+            while block := stream.read(size):
                 yield self._seen(block)
+                size = BLOCK_BYTES
 
     def lines(self) -> Iterator[bytes]:
         """Raises:
         DataError: a line that would not fit in memory.
         """
-        with self.file.path.open("rb", buffering=BLOCK_BYTES) as stream:
+        with self.file.path.open("rb", buffering=FIRST_BLOCK_BYTES) as stream:
             while line := stream.readline(MAX_LINE_BYTES):
                 self.num_lines += 1
                 if len(line) == MAX_LINE_BYTES:
