@@ -101,7 +101,7 @@ def _require_data(folder: CorpusFolder, spec: SweepSpec, source: YamlSource) -> 
             raise SpecError([source.problem(("data",), f"{problem}; {folder.remedy()}")])
     metric = spec.objective.metric
     if metric == "val_bits_per_byte" and read_meta(folder.val).bytes_per_token is None:
-        problem = f"needs `bytes_per_token` in {folder.meta}; use val_loss, or prepare the data"
+        problem = f"needs `bytes_per_token` in {folder.meta}; use val_loss, or `prepare` the data"
         raise SpecError([source.problem(("objective", "metric"), problem)])
 
 

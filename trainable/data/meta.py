@@ -19,6 +19,7 @@ class DataMeta:
 
 
 KEYS = [spec.name for spec in fields(DataMeta)]
+REMEDY = "prepare the data again under another name"  # what is there is not overwritten
 MOST_BYTES_PER_TOKEN = 10**9  # far above any tokenizer's
 
 
@@ -34,12 +35,12 @@ def read_meta(data_file: Path) -> DataMeta:
     except FileNotFoundError:
         return DataMeta()
     except (OSError, ValueError, RecursionError) as error:
-        raise DataError(f"{path}: not readable as JSON ({error}); prepare the data again") from None
+        raise DataError(f"{path}: not readable as JSON ({error}); {REMEDY}") from None
     if not isinstance(values, dict):
         raise DataError(f"{path}: must hold a JSON object, got {shown(values)}")
     for key in KEYS:
         if values.get(key) is not None and not _is_legal(key, values[key]):
-            raise DataError(f"{path}: {key}: got {shown(values[key])}; prepare the data again")
+            raise DataError(f"{path}: {key}: got {shown(values[key])}; {REMEDY}")
     return DataMeta(**{key: values.get(key) for key in KEYS})
 
 
