@@ -5,7 +5,6 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from sweeper.analysis.reading import parameters
 from sweeper.analysis.reading.sweep_data import Evaluation, SweepData, TrialData
@@ -16,6 +15,7 @@ from sweeper.record.run_folder import RunFolder
 from sweeper.record.state.sweep_state import SweepState
 from sweeper.record.tables import Row, history_rows, result_rows
 from sweeper.spec.columns import COLUMNS
+from sweeper.spec.domains.values import Scalar
 from sweeper.spec.points import Point
 from sweeper.spec.reading.spec_file import load_spec
 from sweeper.spec.sweep_spec import SweepSpec
@@ -115,7 +115,7 @@ def _read(path: Path) -> list[Row]:
     return rows
 
 
-def _varying(rows: Sequence[Row]) -> dict[str, list[Any]]:
+def _varying(rows: Sequence[Row]) -> dict[str, list[Scalar]]:
     """The columns of what was swept, as far as the table shows it: settings and names of bundles
     that are not the same in all trials. A setting that a bundle decides is left out."""
     columns = {name: [row[name] for row in rows] for name in (rows[0] if rows else ())}
@@ -135,7 +135,7 @@ def _varying(rows: Sequence[Row]) -> dict[str, list[Any]]:
     }
 
 
-def _follows(column: Sequence[Any], bundle: Sequence[Any]) -> bool:
+def _follows(column: Sequence[object], bundle: Sequence[object]) -> bool:
     return len(set(zip(bundle, column, strict=True))) == len(set(bundle))
 
 
@@ -179,11 +179,11 @@ def _trial(sweep: SweepData, row: Row, evaluations: Sequence[Evaluation]) -> Tri
     )
 
 
-def _status(text: Any) -> Status:
-    return Status(text) if text in set(Status) else Status.INTERRUPTED
+def _status(text: object) -> Status:
+    return Status(str(text)) if text in set(Status) else Status.INTERRUPTED
 
 
-def _pace(settings: Mapping[str, Any]) -> tuple[int | None, int | None]:
+def _pace(settings: Mapping[str, object]) -> tuple[int | None, int | None]:
     """The tokens and FLOPs of one step; None if a setting that decides them is not known."""
     needed = {"batch_size", "context_length", "d_model", "d_ff", "num_layers", "vocab_size"}
     try:
@@ -196,7 +196,7 @@ def _pace(settings: Mapping[str, Any]) -> tuple[int | None, int | None]:
     return tokens, tokens * flops_per_token(config)
 
 
-def _data_meta(spec: SweepSpec) -> dict[str, Any] | None:
+def _data_meta(spec: SweepSpec) -> dict[str, object] | None:
     """meta.json of the prepared folder; None if it is no longer there."""
     if spec.data is None:
         return None

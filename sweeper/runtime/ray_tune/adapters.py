@@ -1,10 +1,13 @@
 """Tune's interfaces in terms of a `Sweep`: its trials, its decisions, its events."""
 
 import itertools
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ray.tune import Callback, CheckpointConfig, PlacementGroupFactory
+from ray.tune import Callback, Checkpoint, CheckpointConfig, PlacementGroupFactory
+from ray.tune.execution.tune_controller import TuneController
+from ray.tune.experiment import Experiment
 from ray.tune.experiment import Trial as TuneTrial
 from ray.tune.schedulers import TrialScheduler
 from ray.tune.search import SearchAlgorithm
@@ -19,6 +22,8 @@ from sweeper.runtime.ray_tune.interrupt import Interrupt
 from sweeper.spec.points import point_text
 from sweeper.status import Decision, Status
 from trainable.loop.metrics import Metrics
+
+Result = dict[str, Any]  # what `TrialActor.step` has returned, with what Tune adds
 
 
 def request(share: Share) -> PlacementGroupFactory:
@@ -42,7 +47,7 @@ class SweepSearch(SearchAlgorithm):  # type: ignore[misc]
     def total_samples(self) -> int:
         return len(self.sweep.plan.trials)
 
-    def add_configurations(self, experiments: Any) -> None:
+    def add_configurations(self, experiments: Sequence[Experiment]) -> None:
         (self.experiment,) = experiments
 
     def is_finished(self) -> bool:
@@ -69,7 +74,7 @@ class SweepSearch(SearchAlgorithm):  # type: ignore[misc]
         return all(self.sweep.trials[name].status is not Status.PENDING for name in self.live)
 
     def on_trial_complete(
-        self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
+        self, trial_id: str, result: Result | None = None, error: bool = False
     ) -> None:
         self.live.discard(trial_id)
 
@@ -116,7 +121,9 @@ class SweepScheduler(TrialScheduler):  # type: ignore[misc]
         self._arrivals = itertools.count()
         self._arrived: dict[str, int] = {}
 
-    def on_trial_result(self, controller: Any, tune_trial: TuneTrial, result: Any) -> str:
+    def on_trial_result(
+        self, controller: TuneController, tune_trial: TuneTrial, result: Result
+    ) -> str:
         trial = self.sweep.trials[tune_trial.trial_id]
         decision = Decision.CONTINUE
         rows: list[Metrics] = result["metrics"]
@@ -128,12 +135,14 @@ class SweepScheduler(TrialScheduler):  # type: ignore[misc]
         ends = decision is not Decision.CONTINUE or result["finished"]
         return str(TrialScheduler.STOP if ends else TrialScheduler.CONTINUE)
 
-    def on_trial_complete(self, controller: Any, tune_trial: TuneTrial, result: Any) -> None:
+    def on_trial_complete(
+        self, controller: TuneController, tune_trial: TuneTrial, result: Result
+    ) -> None:
         # Called for each trial that ends by our STOP, after its checkpoint is on storage. A trial
         # that is paused ends for Tune as well: once promoted, it is handed out as after a resume.
         self.sweep.release(tune_trial.trial_id)
 
-    def choose_trial_to_run(self, controller: Any) -> TuneTrial | None:
+    def choose_trial_to_run(self, controller: TuneController) -> TuneTrial | None:
         live = controller.get_live_trials()
         if not self.interrupt.requested:
             pending = (t for t in live if t.status == TuneTrial.PENDING)
@@ -146,12 +155,12 @@ class SweepScheduler(TrialScheduler):  # type: ignore[misc]
                 controller.pause_trial(tune_trial)
         return None
 
-    def on_trial_add(self, controller: Any, trial: TuneTrial) -> None:
+    def on_trial_add(self, controller: TuneController, trial: TuneTrial) -> None:
         self._arrived[trial.trial_id] = next(self._arrivals)
 
-    def on_trial_remove(self, controller: Any, trial: TuneTrial) -> None: ...
+    def on_trial_remove(self, controller: TuneController, trial: TuneTrial) -> None: ...
 
-    def on_trial_error(self, controller: Any, trial: TuneTrial) -> None: ...
+    def on_trial_error(self, controller: TuneController, trial: TuneTrial) -> None: ...
 
     def debug_string(self) -> str:
         return "sweeper"
@@ -166,19 +175,24 @@ class SweepCallback(Callback):  # type: ignore[misc]
         self.faults = faults
 
     def on_trial_start(
-        self, iteration: int, trials: list[TuneTrial], trial: TuneTrial, **info: Any
+        self, iteration: int, trials: list[TuneTrial], trial: TuneTrial, **info: object
     ) -> None:
         self.faults.heard(trial.trial_id)
         self.sweep.start(trial.trial_id)
         self.audience.started(self.sweep.trials[trial.trial_id])
 
     def on_trial_result(
-        self, iteration: int, trials: list[TuneTrial], trial: TuneTrial, result: Any, **info: Any
+        self,
+        iteration: int,
+        trials: list[TuneTrial],
+        trial: TuneTrial,
+        result: Result,
+        **info: object,
     ) -> None:
         self.faults.heard(trial.trial_id)
 
     def on_trial_restore(
-        self, iteration: int, trials: list[TuneTrial], trial: TuneTrial, **info: Any
+        self, iteration: int, trials: list[TuneTrial], trial: TuneTrial, **info: object
     ) -> None:
         self.faults.heard(trial.trial_id)
 
@@ -187,8 +201,8 @@ class SweepCallback(Callback):  # type: ignore[misc]
         iteration: int,
         trials: list[TuneTrial],
         trial: TuneTrial,
-        checkpoint: Any,
-        **info: Any,
+        checkpoint: Checkpoint,
+        **info: object,
     ) -> None:
         self.faults.heard(trial.trial_id)
         late = self.sweep.checkpointed(trial.trial_id, Path(checkpoint.path).name)
@@ -196,9 +210,9 @@ class SweepCallback(Callback):  # type: ignore[misc]
             self.audience.measured(self.sweep.trials[trial.trial_id], late)
 
     def on_trial_complete(
-        self, iteration: int, trials: list[TuneTrial], trial: TuneTrial, **info: Any
+        self, iteration: int, trials: list[TuneTrial], trial: TuneTrial, **info: object
     ) -> None:
         self.audience.ended(self.sweep.trials[trial.trial_id])
 
-    def on_step_end(self, iteration: int, trials: list[TuneTrial], **info: Any) -> None:
+    def on_step_end(self, iteration: int, trials: list[TuneTrial], **info: object) -> None:
         self.audience.refresh(self.sweep.state)

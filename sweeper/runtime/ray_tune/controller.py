@@ -3,12 +3,11 @@
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
 
 import ray
 import ray.tune.tune as tune_module
 from ray.air.execution import PlacementGroupResourceManager
-from ray.air.execution._internal import RayActorManager
+from ray.air.execution._internal import RayActorManager, TrackedActor
 from ray.exceptions import RayActorError, RayTaskError
 from ray.tune import PlacementGroupFactory
 from ray.tune.execution.tune_controller import TuneController
@@ -25,7 +24,7 @@ class ActorManager(RayActorManager):  # type: ignore[misc]  # Ray is untyped
     that it does not know: a kill by the memory monitor, a lost node, an error that cannot be read
     here."""
 
-    def _actor_task_failed(self, tracked_actor_task: Any, exception: Exception) -> None:
+    def _actor_task_failed(self, tracked_actor_task: object, exception: Exception) -> None:
         if not isinstance(exception, RayActorError | RayTaskError):
             exception = ActorLost(exception)
         super()._actor_task_failed(tracked_actor_task, exception)
@@ -39,7 +38,7 @@ class SweepController(TuneController):  # type: ignore[misc]
     """
 
     def __init__(
-        self, faults: Faults, idle: Mapping[PlacementGroupFactory, int], **settings: Any
+        self, faults: Faults, idle: Mapping[PlacementGroupFactory, int], **settings: object
     ) -> None:
         """
         Args:
@@ -51,7 +50,9 @@ class SweepController(TuneController):  # type: ignore[misc]
         self.faults = faults
         for resources, number in idle.items():
             self._actor_cache.increase_max(resources, by=number)
-        self._asked: dict[str, tuple[Any, float]] = {}  # a process that is to start for a trial
+        self._asked: dict[
+            str, tuple[TrackedActor, float]
+        ] = {}  # a process that is to start for a trial
         self._actor_manager = ActorManager(resource_manager=PlacementGroupResourceManager())
 
     def _process_trial_failure(self, trial: TuneTrial, exception: Exception) -> None:
@@ -85,10 +86,10 @@ class SweepController(TuneController):  # type: ignore[misc]
         """Never blocks: if every trial waits for another attempt, everything else still goes on."""
         return bool(super()._update_trial_queue(blocking=False))
 
-    def __getstate__(self) -> dict[str, Any]:
+    def __getstate__(self) -> dict[str, object]:
         """The state for Tune's snapshot, which it makes and reads at the end whatever it is
         told."""
-        state: dict[str, Any] = super().__getstate__()
+        state: dict[str, object] = super().__getstate__()
         return {name: value for name, value in state.items() if name != "faults"}
 
     def on_step_begin(self) -> None:

@@ -66,7 +66,7 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]  # Ray is untyped
             gc.collect()  # 40 ms: not where memory is plenty
             torch.cuda.empty_cache()
 
-    def step(self) -> dict[str, Any]:
+    def step(self) -> dict[str, object]:
         """Train up to the next evaluation or checkpoint, or for a few seconds."""
         _name_process(f"ray::{self.title}")
         with stack_if_longer(self.noted_after_s, self.stack):
@@ -94,7 +94,7 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]  # Ray is untyped
     def save_checkpoint(self, checkpoint_dir: str) -> None:
         self.loop.save(Path(checkpoint_dir))
 
-    def restore(self, checkpoint_path: Any) -> None:
+    def restore(self, checkpoint_path: str) -> None:
         """Go on from a checkpoint; if it is damaged, from an older one of the trial.
 
         Tune's own method would unpickle a `dict_checkpoint.pkl` that lies beside the checkpoint,

@@ -21,7 +21,7 @@ class Observation:
     value: float | None = None  # of the objective, where completed; None: it is missing
     curve: tuple[tuple[int, float], ...] = ()  # the objective over the time on the sweep's clock
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         return {
             "values": self.point,
             "status": self.status.value,
