@@ -1,11 +1,12 @@
-"""What a user can get wrong in a sweep: one family with the trainable, a message, exit code 2."""
+"""What a user can get wrong in a sweep, in one family with the errors of `trainable`: each ends in
+a message and exit code 2. And a classification: which errors mean that storage takes no more."""
 
 import errno
 from collections.abc import Sequence
 
 from trainable.errors import UserError
 
-# Storage takes no more, which is not the fault of what was being written.
+# Full, over quota, read-only: not the fault of what was being written.
 STORAGE_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
 
 

@@ -15,13 +15,13 @@ DEFAULT_CORPUS = "python-stdlib"
 
 
 def prepare_default(root: Path = Path("data"), *, console: Console | None = None) -> Path:
-    """The folder `root/python-stdlib`, made at the first call and taken as it is afterwards.
+    """The folder `root/python-stdlib`. The first call makes it, later ones take it as it is.
 
-    Two processes may call this at once: each prepares it, and the second to finish finds the
-    first's in place, which is the same, and takes that.
+    Two processes may call this at once: both prepare it, and the second to finish takes the folder
+    of the first, which is the same.
 
     Raises:
-        DataError: there is such a folder, and it is something else.
+        DataError: there is such a folder, but it holds something else.
     """
     folder = CorpusFolder(root / DEFAULT_CORPUS)
     if not folder.meta.exists():

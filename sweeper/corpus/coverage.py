@@ -1,4 +1,4 @@
-"""What of a text a tokenizer cannot say: characters that vanish, words that become its unknown."""
+"""What a tokenizer loses of a text: characters that vanish, words that become its unknown token."""
 
 import json
 from collections import Counter

@@ -38,7 +38,7 @@ class CorpusFolder:
         return {"train_data": str(self.train), "val_data": str(self.val)}
 
     def remedy(self) -> str:
-        """What to do where a file is missing here: advice that `prepare` does not refuse."""
+        """What to do if a file is missing here: a command that `prepare` does not refuse."""
         name = shlex.quote(str(self.path))
         make = "python -m sweeper prepare"
         there: set[str] = set()

@@ -69,7 +69,7 @@ def prepare(
         console: shows progress and a summary; None shows nothing.
 
     Raises:
-        DataError: a setting, an input or an output that cannot be.
+        DataError: a setting, an input or the output cannot be used.
     """
     if not 0 < val_fraction < 1:
         raise DataError(
@@ -113,7 +113,7 @@ def _files(inputs: Sequence[str], scratch: Path, left_out: Tally) -> list[InputF
 
 @dataclass(frozen=True, kw_only=True)
 class _Written:
-    """A folder that is complete, and what is to be told of it."""
+    """A complete folder, and what there is to say about it."""
 
     meta: Meta
     warnings: list[str]
@@ -214,8 +214,8 @@ class _Job:
 
 
 def listed(sources: list[tuple[InputFile, Source]]) -> list[Source]:
-    """The sources as meta.json lists them: a folder of very many files as one entry, whose hash is
-    that of `sha256sum`'s lines for its files."""
+    """The sources as meta.json lists them. A folder of very many files is one entry; its hash is
+    that of the lines that `sha256sum` prints for its files."""
     entries: list[Source] = []
     for folder, group in groupby(sources, key=lambda pair: pair[0].folder):
         files = [source for _, source in group]

@@ -28,7 +28,7 @@ ENOUGH_TEXTS = 1000  # different ones in the validation text: no more are counte
 
 
 def tell(console: Console, shown: str | Table, *, markup: bool = False) -> None:
-    """Print, as far as anybody reads it: `… | head` or a full disk ends no preparation."""
+    """Print it if anybody reads it; `… | head` or a full disk does not end a preparation."""
     try:
         console.print(shown, markup=markup, highlight=False, soft_wrap=isinstance(shown, str))
     except (OSError, SystemExit):  # rich exits where a pipe is closed
@@ -74,7 +74,7 @@ class Stage:
 
 @contextmanager
 def stage(label: str, total: int, console: Console | None) -> Iterator[Stage]:
-    """Progress through `total` bytes, shown on `console`; None shows nothing."""
+    """Show the progress through `total` bytes on `console`; None shows nothing."""
     console = console or Console(quiet=True)
     if not console.is_terminal:
         tell(console, f"{label} ({readable_bytes(total)})")

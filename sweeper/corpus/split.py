@@ -1,9 +1,9 @@
 """Which documents are for training and which for validation.
 
-A document's own content decides (a hash of it, as a number in [0, 1), below the validation
-fraction): so neither the order of the inputs nor adding to them moves a document from one side to
-the other, and copies of a document are never on both sides. Line ends around a text do not make it
-another: those of a file of stories stand before or after the marker between them.
+A document's own content decides: it is for validation if a hash of it, as a number in [0, 1), is
+below the validation fraction. So neither the order of the inputs nor adding to them moves a
+document to the other side, and copies of a document are never on both sides. Line ends around a
+text do not count: in a file of stories they stand before or after the marker between two stories.
 """
 
 import hashlib
@@ -27,7 +27,8 @@ class Split(StrEnum):
 
 
 def essence(document: bytes) -> bytes:
-    """What is the same for copies of a document: it without line ends before, with one after."""
+    """What copies of a document have in common: the text without line ends before it, with one
+    after."""
     text = document.lstrip(LINE_ENDS)
     return text if text.endswith(b"\n") else text + b"\n"
 
@@ -70,7 +71,8 @@ def split_documents(
 
 
 class _OneSide:
-    """The documents so far, while all are on one side. Holds one of them, and counts its copies."""
+    """The documents so far, while all are on one side. It holds one of them and counts its
+    copies."""
 
     def __init__(self, side: Split, val_fraction: float) -> None:
         self.side = side

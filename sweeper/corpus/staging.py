@@ -41,10 +41,11 @@ def refuse_existing(out: Path) -> None:
 
 @contextmanager
 def appearing(out: Path) -> Iterator[tuple[Path, Path]]:
-    """Yield a folder that is renamed to `out` at the end, and a scratch folder that goes.
+    """Yield a folder that is renamed to `out` at the end, and a scratch folder that is deleted
+    then.
 
-    Both lie beside `out`, in a hidden folder, so that the rename stays on one disk. On any error
-    everything made here is removed again, new parent folders included; what a killed run left is
+    Both lie beside `out`, in a hidden folder, so that the rename stays on one disk. On any error,
+    everything made here is removed again, new parent folders included. What a killed run left is
     removed by the next one.
 
     Raises:
@@ -82,7 +83,7 @@ def _work_prefix(out: Path) -> str:
 
 
 def _remove_abandoned(out: Path) -> None:
-    """Remove what runs on this machine left behind that were killed outright."""
+    """Remove what killed runs on this machine have left behind."""
     for work in out.parent.glob(f"{glob.escape(_work_prefix(out))}*-*"):
         process = work.name.rpartition("-")[2]
         if not re.fullmatch(r"[0-9]{1,9}", process):

@@ -18,8 +18,8 @@ BATCH_BYTES = 2 << 20  # of text a call of the tokenizer: enough to keep its thr
 class TokenFile:
     """Documents appended to a .npy file as tokens, a batch at a time.
 
-    numpy leaves room in a header for its first axis to grow: it is written once for no tokens and
-    again, in the same bytes, for all of them.
+    numpy leaves room in the header for the length to grow. So the header is written first for no
+    tokens, and at the end, in the same bytes, for all of them.
     """
 
     def __init__(self, path: Path, encoder: Encoder, dtype: TokenDtype) -> None:

@@ -1,11 +1,11 @@
-"""What of the inputs is not taken over as it is: counted while it is read, told at the end."""
+"""What is left out of the inputs, or changed: counted while they are read, and told at the end."""
 
 from collections import Counter
 from enum import StrEnum
 
 
 class LeftOut(StrEnum):
-    """Each kind with the sentence that tells of it."""
+    """How often each kind was met, and the sentence about it."""
 
     not_text = "left out of the folders: {:,} × a file that is not UTF-8 text"
     not_files = "left out of the folders: {:,} × no file but a pipe, a socket or a broken link"

@@ -1,4 +1,5 @@
-"""Names that others gave (files, columns, fields), as messages and meta.json show them."""
+"""Names that come from the input (of files, columns, fields), as messages and meta.json show
+them."""
 
 import re
 from collections.abc import Iterable
@@ -8,8 +9,8 @@ MAX_LISTED = 20
 
 
 def printable(name: str) -> str:
-    """As text that every terminal and file takes: bytes that are not UTF-8 (a file name may hold
-    any), halves of surrogate pairs and control characters as escapes."""
+    """The name as text that every terminal and file takes: bytes that are not UTF-8 (a file name
+    may hold any), halves of surrogate pairs and control characters become escapes."""
     try:
         text = name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
     except UnicodeEncodeError:
@@ -22,7 +23,7 @@ def shortened(name: str) -> str:
 
 
 def enumerated(names: Iterable[object]) -> str:
-    """`a, b, c`, or as many as are read."""
+    """`a, b, c`, cut where nobody would read on."""
     shown = [shortened(str(name)) for name in names]
     more = len(shown) - MAX_LISTED
     return ", ".join(shown[:MAX_LISTED]) + (f" and {more:,} more" if more > 0 else "")

@@ -79,7 +79,7 @@ def _check_column(pa: Any, schema: Any, name: str, text_field: str) -> None:
 
 
 def _check_text(text: bytes | None, where: str, text_field: str) -> None:
-    """Raises DataError where it is not UTF-8, which nothing else makes sure of."""
+    """Raise DataError if it is not UTF-8, which nothing else makes sure of."""
     try:
         (text or b"").decode()
     except UnicodeDecodeError as error:
