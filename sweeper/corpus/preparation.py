@@ -71,17 +71,10 @@ def prepare(
     Raises:
         DataError: a setting, an input or the output cannot be used.
     """
-    if not 0 < val_fraction < 1:
-        raise DataError(
-            f"--val_fraction: must be above 0 and below 1, got {val_fraction:g}; for example 0.05"
-        )
-    try:
-        text_field.encode()
-    except UnicodeEncodeError:
-        raise DataError(f"--text_field: {printable(text_field)}: is not UTF-8") from None
+    _check_settings(val_fraction, text_field)
     spec = parse_tokenizer(tokenizer)
     check_inputs_exist(inputs)
-    if str(out).startswith("~/"):  # no shell expands it in --out=~/data
+    if out.parts[:1] == ("~",):  # no shell expands --out=~/data
         out = out.expanduser()
     left_out = Tally()
     try:
@@ -103,6 +96,17 @@ def prepare(
         notes = sentences(left_out + written.left_out)
         print_summary(console, written.meta, out, warnings=written.warnings, notes=notes)
     return written.meta
+
+
+def _check_settings(val_fraction: float, text_field: str) -> None:
+    if not 0 < val_fraction < 1:
+        raise DataError(
+            f"--val_fraction: must be above 0 and below 1, got {val_fraction:g}; for example 0.05"
+        )
+    try:
+        text_field.encode()
+    except UnicodeEncodeError:
+        raise DataError(f"--text_field: {printable(text_field)}: is not UTF-8") from None
 
 
 def _files(inputs: Sequence[str], scratch: Path, left_out: Tally) -> list[InputFile]:

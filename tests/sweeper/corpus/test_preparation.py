@@ -334,6 +334,16 @@ def test_an_output_that_can_be_none_is_told_at_once(
         prepare([str(text_folder)], out)
 
 
+def test_the_home_folder_is_expanded(
+    tmp_path: Path, text_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    prepare([str(text_folder)], Path("~/out"))
+    prepare([str(text_folder)], Path("~x/out"), tokenizer="~/out/tokenizer.json")
+    assert {path.name for path in tmp_path.iterdir()} == {"out", "~x"}
+
+
 def test_a_disk_that_is_full_is_not_the_fault_of_the_input(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
