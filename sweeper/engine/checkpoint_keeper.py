@@ -52,12 +52,12 @@ class CheckpointKeeper:
                     self._record_removal(stored)
             for name in account.strange(trial_id, on_disk)[0]:
                 self.record(self._landing(trial_id, name, found=True))
-            self._delete_removed(trial_id)
+            self._delete_removed(trial_id, on_disk)
         self.make_room()
 
     def tidy(self, trial_id: str) -> None:
         """Remove what this trial no longer needs, and what is beyond the budget."""
-        self._delete_removed(trial_id)
+        self._delete_removed(trial_id, self._on_disk(trial_id))
         self.make_room()
 
     def make_room(self) -> None:
@@ -76,7 +76,7 @@ class CheckpointKeeper:
         standing = self.state.scheduler.standing
         for stored in over_budget(account, statuses, self.rules.budget, standing, coming):
             self._record_removal(stored)
-            self._delete_removed(stored.trial_id)
+            self._delete_removed(stored.trial_id, self._on_disk(stored.trial_id))
 
     def _record_removal(self, stored: Stored) -> None:
         self.record(CheckpointRemoved(time=now(), trial=stored.trial_id, checkpoint=stored.name))
@@ -95,9 +95,9 @@ class CheckpointKeeper:
     def _on_disk(self, trial_id: str) -> set[str]:
         return {path.name for path in self.folder.checkpoint_folders(trial_id)}
 
-    def _delete_removed(self, trial_id: str) -> None:
+    def _delete_removed(self, trial_id: str, on_disk: set[str]) -> None:
         """Delete what the account has removed. A checkpoint that is landing now is left alone."""
-        for name in self.state.checkpoints.strange(trial_id, self._on_disk(trial_id))[1]:
+        for name in self.state.checkpoints.strange(trial_id, on_disk)[1]:
             self._delete(trial_id, name)
 
     def _delete(self, trial_id: str, name: str) -> None:

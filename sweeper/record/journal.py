@@ -3,10 +3,13 @@
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 from sweeper.errors import RunFolderError, StorageError
 from sweeper.record.run_folder import RunFolder
 from sweeper.record.state.events import Event, read_line, to_line
+
+BLOCK = 2**16  # bytes
 
 
 class Journal:
@@ -94,11 +97,24 @@ def cut_torn_line(path: Path) -> bool:
     """Cut off what follows a file's last newline. Returns whether there was anything."""
     if not path.exists():
         return False
-    content = path.read_bytes()
-    whole = content.rfind(b"\n") + 1
-    if whole == len(content):
-        return False
     with path.open("r+b") as file:
+        size = file.seek(0, os.SEEK_END)
+        whole = _end_of_last_line(file, size)
+        if whole == size:
+            return False
         file.truncate(whole)
         os.fsync(file.fileno())
     return True
+
+
+def _end_of_last_line(file: BinaryIO, size: int) -> int:
+    """Looked for from the file's end: a journal of thousands of trials has many megabytes."""
+    end = size
+    while end:
+        start = max(0, end - BLOCK)
+        file.seek(start)
+        newline = file.read(end - start).rfind(b"\n")
+        if newline >= 0:
+            return start + newline + 1
+        end = start
+    return 0

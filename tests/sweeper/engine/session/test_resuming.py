@@ -21,6 +21,8 @@ from sweeper.plan.points import num_trials
 from sweeper.record.effective_spec import effective_spec
 from sweeper.record.follower import Follower
 from sweeper.record.run_folder import RunFolder, create_run_folder
+from sweeper.record.state.events import Event
+from sweeper.record.state.sweep_state import SweepState
 from sweeper.record.tables import result_rows
 from sweeper.spec.reading.spec_file import load_spec
 from sweeper.spec.sweep_spec import CHANGEABLE
@@ -163,6 +165,36 @@ def test_changes_add_up_over_sessions_and_the_last_one_holds(started: Any) -> No
         ["max_retries=0", "resources.cpu=3", "search.num_trials=6"],
         ["max_retries=0", "resources.cpu=3", "search.num_trials=7"],
     ]
+
+
+def test_a_resume_reads_the_journal_once_and_folds_it_once(
+    started: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = started(**RANDOM)
+    recorded = len(list(raw_events(folder.journal)))
+    read, folded = [], 0
+    open_file, apply = Path.open, SweepState.apply
+
+    def opened_file(path: Path, mode: str = "r", *arguments: Any, **options: Any) -> Any:
+        if path == folder.journal and mode == "rb":
+            read.append(mode)
+        return open_file(path, mode, *arguments, **options)
+
+    def applied(state: SweepState, event: Event) -> None:
+        nonlocal folded
+        folded += 1
+        apply(state, event)
+
+    monkeypatch.setattr(Path, "open", opened_file)
+    monkeypatch.setattr(SweepState, "apply", applied)
+    resumption = prepared(folder, num_trials=6, overrides=["max_retries=0"])
+    assert resumption.session is not None
+    sweep = Sweep.open(folder, resumption.plan, resumption.session, state=resumption.state)
+    sweep.close("interrupted")
+    monkeypatch.undo()
+    assert len(read) == 1
+    of_this_session = len(list(raw_events(folder.journal))) - recorded
+    assert folded == recorded + of_this_session
 
 
 def test_more_trials_are_those_of_a_sweep_that_had_them_from_the_start(started: Any) -> None:
