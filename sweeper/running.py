@@ -35,6 +35,7 @@ from sweeper.record.state.warm_start import WarmStart
 from sweeper.record.tables import Tables
 from sweeper.record.watcher import Watcher
 from sweeper.runtime.ray_tune.token import token_command
+from sweeper.runtime.signals import Deadline
 from sweeper.spec.reading.spec_file import load_spec
 from sweeper.spec.reading.yaml_source import YamlSource
 from sweeper.status import ExitCode
@@ -170,12 +171,31 @@ def _drive(
     options: Options,
     warm_start: WarmStart | None,
 ) -> SessionResult:
+    with Deadline() as deadline:
+        sweep, outcome = _train(
+            plan, source, open_folder, session, console, options, warm_start, deadline
+        )
+        _tell_result(sweep, outcome, console, options)
+    return SessionResult(folder=sweep.folder, state=sweep.state, outcome=outcome)
+
+
+def _train(
+    plan: Plan,
+    source: YamlSource,
+    open_folder: Callable[[], AbstractContextManager[RunFolder]],
+    session: SessionTerms,
+    console: Console,
+    options: Options,
+    warm_start: WarmStart | None,
+    deadline: Deadline,
+) -> tuple[Sweep, Outcome]:
     own_loop = options.trainer == TRAINER
     if own_loop:
         require_devices(plan, source)
     # Ray takes seconds to import: a mistake in the file is told before.
+    from sweeper.runtime.ray_tune.cluster import ray_cluster
     from sweeper.runtime.ray_tune.metrics import RayMetrics
-    from sweeper.runtime.ray_tune.runner import ray_cluster, run_trials
+    from sweeper.runtime.ray_tune.runner import run_trials
 
     with ray_cluster(dashboard=options.dashboard) as cluster:
         placement = place(plan, cluster.nodes, source)
@@ -189,20 +209,25 @@ def _drive(
             audience = Audience(sweep, [*_watchers(sweep, console, options), own])
             outcome: Outcome = "failed"
             try:
-                finished = run_trials(sweep, placement, audience, options.trainer)
+                finished = run_trials(sweep, placement, audience, options.trainer, deadline)
                 outcome = "finished" if finished else "interrupted"
             except Exception as error:  # Tune wraps what it meets; a full disk is told as such
                 raise sweep.failure or error from error
             finally:
                 _close(sweep, audience, outcome)
+    return sweep, outcome
+
+
+def _tell_result(sweep: Sweep, outcome: Outcome, console: Console, options: Options) -> None:
+    folder = sweep.folder
+    report = _write_report(folder)  # before anything is printed: the screen may be gone
     print_summary(console, sweep.state, folder)
     console.print(f"\nThe record of this sweep: {folder.path}/")
-    _report(console, folder)
+    console.print(report, markup=False)
     if options.quiet:
         print(folder.path)
     if outcome == "interrupted":
         console.print(f"Interrupted. Go on with:  python -m sweeper resume {folder.called}")
-    return SessionResult(folder=folder, state=sweep.state, outcome=outcome)
 
 
 def _close(sweep: Sweep, audience: Audience, outcome: Outcome) -> None:
@@ -215,17 +240,20 @@ def _close(sweep: Sweep, audience: Audience, outcome: Outcome) -> None:
         sweep.close(outcome)
 
 
-def _report(console: Console, folder: RunFolder) -> None:
-    """The sweep has been run: whatever is wrong with its report takes nothing from it."""
+def _write_report(folder: RunFolder) -> str:
+    """Returns what is to be said of it. The sweep has been run: whatever is wrong with its report
+    takes nothing from it."""
     try:
         from sweeper.views.report import write_report  # takes a second
 
-        console.print(f"The report: {write_report(folder).path}")
+        return f"The report: {write_report(folder).path}"
     except Exception as error:  # recorded, with its traceback
         with folder.log.open("a", encoding="utf-8") as log:
             log.write(traceback.format_exc())
-        console.print(f"The report was not written: {error}", markup=False)
-        console.print(f"Try again with:  python -m sweeper report {folder.called}")
+        return (
+            f"The report was not written: {error}\n"
+            f"Try again with:  python -m sweeper report {folder.called}"
+        )
 
 
 def _watchers(sweep: Sweep, console: Console, options: Options) -> list[Watcher]:

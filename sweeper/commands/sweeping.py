@@ -59,7 +59,7 @@ def plan(
 
 
 def nodes_of_cluster() -> Sequence[Node]:
-    from sweeper.runtime.ray_tune.runner import ray_cluster  # takes seconds
+    from sweeper.runtime.ray_tune.cluster import ray_cluster  # takes seconds
 
     with ray_cluster() as cluster:
         return cluster.nodes

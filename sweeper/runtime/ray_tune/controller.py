@@ -13,6 +13,7 @@ from ray.tune import PlacementGroupFactory
 from ray.tune.execution.tune_controller import TuneController
 from ray.tune.experiment import Trial as TuneTrial
 
+from sweeper.runtime.nodes import Nodes
 from sweeper.runtime.ray_tune.failures import ActorLost
 from sweeper.runtime.ray_tune.faults import Faults
 
@@ -38,7 +39,11 @@ class SweepController(TuneController):  # type: ignore[misc]
     """
 
     def __init__(
-        self, faults: Faults, idle: Mapping[PlacementGroupFactory, int], **settings: object
+        self,
+        faults: Faults,
+        nodes: Nodes,
+        idle: Mapping[PlacementGroupFactory, int],
+        **settings: object,
     ) -> None:
         """
         Args:
@@ -48,6 +53,7 @@ class SweepController(TuneController):  # type: ignore[misc]
         """
         super().__init__(**settings)
         self.faults = faults
+        self.nodes = nodes
         for resources, number in idle.items():
             self._actor_cache.increase_max(resources, by=number)
         self._asked: dict[
@@ -90,7 +96,7 @@ class SweepController(TuneController):  # type: ignore[misc]
         """The state for Tune's snapshot, which it makes and reads at the end whatever it is
         told."""
         state: dict[str, object] = super().__getstate__()
-        return {name: value for name, value in state.items() if name != "faults"}
+        return {name: value for name, value in state.items() if name not in {"faults", "nodes"}}
 
     def on_step_begin(self) -> None:
         """A signal takes effect here. Tune asks twice in a turn whether everything has finished; a
@@ -102,13 +108,15 @@ class SweepController(TuneController):  # type: ignore[misc]
     def on_step_end(self) -> None:
         super().on_step_end()
         actors = self._actor_manager._live_actors_to_ray_actors_resources
-        self.faults.watch(
-            {
-                trial.trial_id: actors[tracked][0]
-                for tracked, trial in self._actor_to_trial.items()
-                if tracked in actors
-            }
-        )
+        placed = {
+            trial.trial_id: actors[tracked][0]
+            for tracked, trial in self._actor_to_trial.items()
+            if tracked in actors
+        }
+        self.faults.watch(placed)
+        if not self.faults.interrupt.requested:
+            live = {trial.trial_id for trial in self.get_live_trials()}
+            self.nodes.watch(live, placed, time.monotonic())
 
     def cleanup(self) -> None:
         """End without waiting: what matters is on storage, and a trial may hang."""

@@ -12,7 +12,7 @@ from ray.tune.result import SHOULD_CHECKPOINT
 from sweeper.errors import storage_error
 from sweeper.record.state.checkpoints import checkpoint_folders
 from sweeper.runtime.process_state import ProcessState
-from sweeper.runtime.ray_tune.stack import stack_if_longer
+from sweeper.runtime.stack import stack_if_longer
 from sweeper.runtime.trial_loop import TrialLoop, load_trainer
 from trainable.config import TrainConfig
 

@@ -58,7 +58,7 @@ def alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     def started(**settings: object) -> None:
         raise AssertionError("Ray was started")
 
-    monkeypatch.setattr("sweeper.runtime.ray_tune.runner.ray_cluster", started)
+    monkeypatch.setattr("sweeper.runtime.ray_tune.cluster.ray_cluster", started)
 
 
 @pytest.mark.parametrize(("sections", "message"), UNFIT)

@@ -18,6 +18,7 @@ from trainable.loop.metrics import Metrics
 STARTS = "SWEEPER_TEST_STARTS"  # names the file in which trials note where they begin
 GATE = "SWEEPER_TEST_GATE"  # names a file without which trials hang
 HANG_AT = "SWEEPER_TEST_HANG_AT"  # the step at which they do; 6, between two checkpoints
+NODE_WAIT = "SWEEPER_TEST_NODE_WAIT"  # seconds in which a lost node may come back
 PAUSING = "SWEEPER_TEST_PAUSING"  # names a file that is there once a trial is being paused
 
 
@@ -60,6 +61,10 @@ def note_pauses(file: Path) -> None:
 
 
 def main() -> None:
+    if NODE_WAIT in os.environ:
+        from sweeper.runtime.ray_tune import runner
+
+        runner.OWN_WAIT_SECONDS = float(os.environ[NODE_WAIT])
     if PAUSING in os.environ:
         note_pauses(Path(os.environ[PAUSING]))
     what, argument, runs, trainer = sys.argv[1:]

@@ -3,6 +3,7 @@
 import io
 import os
 import signal
+import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -19,6 +20,7 @@ from sweeper.running import Options, run_file
 from sweeper.status import ExitCode
 from sweeper.views.format import headline
 from tests.sweeper.journals import raw_events
+from tests.sweeper.runtime.ray_tune.driver import GATE, NODE_WAIT
 from tests.sweeper.runtime.ray_tune.faulty_trainers import (
     DOOMED,
     DOOMED_NODE,
@@ -27,6 +29,8 @@ from tests.sweeper.runtime.ray_tune.faulty_trainers import (
     NOTES,
     SOUND,
 )
+from tests.sweeper.runtime.ray_tune.test_kills import decided, events, rows, state_of
+from tests.sweeper.runtime.ray_tune.test_resume import session, wait_until
 
 ROOT = Path(__file__).parents[4]
 QUICK_TO_MISS_A_NODE = {
@@ -143,3 +147,29 @@ def test_a_kill_by_rays_memory_monitor_is_one_failure(
     ]
     assert "Ray ended the trial because its node was running out of memory" in said[0]
     assert rows[EXITS]["num_failures"] == len(said)
+
+
+def test_the_only_node_of_this_machine_dies(
+    tmp_path: Path, write_space: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate, said = tmp_path / "gate", tmp_path / "stderr"
+    monkeypatch.setenv(GATE, str(gate))
+    monkeypatch.setenv(NODE_WAIT, "2")
+    space = write_space(resources={"cpu": os.cpu_count()})
+    folder, whole = (RunFolder(tmp_path / runs / "tiny") for runs in ("runs", "whole"))
+    with said.open("w") as stderr:
+        driver = session("run", space, folder.path.parent, stderr=stderr)
+    wait_until(driver, gate.with_suffix(".waited-at").exists)
+    of_driver = ["pgrep", "-P", str(driver.pid), "-x", "raylet"]
+    raylet = subprocess.run(of_driver, capture_output=True, text=True, check=True).stdout
+    os.kill(int(raylet), signal.SIGKILL)
+    assert driver.wait() == ExitCode.INTERRUPTED
+    assert "none is alive. Waiting 2 s for one; then the sweep ends here" in said.read_text()
+    assert events(folder)[-1]["outcome"] == "interrupted"
+    assert not any(event.get("counted") for event in events(folder))
+
+    gate.touch()
+    assert session("resume", "tiny", folder.path.parent).wait() == ExitCode.DONE
+    assert session("run", space, whole.path.parent).wait() == ExitCode.DONE
+    assert decided(folder) == decided(whole)
+    assert rows(state_of(folder), folder) == rows(state_of(whole), whole)

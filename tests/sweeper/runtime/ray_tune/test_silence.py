@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from sweeper.runtime.ray_tune.faults import LONGEST_TICK_SECONDS, Silence
-from sweeper.runtime.ray_tune.stack import stack_if_longer
+from sweeper.runtime.stack import stack_if_longer
 
 
 def watch(silence: Silence, placed: list[str], seconds: range) -> dict[int, list[str]]:

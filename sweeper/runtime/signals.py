@@ -1,0 +1,86 @@
+"""Ending a sweep early, by Ctrl-C, SIGTERM or a terminal that closes: soon, or at once."""
+
+import contextlib
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, Self
+
+from sweeper.record.run_folder import RunFolder
+from sweeper.status import ExitCode
+
+EXIT_SECONDS = 13.0  # from a signal to the end of the process, whatever hangs
+TELL_SECONDS = 0.5  # a terminal may take no more
+
+
+class Deadline:
+    """Ends this process after a while, whatever hangs in it."""
+
+    def __init__(self) -> None:
+        self._timer: threading.Timer | None = None
+
+    def start(self, folder: RunFolder) -> None:
+        if self._timer is None:
+            self._timer = threading.Timer(EXIT_SECONDS, exit_now, [folder])
+            self._timer.daemon = True
+            self._timer.start()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """All was done in time: the process ends by itself, or goes on with something else."""
+        if self._timer is not None:
+            self._timer.cancel()
+
+
+@contextmanager
+def ending_by_signals(end: Callable[[], None], folder: RunFolder) -> Iterator[None]:
+    """The first signal asks the sweep to end, the second ends it at once."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # a notebook, say: its own handling of signals stands
+        return
+    asked = False
+
+    def handle(signum: int, frame: Any) -> None:
+        nonlocal asked
+        if asked:
+            exit_now(folder)
+        asked = True
+        end()
+        tell("Stopping: what runs is being checkpointed. Ctrl-C again ends it at once.")
+
+    numbers = [signal.SIGINT, signal.SIGTERM]
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as `nohup` has it
+        numbers.append(signal.SIGHUP)
+    before = {number: signal.signal(number, handle) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def exit_now(folder: RunFolder) -> None:
+    """End this process at once. Every event is in the journal, and Ray's processes end with this
+    one.
+
+    Ray itself may be what does not answer: the SIGTERM of a supervisor reaches its processes too.
+    """
+    tell(f"\nEnded at once. Go on with:  python -m sweeper resume {folder.called}")
+    os._exit(ExitCode.INTERRUPTED)
+
+
+def tell(message: str) -> None:
+    """Print on standard error. Nothing depends on it: the terminal may be gone or stand still."""
+
+    def write() -> None:
+        with contextlib.suppress(OSError, ValueError):
+            print(message, file=sys.stderr, flush=True)
+
+    teller = threading.Thread(target=write, daemon=True)
+    teller.start()
+    teller.join(TELL_SECONDS)
