@@ -39,6 +39,8 @@ def _is_sound(call: ast.Call) -> bool:
             | ast.Attribute(value=ast.Name(id="webbrowser"))
         ):
             return True
+        case ast.Attribute(attr="open", value=ast.Name(id=owner)) if owner[0].isupper():
+            return True  # a constructor of ours
         case ast.Attribute(attr="open" | "fdopen" as name, value=owner):
             index = 1 if name == "fdopen" or ast.unparse(owner) in ("io", "gzip") else 0
             mode = [*call.args[index : index + 1], options.get("mode")][0]
@@ -75,6 +77,7 @@ def _is_sound(call: ast.Call) -> bool:
         ("os.fdopen(number, 'w')", False),
         ("os.fdopen(number, 'wb')", True),
         ("os.open(path, os.O_RDONLY)", True),
+        ("Sweep.open(folder, plan)", True),
         ("tempfile.NamedTemporaryFile('w')", False),
         ("tempfile.NamedTemporaryFile()", True),
         ("subprocess.run(command, text=True)", False),
