@@ -127,8 +127,8 @@ def run_sweep(
     name: str | None = None,
     overrides: Sequence[str] = (),
     runs: str | Path = RUNS,
-    wandb: WandbMode = "off",
-    dashboard: bool = True,
+    wandb: WandbMode = Options.wandb,
+    dashboard: bool = Options.dashboard,
     quiet: bool = False,
     trainer: str = Options.trainer,
 ) -> LoadedSweep:
@@ -180,6 +180,6 @@ def _written(space: Mapping[str, Any], folder: Path) -> Path:
         raise SpecError(
             [f"space: only numbers, text, lists and dicts, got {value}; of NumPy: .tolist()"]
         ) from None
-    file = folder / "sweep.yaml"
+    file = RunFolder(folder).spec
     file.write_text(text.getvalue(), encoding="utf-8")
     return file

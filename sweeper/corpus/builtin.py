@@ -11,10 +11,11 @@ from sweeper.corpus.progress import tell
 from sweeper.corpus.staging import OutputExistsError
 from trainable.errors import DataError
 
+ROOT = Path("data")
 DEFAULT_CORPUS = "python-stdlib"
 
 
-def prepare_default(root: Path = Path("data"), *, console: Console | None = None) -> Path:
+def prepare_default(root: Path = ROOT, *, console: Console | None = None) -> Path:
     """The folder `root/python-stdlib`. The first call makes it, later ones take it as it is.
 
     Two processes may call this at once: both prepare it, and the second to finish takes the folder

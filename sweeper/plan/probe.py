@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sweeper.corpus.builtin import DEFAULT_CORPUS, prepare_default
+from sweeper.corpus.builtin import DEFAULT_CORPUS, ROOT, prepare_default
 from sweeper.corpus.folder import CorpusFolder
 from sweeper.plan.forecast import Machine, Shape, Speed
 from sweeper.plan.placement import Node, Share
@@ -48,7 +48,7 @@ def data_to_look_at(spec: SweepSpec) -> Iterator[Path]:
     prepared (only a real run does that), a temporary one with random tokens."""
     if spec.data is not None:
         yield Path(spec.data).resolve()
-    elif CorpusFolder(Path("data") / DEFAULT_CORPUS).meta.exists():
+    elif CorpusFolder(ROOT / DEFAULT_CORPUS).meta.exists():
         yield prepare_default().resolve()
     else:
         with tempfile.TemporaryDirectory(prefix="sweeper-") as folder:

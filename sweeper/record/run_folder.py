@@ -219,8 +219,8 @@ def create_run_folder(
     except OSError as error:
         problem = f"{runs}: cannot be written ({error.strerror}); name another folder: --runs"
         raise RunFolderError(problem) from None
-    (staging / "trials").mkdir()
-    _write_spec(staging / "sweep.yaml", spec, resolved_from)
+    RunFolder(staging).trials.mkdir()
+    _write_spec(RunFolder(staging).spec, spec, resolved_from)
     for candidate in [name] if name else _numbered(spec.name):
         try:
             os.rename(staging, runs / candidate)  # refuses a folder that has anything in it

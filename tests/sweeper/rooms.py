@@ -136,7 +136,7 @@ class House:
                     found,
                     f"that runs up: the room {here} lies below {there}. Move what is needed down "
                     f"into {here} or deeper, have the caller hand it in, or move the code that "
-                    f"needs it up. (The order is the list in {__file__.rpartition('/')[2]}.)",
+                    f"needs it up; the order of the rooms is in {__file__.rpartition('/')[2]}",
                 )
 
     def _circles(self) -> Iterator[Breach]:
