@@ -114,7 +114,7 @@ def run_sweeper(
     from sweeper.record.journal import read_journal
     from sweeper.record.run_folder import RunFolder
     from sweeper.record.state.events import TrialEnded, TrialStarted, WatcherFailed
-    from sweeper.running import Options, run_file
+    from sweeper.running import Options, run_file, written_report
 
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
@@ -143,7 +143,7 @@ def run_sweeper(
             start(sweep, trial_id)
 
         Sweep.start = timed_start
-        run_file(folder / "space.yaml", Console(quiet=True), options)
+        written_report(run_file(folder / "space.yaml", Console(quiet=True), options).folder)
         run_folder = RunFolder(folder / "runs" / "overhead")
         events = list(read_journal(run_folder.journal))
         metadata = pq.read_schema(run_folder.results).metadata

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
-from rich.console import Console
 from ruamel.yaml import YAML
 from ruamel.yaml.representer import RepresenterError
 
@@ -19,10 +18,12 @@ from sweeper.record.ranking import ranked, ranking_of
 from sweeper.record.run_folder import RUNS, RunFolder, find_run_folder
 from sweeper.record.state.trial import Trial
 from sweeper.record.tables import history_table, results_table
-from sweeper.running import Options, WandbMode, run_file
+from sweeper.running import Options, WandbMode, run_file, written_report
 from sweeper.spec.points import point_text
 from sweeper.spec.sweep_spec import SweepSpec
+from sweeper.views.console import make_console
 from sweeper.views.format import number
+from sweeper.views.terminal.summary import print_end
 
 if TYPE_CHECKING:
     from sweeper.analysis.summary import Summary
@@ -146,19 +147,22 @@ def run_sweep(
     """
     _require_no_ray()
     options = Options(runs=Path(runs), wandb=wandb, dashboard=dashboard, trainer=trainer)
-    console = Console(highlight=False, soft_wrap=True, quiet=quiet)
-    if isinstance(space, Mapping):
-        with tempfile.TemporaryDirectory() as folder:
-            file = _written(space, Path(folder))
-            try:
-                run = run_file(file, console, options, name, overrides)
-            except SpecError as error:  # the file is gone when this is read
-                line = rf"{re.escape(str(file))}(:\d+)?"
-                told = [re.sub(line, "space", problem) for problem in error.problems]
-                raise SpecError(told) from None
-    else:
-        run = run_file(Path(space), console, options, name, overrides)
-    return LoadedSweep(run.folder)
+    console = make_console(quiet=quiet)
+    with options.deadline:
+        if isinstance(space, Mapping):
+            with tempfile.TemporaryDirectory() as folder:
+                file = _written(space, Path(folder))
+                try:
+                    result = run_file(file, console, options, name, overrides)
+                except SpecError as error:  # the file is gone when this is read
+                    line = rf"{re.escape(str(file))}(:\d+)?"
+                    told = [re.sub(line, "space", problem) for problem in error.problems]
+                    raise SpecError(told) from None
+        else:
+            result = run_file(Path(space), console, options, name, overrides)
+        report = written_report(result.folder)
+        print_end(console, result.state, result.folder, report, result.outcome)
+    return LoadedSweep(result.folder)
 
 
 def _require_no_ray() -> None:

@@ -1,9 +1,10 @@
-"""A whole sweep, from its file to its results: check everything, then start, then record."""
+"""A whole sweep, from its file to its end: everything is checked, then it starts, then it is
+recorded. The commands print how it ended, and turn that into an exit code."""
 
 import traceback
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -18,7 +19,7 @@ from sweeper.engine.sweep import Sweep
 from sweeper.engine.warm_starting import read_warm_start
 from sweeper.errors import StorageError
 from sweeper.plan.devices import require_devices, require_gpus
-from sweeper.plan.placement import place
+from sweeper.plan.placement import Placement, place
 from sweeper.plan.plan import Plan, check_configs, make_plan
 from sweeper.record.metrics_files import MetricsFiles
 from sweeper.record.ranking import best_trial
@@ -40,7 +41,7 @@ from sweeper.spec.reading.spec_file import load_spec
 from sweeper.spec.reading.yaml_source import YamlSource
 from sweeper.status import ExitCode
 from sweeper.views.terminal.screen import Screen
-from sweeper.views.terminal.summary import print_summary
+from sweeper.views.terminal.summary import print_beginning
 from sweeper.views.trackers.wandb_runs import WandbProcess, require_login
 from trainable.data.token_files import check_data
 
@@ -56,9 +57,29 @@ class Options:
     wandb: WandbMode = "off"
     dashboard: bool = True
     verbose: bool = False
-    quiet: bool = False  # but for the run folder, at the end
     watchers: tuple[Watcher, ...] = ()  # who else looks on
     trainer: str = TRAINER  # the class of the training loop
+    # Of the process, once it is to end early. A command holds it until all is told.
+    deadline: Deadline = field(default_factory=Deadline)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prepared:
+    """A session that can start: what can be checked without Ray is, and nothing is written."""
+
+    plan: Plan
+    source: YamlSource
+    session: SessionTerms
+    warm_start: WarmStart | None
+    state: SweepState | None = None  # of a sweep that goes on
+
+
+@dataclass(frozen=True, kw_only=True)
+class Workers:
+    """Ray as it has been started or joined for a session."""
+
+    placement: Placement  # what of it the trials get
+    dashboard: str | None  # where its dashboard is, in words
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,6 +89,7 @@ class SessionResult:
     folder: RunFolder
     state: SweepState
     outcome: Outcome
+    had_work: bool = True  # False: the sweep had finished before
 
     @property
     def exit_code(self) -> ExitCode:
@@ -89,30 +111,11 @@ def run_file(
         UserError: the file, the data or the machine does not fit. Nothing has been started then,
             and no run folder made.
     """
-    spec, source = load_spec(file, overrides)
-    if name is not None:
-        require_free_name(options.runs, name)
-    if options.wandb == "online":
-        require_login("--wandb online")
-    if spec.data is None:
-        check_configs(spec, source)  # before anything is made
-        console.print("No `data:` in the file: training on Python's own standard library.")
-        data = prepare_default(console=console)
-    else:
-        data = Path(spec.data)
-    plan = make_plan(spec, data.resolve(), source)
-    _check_tokens(plan)
-    warm_start = _read_warm_start(plan, source, options)
-
-    session = SessionTerms(fingerprint=take_fingerprint(plan.spec, options.trainer))
-
-    @contextmanager
-    def new_folder() -> Iterator[RunFolder]:
-        folder = create_run_folder(options.runs, plan.spec, name, str(file))
+    prepared = prepare_run(file, console, options, name, overrides)
+    with options.deadline, started_workers(prepared, options) as workers:
+        folder = create_run_folder(options.runs, prepared.plan.spec, name, str(file))
         with folder.locked():
-            yield folder
-
-    return _drive(plan, source, new_folder, session, console, options, warm_start)
+            return carry_out(prepared, folder, workers, console, options)
 
 
 def resume_sweep(
@@ -127,32 +130,118 @@ def resume_sweep(
     folder = find_run_folder(options.runs, name)
     with folder.locked():  # before anything is read: what has been checked stays so
         resumption = prepare_resumption(folder, changes, options.trainer)
-        plan, session = resumption.plan, resumption.session
+        plan, source, session = resumption.plan, resumption.source, resumption.session
         if session is None:
-            console.print(f"{folder.path}/ has finished: there is nothing to go on with.")
-            print_summary(console, resumption.state, folder)
-            if options.quiet:
-                print(folder.path)
-            return SessionResult(folder=folder, state=resumption.state, outcome="finished")
-        if options.wandb == "online":
-            require_login("--wandb online")
+            return SessionResult(
+                folder=folder, state=resumption.state, outcome="finished", had_work=False
+            )
+        _require_login(options)
         _check_tokens(plan)
         for line in resumption.notes:
-            console.print(line, markup=False)
+            console.print(line)
         # What the journal has is never read again: the other sweep may be gone.
-        warm_start = resumption.state.warm_start or _read_warm_start(
-            plan, resumption.source, options
+        warm_start = resumption.state.warm_start or _read_warm_start(plan, source, options)
+        prepared = Prepared(
+            plan=plan,
+            source=source,
+            session=session,
+            warm_start=warm_start,
+            state=resumption.state,
         )
-        opened = nullcontext(folder)
-        return _drive(
-            plan, resumption.source, lambda: opened, session, console, options, warm_start
-        )
+        with options.deadline, started_workers(prepared, options) as workers:
+            return carry_out(prepared, folder, workers, console, options)
 
 
-def _read_warm_start(plan: Plan, source: YamlSource, options: Options) -> WarmStart | None:
-    if plan.spec.search.from_run is None:
-        return None
-    return read_warm_start(plan.spec, options.runs, source)
+def prepare_run(
+    file: Path, console: Console, options: Options, name: str | None, overrides: Sequence[str]
+) -> Prepared:
+    """Check everything that can be checked before Ray starts.
+
+    Raises:
+        UserError: as in `run_file`.
+    """
+    spec, source = load_spec(file, overrides)
+    if name is not None:
+        require_free_name(options.runs, name)
+    _require_login(options)
+    if spec.data is None:
+        check_configs(spec, source)  # before anything is made
+        console.print("No `data:` in the file: training on Python's own standard library.")
+    data = prepare_default(console=console) if spec.data is None else Path(spec.data)
+    plan = make_plan(spec, data.resolve(), source)
+    _check_tokens(plan)
+    return Prepared(
+        plan=plan,
+        source=source,
+        warm_start=_read_warm_start(plan, source, options),
+        session=SessionTerms(fingerprint=take_fingerprint(plan.spec, options.trainer)),
+    )
+
+
+@contextmanager
+def started_workers(prepared: Prepared, options: Options) -> Iterator[Workers]:
+    """Start Ray on this machine, or join the cluster that RAY_ADDRESS names.
+
+    Raises:
+        UserError: the machine does not have what the trials ask for.
+    """
+    plan, source = prepared.plan, prepared.source
+    own_loop = options.trainer == TRAINER
+    if own_loop:
+        require_devices(plan, source)
+    # Ray takes seconds to import: a mistake in the file is told before.
+    from sweeper.runtime.ray_tune.cluster import ray_cluster
+
+    with ray_cluster(dashboard=options.dashboard) as cluster:
+        placement = place(plan, cluster.nodes, source)
+        if own_loop:
+            require_gpus(plan, placement.resources, source)
+        yield Workers(placement=placement, dashboard=_dashboard_text(cluster.dashboard_url))
+
+
+def carry_out(
+    prepared: Prepared, folder: RunFolder, workers: Workers, console: Console, options: Options
+) -> SessionResult:
+    """Train what is left, and record it. The caller holds the folder's lock.
+
+    Raises:
+        StorageError: the record could not be kept; the sweep can be resumed.
+    """
+    from sweeper.runtime.ray_tune.metrics import RayMetrics
+    from sweeper.runtime.ray_tune.runner import run_trials
+
+    session = replace(prepared.session, placement=workers.placement)
+    sweep = Sweep.open(folder, prepared.plan, session, prepared.warm_start, prepared.state)
+    print_beginning(console, sweep, workers.placement.slots, workers.dashboard)
+    gauges = RayMetrics(folder.name, len(prepared.plan.trials))
+    audience = Audience(sweep, [*_watchers(sweep, console, options), gauges])
+    outcome: Outcome = "failed"
+    try:
+        is_over = run_trials(sweep, workers.placement, audience, options.trainer, options.deadline)
+        outcome = "finished" if is_over else "interrupted"
+    except Exception as error:  # Tune wraps what it meets; a full disk is told as such
+        raise sweep.failure or error from error
+    finally:
+        _close(sweep, audience, outcome)
+    return SessionResult(folder=folder, state=sweep.state, outcome=outcome)
+
+
+def written_report(folder: RunFolder) -> Path | str:
+    """The report of a sweep that has been run; where it cannot be written, why. Whatever that is,
+    it takes nothing from the sweep: the folder's log has the traceback."""
+    try:
+        from sweeper.views.report import write_report  # takes a second
+
+        return write_report(folder).path
+    except Exception as error:
+        with folder.log.open("a", encoding="utf-8") as log:
+            log.write(traceback.format_exc())
+        return str(error)
+
+
+def _require_login(options: Options) -> None:
+    if options.wandb == "online":
+        require_login("--wandb online")
 
 
 def _check_tokens(plan: Plan) -> None:
@@ -162,98 +251,10 @@ def _check_tokens(plan: Plan) -> None:
         check_data(config)
 
 
-def _drive(
-    plan: Plan,
-    source: YamlSource,
-    open_folder: Callable[[], AbstractContextManager[RunFolder]],
-    session: SessionTerms,
-    console: Console,
-    options: Options,
-    warm_start: WarmStart | None,
-) -> SessionResult:
-    with Deadline() as deadline:
-        sweep, outcome = _train(
-            plan, source, open_folder, session, console, options, warm_start, deadline
-        )
-        _tell_result(sweep, outcome, console, options)
-    return SessionResult(folder=sweep.folder, state=sweep.state, outcome=outcome)
-
-
-def _train(
-    plan: Plan,
-    source: YamlSource,
-    open_folder: Callable[[], AbstractContextManager[RunFolder]],
-    session: SessionTerms,
-    console: Console,
-    options: Options,
-    warm_start: WarmStart | None,
-    deadline: Deadline,
-) -> tuple[Sweep, Outcome]:
-    own_loop = options.trainer == TRAINER
-    if own_loop:
-        require_devices(plan, source)
-    # Ray takes seconds to import: a mistake in the file is told before.
-    from sweeper.runtime.ray_tune.cluster import ray_cluster
-    from sweeper.runtime.ray_tune.metrics import RayMetrics
-    from sweeper.runtime.ray_tune.runner import run_trials
-
-    with ray_cluster(dashboard=options.dashboard) as cluster:
-        placement = place(plan, cluster.nodes, source)
-        if own_loop:
-            require_gpus(plan, placement.resources, source)
-        with open_folder() as folder:  # and hold its lock
-            session = replace(session, placement=placement)
-            sweep = Sweep.open(folder, plan, session, warm_start)
-            _introduce(console, sweep, placement.slots, cluster.dashboard_url)
-            own = RayMetrics(folder.name, len(plan.trials))
-            audience = Audience(sweep, [*_watchers(sweep, console, options), own])
-            outcome: Outcome = "failed"
-            try:
-                finished = run_trials(sweep, placement, audience, options.trainer, deadline)
-                outcome = "finished" if finished else "interrupted"
-            except Exception as error:  # Tune wraps what it meets; a full disk is told as such
-                raise sweep.failure or error from error
-            finally:
-                _close(sweep, audience, outcome)
-    return sweep, outcome
-
-
-def _tell_result(sweep: Sweep, outcome: Outcome, console: Console, options: Options) -> None:
-    folder = sweep.folder
-    report = _write_report(folder)  # before anything is printed: the screen may be gone
-    print_summary(console, sweep.state, folder)
-    console.print(f"\nThe record of this sweep: {folder.path}/")
-    console.print(report, markup=False)
-    if options.quiet:
-        print(folder.path)
-    if outcome == "interrupted":
-        console.print(f"Interrupted. Go on with:  python -m sweeper resume {folder.called}")
-
-
-def _close(sweep: Sweep, audience: Audience, outcome: Outcome) -> None:
-    try:
-        audience.close(sweep.state)
-    except StorageError:
-        outcome = "failed"  # the tables are not whole: there is something to resume for
-        raise
-    finally:
-        sweep.close(outcome)
-
-
-def _write_report(folder: RunFolder) -> str:
-    """Returns what is to be said of it. The sweep has been run: whatever is wrong with its report
-    takes nothing from it."""
-    try:
-        from sweeper.views.report import write_report  # takes a second
-
-        return f"The report: {write_report(folder).path}"
-    except Exception as error:  # recorded, with its traceback
-        with folder.log.open("a", encoding="utf-8") as log:
-            log.write(traceback.format_exc())
-        return (
-            f"The report was not written: {error}\n"
-            f"Try again with:  python -m sweeper report {folder.called}"
-        )
+def _read_warm_start(plan: Plan, source: YamlSource, options: Options) -> WarmStart | None:
+    if plan.spec.search.from_run is None:
+        return None
+    return read_warm_start(plan.spec, options.runs, source)
 
 
 def _watchers(sweep: Sweep, console: Console, options: Options) -> list[Watcher]:
@@ -267,21 +268,18 @@ def _watchers(sweep: Sweep, console: Console, options: Options) -> list[Watcher]
     return [*watchers, *options.watchers]
 
 
-def _introduce(console: Console, sweep: Sweep, slots: int, dashboard_url: str | None) -> None:
-    trials = len(sweep.plan.trials)
-    ended = sum(trial.status.ended for trial in sweep.trials.values())
-    done = f", {ended} of them ended already" if ended else ""
-    console.print(f"[bold]{sweep.folder.name}[/]: {sweep.plan.spec.description}".rstrip(": "))
-    console.print(f"{trials} trials{done}, {slots} at a time; in {sweep.folder.path}/")
-    if sweep.journal.torn:
-        console.print(
-            "The last line of its journal, cut short by a kill or a full disk, was dropped."
-        )
-    if sweep.plan.dropped:
-        console.print(f"{sweep.plan.dropped} combinations were dropped by `constraints:`")
-    if sweep.state.warm_start is not None:
-        console.print(sweep.state.warm_start.summary())
-    if dashboard_url:
-        command = token_command()
-        token = f" (it asks for a token: `{command}` prints it)" if command else ""
-        console.print(f"Ray dashboard: {dashboard_url}{token}")
+def _close(sweep: Sweep, audience: Audience, outcome: Outcome) -> None:
+    try:
+        audience.close(sweep.state)
+    except StorageError:
+        outcome = "failed"  # the tables are not whole: there is something to resume for
+        raise
+    finally:
+        sweep.close(outcome)
+
+
+def _dashboard_text(url: str | None) -> str | None:
+    if url is None:
+        return None
+    command = token_command()
+    return f"{url} (it asks for a token: `{command}` prints it)" if command else url

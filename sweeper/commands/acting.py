@@ -9,12 +9,13 @@ import typer
 from rich.console import Console
 
 from sweeper.analysis.monitor import Monitor
-from sweeper.commands.arguments import Name, Runs, make_console
+from sweeper.commands.arguments import Name, Runs
 from sweeper.commands.deletion import Deletion, deletable, delete_checkpoints
 from sweeper.commands.exporting import export_trial
 from sweeper.errors import RunFolderError
 from sweeper.record.run_folder import RUNS, find_run_folder
 from sweeper.spec.points import point_text
+from sweeper.views.console import make_console
 from sweeper.views.format import size
 from sweeper.views.terminal.columns import Column, table
 
@@ -49,11 +50,8 @@ def export(
     monitor = Monitor(find_run_folder(runs, name))
     trial, said = export_trial(monitor, ids[0] if ids else None, Path(out))
     console = make_console()
-    console.print(
-        f"Trial {trial.trial_id} of {monitor.folder.name} ({point_text(trial.values)})",
-        markup=False,
-    )
-    console.print(said, markup=False)
+    console.print(f"Trial {trial.trial_id} of {monitor.folder.name} ({point_text(trial.values)})")
+    console.print(said)
     console.print(f"Load it: transformers.AutoModelForCausalLM.from_pretrained({out!r})")
 
 

@@ -1,24 +1,12 @@
-"""What several commands are given in the same way, and the screen that they write to."""
+"""What several commands are given in the same way, and how they answer scripts."""
 
 import json
-import os
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 
 from sweeper.record.run_folder import RUNS, RunFolder, list_run_folders
-
-NO_SCREEN_WIDTH = 10_000  # a pipe breaks no line
-
-
-def make_console(*, quiet: bool = False) -> Console:
-    """Of standard output. NO_COLOR, COLUMNS and TERM count as everywhere."""
-    console = Console(highlight=False, soft_wrap=True, quiet=quiet)
-    if not console.is_terminal and "COLUMNS" not in os.environ:
-        console.width = NO_SCREEN_WIDTH
-    return console
 
 
 def print_json(value: Any) -> None:

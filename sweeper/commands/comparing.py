@@ -15,12 +15,12 @@ from sweeper.commands.arguments import (
     Json,
     Names,
     Runs,
-    make_console,
     print_json,
 )
 from sweeper.errors import RunFolderError
 from sweeper.record.effective_spec import effective_spec
 from sweeper.record.run_folder import RUNS, find_run_folder
+from sweeper.views.console import make_console
 from sweeper.views.report.comparison_page import write_page
 from sweeper.views.terminal.columns import Column, table
 from sweeper.views.terminal.comparison_tables import (
@@ -83,9 +83,9 @@ def print_comparison(console: Console, comparison: Comparison) -> None:
 
     show("sweep", outcome_table(comparison))
     if (verdict := verdict_text(comparison)) is not None:
-        console.print(f"\n[bold green]{verdict}[/]")
+        console.print(f"\n{verdict}", style="bold green")
     for caveat in comparison.caveats:
-        console.print(f"[yellow]{caveat}[/]")
+        console.print(caveat, style="yellow")
     for name, rows in value_tables(comparison).items():
         console.print()
         show(name, rows)

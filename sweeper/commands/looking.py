@@ -13,7 +13,6 @@ from sweeper.commands.arguments import (
     Name,
     Runs,
     TrialId,
-    make_console,
     print_json,
 )
 from sweeper.errors import RunFolderError
@@ -22,6 +21,7 @@ from sweeper.record.run_folder import RUNS, RunFolder, find_run_folder, list_run
 from sweeper.record.state.trial import Trial
 from sweeper.spec.points import point_text
 from sweeper.status import ExitCode
+from sweeper.views.console import make_console
 from sweeper.views.format import number
 from sweeper.views.json_output import (
     as_sections,

@@ -7,9 +7,10 @@ from typing import Annotated
 
 import typer
 
-from sweeper.commands.arguments import Name, Runs, make_console
+from sweeper.commands.arguments import Name, Runs
 from sweeper.record.follower import Mirror, mirror
 from sweeper.record.run_folder import RUNS, find_run_folder
+from sweeper.views.console import make_console
 from sweeper.views.trackers.grafana import board
 
 Follow = Annotated[
@@ -56,10 +57,10 @@ def _show(shown: Mirror, follow: bool, where: str, command: str) -> None:
     """Told before it is followed: from then on there is something to look at."""
     console = make_console()
     mirror(shown, follow=False)
-    console.print(where, markup=False)
+    console.print(where)
     program = command.split()[0]
     package = program.replace("-", "_")
     missing = "" if find_spec(package) else f"  (first: pip install {program})"
-    console.print(f"Look at it:  {command}{missing}", markup=False)
+    console.print(f"Look at it:  {command}{missing}")
     if follow:
         mirror(shown, follow=True)

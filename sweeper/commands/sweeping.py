@@ -6,15 +6,26 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.console import Console
 
-from sweeper.commands.arguments import Json, Name, Quiet, Runs, Verbose, make_console
+from sweeper.commands.arguments import Json, Name, Quiet, Runs, Verbose
 from sweeper.corpus import preparation
 from sweeper.engine.session.resuming import Changes
 from sweeper.plan.placement import Node
 from sweeper.plan.preview import preview
 from sweeper.record.run_folder import RUNS
-from sweeper.running import Options, WandbMode, resume_sweep, run_file
+from sweeper.running import (
+    Options,
+    SessionResult,
+    WandbMode,
+    resume_sweep,
+    run_file,
+    written_report,
+)
+from sweeper.status import ExitCode
+from sweeper.views.console import make_console
 from sweeper.views.terminal.forecast_tables import as_json, print_forecast
+from sweeper.views.terminal.summary import print_end, print_summary
 
 File = Annotated[Path, typer.Argument(help="A search space, as search_spaces/lr.yaml.")]
 Wandb = Annotated[WandbMode, typer.Option("--wandb", help="Log every trial to Weights & Biases.")]
@@ -39,9 +50,24 @@ def run(
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    options = Options(runs=runs, wandb=wandb, dashboard=dashboard, verbose=verbose, quiet=quiet)
-    run = run_file(file, make_console(quiet=quiet), options, name, overrides)
-    raise typer.Exit(run.exit_code)
+    options = Options(runs=runs, wandb=wandb, dashboard=dashboard, verbose=verbose)
+    console = make_console(quiet=quiet)
+    with options.deadline:
+        code = conclude(console, run_file(file, console, options, name, overrides))
+    raise typer.Exit(code)
+
+
+def conclude(console: Console, result: SessionResult) -> ExitCode:
+    """Write the report, say how the session has ended, and what that is for a script."""
+    folder, state = result.folder, result.state
+    if not result.had_work:
+        console.print(f"{folder.path}/ has finished: there is nothing to go on with.")
+        print_summary(console, state, folder)
+    else:
+        print_end(console, state, folder, written_report(folder), result.outcome)
+    if console.quiet:
+        print(folder.path)
+    return result.exit_code
 
 
 def plan(
@@ -91,14 +117,17 @@ def resume(
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    options = Options(runs=runs, wandb=wandb, dashboard=dashboard, verbose=verbose, quiet=quiet)
+    options = Options(runs=runs, wandb=wandb, dashboard=dashboard, verbose=verbose)
+    console = make_console(quiet=quiet)
     changes = Changes(
         overrides=overrides,
         num_trials=num_trials,
         retry_failed=retry_failed,
         accept=accept_changes,
     )
-    raise typer.Exit(resume_sweep(name, make_console(quiet=quiet), options, changes).exit_code)
+    with options.deadline:
+        code = conclude(console, resume_sweep(name, console, options, changes))
+    raise typer.Exit(code)
 
 
 def prepare(

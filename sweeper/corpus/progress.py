@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from rich.console import Console
-from rich.markup import escape
 from rich.progress import (
     BarColumn,
     DownloadColumn,
@@ -17,6 +16,7 @@ from rich.progress import (
     TransferSpeedColumn,
 )
 from rich.table import Table
+from rich.text import Text
 
 from sweeper.corpus.meta import Meta
 from sweeper.corpus.reading.names import printable
@@ -27,10 +27,10 @@ LINE_SECONDS = 10.0
 ENOUGH_TEXTS = 1000  # different ones in the validation text: no more are counted
 
 
-def tell(console: Console, shown: str | Table, *, markup: bool = False) -> None:
+def tell(console: Console, shown: str | Text | Table) -> None:
     """Print it if anybody reads it; `… | head` or a full disk does not end a preparation."""
     try:
-        console.print(shown, markup=markup, highlight=False, soft_wrap=isinstance(shown, str))
+        console.print(shown, markup=False, highlight=False, soft_wrap=not isinstance(shown, Table))
     except (OSError, SystemExit):  # rich exits where a pipe is closed
         console.quiet = True
 
@@ -81,7 +81,7 @@ def stage(label: str, total: int, console: Console | None) -> Iterator[Stage]:
         yield Stage(label, total, console, None)
         return
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         DownloadColumn(),
         TransferSpeedColumn(),
@@ -135,8 +135,8 @@ def print_summary(
     num_files = sum(source.files for source in meta.sources)
     num_bytes = sum(source.bytes for source in meta.sources)
     files = "1 file" if num_files == 1 else f"{num_files:,} files"
-    name = escape(printable(str(out)))
-    tell(console, f"[bold]{name}[/] from {files}, {readable_bytes(num_bytes)}", markup=True)
+    named = (printable(str(out)), "bold")
+    tell(console, Text.assemble(named, f" from {files}, {readable_bytes(num_bytes)}"))
     rows = (
         ("training", meta.train_tokens, meta.documents - meta.val_documents, meta.train_bytes),
         ("validation", meta.val_tokens, meta.val_documents, meta.val_bytes),

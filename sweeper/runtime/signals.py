@@ -17,10 +17,12 @@ TELL_SECONDS = 0.5  # a terminal may take no more
 
 
 class Deadline:
-    """Ends this process after a while, whatever hangs in it."""
+    """Ends this process after a while, whatever hangs in it, unless all who hold it (it is a context)
+    are done before."""
 
     def __init__(self) -> None:
         self._timer: threading.Timer | None = None
+        self._held = 0
 
     def start(self, folder: RunFolder) -> None:
         if self._timer is None:
@@ -29,11 +31,13 @@ class Deadline:
             self._timer.start()
 
     def __enter__(self) -> Self:
+        self._held += 1
         return self
 
     def __exit__(self, *error: object) -> None:
         """All was done in time: the process ends by itself, or goes on with something else."""
-        if self._timer is not None:
+        self._held -= 1
+        if self._timer is not None and not self._held:
             self._timer.cancel()
 
 

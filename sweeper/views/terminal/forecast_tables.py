@@ -4,8 +4,8 @@ import json
 from dataclasses import asdict
 
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from sweeper.plan.forecast import Cost, Forecast, ShapeForecast
 from sweeper.views.format import count, duration, flops
@@ -19,10 +19,9 @@ def as_json(forecast: Forecast) -> str:
 
 def print_forecast(console: Console, forecast: Forecast) -> None:
     at_once = min(forecast.slots, forecast.num_trials)
-    console.print(
-        f"[bold]{forecast.name}[/]: {forecast.num_trials} trials, {at_once} at a time, "
-        f"scheduler {forecast.scheduler}\n"
-    )
+    trials = f"{forecast.num_trials} trials, {at_once} at a time"
+    told = f": {trials}, scheduler {forecast.scheduler}\n"
+    console.print(Text.assemble((forecast.name, "bold"), told))
     console.print(_shape_table(forecast), soft_wrap=False)
     if (more := len(forecast.shapes) - SHOWN_SHAPES) > 0:
         console.print(f"… and {more} more")
@@ -40,7 +39,7 @@ def _shape_table(forecast: Forecast) -> Table:
     table = _table("shape", "trials", "params", "memory", "tok/s", "evaluation")
     for shape in forecast.shapes[:SHOWN_SHAPES]:
         table.add_row(
-            escape(shape.name),
+            shape.name,
             str(shape.num_trials),
             count(shape.num_params),
             f"{shape.memory / 2**20:,.0f} MiB" + (" too large" if shape.fits is False else ""),
@@ -77,8 +76,8 @@ def _cost(cost: Cost) -> tuple[str, str, str]:
     return count(cost.tokens), flops(cost.flops), duration(cost.wall_seconds)
 
 
-def _notes(forecast: Forecast) -> list[str]:
-    notes = []
+def _notes(forecast: Forecast) -> list[str | Text]:
+    notes: list[str | Text] = []
     if forecast.dropped:
         notes.append(f"The constraints ruled out {forecast.dropped} points.")
     if forecast.searcher:
@@ -97,9 +96,10 @@ def _notes(forecast: Forecast) -> list[str]:
     if any(shape.speed and not shape.is_measured for shape in forecast.shapes):
         notes.append("~ not measured: as fast, in FLOP/s, as the measured shape of nearest size.")
     if any(shape.fits is False for shape in forecast.shapes):
-        notes.append("[red]too large: these trials would fail; make the model smaller.[/]")
+        told = "too large: these trials would fail; make the model smaller."
+        notes.append(Text(told, style="red"))
     if forecast.thin_validation is not None:
-        notes.append(f"[yellow]{forecast.thin_validation.sentence}[/]")
+        notes.append(Text(forecast.thin_validation.sentence, style="yellow"))
     return notes
 
 

@@ -67,7 +67,7 @@ class Screen(Watcher):
     def _line(self, trial: Trial, what: str) -> None:
         if self.console.quiet:
             return  # rich would lay it out all the same
-        self.console.print(f"{trial.trial_id}  {point_text(trial.values)}  {what}", markup=False)
+        self.console.print(f"{trial.trial_id}  {point_text(trial.values)}  {what}")
 
     def refresh(self, state: SweepState) -> None:
         self._tell_of_budget(state)

@@ -1,10 +1,15 @@
-"""What a sweep has come to, in a few lines: its trials, its best, and what to do with that."""
+"""What stands on the screen before a session and after it: what is run, who has won, what next."""
+
+from pathlib import Path
 
 from rich.console import Console
+from rich.text import Text
 
 from sweeper.analysis.noise import noise_of
+from sweeper.engine.sweep import Sweep
 from sweeper.record.ranking import Entrant, Margin, PointResult, Ranking, ranking_of
 from sweeper.record.run_folder import RunFolder
+from sweeper.record.state.events import Outcome
 from sweeper.record.state.sweep_state import SweepState
 from sweeper.record.state.trial import Trial
 from sweeper.spec.points import point_text
@@ -13,7 +18,48 @@ from sweeper.views.format import headline, number, size, title_of
 from sweeper.views.next_steps import train_command
 from sweeper.views.terminal.trial_table import trial_table
 
-MAX_TIED = 4  # points that one line names
+MAX_TIED = 4  # named in one line
+
+
+def print_beginning(console: Console, sweep: Sweep, slots: int, dashboard: str | None) -> None:
+    """
+    Args:
+        dashboard: Where Ray's dashboard is, in words.
+    """
+    trials = len(sweep.plan.trials)
+    ended = sum(trial.status.ended for trial in sweep.trials.values())
+    done = f", {ended} of them ended already" if ended else ""
+    about = sweep.plan.spec.description
+    console.print(Text.assemble((sweep.folder.name, "bold"), f": {about}" if about else ""))
+    console.print(f"{trials} trials{done}, {slots} at a time; in {sweep.folder.path}/")
+    if sweep.journal.torn:
+        console.print(
+            "The last line of its journal, cut short by a kill or a full disk, was dropped."
+        )
+    if sweep.plan.dropped:
+        console.print(f"{sweep.plan.dropped} combinations were dropped by `constraints:`")
+    if sweep.state.warm_start is not None:
+        console.print(sweep.state.warm_start.summary())
+    if dashboard is not None:
+        console.print(f"Ray dashboard: {dashboard}")
+
+
+def print_end(
+    console: Console, state: SweepState, folder: RunFolder, report: Path | str, outcome: Outcome
+) -> None:
+    """
+    Args:
+        report: Where it is, or why it could not be written.
+    """
+    print_summary(console, state, folder)
+    console.print(f"\nThe record of this sweep: {folder.path}/")
+    if isinstance(report, Path):
+        console.print(f"The report: {report}")
+    else:
+        console.print(f"The report was not written: {report}")
+        console.print(f"Try again with:  python -m sweeper report {folder.called}")
+    if outcome == "interrupted":
+        console.print(f"Interrupted. Go on with:  python -m sweeper resume {folder.called}")
 
 
 def print_summary(console: Console, state: SweepState, folder: RunFolder) -> None:
@@ -21,7 +67,7 @@ def print_summary(console: Console, state: SweepState, folder: RunFolder) -> Non
     console.print(trial_table(console, state), soft_wrap=False)
     for watcher, error in state.failed_watchers.items():
         last_line = error.strip().splitlines()[-1]
-        console.print(f"{watcher} failed and was left out: {last_line}", markup=False)
+        console.print(f"{watcher} failed and was left out: {last_line}")
     if state.checkpoints.high_water:
         budget = state.spec.checkpoints.budget
         of = f" (budget {size(budget)})" if budget is not None else ""
@@ -32,8 +78,7 @@ def print_summary(console: Console, state: SweepState, folder: RunFolder) -> Non
         for trial in state.with_status(Status.FAILED)[:1]:
             console.print(
                 f"Trial {trial.trial_id} failed: {headline(str(trial.error))}\n"
-                f"  all of it: {folder.trial_error(trial.trial_id)}",
-                markup=False,
+                f"  all of it: {folder.trial_error(trial.trial_id)}"
             )
         return
     best = ranking.best.best.trial
@@ -41,7 +86,7 @@ def print_summary(console: Console, state: SweepState, folder: RunFolder) -> Non
     if best.checkpoint:
         console.print("Train it further:")
         command = train_command(folder, best.trial_id, best.checkpoint, best.config.max_steps)
-        console.print(f"  [bold]{command}[/]")
+        console.print(f"  {command}", style="bold")
 
 
 def _print_best(
@@ -51,7 +96,8 @@ def _print_best(
     of = f", the best of its {seeds} seeds" if seeds > 1 else ""
     last = best.last_evaluation
     assert last is not None, "the best has an objective"
-    console.print(f"\n[bold green]Best: {point_text(best.values)}[/]  (trial {best.trial_id}{of})")
+    named = (f"Best: {point_text(best.values)}", "bold green")
+    console.print(Text.assemble("\n", named, f"  (trial {best.trial_id}{of})"))
     console.print(
         f"  validation loss {number(last.val_loss)}, "
         f"perplexity {number(last.val_perplexity, 2)}, "

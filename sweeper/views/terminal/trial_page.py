@@ -1,6 +1,7 @@
 """`trial NAME ID`: all that is known of one trial, on a screen."""
 
 from rich.console import Console
+from rich.text import Text
 
 from sweeper.analysis.monitor import Monitor
 from sweeper.record.ranking import ranked
@@ -23,12 +24,16 @@ def print_trial(console: Console, monitor: Monitor, trial: Trial) -> None:
     place = 1 + ranked(monitor.state).index(trial)
     newest = trial.progress or trial.last_evaluation
     console.print(
-        f"[bold]Trial {trial.trial_id}[/] of {monitor.folder.name}: "
-        f"[{STYLES[trial.status]}]{trial.status}[/], step {newest.step if newest else 0}/"
-        f"{trial.config.max_steps}, number {place} of {len(monitor.state.trials)}"
+        Text.assemble(
+            (f"Trial {trial.trial_id}", "bold"),
+            f" of {monitor.folder.name}: ",
+            (trial.status.value, STYLES[trial.status]),
+            f", step {newest.step if newest else 0}/{trial.config.max_steps}, "
+            f"number {place} of {len(monitor.state.trials)}",
+        )
     )
     for line in _facts(monitor, trial):
-        console.print(INDENT + line, markup=False)
+        console.print(INDENT + line)
     _print_chart(console, monitor, trial)
     console.print("\nSettings")
     _print_settings(console, trial)
@@ -76,7 +81,7 @@ def _print_chart(console: Console, monitor: Monitor, trial: Trial) -> None:
         return
     console.print(f"\nvalidation loss {validation}, training loss {training}, by step")
     for line in lines:
-        console.print(line, markup=False)
+        console.print(line)
 
 
 def _print_settings(console: Console, trial: Trial) -> None:
@@ -91,13 +96,13 @@ def _print_settings(console: Console, trial: Trial) -> None:
     for row in range(num_rows):
         lines.append("".join(f"{cell:<{room}}" for cell in short[row::num_rows]).rstrip())
     for line in lines:
-        console.print(INDENT + line, markup=False)
+        console.print(INDENT + line)
 
 
 def _print_error(console: Console, monitor: Monitor, trial: Trial, error: str) -> None:
     lines = error.strip().splitlines()
-    console.print("\n[red]Error[/]")
+    console.print("\nError", style="red")
     if len(lines) > ERROR_LINES:
         console.print(f"  … all {len(lines)} lines: {monitor.folder.trial_error(trial.trial_id)}")
     for line in lines[-ERROR_LINES:]:
-        console.print(INDENT + line, markup=False)
+        console.print(INDENT + line)

@@ -53,9 +53,9 @@ def _watch_lines(console: Console, monitor: Monitor) -> None:
         for trial in monitor.state.trials.values():
             step, status = told.get(trial.trial_id, (0, None))
             for line in _news(trial, step):
-                console.print(line, markup=False)
+                console.print(line)
             if trial.status is not status and trial.status.ended:
-                console.print(f"{_name(trial)}  {trial.status}", markup=False)
+                console.print(f"{_name(trial)}  {trial.status}")
             told[trial.trial_id] = (trial.step, trial.status)
 
 

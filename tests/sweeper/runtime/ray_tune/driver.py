@@ -9,6 +9,7 @@ from typing import Any
 
 from rich.console import Console
 
+from sweeper.commands.sweeping import conclude
 from sweeper.running import Options, resume_sweep, run_file
 from tests.sweeper.closed_form import ClosedFormTrainer
 from tests.sweeper.closed_form import PathTrainer as PathTrainer  # to be named
@@ -73,8 +74,8 @@ def main() -> None:
     options = Options(runs=Path(runs), dashboard=False, trainer=trainer)
     console = Console(quiet=True)
     if what == "run":
-        sys.exit(run_file(Path(argument), console, options).exit_code)
-    sys.exit(resume_sweep(argument, console, options).exit_code)
+        sys.exit(conclude(console, run_file(Path(argument), console, options)))
+    sys.exit(conclude(console, resume_sweep(argument, console, options)))
 
 
 if __name__ == "__main__":

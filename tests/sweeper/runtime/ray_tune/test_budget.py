@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 from rich.console import Console
 
+from sweeper.commands.sweeping import conclude
 from sweeper.record.metrics_files import read_metrics
 from sweeper.record.replay import replay
 from sweeper.record.run_folder import RunFolder
@@ -32,8 +33,8 @@ TRAINER = "tests.sweeper.runtime.ray_tune.driver:NotingTrainer"
 
 def run(space: Path, runs: Path) -> tuple[RunFolder, SweepState, str]:
     console = Console(file=io.StringIO(), width=100)
-    code = run_file(space, console, Options(runs=runs, dashboard=False, trainer=TRAINER)).exit_code
-    assert code is ExitCode.DONE
+    options = Options(runs=runs, dashboard=False, trainer=TRAINER)
+    assert conclude(console, run_file(space, console, options)) is ExitCode.DONE
     folder = RunFolder(runs / "tiny")
     spec, _ = load_spec(folder.spec)
     assert isinstance(console.file, io.StringIO)

@@ -182,5 +182,5 @@ def test_a_finished_sweep_gets_more_trials_another_chance_and_other_resources(
     assert {row["error"] for row in pq.read_table(folder.results).to_pylist()} == {None}
     assert isinstance(console.file, io.StringIO)
     told = console.file.getvalue()
-    assert "The last line of its journal, torn by a kill, was dropped." in told
+    assert "The last line of its journal, cut short by a kill or a full disk, was dropped." in told
     assert "Changed: resources.cpu=1.5\nChanged: search.num_trials=5\n" in told

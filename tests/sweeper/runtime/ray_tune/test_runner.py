@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 from rich.console import Console
 
+from sweeper.commands.sweeping import conclude
 from sweeper.errors import ResourceError, StorageError
 from sweeper.record.journal import Journal
 from sweeper.record.metrics_files import read_metrics
@@ -146,8 +147,8 @@ def test_one_failure_costs_one_trial(
         space={"learning_rate": {"grid": [1e-3, 1e-2, 0.2]}}, scheduler={"type": "fifo"},
         train={"eval_every_steps": 4}, max_retries=1,
     )  # fmt: skip
-    code = run_file(space, console, options(tmp_path, FAILING)).exit_code
-    assert code is ExitCode.DONE
+    result = run_file(space, console, options(tmp_path, FAILING))
+    assert conclude(console, result) is ExitCode.DONE
     folder = RunFolder(tmp_path / "runs" / "tiny")
     by_rate = {t.config.learning_rate: t for t in opened(folder).trials.values()}
     assert by_rate[1e-3].status is Status.COMPLETED

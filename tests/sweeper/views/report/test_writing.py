@@ -14,9 +14,11 @@ from sweeper.analysis.summary import load
 from sweeper.commands.cli import app
 from sweeper.errors import RunFolderError
 from sweeper.record.run_folder import RunFolder, create_run_folder
+from sweeper.record.state.sweep_state import SweepState
 from sweeper.record.tables import write_tables
-from sweeper.running import _report
+from sweeper.running import written_report
 from sweeper.views.report import write_report
+from sweeper.views.terminal.summary import print_end
 from tests.sweeper.in_process import drive, opened, run_trial
 
 
@@ -148,13 +150,15 @@ def test_from_the_command_line(
 
 
 def test_a_report_that_fails_takes_nothing_from_the_sweep(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, tiny_plan: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(folder: RunFolder) -> None:
         raise RuntimeError("no such font")
 
     monkeypatch.setattr("sweeper.views.report.write_report", fail)
     console = Console(file=io.StringIO(), width=200)
-    _report(console, RunFolder(tmp_path))
+    folder, state = RunFolder(tmp_path), SweepState(tiny_plan().spec)
+    print_end(console, state, folder, written_report(folder), "finished")
     assert "The report was not written: no such font" in console.file.getvalue()
+    assert f"python -m sweeper report {tmp_path}" in console.file.getvalue()
     assert "Traceback" in RunFolder(tmp_path).log.read_text()
