@@ -143,7 +143,7 @@ def run_sweeper(
             start(sweep, trial_id)
 
         Sweep.start = timed_start
-        written_report(run_file(folder / "space.yaml", Console(quiet=True), options).folder)
+        written_report(run_file(folder / "space.yaml", Console(quiet=True), options))
         run_folder = RunFolder(folder / "runs" / "overhead")
         events = list(read_journal(run_folder.journal))
         metadata = pq.read_schema(run_folder.results).metadata

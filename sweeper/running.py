@@ -226,15 +226,15 @@ def carry_out(
     return SessionResult(folder=folder, state=sweep.state, outcome=outcome)
 
 
-def written_report(folder: RunFolder) -> Path | str:
-    """The report of a sweep that has been run; where it cannot be written, why. Whatever that is,
-    it takes nothing from the sweep: the folder's log has the traceback."""
+def written_report(result: SessionResult) -> Path | str:
+    """The report of a session's sweep; where it cannot be written, why. Whatever that is, it takes
+    nothing from the sweep: the folder's log has the traceback."""
     try:
         from sweeper.views.report import write_report  # takes a second
 
-        return write_report(folder).path
+        return write_report(result.folder, state=result.state).path
     except Exception as error:
-        with folder.log.open("a", encoding="utf-8") as log:
+        with result.folder.log.open("a", encoding="utf-8") as log:
             log.write(traceback.format_exc())
         return str(error)
 

@@ -64,7 +64,7 @@ def conclude(console: Console, result: SessionResult) -> ExitCode:
         console.print(f"{folder.path}/ has finished: there is nothing to go on with.")
         print_summary(console, state, folder)
     else:
-        print_end(console, state, folder, written_report(folder), result.outcome)
+        print_end(console, state, folder, written_report(result), result.outcome)
     if console.quiet:
         print(folder.path)
     return result.exit_code

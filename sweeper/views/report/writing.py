@@ -3,11 +3,12 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from sweeper.analysis.reading.loading import load, of_state
 from sweeper.analysis.reading.sweep_data import SweepData
-from sweeper.analysis.summary import load, summarise
-from sweeper.analysis.summary.summarising import Summary
+from sweeper.analysis.summary.summarising import Summary, summarise
 from sweeper.errors import RunFolderError
 from sweeper.record.run_folder import RunFolder
+from sweeper.record.state.sweep_state import SweepState
 from sweeper.views.format import duration
 from sweeper.views.next_steps import export_command, train_command
 from sweeper.views.report.page import Command, make_page, render
@@ -22,18 +23,21 @@ class Report:
     pictures: tuple[Path, ...]
 
 
-def write_report(folder: RunFolder, out: Path | None = None) -> Report:
-    """Write the report of a sweep, whatever its state.
+def write_report(
+    folder: RunFolder, out: Path | None = None, state: SweepState | None = None
+) -> Report:
+    """Write the report of a sweep, whether it has ended or not.
 
     Args:
         out: The folder to write to, made if missing. [the run folder]
+        state: That at the end of a session. None: what the folder says.
 
     Raises:
         RunFolderError: there is no sweep, or the report cannot be written.
     """
     from sweeper.views.report.pictures import write_pictures  # matplotlib takes a second
 
-    summary = summarise(load(folder))
+    summary = summarise(load(folder) if state is None else of_state(state, folder))
     page = render(make_page(summary, _meta_line(summary.sweep), _commands(summary, folder)))
     target = folder if out is None else RunFolder(out)
     try:

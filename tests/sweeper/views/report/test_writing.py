@@ -16,7 +16,7 @@ from sweeper.errors import RunFolderError
 from sweeper.record.run_folder import RunFolder, create_run_folder
 from sweeper.record.state.sweep_state import SweepState
 from sweeper.record.tables import write_tables
-from sweeper.running import written_report
+from sweeper.running import SessionResult, written_report
 from sweeper.views.report import write_report
 from sweeper.views.terminal.summary import print_end
 from tests.sweeper.in_process import drive, opened, run_trial
@@ -152,13 +152,38 @@ def test_from_the_command_line(
 def test_a_report_that_fails_takes_nothing_from_the_sweep(
     tmp_path: Path, tiny_plan: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(folder: RunFolder) -> None:
+    def fail(folder: RunFolder, state: SweepState) -> None:
         raise RuntimeError("no such font")
 
     monkeypatch.setattr("sweeper.views.report.write_report", fail)
     console = Console(file=io.StringIO(), width=200)
     folder, state = RunFolder(tmp_path), SweepState(tiny_plan().spec)
-    print_end(console, state, folder, written_report(folder), "finished")
+    result = SessionResult(folder=folder, state=state, outcome="finished")
+    print_end(console, state, folder, written_report(result), result.outcome)
     assert "The report was not written: no such font" in console.file.getvalue()
     assert f"python -m sweeper report {tmp_path}" in console.file.getvalue()
     assert "Traceback" in RunFolder(tmp_path).log.read_text()
+
+
+@pytest.mark.parametrize(
+    ("outcome", "said"), [("finished", "trains best"), ("interrupted", "so far")]
+)
+def test_at_the_end_of_a_session_it_says_how_that_ended_though_the_folder_is_still_locked(
+    tmp_path: Path, tiny_plan: Any, outcome: Any, said: str
+) -> None:
+    """As `resume` does it, which holds the lock from its first look at the folder."""
+    plan = tiny_plan()
+    folder = create_run_folder(tmp_path / "runs", plan.spec, None, "space.yaml")
+    with folder.locked():
+        with opened(folder, plan) as sweep:
+            while (trial := sweep.next_trial()) is not None:
+                run_trial(sweep, trial)
+            sweep.close(outcome)
+        report = written_report(SessionResult(folder=folder, state=sweep.state, outcome=outcome))
+        assert isinstance(report, Path)
+        assert said in headline(report)
+        eyebrow = re.search(r'class="eyebrow">(.*)</p>', report.read_text())
+        assert eyebrow is not None
+        assert f"· {outcome} ·" in eyebrow[1]
+    written = report.read_text()
+    assert write_report(folder).path.read_text() == written, "as the folder itself tells it"
