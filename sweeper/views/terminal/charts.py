@@ -27,10 +27,10 @@ class Scale:
     def height(self, value: float) -> float:
         """Where a value is on the scale, from 0 to 1."""
         low, high = self.low, self.high
-        if low >= high:
-            return 0.0
         if low > 0:
             value, low, high = math.log(max(value, low)), math.log(low), math.log(high)
+        if low >= high:  # of the logarithms, which can be equal where the values are not
+            return 0.0
         return min(1.0, max(0.0, (value - low) / (high - low)))
 
 

@@ -3,7 +3,7 @@
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sweeper.views.terminal.charts import ASCII_BLOCKS, BLOCKS, Scale, chart, sparkline
@@ -46,6 +46,7 @@ def test_any_curve_fits(values: list[float], width: int, end: int) -> None:
     assert set(line) <= set(BLOCKS)
 
 
+@example([1.0000000000000003e-09, 1e-09])  # with equal logarithms
 @given(st.lists(st.floats(1e-9, 1e9), min_size=2, max_size=20))
 def test_a_higher_value_is_never_drawn_lower(values: list[float]) -> None:
     scale = Scale.of(values)
