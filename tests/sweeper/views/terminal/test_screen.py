@@ -13,6 +13,7 @@ from sweeper.plan.plan import Plan
 from sweeper.record.run_folder import create_run_folder
 from sweeper.record.state.trial import Trial
 from sweeper.spec.points import point_text
+from sweeper.views.format import size
 from sweeper.views.next_steps import train_command
 from sweeper.views.terminal.live_view import metrics_line
 from sweeper.views.terminal.screen import Screen
@@ -146,7 +147,14 @@ def watch_one_trial(tmp_path: Path, plan: Plan, on: Console, *, verbose: bool = 
 
 
 def test_checkpoints_beyond_their_budget_are_told_of_once(tmp_path: Path, tiny_plan: Any) -> None:
-    plan = tiny_plan(checkpoints={"budget": 20})  # two of them, and each completed trial keeps one
+    free = tiny_plan()
+    alone = create_run_folder(tmp_path / "alone", free.spec, None, "space.yaml")
+    with opened(alone, free) as sweep:
+        first = sweep.next_trial()
+        assert first is not None
+        run_trial(sweep, first)
+        budget = sweep.state.checkpoints.total  # of one, and each completed trial keeps one
+    plan = tiny_plan(checkpoints={"budget": budget})
     folder = create_run_folder(tmp_path, plan.spec, None, "space.yaml")
     screen = console()
     with opened(folder, plan) as sweep:
@@ -156,11 +164,11 @@ def test_checkpoints_beyond_their_budget_are_told_of_once(tmp_path: Path, tiny_p
             run_trial(sweep, trial)
             for _ in range(2):
                 watcher.refresh(sweep.state)
-            told.append(text(screen).count("over their budget of 20 B"))
+            told.append(text(screen).count(f"over their budget of {size(budget)}"))
     assert told[0] == 0
     assert told[-1] == 1
     print_summary(screen, sweep.state, folder)
-    assert "at most (budget 20 B)." in text(screen)
+    assert f"at most (budget {size(budget)})." in text(screen)
 
 
 def test_time_left_is_at_the_speed_so_far(tmp_path: Path, plan: Plan) -> None:
