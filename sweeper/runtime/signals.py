@@ -17,8 +17,8 @@ TELL_SECONDS = 0.5  # a terminal may take no more
 
 
 class Deadline:
-    """Ends this process after a while, whatever hangs in it, unless all who hold it as a context are
-    done before."""
+    """Ends this process after a while, whatever hangs in it, unless all who hold it as a context
+    are done before."""
 
     def __init__(self) -> None:
         self._timer: threading.Timer | None = None
