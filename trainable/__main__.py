@@ -59,7 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def run(config: TrainConfig, options: ProgramOptions, stop: StopRequest) -> int:
-    """Train to the end, or to a signal; the exit code."""
+    """Train to the end or until a signal. Returns the exit code."""
     checkpoint = Path(options.resume_from) if options.resume_from else None
     folder = OutputFolder(Path(options.output_dir))
     goes_on = checkpoint is not None and checkpoint.parent.resolve() == folder.root.resolve()
@@ -154,7 +154,8 @@ def _train(
 
 
 def resume_command(options: ProgramOptions, checkpoint: Path) -> str:
-    """What to type to go on as before: the checkpoint holds the config, not these options."""
+    """The command that goes on as before: the checkpoint holds the config, but not these
+    options."""
     words = ["python", "-m", "trainable", "--resume_from", str(checkpoint)]
     for spec in fields(options):
         value = getattr(options, spec.name)

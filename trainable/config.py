@@ -43,10 +43,10 @@ def setting(
 
 
 def require_in_bounds(settings: Any) -> None:
-    """Refuse a value of a dataclass of settings that is beyond the bounds of its field.
+    """Refuse settings that are beyond the bounds of their fields.
 
     Raises:
-        ConfigError: it names the setting, the bound and the value.
+        ConfigError: naming the setting, the bound and the value.
     """
     for spec in fields(settings):
         value, bounds = getattr(settings, spec.name), spec.metadata
@@ -224,14 +224,14 @@ def _types() -> dict[str, Any]:
 
 
 def nearest(key: str, known: Mapping[str, Any] | list[str]) -> str:
-    """`; did you mean 'learning_rate'?` where a known name is close, else nothing."""
+    """`; did you mean 'learning_rate'?` if a known name is close, otherwise nothing."""
     close = difflib.get_close_matches(key, list(known), n=1)
     return f"; did you mean '{close[0]}'?" if close else ""
 
 
 def typed(key: str, value: Any, expected: Any) -> Any:
-    """`value` as the type a setting has: 600.0 is the integer 600, 1 the float 1.0, no string a
-    number.
+    """`value` in the type that a setting has: 600.0 becomes the integer 600, 1 the float 1.0; a
+    string never becomes a number.
 
     Raises:
         ConfigError: it is of another type.

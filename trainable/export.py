@@ -11,7 +11,7 @@ from trainable.weights.pretrained import find_tokenizer, write_llama_folder
 
 
 def export(checkpoint: Path, folder: Path, tokenizer: Path | None = None) -> Path | None:
-    """Write `folder` from `checkpoint`; the tokenizer copied into it, if there was one.
+    """Write `folder` from `checkpoint`, with the tokenizer if there was one.
 
     Raises:
         CheckpointError: the checkpoint cannot be read, or the folder has files in it.

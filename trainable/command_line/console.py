@@ -11,7 +11,7 @@ from trainable.loop.metrics import Metrics
 
 
 class ConsoleLog:
-    """A context: the bar is drawn inside it, and taken away at its end."""
+    """A context: the bar is drawn inside it and removed at its end."""
 
     def __init__(self, *, step: int, max_steps: int) -> None:
         self._console = Console(highlight=False, soft_wrap=True)

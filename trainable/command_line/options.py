@@ -1,5 +1,5 @@
-"""The settings of the command line that do not decide what is learned: where things go, and who is
-told. What does is `TrainConfig`."""
+"""The settings of the command line that do not decide what is learned: where files go, and what is
+shown. Those that do are in `TrainConfig`."""
 
 from dataclasses import dataclass
 

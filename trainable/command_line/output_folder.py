@@ -1,5 +1,5 @@
-"""The output folder of a run: every file name in it, who may write in it, and what may be
-deleted."""
+"""The output folder of a run: the names of its files, which run may write in it, and which
+checkpoints may be deleted."""
 
 import errno
 import fcntl
@@ -24,7 +24,7 @@ def is_checkpoint_of_a_run(path: Path) -> bool:
 
 
 class OutputFolder:
-    """The files of one run. Making the object makes no folder; the first write does."""
+    """The files of one run. The folder itself is made when the first file is written."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -37,7 +37,7 @@ class OutputFolder:
         return self.root / f"checkpoint_step_{step}.pt"
 
     def checkpoints(self) -> list[Path]:
-        """All checkpoints that are there, the one written last first."""
+        """All checkpoints, the newest first."""
         paths = [*self.root.glob("checkpoint_step_*.pt"), *self.root.glob("final_checkpoint.pt")]
         return sorted(paths, key=lambda path: path.stat().st_mtime_ns, reverse=True)
 
@@ -56,7 +56,7 @@ class OutputFolder:
         return has_metrics or bool(self.checkpoints())
 
     def require_no_run(self) -> None:
-        """Raises OutputFolderError where a run would overwrite another's files."""
+        """Raise OutputFolderError if a run would overwrite the files of another."""
         if self.holds_a_run:
             remedy = "name another --output_dir"
             if self.checkpoints():
@@ -89,7 +89,8 @@ class OutputFolder:
             os.close(descriptor)
 
     def begin(self, config: TrainConfig, *, step: int) -> None:
-        """Write the config; keep of the metrics what comes before `step`, so none is doubled."""
+        """Write the config, and keep only the metrics from before `step`, so that none comes
+        twice."""
         self.root.mkdir(parents=True, exist_ok=True)
         text = json.dumps(config.to_dict(), indent=2) + "\n"
         write_atomically(self.config_file, lambda file: file.write(text.encode()))
@@ -98,7 +99,7 @@ class OutputFolder:
 
     @property
     def last_step(self) -> int:
-        """The last step that checkpoints, by their names, or metrics tell of; 0 where none does."""
+        """The last step in the names of checkpoints or in the metrics; 0 if there are none."""
         steps = [line["step"] for line in self.read_metrics()]
         return max([*self.checkpoint_steps(), *steps], default=0)
 
@@ -174,6 +175,6 @@ def unused_folder(root: Path, *, numbered: bool) -> Iterator[OutputFolder]:
 
 
 def best_step(steps: Iterable[int], metrics: list[dict[str, Any]]) -> int | None:
-    """The step whose validation loss is lowest, of those that were evaluated at that very step."""
+    """The step with the lowest validation loss, among steps that were evaluated themselves."""
     losses = {line["step"]: line["val_loss"] for line in metrics if line["val_loss"] is not None}
     return min((step for step in steps if step in losses), key=lambda s: losses[s], default=None)

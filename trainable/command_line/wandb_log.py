@@ -1,4 +1,4 @@
-"""Weights & Biases: one run of theirs for one of ours, however often it is resumed."""
+"""Weights & Biases: one W&B run for each of our runs, however often it is resumed."""
 
 import json
 from importlib import import_module

@@ -28,8 +28,8 @@ def training_windows(
 
 
 class TrainingBatches:
-    """The windows of each step, read one step ahead in the background: a page that must come from
-    the disk is waited for while the step before runs."""
+    """The windows of each step, read one step ahead in the background, so that waiting for the disk
+    happens while the step before runs."""
 
     def __init__(self, tokens: Tokens, config: TrainConfig, device: torch.device) -> None:
         self._tokens = tokens

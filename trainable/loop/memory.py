@@ -1,4 +1,4 @@
-"""How much memory a run needs, from its config alone (no torch): to refuse what cannot fit."""
+"""How much memory a run needs, from its config alone (no torch), to refuse one that cannot fit."""
 
 import os
 from pathlib import Path

@@ -9,7 +9,7 @@ def learning_rate_at(config: TrainConfig, step: int) -> float:
     """The learning rate of the `step`-th optimiser step, counted from 1.
 
     Linear warmup from 0 (at step 0, which no run takes) to `learning_rate` at `warmup_steps`, then
-    a cosine to `min_learning_rate` at `max_steps`, and that from there on
+    a cosine to `min_learning_rate` at `max_steps`, where it stays
     (https://arxiv.org/abs/1608.03983 without restarts).
     """
     if step < config.warmup_steps:

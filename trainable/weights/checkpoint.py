@@ -95,7 +95,7 @@ def saved_step(path: Path) -> int | None:
 
 
 def _require_checksums(path: Path) -> None:
-    """torch writes a checksum of every tensor and does not look at it when it reads."""
+    """Check the checksum of every tensor: torch writes them but does not read them."""
     with zipfile.ZipFile(path) as archive:  # raises for a bare pickle, which is never opened
         damaged = archive.testzip()
     if damaged is not None:
@@ -134,7 +134,7 @@ def require_same_model(config: TrainConfig, saved: TrainConfig, path: Path) -> N
     """Refuse to put weights of one shape into a model of another.
 
     Raises:
-        CheckpointError: a setting that shapes the model differs; it names each.
+        CheckpointError: settings that shape the model differ; it names each.
     """
     different = [
         f"{name} is {getattr(saved, name)} there and {getattr(config, name)} here"

@@ -1,4 +1,4 @@
-"""Hugging Face's `config.json` of a Llama: written for our models, and read where it is of one.
+"""Hugging Face's `config.json` of a Llama: written for our models, and read if it fits one of them.
 
 Format: https://huggingface.co/docs/transformers/model_doc/llama. No torch is needed for it.
 """
