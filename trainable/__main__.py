@@ -13,18 +13,20 @@ from types import FrameType
 from typing import Self
 
 from trainable.command_line.arguments import parse_command_line
-from trainable.command_line.console import ConsoleLog, metrics_line
+from trainable.command_line.console import ConsoleLog, metrics_line, say
 from trainable.command_line.options import DEFAULT_OUTPUT_DIR, ProgramOptions
 from trainable.command_line.output_folder import OutputFolder, unused_folder
+from trainable.command_line.program import exit_code_of
 from trainable.command_line.wandb_log import WandbLog
 from trainable.config import TrainConfig
-from trainable.errors import ConfigError, UserError
+from trainable.errors import ConfigError
 from trainable.loop.training import Trainer
 from trainable.weights.checkpoint import saved_step
 
 
 class StopRequest:
-    """Set by Ctrl-C or SIGTERM inside the context; the loop sees it after the step.
+    """Set by Ctrl-C, SIGTERM or a terminal that goes away; the loop sees it after the step. A
+    signal that is ignored stays so, as under nohup.
 
     The handlers from before are back after the first signal, so that a second one kills at once.
     """
@@ -35,7 +37,8 @@ class StopRequest:
     def __enter__(self) -> Self:
         self._before = {
             number: signal.signal(number, self._request)
-            for number in (signal.SIGINT, signal.SIGTERM)
+            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+            if signal.getsignal(number) is not signal.SIG_IGN
         }
         return self
 
@@ -49,13 +52,12 @@ class StopRequest:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    try:
+    def work() -> int:
         config, options = parse_command_line(sys.argv[1:] if arguments is None else arguments)
         with StopRequest() as stop:
             return run(config, options, stop)
-    except (UserError, OSError) as error:  # an OSError here: a file that cannot be written
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+
+    return exit_code_of(work)
 
 
 def run(config: TrainConfig, options: ProgramOptions, stop: StopRequest) -> int:
@@ -77,7 +79,7 @@ def run(config: TrainConfig, options: ProgramOptions, stop: StopRequest) -> int:
     held = folder.locked() if goes_on else unused_folder(folder.root, numbered=numbered)
     with held as folder:
         if str(folder.root) != options.output_dir:
-            print(f"{options.output_dir} holds another run; this one is in {folder.root}")
+            say(f"{options.output_dir} holds another run; this one is in {folder.root}")
         options = replace(options, output_dir=str(folder.root))
         folder.begin(config, step=trainer.step)
         return _train_and_log(trainer, folder, options, stop)

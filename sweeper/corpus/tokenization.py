@@ -17,26 +17,15 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from sweeper.corpus.coverage import Coverage
 from sweeper.corpus.meta import TokenDtype
 from sweeper.corpus.reading.names import printable, shortened
-from sweeper.corpus.reading.pieces import END_OF_TEXT
 from sweeper.corpus.split import position
 from trainable.config import nearest
+from trainable.data.meta import END_OF_TEXT
+from trainable.data.tokenizer import KNOWN_ENDS
 from trainable.errors import DataError
 
-SEPARATOR = END_OF_TEXT.decode()
 SMALLEST_BPE = 256 + 1  # the bytes and the separator
 LARGEST_BPE = 2**20  # four times the largest of published models; the library takes its memory
 BPE_SAMPLE_BYTES = 64 << 20  # of training text: more changes few merges and costs memory
-
-# End-of-text tokens of known tokenizers (GPT-2, Llama 3, DeepSeek, Llama 2 and T5, Gemma, others).
-KNOWN_SEPARATORS = (
-    SEPARATOR,
-    "<|end_of_text|>",
-    "<｜end▁of▁sentence｜>",
-    "</s>",
-    "<eos>",
-    "<|eos|>",
-    "[EOS]",
-)
 
 
 @dataclass(frozen=True)
@@ -147,7 +136,7 @@ class LibraryEncoder:
         if isinstance(tokenizer.model, models.BPE):
             tokenizer.model.dropout = None  # another text at every reading
         self.tokenizer = tokenizer
-        ids = map(tokenizer.token_to_id, KNOWN_SEPARATORS)
+        ids = map(tokenizer.token_to_id, KNOWN_ENDS)
         self.separator: int | None = next((id for id in ids if id is not None), None)
         self._dtype = dtype_for(vocab_size(tokenizer))
         self._coverage = None if is_whole else Coverage(tokenizer)
@@ -224,7 +213,7 @@ def train_bpe(sample: Sequence[bytes], vocab_size: int) -> Tokenizer:
     tokenizer.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
         vocab_size=vocab_size,
-        special_tokens=[SEPARATOR],
+        special_tokens=[END_OF_TEXT],
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )

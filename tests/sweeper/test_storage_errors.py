@@ -14,9 +14,10 @@ from sweeper.record.run_folder import create_run_folder
 from sweeper.record.state.trial import Trial
 from sweeper.record.watcher import Watcher
 from tests.sweeper.in_process import opened
+from trainable.config import TrainConfig
 from trainable.errors import CheckpointError
 from trainable.loop.metrics import Metrics
-from trainable.weights.checkpoint import write_checkpoint
+from trainable.weights.checkpoint import Checkpoint, write_checkpoint
 
 
 def test_a_checkpoint_that_meets_a_full_disk(
@@ -27,7 +28,19 @@ def test_a_checkpoint_that_meets_a_full_disk(
     full, full_open = Path("/dev/full"), Path.open
     monkeypatch.setattr(Path, "open", lambda self, mode: full_open(full, mode))
     with pytest.raises(CheckpointError, match="No space left") as error:
-        write_checkpoint(path, {"weights": torch.zeros(10**6)})
+        write_checkpoint(
+            path,
+            Checkpoint(
+                config=TrainConfig(),
+                step=1,
+                model={"weights": torch.zeros(10**6)},
+                optimizer={},
+                scaler={},
+                statistics={},
+                train_seconds=0.0,
+                micro_batch_size=1,
+            ),
+        )
     assert is_storage_error(error.value)
 
 

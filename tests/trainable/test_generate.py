@@ -1,4 +1,7 @@
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,7 +19,7 @@ from trainable.generate import load_model
 from trainable.loop.training import Trainer
 from trainable.model.generation import generate_tokens
 from trainable.model.transformer import LanguageModel
-from trainable.weights.pretrained import write_llama_folder
+from trainable.weights.llama_writing import write_llama_folder
 
 MakeConfig = Callable[..., TrainConfig]
 
@@ -70,7 +73,16 @@ def test_the_command_prints_the_prompt_and_what_follows(
     ("flags", "message"),
     [
         (["--temperature", "-1"], "temperature: must be at least 0, got -1"),
+        (["--temperature", "nan"], "temperature: must be at least 0, got nan"),
+        (["--temperature", "inf"], "temperature: must be finite, got inf"),
         (["--top_p", "0"], "top_p: must be above 0 and at most 1, got 0"),
+        (["--top_p", "nan"], "top_p: must be above 0 and at most 1, got nan"),
+        (["--seed", str(2**64)], "seed: must be from 0 to 18446744073709551615, got 1844674407370"),
+        (["--seed", "-1"], "seed: must be from 0 to 18446744073709551615, got -1"),
+        (["--prompt", "caf\udce9"], "prompt: must be UTF-8 text"),
+        (["--device", "meta"], "device: must be auto, cpu, cuda or cuda:N, got 'meta'"),
+        (["--tokenizer", "/no/where.json"], "/no/where.json: no such tokenizer.json"),
+        (["--tokenizer", __file__], "test_generate.py: is not a tokenizer.json"),
         (["--num_tokens", "0"], "num_tokens: must be at least 1"),
         ([], "no tokenizer.json beside the training data; name one: --tokenizer"),
     ],
@@ -80,6 +92,79 @@ def test_mistakes_are_messages(
 ) -> None:
     assert generate.main([str(checkpoint), "--prompt", "a", *flags]) == 2
     assert message in capsys.readouterr().err
+
+
+def test_every_temperature_and_seed_draws_a_token(
+    checkpoint: Path, tokenizer_file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The smaller the temperature, the surer the likeliest."""
+    flags = [str(checkpoint), "--tokenizer", str(tokenizer_file), "--prompt", "abc"]
+    shown = {}
+    for temperature in ("0", "5e-324", "1e-310", "1e-45", "1e-6", "1e308"):
+        for seed in ("0", str(2**63), str(2**64 - 1)):
+            more = ["--temperature", temperature, "--seed", seed, "--num_tokens", "12"]
+            assert generate.main([*flags, *more]) == 0
+            shown[temperature, seed] = capsys.readouterr().out
+    likeliest = shown["0", "0"]
+    for temperature, seed in shown:
+        if temperature != "1e308":
+            assert shown[temperature, seed] == likeliest
+    assert shown["1e308", "0"] != likeliest
+
+
+def test_a_folder_means_its_newest_good_checkpoint(
+    tiny: MakeConfig, tokenizer_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run, other, empty = tmp_path / "run", tmp_path / "other", tmp_path / "empty"
+    for folder in (run, other, empty):
+        folder.mkdir()
+    trainer = Trainer(tiny(max_steps=3))
+    for _ in trainer.train():
+        trainer.save(run / f"checkpoint_step_{trainer.step}.pt")
+    trainer.save(other / "checkpoint.pt")
+    flags = ["--tokenizer", str(tokenizer_file), "--prompt", "abc"]
+
+    def said(source: Path) -> str:
+        assert generate.main([str(source), *flags]) == 0
+        return capsys.readouterr().out
+
+    third = said(run / "checkpoint_step_3.pt")
+    second = said(run / "checkpoint_step_2.pt")
+    assert second != third
+    assert said(run) == said(other) == third
+    (run / "checkpoint_step_3.pt").write_bytes(b"damaged")
+    assert generate.main([str(run), *flags]) == 0
+    shown = capsys.readouterr()
+    assert shown.out == second
+    assert "warning: " in shown.err and "checkpoint_step_3.pt: truncated or damaged" in shown.err
+    assert export.main([str(run), str(tmp_path / "out")]) == 0
+    capsys.readouterr()
+    for source, message in (
+        (empty, f"{empty}: there is no checkpoint in it that can be read"),
+        (tmp_path / "out", "out: there is no checkpoint in it that can be read; load a Hugging"),
+        (tmp_path / "none", "none: no such checkpoint"),
+        (run / "checkpoint_step_3.pt", "checkpoint_step_3.pt: truncated or damaged"),
+    ):
+        assert generate.main([str(source), *flags]) == 2
+        assert message in capsys.readouterr().err
+        assert export.main([str(source), str(tmp_path / "new")]) == 2
+        assert message in capsys.readouterr().err
+
+
+def test_a_locale_without_the_letters_is_no_traceback(
+    checkpoint: Path, tmp_path: Path, tokenizer_file: Path
+) -> None:
+    described = tokenizer_file.read_text(encoding="utf-8").replace('"a"', '"ä"')
+    tokenizer_file.write_text(described, encoding="utf-8")
+    command = [sys.executable, "-m", "trainable.generate", str(checkpoint), "--prompt", "äb"]
+    done = subprocess.run(
+        [*command, "--tokenizer", str(tokenizer_file)],
+        env={**os.environ, "PYTHONIOENCODING": "ascii"},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("\\xe4")
 
 
 def test_transformers_loads_the_export(

@@ -273,7 +273,8 @@ def test_divergence_is_an_outcome(
 
 
 @pytest.mark.parametrize(
-    ("number", "dtype"), [(signal.SIGTERM, "bfloat16"), (signal.SIGINT, "float32")]
+    ("number", "dtype"),
+    [(signal.SIGTERM, "bfloat16"), (signal.SIGINT, "float32"), (signal.SIGHUP, "float32")],
 )
 def test_a_signal_saves_and_the_command_shown_goes_on_exactly(
     tiny: MakeConfig, tmp_path: Path, number: signal.Signals, dtype: str
@@ -309,6 +310,48 @@ def test_a_signal_saves_and_the_command_shown_goes_on_exactly(
     lines = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
     assert report is not None
     assert lines[stopped_at - 1]["train_loss"] == report.train_loss
+
+
+def test_a_run_goes_on_when_nobody_reads_on(tiny: MakeConfig, tmp_path: Path) -> None:
+    """`python -m trainable … | head -1`"""
+    config = tiny(max_steps=300, log_every_steps=1)
+    command = [sys.executable, "-m", "trainable", *flags(config), "--num_threads", "1"]
+    with subprocess.Popen(
+        [*command, "--output_dir", str(tmp_path)], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None and process.stderr is not None
+        process.stdout.readline()
+        process.stdout.close()
+        assert process.stderr.read() == b""
+    assert process.returncode == 0
+    assert steps(tmp_path)[-1] == 300
+    assert (tmp_path / "final_checkpoint.pt").exists()
+
+
+def test_under_nohup_a_run_outlives_its_terminal(tiny: MakeConfig, tmp_path: Path) -> None:
+    config = tiny(max_steps=60, log_every_steps=1)
+    command = [sys.executable, "-m", "trainable", *flags(config), "--num_threads", "1"]
+    with subprocess.Popen(
+        [*command, "--output_dir", str(tmp_path)],
+        stdout=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN),
+    ) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if line.startswith("step  5/"):
+                process.send_signal(signal.SIGHUP)
+    assert process.returncode == 0
+    assert steps(tmp_path)[-1] == 60
+
+
+def test_a_path_that_no_locale_can_show_is_no_traceback(tiny: MakeConfig, tmp_path: Path) -> None:
+    config = tiny(max_steps=3)
+    command = [sys.executable, "-m", "trainable", *flags(config), "--num_threads", "1"]
+    out = os.fsencode(tmp_path) + b"/[b]:fire:\xff"
+    done = subprocess.run([*map(os.fsencode, command), b"--output_dir", out], capture_output=True)
+    assert done.returncode == 0, done.stderr
+    assert b"/[b]:fire:\\udcff/final_checkpoint.pt" in done.stdout
 
 
 def test_a_terminal_gets_a_bar_with_the_time_left(

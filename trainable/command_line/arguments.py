@@ -7,11 +7,12 @@ from dataclasses import Field, fields, replace
 from pathlib import Path
 from typing import Any, get_type_hints
 
+from trainable.command_line.checkpoint_argument import checkpoints_in
 from trainable.command_line.options import ProgramOptions
 from trainable.command_line.output_folder import OutputFolder, is_checkpoint_of_a_run
 from trainable.config import TrainConfig, nearest, typed
 from trainable.errors import CheckpointError, ConfigError
-from trainable.weights.checkpoint import checkpoint_config, newest_good_checkpoint
+from trainable.weights.checkpoint import newest_good_checkpoint
 
 
 def parse_command_line(arguments: Sequence[str]) -> tuple[TrainConfig, ProgramOptions]:
@@ -35,9 +36,9 @@ def parse_command_line(arguments: Sequence[str]) -> tuple[TrainConfig, ProgramOp
         found = newest_good_checkpoint(resume_candidates(Path(options.resume_from)))
         for problem in found.bad:
             print(f"warning: {problem}", file=sys.stderr)
-        if found.path is None:
+        if found.path is None or found.checkpoint is None:
             raise CheckpointError(f"{options.resume_from}: no checkpoint here can be resumed from")
-        base = checkpoint_config(found.parts, found.path).to_dict()
+        base = found.checkpoint.config.to_dict()
         options = replace(options, resume_from=str(found.path))
         if "output_dir" not in given and is_checkpoint_of_a_run(found.path):
             options = replace(options, output_dir=str(found.path.parent))
@@ -51,7 +52,7 @@ def resume_candidates(path: Path) -> list[Path]:
         CheckpointError: there is no such file or folder.
     """
     if path.is_dir():
-        return OutputFolder(path).checkpoints()
+        return checkpoints_in(path)
     if not path.is_file():
         raise CheckpointError(f"{path}: no such checkpoint")
     return [path, *(other for other in OutputFolder(path.parent).checkpoints() if other != path)]

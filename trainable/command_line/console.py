@@ -1,5 +1,6 @@
 """What a run shows: a line of metrics as they come and, in a terminal, a bar below them."""
 
+import os
 from datetime import timedelta
 from types import TracebackType
 from typing import Self
@@ -10,11 +11,26 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from trainable.loop.metrics import Metrics
 
 
+class LastingConsole(Console):
+    """Plain text, for a reader who may go away as `| head` does: the run goes on in silence."""
+
+    def __init__(self) -> None:
+        super().__init__(highlight=False, soft_wrap=True, markup=False, emoji=False)
+
+    def on_broken_pipe(self) -> None:
+        self.quiet = True
+        os.dup2(os.open(os.devnull, os.O_WRONLY), self.file.fileno())
+
+
+def say(text: str) -> None:
+    LastingConsole().print(text)
+
+
 class ConsoleLog:
     """A context: the bar is drawn inside it and removed at its end."""
 
     def __init__(self, *, step: int, max_steps: int) -> None:
-        self._console = Console(highlight=False, soft_wrap=True)
+        self._console = LastingConsole()
         self._progress = Progress(
             TextColumn("training"),
             BarColumn(),
@@ -42,7 +58,7 @@ class ConsoleLog:
         self._progress.update(self._task, completed=step)
 
     def say(self, text: str) -> None:
-        self._console.print(text, markup=False)
+        self._console.print(text)
 
 
 def metrics_line(metrics: Metrics, max_steps: int) -> str:

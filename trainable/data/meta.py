@@ -7,6 +7,8 @@ from pathlib import Path
 from trainable.config import LARGEST_WHOLE, shown
 from trainable.errors import DataError
 
+END_OF_TEXT = "<|endoftext|>"  # GPT-2's name of the token after a text
+
 
 @dataclass(frozen=True, kw_only=True)
 class DataMeta:

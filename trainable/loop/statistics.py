@@ -42,5 +42,8 @@ class Statistics:
         return dict(vars(self))
 
     def load_state_dict(self, state: dict[str, Tensor]) -> None:
+        """Raises KeyError, ValueError or AttributeError for what is no state of this class."""
         for name, value in vars(self).items():
+            if state[name].shape != value.shape:
+                raise ValueError(f"{name} of shape {tuple(state[name].shape)}")
             setattr(self, name, state[name].to(value.device))

@@ -24,7 +24,7 @@ from trainable.model.transformer import LanguageModel
 from trainable.optimisation.optimizer import build_optimizer, clipped_step, restore_optimizer
 from trainable.optimisation.schedule import learning_rate_at
 from trainable.weights.checkpoint import (
-    checkpoint_config,
+    Checkpoint,
     read_checkpoint,
     require_same_model,
     write_checkpoint,
@@ -237,6 +237,7 @@ class Trainer:
         self._val_windows = gather_windows(val_tokens, starts, config.context_length)
         require_in_vocabulary(self._val_windows, config.vocab_size, str(val_file))
         self._bytes_per_token = read_meta(val_file).bytes_per_token
+        self.end_of_text = read_meta(train_file).separator
 
     def save(self, path: Path) -> None:
         """Write a checkpoint of the state after `self.step` steps, atomically.
@@ -247,32 +248,38 @@ class Trainer:
         weights = self.model.state_dict()
         if not all(bool(torch.isfinite(weight).all()) for weight in weights.values()):
             raise CheckpointError(f"{path}: not written: the weights are not finite")
-        parts = {
-            "config": self.config.to_dict(),
-            "step": self.step,
-            "model": weights,
-            "optimizer": self.optimizer.state_dict(),
-            "scaler": self.scaler.state_dict(),
-            "statistics": self.statistics.state_dict(),
-            "train_seconds": self.train_seconds,
-            "micro_batch_size": self.micro_batch_size,
-        }
-        write_checkpoint(path, parts)
+        checkpoint = Checkpoint(
+            config=self.config,
+            step=self.step,
+            model=weights,
+            optimizer=self.optimizer.state_dict(),
+            scaler=self.scaler.state_dict(),
+            statistics=self.statistics.state_dict(),
+            train_seconds=self.train_seconds,
+            micro_batch_size=self.micro_batch_size,
+            end_of_text=self.end_of_text,
+        )
+        write_checkpoint(path, checkpoint)
 
     def _resume(self, path: Path, micro_batch_size: int | None) -> None:
-        parts = read_checkpoint(path)
-        require_same_model(self.config, checkpoint_config(parts, path), path)
-        if parts["step"] > self.config.max_steps:
+        saved = read_checkpoint(path)
+        require_same_model(self.config, saved.config, path)
+        if saved.step > self.config.max_steps:
             raise ConfigError(
                 "max_steps",
-                f"must be at least {parts['step']}, the step of {path}, got "
-                f"{self.config.max_steps}",
+                f"must be at least {saved.step}, the step of {path}, got {self.config.max_steps}",
             )
-        self.model.load_state_dict(parts["model"])
-        restore_optimizer(self.optimizer, parts["optimizer"])
-        self.scaler.load_state_dict(parts["scaler"])
-        self.statistics.load_state_dict(parts["statistics"])
-        self.step = parts["step"]
-        self.train_seconds = parts["train_seconds"]
+        self.model.load_state_dict(saved.model)
+        try:
+            restore_optimizer(self.optimizer, saved.optimizer)
+            if saved.scaler:  # empty where the run before did not scale its loss
+                self.scaler.load_state_dict(saved.scaler)
+            self.statistics.load_state_dict(saved.statistics)
+        except (KeyError, ValueError, TypeError, AttributeError, RuntimeError) as error:
+            raise CheckpointError(f"{path}: damaged: its state does not fit ({error!r})") from None
+        self.step = saved.step
+        self.train_seconds = saved.train_seconds
         # What had to be split before would have to be again; and the sums stay bitwise the same.
-        self.micro_batch_size = micro_batch_size or parts["micro_batch_size"]
+        self.micro_batch_size = micro_batch_size or saved.micro_batch_size
+        if self.end_of_text is None:  # the data may have lost the file that says it
+            self.end_of_text = saved.end_of_text

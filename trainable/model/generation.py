@@ -19,8 +19,9 @@ def generate_tokens(
     temperature: float = 1.0,
     top_p: float = 1.0,
     seed: int = 0,
+    end_of_text: int | None = None,
 ) -> Iterator[int]:
-    """Tokens that go on from `prompt`, one after another.
+    """Tokens that go on from `prompt`, one after another, to `end_of_text` if that comes first.
 
     The keys and values of what was read are kept. Where the context is full its older half is let
     go and the newer one read again.
@@ -30,6 +31,7 @@ def generate_tokens(
         temperature: the logits are divided by it; 0 takes the likeliest token.
         top_p: sample from the smallest set of tokens with this much probability
             (https://arxiv.org/abs/1904.09751).
+        end_of_text: the token after a text, which is not yielded; None: there is none.
     """
     device = model.lm_head.weight.device
     generator = torch.Generator(device).manual_seed(seed)
@@ -41,6 +43,8 @@ def generate_tokens(
             cache = KVCache(config, 1, torch.float32, device)
         logits = model(torch.tensor([unread], device=device), cache=cache)[0, -1]
         token = sample(logits, temperature=temperature, top_p=top_p, generator=generator)
+        if token == end_of_text:
+            return
         tokens.append(token)
         unread = [token]
         yield token
@@ -50,7 +54,9 @@ def sample(logits: Tensor, *, temperature: float, top_p: float, generator: torch
     """One token id from `logits`, shape (vocab_size,)."""
     if temperature == 0:
         return int(logits.argmax())
-    probs, order = torch.softmax(logits / temperature, dim=-1).sort(descending=True)
+    # In float64 and from the largest down, so that no temperature makes infinities of them.
+    scaled = ((logits - logits.max()).double() / temperature).to(logits.dtype)
+    probs, order = torch.softmax(scaled, dim=-1).sort(descending=True)
     before = probs.cumsum(0) - probs  # the likeliest token stays whatever top_p is
     probs = probs.masked_fill(before >= top_p, 0.0)
     return int(order[torch.multinomial(probs, 1, generator=generator)])

@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from trainable.config import TrainConfig
+from trainable.errors import ConfigError
 from trainable.model.attention import causal_attention
 
 
@@ -56,7 +57,16 @@ class Rope(nn.Module):
         self.register_buffer("sin", angles.sin(), persistent=False)
 
     def tables(self, start: int, length: int, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
-        """cos and sin of the positions start, ..., start + length - 1: (length, head_dim) each."""
+        """cos and sin of the positions start, ..., start + length - 1: (length, head_dim) each.
+
+        Raises:
+            ConfigError: positions past the context, which no angles were made for.
+        """
+        if start + length > len(self.cos):
+            raise ConfigError(
+                "context_length",
+                f"must be at least {start + length} for so many tokens, got {len(self.cos)}",
+            )
         window = slice(start, start + length)
         return self.cos[window].to(dtype), self.sin[window].to(dtype)
 

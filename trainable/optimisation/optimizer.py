@@ -52,6 +52,17 @@ def clipped_step(
 
 
 def restore_optimizer(optimizer: torch.optim.AdamW, saved: dict[str, object]) -> None:
-    """Take over the moments of a checkpoint, keeping the hyperparameters of this run's config."""
+    """Take over the moments of a checkpoint, keeping the hyperparameters of this run's config.
+
+    Raises:
+        ValueError: moments of other shapes, which torch would only meet at the next step; torch
+            raises several kinds for a state that is none of its own.
+    """
     own = optimizer.state_dict()["param_groups"]
     optimizer.load_state_dict({"state": saved["state"], "param_groups": own})
+    for parameter, state in optimizer.state.items():
+        for name in ("exp_avg", "exp_avg_sq"):
+            if state[name].shape != parameter.shape:
+                raise ValueError(f"{name} of shape {tuple(state[name].shape)}")
+        if state["step"].numel() != 1:
+            raise ValueError(f"step of shape {tuple(state['step'].shape)}")

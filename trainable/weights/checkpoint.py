@@ -3,28 +3,18 @@
 import pickle
 import zipfile
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
 
 import torch
+from torch import Tensor
 
 from trainable.atomic_file import write_atomically
-from trainable.config import TrainConfig
+from trainable.config import LARGEST_WHOLE, TrainConfig, shown
 from trainable.errors import CheckpointError, ConfigError
+from trainable.model.model_size import weight_shapes
 
 FORMAT = 1
-PARTS = (
-    "format",
-    "config",
-    "step",
-    "model",
-    "optimizer",
-    "scaler",
-    "statistics",
-    "train_seconds",
-    "micro_batch_size",
-)
 # What torch and zipfile raise on a file that is cut short or has other bytes in it.
 UNREADABLE = (RuntimeError, OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile)
 SHAPE = (
@@ -38,15 +28,32 @@ SHAPE = (
 )
 
 
-def write_checkpoint(path: Path, parts: dict[str, Any]) -> None:
-    """Write `parts` to `path`, atomically.
+@dataclass(frozen=True, kw_only=True)
+class Checkpoint:
+    """All that a run needs to go on. What torch's own objects say of their state stays theirs."""
+
+    config: TrainConfig
+    step: int
+    model: dict[str, Tensor]
+    optimizer: dict[str, object]
+    scaler: dict[str, object]
+    statistics: dict[str, Tensor]
+    train_seconds: float
+    micro_batch_size: int
+    end_of_text: int | None = None  # the token after each document of the data
+
+
+def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
+    """Write `checkpoint` to `path`, atomically.
 
     Raises:
         CheckpointError: the disk is full or the folder cannot be written; earlier files stay.
     """
+    parts = {spec.name: getattr(checkpoint, spec.name) for spec in fields(Checkpoint)}
+    parts |= {"format": FORMAT, "config": checkpoint.config.to_dict()}
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(path, lambda file: torch.save({"format": FORMAT, **parts}, file))
+        write_atomically(path, lambda file: torch.save(parts, file))
     except (OSError, RuntimeError) as error:  # torch turns a failed write into a RuntimeError
         reason = error.__context__ if isinstance(error.__context__, OSError) else error
         raise CheckpointError(
@@ -55,8 +62,8 @@ def write_checkpoint(path: Path, parts: dict[str, Any]) -> None:
         ) from error
 
 
-def read_checkpoint(path: Path) -> dict[str, Any]:
-    """The parts of a checkpoint, its tensors on the CPU.
+def read_checkpoint(path: Path) -> Checkpoint:
+    """A checkpoint, its tensors on the CPU.
 
     Raises:
         CheckpointError: no such file, a truncated or damaged one, one of another program, or one
@@ -76,11 +83,55 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     except UNREADABLE as error:
         first_line = (str(error).splitlines() or [type(error).__name__])[0]
         raise CheckpointError(f"{path}: truncated or damaged ({first_line})") from None
-    if not isinstance(parts, dict) or any(part not in parts for part in PARTS):
+    return _checked(parts, path)
+
+
+def _checked(parts: object, path: Path) -> Checkpoint:
+    kinds: dict[str, type | tuple[type, ...]] = {
+        "config": dict,
+        "step": int,
+        "model": dict,
+        "optimizer": dict,
+        "scaler": dict,
+        "statistics": dict,
+        "train_seconds": (int, float),
+        "micro_batch_size": int,
+    }
+    if not isinstance(parts, dict) or any(name not in parts for name in ("format", *kinds)):
         raise CheckpointError(f"{path}: not a checkpoint of this program")
-    if parts["format"] != FORMAT:
-        raise CheckpointError(f"{path}: format {parts['format']}, this program reads {FORMAT}")
-    return parts
+    if not isinstance(parts["format"], int) or parts["format"] != FORMAT:
+        raise CheckpointError(
+            f"{path}: format {shown(parts['format'])}, this program reads {FORMAT}"
+        )
+    for name, kind in kinds.items():
+        if not isinstance(parts[name], kind) or isinstance(parts[name], bool):
+            raise CheckpointError(f"{path}: damaged: {name} cannot be {shown(parts[name])}")
+    for name, least in (("step", 0), ("train_seconds", 0), ("micro_batch_size", 1)):
+        if not least <= parts[name] <= LARGEST_WHOLE:
+            raise CheckpointError(f"{path}: damaged: {name} cannot be {shown(parts[name])}")
+    try:
+        config = TrainConfig.from_mapping(parts["config"])
+    except ConfigError as error:
+        raise CheckpointError(f"{path}: its config cannot be used: {error}") from None
+    _require_weights(parts["model"], config, path)
+    end_of_text = parts.get("end_of_text")
+    return Checkpoint(
+        **{name: parts[name] for name in kinds} | {"config": config},
+        end_of_text=end_of_text if type(end_of_text) is int else None,
+    )
+
+
+def _require_weights(weights: dict[str, object], config: TrainConfig, path: Path) -> None:
+    shapes = weight_shapes(config)
+    if different := set(weights).symmetric_difference(shapes):
+        raise CheckpointError(
+            f"{path}: damaged: its config and its weights do not agree on "
+            f"{shown(min(map(str, different)))}"
+        )
+    for name, shape in shapes.items():
+        weight = weights[name]
+        if not isinstance(weight, Tensor) or tuple(weight.shape) != shape:
+            raise CheckpointError(f"{path}: damaged: {name} is no tensor of shape {shape}")
 
 
 def saved_step(path: Path) -> int | None:
@@ -88,10 +139,10 @@ def saved_step(path: Path) -> int | None:
     cannot be read."""
     try:
         parts = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-        step: int = parts["step"]
+        step = parts["step"]
     except (*UNREADABLE, pickle.UnpicklingError, TypeError):
         return None
-    return step
+    return step if isinstance(step, int) else None
 
 
 def _require_checksums(path: Path) -> None:
@@ -107,7 +158,7 @@ class FoundCheckpoint:
     """The newest checkpoint that can be read, and why newer ones cannot."""
 
     path: Path | None
-    parts: dict[str, Any]
+    checkpoint: Checkpoint | None
     bad: tuple[str, ...]
 
 
@@ -119,15 +170,7 @@ def newest_good_checkpoint(newest_first: Iterable[Path]) -> FoundCheckpoint:
             return FoundCheckpoint(path, read_checkpoint(path), tuple(bad))
         except CheckpointError as error:
             bad.append(str(error))
-    return FoundCheckpoint(None, {}, tuple(bad))
-
-
-def checkpoint_config(parts: dict[str, Any], path: Path) -> TrainConfig:
-    """The config that a checkpoint was trained with."""
-    try:
-        return TrainConfig.from_mapping(parts["config"])
-    except ConfigError as error:
-        raise CheckpointError(f"{path}: its config cannot be used: {error}") from None
+    return FoundCheckpoint(None, None, tuple(bad))
 
 
 def require_same_model(config: TrainConfig, saved: TrainConfig, path: Path) -> None:

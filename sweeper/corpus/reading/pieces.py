@@ -5,7 +5,9 @@ All of it works on UTF-8 bytes: that is what is hashed, counted and (byte tokeni
 
 from collections.abc import Iterable, Iterator
 
-END_OF_TEXT = b"<|endoftext|>"
+from trainable.data import meta
+
+END_OF_TEXT = meta.END_OF_TEXT.encode()
 
 # Bounds the memory a document takes in a tokenizer (about 25 times its text), and gives one large
 # file enough documents for a fair split. 64 KiB is still longer than a training window.

@@ -5,6 +5,7 @@ import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from trainable.config import TrainConfig
+from trainable.errors import ConfigError
 from trainable.model.loss import next_token_loss
 from trainable.model.model_size import num_params
 from trainable.model.transformer import KVCache, LanguageModel
@@ -95,6 +96,18 @@ def test_the_cache_gives_the_logits_of_the_whole_sequence() -> None:
     pieces = [model(tokens[:, :7], cache=cache)]
     pieces += [model(tokens[:, i : i + 1], cache=cache) for i in range(7, 12)]
     assert_close(torch.cat(pieces, dim=1), model(tokens))
+
+
+def test_tokens_past_the_context_are_refused() -> None:
+    config = shape(**SHAPES[1])
+    model = LanguageModel(config)
+    message = "context_length: must be at least 33 for so many tokens, got 32"
+    with pytest.raises(ConfigError, match=message):
+        model(torch.zeros(1, 33, dtype=torch.int64))
+    cache = KVCache(config, 1, torch.float32, torch.device("cpu"))
+    model(torch.zeros(1, 32, dtype=torch.int64), cache=cache)
+    with pytest.raises(ConfigError, match=message):
+        model(torch.zeros(1, 1, dtype=torch.int64), cache=cache)
 
 
 @pytest.mark.parametrize("settings", SHAPES)

@@ -26,9 +26,9 @@ def checkpoint(tiny: MakeConfig, tmp_path: Path) -> Path:
 
 
 def test_a_checkpoint_is_read_whole_and_leaves_no_temporary_file(checkpoint: Path) -> None:
-    parts = read_checkpoint(checkpoint)
-    assert parts["step"] == 1
-    assert parts["config"]["d_model"] == 16
+    read = read_checkpoint(checkpoint)
+    assert read.step == 1
+    assert read.config.d_model == 16
     assert os.listdir(checkpoint.parent) == [checkpoint.name]
 
 
@@ -86,6 +86,68 @@ def test_the_file_of_another_program_is_refused(tmp_path: Path) -> None:
         read_checkpoint(tmp_path / "other.pt")
 
 
+@pytest.mark.parametrize(
+    ("part", "value", "message"),
+    [
+        ("format", 2, "format 2, this program reads 1"),
+        ("format", torch.ones(3), "format tensor"),
+        ("step", "1", "damaged: step cannot be '1'"),
+        ("step", -1, "damaged: step cannot be -1"),
+        ("step", True, "damaged: step cannot be True"),
+        ("step", 2**70, "damaged: step cannot be 1180591620717411303424"),
+        ("train_seconds", float("nan"), "damaged: train_seconds cannot be nan"),
+        ("micro_batch_size", 0, "damaged: micro_batch_size cannot be 0"),
+        ("config", {"d_modle": 3}, "its config cannot be used: d_modle: no such setting"),
+        ("config", {3: 3}, "its config cannot be used: 3: no such setting"),
+        ("config", {"dtype": torch.ones(3)}, "its config cannot be used: dtype: must be one of"),
+        ("config", [], r"damaged: config cannot be \[\]"),
+        ("model", {}, "damaged: its config and its weights do not agree on 'lm_head.weight'"),
+        ("model", None, "damaged: model cannot be None"),
+        ("optimizer", {}, "damaged: its state does not fit"),
+        ("optimizer", {"state": {0: {"step": 1}}}, "damaged: its state does not fit"),
+        ("statistics", {}, "damaged: its state does not fit"),
+        ("statistics", {"loss_sum": torch.ones(2)}, "damaged: its state does not fit"),
+    ],
+)
+def test_a_part_that_cannot_be_is_told(
+    checkpoint: Path, tiny: MakeConfig, part: str, value: object, message: str
+) -> None:
+    parts = torch.load(checkpoint)
+    torch.save({**parts, part: value}, checkpoint)
+    with pytest.raises(CheckpointError, match=rf"checkpoint_step_1\.pt: {message}"):
+        Trainer(tiny(), resume_from=checkpoint)
+
+
+@pytest.mark.parametrize("name", ["model.norm.weight", "model.layers.1.mlp.up_proj.weight"])
+@pytest.mark.parametrize("value", [torch.ones(3), 5, None])
+def test_weights_and_moments_of_another_shape_are_told(
+    checkpoint: Path, tiny: MakeConfig, name: str, value: object
+) -> None:
+    parts = torch.load(checkpoint)
+    moments = parts["optimizer"]["state"][0]["exp_avg"]
+    parts["optimizer"]["state"][0]["exp_avg"] = torch.ones(3)
+    torch.save(parts, checkpoint)
+    with pytest.raises(CheckpointError, match=r"its state does not fit .*exp_avg of shape \(3,\)"):
+        Trainer(tiny(), resume_from=checkpoint)
+    parts["optimizer"]["state"][0]["exp_avg"] = moments
+    parts["model"][name] = value
+    torch.save(parts, checkpoint)
+    with pytest.raises(CheckpointError, match=f"damaged: {name} is no tensor of shape"):
+        Trainer(tiny(), resume_from=checkpoint)
+
+
+@pytest.mark.parametrize(("before", "after"), [("float32", "float16"), ("float16", "bfloat16")])
+def test_a_run_may_go_on_in_another_precision(
+    tiny: MakeConfig, tmp_path: Path, before: str, after: str
+) -> None:
+    trainer = Trainer(tiny(dtype=before))
+    next(trainer.train())
+    trainer.save(tmp_path / "c.pt")
+    resumed = Trainer(tiny(dtype=after), resume_from=tmp_path / "c.pt")
+    *_, last = resumed.train()
+    assert last is not None and last.step == 8 and last.skipped_steps == 0
+
+
 def test_the_newest_good_one_is_found_and_the_bad_ones_named(
     checkpoint: Path, tmp_path: Path
 ) -> None:
@@ -94,7 +156,7 @@ def test_the_newest_good_one_is_found_and_the_bad_ones_named(
     empty.write_bytes(b"")
     found = newest_good_checkpoint([truncated, empty, checkpoint])
     assert found.path == checkpoint
-    assert found.parts["step"] == 1
+    assert found.checkpoint is not None and found.checkpoint.step == 1
     assert [problem.split(":")[0] for problem in found.bad] == [str(truncated), str(empty)]
     assert newest_good_checkpoint([empty]).path is None
 
@@ -122,12 +184,12 @@ from trainable.weights.checkpoint import read_checkpoint, write_checkpoint
 from trainable.errors import CheckpointError
 
 path = Path(sys.argv[1])
-parts = read_checkpoint(path)
+checkpoint = read_checkpoint(path)
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # the write fails with an error, as on a full disk
 resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
 for target in (path, path.with_name("later.pt")):
     try:
-        write_checkpoint(target, parts)
+        write_checkpoint(target, checkpoint)
     except CheckpointError as error:
         print(error)
 """
