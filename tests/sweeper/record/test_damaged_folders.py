@@ -1,0 +1,101 @@
+"""A run folder of whose journal a field is anything else: it is fine, or the line and the field are
+named. No command ends in a traceback."""
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sweeper.analysis.monitor import Monitor
+from sweeper.errors import RunFolderError
+from sweeper.record.run_folder import RunFolder
+from tests.sweeper.commands.conftest import Said, project, sweeper  # noqa: F401  # fixtures
+from tests.sweeper.record.state.test_events import WRONG, changed, paths
+
+OLD = Path(__file__).parent / "old_journals"
+FEW = 1  # of the entries of a mapping whose entries are all alike
+ALIKE = {"config", "spec", "code", "data", "versions"}
+COMMANDS = [
+    ["list"],
+    ["status", "NAME"],
+    ["best", "NAME"],
+    ["trial", "NAME", "0000"],
+    ["compare", "NAME", "other"],
+    ["report", "NAME"],
+]
+
+
+def kinds_of(name: str) -> dict[str, int]:
+    """A line, from 0 on, of each kind of event in an old journal: that in the middle."""
+    lines = (OLD / name / "journal.jsonl").read_text().splitlines()
+    found: dict[str, list[int]] = {}
+    for number, line in enumerate(lines):
+        found.setdefault(json.loads(line)["event"], []).append(number)
+    return {kind: numbers[len(numbers) // 2] for kind, numbers in found.items()}
+
+
+CASES = [
+    *[("promoted", kind) for kind in kinds_of("promoted")],
+    ("population", "exploited"),
+    ("warm", "warm_started"),
+]
+
+
+def places(event: dict[str, Any]) -> Iterator[tuple[str | int, ...]]:
+    seen: dict[tuple[str | int, ...], int] = {}
+    for path in paths(event):
+        if len(path) > 1 and path[-2] in ALIKE:
+            seen[path[:-1]] = seen.get(path[:-1], 0) + 1
+            if seen[path[:-1]] > FEW:
+                continue
+        if len(path) <= 3:
+            yield path
+
+
+@pytest.fixture
+def folder(project: Path) -> RunFolder:  # noqa: F811
+    for name in ("promoted", "population", "warm"):
+        shutil.copytree(OLD / name, project / "runs" / name)
+    shutil.copytree(OLD / "seeds", project / "runs" / "other")
+    return RunFolder(project / "runs")
+
+
+@pytest.mark.parametrize(("name", "kind"), CASES)
+def test_whatever_a_field_is_no_command_ends_in_a_traceback(
+    folder: RunFolder,
+    sweeper: Any,  # noqa: F811
+    name: str,
+    kind: str,
+) -> None:
+    number = kinds_of(name)[kind]
+    of_sweep = RunFolder(folder.path / name)
+    lines = of_sweep.journal.read_bytes().splitlines(keepends=True)
+    event = json.loads(lines[number])
+    for path in places(event):
+        survived = False
+        for wrong in WRONG:
+            line = json.dumps(changed(event, path, wrong)).encode() + b"\n"
+            of_sweep.journal.write_bytes(b"".join([*lines[:number], line, *lines[number + 1 :]]))
+            try:
+                Monitor(of_sweep)
+            except RunFolderError as error:
+                is_told(str(error), number + 1, path)
+            else:
+                # All commands for one value of each field, and one for the others: it takes long.
+                commands, survived = COMMANDS[1:2] if survived else COMMANDS, True
+                for command in commands:
+                    said: Said = sweeper(*[name if word == "NAME" else word for word in command])
+                    assert said.code in {0, 2}, (path, wrong, command, said.err)
+                    assert "Traceback" not in said.err, (path, wrong, command, said.err)
+
+
+def is_told(message: str, number: int, path: tuple[str | int, ...]) -> None:
+    """The line, or a later one that does not follow on it any more; and the field in it."""
+    told = int(message.split("journal.jsonl:")[1].split(":")[0])
+    assert told >= number, message
+    if told == number:
+        verdict = "was it edited?" in message
+        assert verdict or str(path[0]) in message, (path, message)
