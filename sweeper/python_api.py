@@ -1,4 +1,4 @@
-"""What a notebook or a script does with sweeps: `from sweeper import load_sweep, run_sweep, …`."""
+"""Sweeps in a notebook or a script: `from sweeper import load_sweep, run_sweep, …`."""
 
 import io
 import re
@@ -30,9 +30,9 @@ if TYPE_CHECKING:
 
 
 class LoadedSweep:
-    """A sweep as its run folder tells it, whoever runs it, or ran it.
+    """A sweep as it stands in its run folder, whether it runs or not.
 
-    The trials are as they were when it was loaded; `refresh` takes in what has happened since.
+    The trials are as they were when it was loaded; `refresh` reads what has happened since.
     """
 
     def __init__(self, folder: RunFolder) -> None:
@@ -44,7 +44,7 @@ class LoadedSweep:
         self._monitor = Monitor(folder)
 
     def refresh(self) -> None:
-        """Take in what has happened since."""
+        """Read what has happened since."""
         self._monitor.refresh()
 
     @property
@@ -77,12 +77,13 @@ class LoadedSweep:
 
     @property
     def results(self) -> pa.Table:
-        """A row a trial, best first: the columns of results.parquet. Not measured is null."""
+        """A row for each trial, best first, as in results.parquet. What was not measured is
+        null."""
         return results_table(self._monitor.state, self.folder)
 
     @property
     def history(self) -> pa.Table:
-        """A row an evaluation: the columns of history.parquet."""
+        """A row for each evaluation, as in history.parquet."""
         return history_table(self._monitor.state)
 
     def __repr__(self) -> str:
@@ -103,7 +104,7 @@ def load_sweep(name: str | Path, *, runs: str | Path = RUNS) -> LoadedSweep:
 
 
 def read_results(name: str | Path, *, runs: str | Path = RUNS) -> pa.Table:
-    """A row a trial, best first. `.to_pandas()` makes it a data frame.
+    """A row for each trial, best first. `.to_pandas()` makes it a data frame.
 
     Raises:
         UserError: as `load_sweep`.
@@ -112,7 +113,8 @@ def read_results(name: str | Path, *, runs: str | Path = RUNS) -> pa.Table:
 
 
 def summarise(sweep: LoadedSweep) -> "Summary":
-    """What it has found out: the winner and its margin, the response to each parameter, and more.
+    """What the sweep has found out: the winner and its margin, the response to each parameter, and
+    more.
 
     Raises:
         UserError: the run folder cannot be read any more.
@@ -136,9 +138,10 @@ def run_sweep(
     """Run a sweep to its end, as `python -m sweeper run` does, and load it.
 
     Args:
-        space: A search-space file, or what would be in one.
-        name: Of the sweep; refused if taken. None: from the file, with a number if taken.
-        overrides: `KEY=VALUE` each, in the place of the file's.
+        space: A search-space file, or a dict of what would be in it.
+        name: The name of the sweep, refused if it is taken. None: that in the file, with a number
+            if it is taken.
+        overrides: Values that replace the file's, each as `KEY=VALUE`.
         quiet: Print nothing.
         trainer: The class of the training loop, as `module:name`.
 
@@ -175,7 +178,7 @@ def _require_no_ray() -> None:
 
 
 def _written(space: Mapping[str, Any], folder: Path) -> Path:
-    """As a file: there is one way to check a space."""
+    """The space as a file, so that it is checked as every file is."""
     text = io.StringIO()
     try:
         YAML(typ="safe", pure=True).dump(dict(space), text)

@@ -1,5 +1,5 @@
-"""A whole sweep, from its file to its end: everything is checked, then it starts, then it is
-recorded. The commands print how it ended, and turn that into an exit code."""
+"""A whole sweep, from its file to its end: first everything is checked, then it starts. The
+commands print how it ended, and turn that into an exit code."""
 
 import traceback
 from collections.abc import Iterator, Sequence
@@ -51,7 +51,7 @@ WandbMode = Literal["off", "offline", "online"]
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """How a session runs, as against what the sweep is."""
+    """How a session runs; what the sweep is, its spec says."""
 
     runs: Path = RUNS
     wandb: WandbMode = "off"
@@ -65,7 +65,8 @@ class Options:
 
 @dataclass(frozen=True, kw_only=True)
 class Prepared:
-    """A session that can start: what can be checked without Ray is, and nothing is written."""
+    """A session that can start: everything that can be checked without Ray has been, and nothing is
+    written yet."""
 
     plan: Plan
     source: YamlSource
@@ -76,7 +77,7 @@ class Prepared:
 
 @dataclass(frozen=True, kw_only=True)
 class Workers:
-    """Ray as it has been started or joined for a session."""
+    """The Ray cluster that a session has started or joined."""
 
     placement: Placement  # what of it the trials get
     dashboard: str | None  # where its dashboard is, in words
@@ -84,7 +85,7 @@ class Workers:
 
 @dataclass(frozen=True, kw_only=True)
 class SessionResult:
-    """What a session has left behind it."""
+    """How a session has ended."""
 
     folder: RunFolder
     state: SweepState
@@ -121,14 +122,14 @@ def run_file(
 def resume_sweep(
     name: str, console: Console, options: Options, changes: Changes = NO_CHANGES
 ) -> SessionResult:
-    """Go on with an interrupted sweep, or with a finished one that has got more to do.
+    """Go on with an interrupted sweep, or with a finished one that has been given more to do.
 
     Raises:
-        UserError: as in `run_file`; there is no such sweep, or it is running; it may not change
-            so, or has changed without a word.
+        UserError: as in `run_file`; there is no such sweep, or it is running; a change is not
+            allowed, or something has changed that was not asked for.
     """
     folder = find_run_folder(options.runs, name)
-    with folder.locked():  # before anything is read: what has been checked stays so
+    with folder.locked():  # before anything is read, so that what has been checked stays true
         resumption = prepare_resumption(folder, changes, options.trainer)
         plan, source, session = resumption.plan, resumption.source, resumption.session
         if session is None:
@@ -227,8 +228,8 @@ def carry_out(
 
 
 def written_report(result: SessionResult) -> Path | str:
-    """The report of a session's sweep; where it cannot be written, why. Whatever that is, it takes
-    nothing from the sweep: the folder's log has the traceback."""
+    """Write the report. Returns where it is, or why it could not be written: whatever goes wrong
+    here, the sweep has ended well. The folder's log has the traceback."""
     try:
         from sweeper.views.report import write_report  # takes a second
 
@@ -245,7 +246,7 @@ def _require_login(options: Options) -> None:
 
 
 def _check_tokens(plan: Plan) -> None:
-    """Each distinct demand on the data once: it may be large."""
+    """Check the data once for each distinct demand on it: the data may be large."""
     demands = {(t.config.vocab_size, t.config.context_length): t.config for t in plan.trials}
     for config in demands.values():
         check_data(config)

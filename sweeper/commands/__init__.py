@@ -1,1 +1,1 @@
-"""The commands of `python -m sweeper`, by what they are for; `cli` has the rest."""
+"""The commands of `python -m sweeper`, in modules by what they are for; `cli` lists them all."""

@@ -1,4 +1,5 @@
-"""Commands that make or free something of a sweep that is there: `report`, `export`, `delete`."""
+"""Commands that make something from a recorded sweep, or free its disk: `report`, `export`,
+`delete`."""
 
 import sys
 from collections.abc import Sequence
@@ -73,7 +74,7 @@ def delete(
             f"record too: rm -r {folder.path}"
         )
     with folder.locked():
-        pass  # told before anything is asked
+        pass  # a running sweep is refused before anything is asked
     console = make_console()
     monitor = Monitor(folder)
     deletions = deletable(monitor, with_best=with_best)
@@ -108,10 +109,10 @@ def _print_deletions(console: Console, deletions: Sequence[Deletion]) -> None:
 
 
 def _agreed() -> bool:
-    """Asks; a script has to say it.
+    """Ask the user.
 
     Raises:
-        RunFolderError: there is nobody to ask.
+        RunFolderError: there is nobody to ask; a script has to say --yes.
     """
     if not sys.stdin.isatty():
         raise RunFolderError("nothing was deleted: there is nobody to ask; add --yes")

@@ -1,4 +1,4 @@
-"""What several commands are given in the same way, and how they answer scripts."""
+"""Arguments and options that several commands share, and how they answer scripts."""
 
 import json
 from pathlib import Path

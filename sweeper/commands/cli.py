@@ -1,8 +1,7 @@
-"""The command line: what a person types, and what they are told when it cannot be done.
+"""The command line: every command with its help, and how a command ends that cannot be done.
 
-Here stand the names of the commands and what each is for. Its function, with the module that it is
-in, is imported when the command is typed: so help comes at once, and a command waits only for what
-it uses itself.
+The function of a command, with the module that it is in, is imported when the command is typed. So
+help comes at once, and a command waits only for what it uses itself.
 """
 
 import signal
@@ -21,7 +20,7 @@ from trainable.errors import UserError
 
 
 def examples(*commands: str) -> str:
-    """Of a command's use, below its help."""
+    """The examples that stand below a command's help."""
     return "\n\n".join(["Examples:", *(f"$ python -m sweeper {command}" for command in commands)])
 
 
@@ -38,8 +37,8 @@ def main() -> None:
     """Run the command line; a mistake of the user's ends in one message and exit code 2."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
-            stream.reconfigure(errors="replace")  # a name in letters that the terminal lacks
-    # SIGTERM ends a command as Ctrl-C does, with exit code 130; what has begun is put away.
+            stream.reconfigure(errors="replace")  # the terminal may lack the letters of a name
+    # SIGTERM ends a command as Ctrl-C does, with exit code 130, after it has cleaned up.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         app()

@@ -1,4 +1,4 @@
-"""`delete NAME --checkpoints`: free the disk of what no one needs to go on, and say so first."""
+"""`delete NAME --checkpoints`: free the disk of checkpoints that nothing will go on from."""
 
 import shutil
 from collections.abc import Sequence
@@ -23,8 +23,8 @@ class Deletion:
 
 
 def deletable(monitor: Monitor, *, with_best: bool) -> list[Deletion]:
-    """What is on disk of the trials that have ended. Kept is what a resume would go on from, and
-    unless asked for the newest checkpoint of the winner."""
+    """The checkpoints on disk of trials that have ended, except what a resume would go on from and,
+    unless it is asked for, the newest checkpoint of the winner."""
     found, best = [], monitor.best
     for trial in monitor.state.trials.values():
         if not trial.status.ended:
@@ -38,7 +38,7 @@ def deletable(monitor: Monitor, *, with_best: bool) -> list[Deletion]:
 
 
 def delete_checkpoints(folder: RunFolder, *, with_best: bool) -> int:
-    """Delete them, each recorded before it goes; the bytes that it has freed.
+    """Delete them; each is recorded before it goes. Returns the bytes that were freed.
 
     Raises:
         RunFolderError: the sweep runs, or the folder cannot be written.

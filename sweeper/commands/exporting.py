@@ -17,12 +17,12 @@ SHOWN_TRIALS = 10
 
 
 class ExportError(RunFolderError):
-    """A model that cannot be exported, or not to there."""
+    """A model cannot be exported, or not to this folder."""
 
 
 def export_trial(monitor: Monitor, trial_id: str | None, out: Path) -> tuple[Trial, str]:
-    """Write the model of a trial, else of the winner, to a new folder; what the trainable's own
-    exporter (`python -m trainable.export`, which needs torch) says of it.
+    """Write the model of a trial, or of the winner, to a new folder. Returns what the trainable's
+    own exporter says (`python -m trainable.export`, a process of its own since it needs torch).
 
     Raises:
         RunFolderError: no such trial; no winner yet.

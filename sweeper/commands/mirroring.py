@@ -54,7 +54,7 @@ def grafana() -> None:
 
 
 def _show(shown: Mirror, follow: bool, where: str, command: str) -> None:
-    """Told before it is followed: from then on there is something to look at."""
+    """Bring it up to date and say how to look at it; then, if asked, follow the sweep."""
     console = make_console()
     mirror(shown, follow=False)
     console.print(where)

@@ -27,7 +27,8 @@ class Screen(Watcher):
     def __init__(self, console: Console, plan: Plan, *, verbose: bool = False) -> None:
         """
         Args:
-            verbose: Lines of every start, metrics and end, above the table if there is one.
+            verbose: Also print a line for every start, metrics and end, above the table if there is
+                one.
         """
         self.console = console
         self.plan = plan
@@ -86,7 +87,7 @@ class Screen(Watcher):
         self._due = began + max(REFRESH_SECONDS, cost / MOST_OF_THE_DRIVER)
 
     def _tell_of_budget(self, state: SweepState) -> None:
-        """Once, where nothing more could be removed."""
+        """Say once that the budget is exceeded and nothing more can be removed."""
         total, budget = state.checkpoints.total, state.spec.checkpoints.budget
         if budget is None or total <= budget or self._told_of_budget:
             return

@@ -1,4 +1,5 @@
-"""What stands on the screen before a session and after it: what is run, who has won, what next."""
+"""What is printed before a session and after it: what runs, which trial has won, what to do
+next."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""`trial NAME ID`: all that is known of one trial, on a screen."""
+"""`trial NAME ID`: everything that is known about one trial."""
 
 from rich.console import Console
 from rich.text import Text
@@ -85,7 +85,7 @@ def _print_chart(console: Console, monitor: Monitor, trial: Trial) -> None:
 
 
 def _print_settings(console: Console, trial: Trial) -> None:
-    """Side by side where there is room; what is long (the data) on lines of its own."""
+    """Print them side by side if there is room; long ones (the data) on lines of their own."""
     width = screen_width(console)
     cells = [f"{name} {swept_text(value)}" for name, value in trial.config.to_dict().items()]
     short = [cell for cell in cells if len(cell) <= LONGEST_SETTING]

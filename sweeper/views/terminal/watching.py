@@ -15,8 +15,8 @@ EVERY_SECONDS = 1.0
 
 
 def watch(console: Console, monitor: Monitor) -> None:
-    """Show a sweep until nobody runs it any more: a table that stays in its place, or, where there
-    is no terminal, a line of each evaluation from now on."""
+    """Show a sweep until no driver runs it any more: a table that stays in its place or, if there
+    is no terminal, a line for each evaluation from now on."""
     if console.is_terminal:
         _watch_table(console, monitor)
     elif monitor.is_running:
@@ -25,7 +25,7 @@ def watch(console: Console, monitor: Monitor) -> None:
 
 
 def show(console: Console, monitor: Monitor) -> None:
-    """A sweep as it stands."""
+    """Print a sweep as it stands."""
     path, left = monitor.folder.path, monitor.time_left()
     line = progress_line(
         monitor.state, monitor.num_trials, left, utc_now() if monitor.is_running else None
