@@ -2,12 +2,12 @@
 next."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.text import Text
 
 from sweeper.analysis.noise import noise_of
-from sweeper.engine.sweep import Sweep
 from sweeper.record.ranking import Entrant, Margin, PointResult, Ranking, ranking_of
 from sweeper.record.run_folder import RunFolder
 from sweeper.record.state.events import Outcome
@@ -19,13 +19,16 @@ from sweeper.views.format import headline, number, size, title_of
 from sweeper.views.next_steps import train_command
 from sweeper.views.terminal.trial_table import trial_table
 
+if TYPE_CHECKING:
+    from sweeper.engine.sweep import Sweep
+
 MAX_TIED = 4  # named in one line
 
 
-def print_beginning(console: Console, sweep: Sweep, slots: int, dashboard: str | None) -> None:
+def print_beginning(console: Console, sweep: "Sweep", slots: int, dashboard: str | None) -> None:
     """
     Args:
-        dashboard: Where Ray's dashboard is, in words.
+        dashboard: A phrase that says where Ray's dashboard is.
     """
     trials = len(sweep.plan.trials)
     ended = sum(trial.status.ended for trial in sweep.trials.values())
