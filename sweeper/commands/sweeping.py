@@ -45,8 +45,8 @@ def run(
     ] = None,
     overrides: Overrides = [],  # noqa: B006  # typer copies it
     runs: Runs = RUNS,
-    wandb: Wandb = "off",
-    dashboard: Dashboard = True,
+    wandb: Wandb = Options.wandb,
+    dashboard: Dashboard = Options.dashboard,
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
@@ -112,8 +112,8 @@ def resume(
         ),
     ] = False,
     runs: Runs = RUNS,
-    wandb: Wandb = "off",
-    dashboard: Dashboard = True,
+    wandb: Wandb = Options.wandb,
+    dashboard: Dashboard = Options.dashboard,
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
