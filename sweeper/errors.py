@@ -26,6 +26,10 @@ class StorageError(UserError):
     """The journal cannot be written (a full disk): the sweep stops, and can be resumed."""
 
 
+class TrainerError(UserError):
+    """A training loop that is not where it is said to be."""
+
+
 class ResourceError(UserError):
     """More CPUs or GPUs asked for than there are."""
 

@@ -87,7 +87,7 @@ class LoadedSweep:
         return history_table(self._monitor.state)
 
     def __repr__(self) -> str:
-        told = f"{self.state}, {self._monitor.num_ended} of {len(self.trials)} trials ended"
+        told = f"{self.state}, {self._monitor.num_ended} of {self._monitor.num_trials} trials ended"
         if (best := ranking_of(self._monitor.state).best) is not None:
             metric = self.spec.objective.metric
             told += f"; best {point_text(best.point)}: {metric} {number(best.mean)}"

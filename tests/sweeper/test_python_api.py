@@ -17,11 +17,13 @@ import sweeper
 from sweeper import load_sweep, read_results, run_sweep, summarise
 from sweeper.errors import ResourceError, RunFolderError, SpecError
 from sweeper.record.run_folder import RunFolder, create_run_folder
+from sweeper.record.tables import write_tables
 from sweeper.status import Status
 from tests.sweeper.closed_form import REFERENCE
 from tests.sweeper.conftest import TINY
 from tests.sweeper.in_process import drive, opened, run_trial
 from tests.sweeper.test_rooms import loaded_after
+from trainable.errors import UserError
 
 
 @pytest.fixture
@@ -174,3 +176,56 @@ def busy_ray(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def test_a_process_that_has_a_ray_already(tmp_path: Path, tokens_folder: Path) -> None:
     with pytest.raises(ResourceError, match=r"ray.shutdown\(\)"):
         run_sweep(space(tokens_folder), runs=tmp_path / "runs")
+
+
+@pytest.mark.parametrize(
+    ("trainer", "said"),
+    [
+        ("nope:Trainer", "trainer: no module 'nope'"),
+        ("trainable.nope.training:Trainer", "trainer: no module 'trainable.nope.training'"),
+        ("no.package:Trainer", "trainer: no module 'no.package'"),
+        ("sys:Trainer", "trainer: no module 'sys'"),
+        ("", "trainer: no module ''"),
+        (
+            "trainable.loop.training",
+            "has no class ''; name one, as trainable.loop.training:Trainer",
+        ),
+        ("trainable.loop.training:Trainr", "has no class 'Trainr'; did you mean 'Trainer'"),
+        ("tests.sweeper.closed_form:Closed", "has no class 'Closed'"),
+    ],
+)
+def test_a_trainer_that_is_not_there_is_told_before_anything_starts(
+    tmp_path: Path, write_space: Any, trainer: str, said: str
+) -> None:
+    with pytest.raises(UserError) as told:
+        run_sweep(write_space(), runs=tmp_path / "runs", trainer=trainer, quiet=True)
+    assert said in str(told.value)
+    assert not (tmp_path / "runs").exists()
+
+
+def test_the_trials_of_a_sweep_are_all_that_it_will_have(tmp_path: Path, tiny_plan: Any) -> None:
+    plan = tiny_plan()
+    folder = create_run_folder(tmp_path / "runs", plan.spec, None, "space.yaml")
+    with opened(folder, plan) as sweep:
+        trial = sweep.next_trial()
+        assert trial is not None
+        run_trial(sweep, trial)
+    assert "interrupted, 1 of 4 trials ended" in repr(load_sweep("tiny", runs=tmp_path / "runs"))
+
+
+def test_several_sweeps_are_read_apart_as_the_docs_have_it(
+    tmp_path: Path, tiny_plan: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One has a bundle, so a column that the other lacks; both have a trial 0000."""
+    duckdb = pytest.importorskip("duckdb")
+    bundles = {"size": {"grid": {"small": {"d_ff": 16}, "large": {"d_ff": 64}}}}
+    for name, sections in (("lr", {}), ("sizes", {"space": bundles})):
+        plan = tiny_plan(**sections)
+        folder = create_run_folder(tmp_path / "runs", plan.spec, name, "space.yaml")
+        write_tables(drive(folder, plan).state, folder)
+    monkeypatch.chdir(tmp_path)
+    text = (Path(__file__).parents[2] / "docs/python.md").read_text()
+    (query,) = [each for each in re.findall(r'duckdb\.sql\("""(.*?)"""', text, re.S)]
+    rows = duckdb.sql(query).fetchall()
+    assert {sweep for sweep, *_ in rows} == {"lr", "sizes"}
+    assert len(rows) == 4 + 2, "a row a trial of each"

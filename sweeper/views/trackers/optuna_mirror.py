@@ -157,6 +157,8 @@ class OptunaMirror:
     def _frozen(self, trial: Trial) -> FrozenTrial:
         state, spec = STATES[trial.status], self.sweep.state.spec
         value = objective(self.sweep.state, trial)
+        if value is None and state is TrialState.COMPLETE:
+            state = TrialState.FAIL  # as Optuna itself has it where an objective is no number
         has_value = state in (TrialState.COMPLETE, TrialState.PRUNED)
         metric = spec.objective.metric
         frozen = create_trial(

@@ -10,6 +10,7 @@ import time
 import urllib.request
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,9 @@ from sweeper.record.follower import mirror
 from sweeper.record.run_folder import RunFolder, create_run_folder
 from sweeper.status import Status
 from sweeper.views.trackers.optuna_mirror import OptunaMirror, default_storage
+from tests.sweeper.closed_form import ClosedFormTrainer
 from tests.sweeper.in_process import drive, opened, run_trial
+from trainable.loop.metrics import Metrics
 
 SPACE = {"learning_rate": {"grid": [1e-4, 1e-3, 1e-2, 1e-1, 0.7]}}
 
@@ -224,3 +227,35 @@ def test_the_real_dashboard_tells_the_study(planned: Planned) -> None:
 def asked(port: int, what: str) -> Any:
     with urllib.request.urlopen(f"http://127.0.0.1:{port}/api/{what}", timeout=10) as reply:
         return json.load(reply)
+
+
+def test_one_that_completed_without_a_number_has_failed_as_optuna_has_it(
+    planned: Planned, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At its last evaluation, or at all: a metric can be missing without the loss diverging."""
+    measured = ClosedFormTrainer._metrics
+
+    def without(trainer: ClosedFormTrainer, loss: float) -> Metrics:
+        metrics = measured(trainer, loss)
+        rate, is_last = trainer.config.learning_rate, metrics.step == trainer.config.max_steps
+        is_missing = rate == 1e-1 or (is_last and rate == 1e-2)
+        return replace(metrics, val_loss=None) if is_missing else metrics
+
+    monkeypatch.setattr(ClosedFormTrainer, "_metrics", without)
+    folder, plan = planned(
+        space={"learning_rate": {"grid": [1e-3, 1e-2, 1e-1]}},
+        scheduler={"type": "fifo"},
+        train={"eval_every_steps": 4},
+    )
+    sweep = drive(folder, plan)
+    assert {trial.status for trial in sweep.trials.values()} == {Status.COMPLETED}
+    study = mirrored(folder)
+    states = {trial.params["learning_rate"]: trial.state for trial in study.trials}
+    assert states == {
+        1e-3: TrialState.COMPLETE,
+        1e-2: TrialState.FAIL,
+        1e-1: TrialState.FAIL,
+    }
+    assert study.best_trial.params == {"learning_rate": 1e-3}
+    assert {trial.user_attrs["status"] for trial in study.trials} == {"completed"}
+    assert len(mirrored(folder).trials) == 3, "and again"
