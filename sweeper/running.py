@@ -35,6 +35,7 @@ from sweeper.record.state.sweep_state import SweepState
 from sweeper.record.state.warm_start import WarmStart
 from sweeper.record.tables import Tables
 from sweeper.record.watcher import Watcher
+from sweeper.runtime.lasting_output import lasting_output
 from sweeper.runtime.ray_tune.token import token_command
 from sweeper.runtime.signals import Deadline
 from sweeper.spec.reading.spec_file import load_spec
@@ -99,6 +100,7 @@ class SessionResult:
         return ExitCode.FAILED if best_trial(self.state) is None else ExitCode.DONE
 
 
+@lasting_output()
 def run_file(
     file: Path,
     console: Console,
@@ -119,6 +121,7 @@ def run_file(
             return carry_out(prepared, folder, workers, console, options)
 
 
+@lasting_output()
 def resume_sweep(
     name: str, console: Console, options: Options, changes: Changes = NO_CHANGES
 ) -> SessionResult:

@@ -43,7 +43,7 @@ class Audience(Watcher):
         for watcher in list(self.watchers):
             try:
                 what(watcher)
-            except Exception as error:  # recorded, with its traceback
+            except (Exception, SystemExit) as error:  # recorded; rich exits where nobody reads
                 self.watchers.remove(watcher)
                 if self.sweep.failure is not None:
                     continue  # all is at an end anyway

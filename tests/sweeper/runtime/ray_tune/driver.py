@@ -20,6 +20,7 @@ STARTS = "SWEEPER_TEST_STARTS"  # names the file in which trials note where they
 GATE = "SWEEPER_TEST_GATE"  # names a file without which trials hang
 HANG_AT = "SWEEPER_TEST_HANG_AT"  # the step at which they do; 6, between two checkpoints
 NODE_WAIT = "SWEEPER_TEST_NODE_WAIT"  # seconds in which a lost node may come back
+SHOWN = "SWEEPER_TEST_SHOWN"  # is set where the driver is to print
 PAUSING = "SWEEPER_TEST_PAUSING"  # names a file that is there once a trial is being paused
 
 
@@ -72,7 +73,7 @@ def main() -> None:
     if ":" not in trainer:
         trainer = f"tests.sweeper.runtime.ray_tune.driver:{trainer}"
     options = Options(runs=Path(runs), dashboard=False, trainer=trainer)
-    console = Console(quiet=True)
+    console = Console(quiet=SHOWN not in os.environ)
     if what == "run":
         sys.exit(conclude(console, run_file(Path(argument), console, options)))
     sys.exit(conclude(console, resume_sweep(argument, console, options)))
