@@ -4,6 +4,7 @@ Imports no torch: a sweep's driver checks its data in milliseconds.
 """
 
 from pathlib import Path
+from tokenize import TokenError
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,10 @@ LLM_C_HEADER_BYTES = 1024
 LLM_C_DTYPES = {(20240520, 1): "uint16", (20240801, 7): "uint32"}
 
 # What numpy raises on a header that has been damaged.
-UNREADABLE = (ValueError, OSError, EOFError, OverflowError, MemoryError, SyntaxError, TypeError)
+UNREADABLE = (
+    *(ValueError, OSError, EOFError, OverflowError, MemoryError, SyntaxError, TypeError, KeyError),
+    *(TokenError, RecursionError),
+)
 
 # Ids above the vocabulary are looked for in at most this much of a file (about 0.1 s); a larger
 # file is sampled evenly and its meta.json, where there is one, answers for the rest.
@@ -52,7 +56,8 @@ def open_tokens(path: Path, data_dtype: str | None = None) -> Tokens:
         else:
             tokens = np.memmap(path, mode="r", dtype=_raw_dtype(path, data_dtype))
     except UNREADABLE as error:
-        raise DataError(f"{path}: not readable as an array of tokens ({error})") from None
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise DataError(f"{path}: not readable as an array of tokens ({reason[:200]})") from None
     if tokens.ndim != 1:
         raise DataError(
             f"{path}: must have one dimension, got shape {tokens.shape}; "

@@ -41,9 +41,11 @@ def read_tokenizer(path: Path) -> Tokenizer:
         raise DataError(f"{path}: no such tokenizer.json")
     try:
         tokenizer: Tokenizer = Tokenizer.from_file(str(path))
-    except Exception as error:  # the library raises nothing narrower
+    except BaseException as error:  # the library raises nothing narrower, and panics as well
+        if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
+            raise  # Ctrl-C
         raise DataError(
-            f"{path}: is not a tokenizer.json of the tokenizers library ({error})"
+            f"{path}: is not a tokenizer.json of the tokenizers library ({str(error)[:200]})"
         ) from None
     tokenizer.no_truncation()
     tokenizer.no_padding()

@@ -276,7 +276,10 @@ class Trainer:
                 self.scaler.load_state_dict(saved.scaler)
             self.statistics.load_state_dict(saved.statistics)
         except (KeyError, ValueError, TypeError, AttributeError, RuntimeError) as error:
-            raise CheckpointError(f"{path}: damaged: its state does not fit ({error!r})") from None
+            reason = (str(error).splitlines() or [""])[0][:200]
+            raise CheckpointError(
+                f"{path}: damaged: its state does not fit ({type(error).__name__}: {reason})"
+            ) from None
         self.step = saved.step
         self.train_seconds = saved.train_seconds
         # What had to be split before would have to be again; and the sums stay bitwise the same.

@@ -77,7 +77,8 @@ def read_llama_config(folder: Path) -> LlamaDescription:
     try:
         described = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
-        raise CheckpointError(f"{folder}: not a readable Hugging Face folder ({error})") from None
+        reason = f"{CONFIG_FILE}: {error}"[:200]
+        raise CheckpointError(f"{folder}: not a readable Hugging Face folder ({reason})") from None
     if not isinstance(described, dict):
         raise CheckpointError(f"{file}: must hold a JSON object, got {shown(described)}")
     known = {key: value for key, value in described.items() if value is not None}

@@ -75,7 +75,8 @@ def _file_of_each(folder: Path) -> dict[str, Path]:
             if not str(name).endswith(IGNORED)
         }
     except (OSError, ValueError, RecursionError, TypeError, KeyError, AttributeError) as error:
-        raise CheckpointError(f"{index}: no readable index of weights ({error!r})") from None
+        reason = f"{type(error).__name__}: {error}"[:200]
+        raise CheckpointError(f"{index}: no readable index of weights ({reason})") from None
     outside = [file for file in places.values() if file.parent != folder]
     if outside:
         raise CheckpointError(f"{index}: names a file outside its folder: {outside[0]}")
@@ -87,12 +88,12 @@ def _file_of_each(folder: Path) -> dict[str, Path]:
 
 
 def _names(file: Path) -> list[str]:
-    if not file.is_file():
-        problem = "no such file"
-        if list(file.parent.glob("*.bin")):
-            problem += "; only safetensors are read, so save it again with transformers"
-        raise _unreadable(file, problem)
     try:
+        if not file.is_file():
+            problem = "no such file"
+            if list(file.parent.glob("*.bin")):
+                problem += "; only safetensors are read, so save it again with transformers"
+            raise _unreadable(file, problem)
         with safe_open(file, framework="pt") as opened:
             return sorted(name for name in opened.keys() if not name.endswith(IGNORED))  # noqa: SIM118
     except (SafetensorError, OSError) as error:
@@ -101,7 +102,8 @@ def _names(file: Path) -> list[str]:
 
 def _unreadable(file: Path, problem: object) -> CheckpointError:
     return CheckpointError(
-        f"{file.parent}: not a readable Hugging Face folder ({file.name}: {problem})"
+        f"{file.parent}: not a readable Hugging Face folder ({file.name[:80]}: "
+        f"{str(problem)[:200]})"
     )
 
 
@@ -124,7 +126,7 @@ def _read(file: Path, names: list[str], shapes: dict[str, tuple[int, ...]]) -> d
             for name in names:
                 weights[name] = opened.get_tensor(name)
     except (SafetensorError, OSError, RuntimeError, ValueError) as error:
-        raise CheckpointError(f"{file}: damaged ({error})") from None
+        raise CheckpointError(f"{file}: damaged ({str(error)[:200]})") from None
     for name, weight in weights.items():
         if tuple(weight.shape) != shapes[name]:
             raise CheckpointError(
