@@ -24,7 +24,7 @@ from optuna.exceptions import (
     StorageInternalError,
     UpdateFinishedTrialError,
 )
-from optuna.storages import BaseStorage
+from optuna.storages import BaseStorage, RDBStorage
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from sweeper.errors import MirrorError
@@ -39,6 +39,7 @@ from sweeper.spec.domains.values import Scalar
 from sweeper.spec.space import AnyDomain
 from sweeper.spec.sweep_spec import SweepSpec
 from sweeper.status import Status
+from sweeper.views.trackers.optuna_rows import add_trials
 from trainable.model.model_size import num_params
 
 STATES = {
@@ -76,13 +77,15 @@ class OptunaMirror:
             with suppress(OSError):
                 Path(storage.removeprefix("sqlite:///")).touch()
         try:
-            self._storage: BaseStorage = optuna.storages.get_storage(storage)
+            self._database = RDBStorage(storage)
         except Exception as error:  # whatever the database's driver raises
             reason = str(error).splitlines()[0]
             raise MirrorError(
                 f"--storage {storage}: cannot be opened: {reason}; it must be a URL as "
                 "sqlite:///study.db (or that of a server) in a folder that can be written to"
             ) from error
+        # The same, which keeps in memory what cannot change.
+        self._storage: BaseStorage = optuna.storages.get_storage(self._database)
         self._shown: dict[int, tuple[object, ...]] = {}  # by trial number
 
     def update(self) -> None:
@@ -130,15 +133,13 @@ class OptunaMirror:
         if all(self._shown.get(n) == _version(trial) for n, trial in enumerate(ours)):
             return
         there = self._storage.get_all_trials(study, deepcopy=False)
-        for number, trial in enumerate(ours):
-            if self._shown.get(number) == _version(trial):
-                continue
-            wanted = self._frozen(trial)
-            if number >= len(there):
-                self._storage.create_new_trial(study, wanted)
-            else:
-                self._bring_up_to_date(there[number], wanted)
-            self._shown[number] = _version(trial)
+        for number, trial in enumerate(ours[: len(there)]):
+            if self._shown.get(number) != _version(trial):
+                self._bring_up_to_date(there[number], self._frozen(trial))
+                self._shown[number] = _version(trial)
+        new = ours[len(there) :]
+        add_trials(self._database, study, len(there), [self._frozen(trial) for trial in new])
+        self._shown |= {n: _version(trial) for n, trial in enumerate(new, len(there))}
 
     def _bring_up_to_date(self, there: FrozenTrial, wanted: FrozenTrial) -> None:
         if there.state.is_finished() and _content(there) == _content(wanted):
