@@ -126,7 +126,7 @@ command(
     "best",
     "looking.best",
     "The winner of a sweep, and the command that trains it further.",
-    examples("best lr", "best lr --command", "best lr --yaml > train.yaml"),
+    examples("best lr", "best lr --command", "best lr --yaml > best.yaml"),
     LOOK,
 )
 command(

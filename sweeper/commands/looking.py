@@ -24,7 +24,7 @@ from sweeper.status import ExitCode
 from sweeper.views.console import make_console
 from sweeper.views.format import number
 from sweeper.views.json_output import (
-    as_sections,
+    as_search_space,
     best_json,
     further_command,
     status_json,
@@ -113,7 +113,7 @@ def best(
     ] = False,
     json: Json = False,
     yaml: Annotated[
-        bool, typer.Option("--yaml", help="Its settings, as `train:` of a search-space file.")
+        bool, typer.Option("--yaml", help="Its settings, as a search-space file that `run` takes.")
     ] = False,
 ) -> None:
     if command + json + yaml > 1:
@@ -135,7 +135,7 @@ def best(
         print_json(best_json(monitor, winner))
     else:
         print(f"# Trial {winner.trial_id} of {monitor.folder.path}")
-        YAML().dump(as_sections(monitor.state, winner), sys.stdout)
+        YAML().dump(as_search_space(monitor.state, winner), sys.stdout)
 
 
 def _winner(monitor: Monitor) -> Trial:

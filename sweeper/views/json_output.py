@@ -11,7 +11,7 @@ from sweeper.record.state.sweep_state import SweepState
 from sweeper.record.state.trial import Trial
 from sweeper.spec.train_settings import OWNED
 from sweeper.status import Status
-from sweeper.views.next_steps import train_command
+from sweeper.views.next_steps import fresh_command, train_command
 from trainable.errors import UserError
 
 JsonObject = dict[str, object]
@@ -105,6 +105,9 @@ def best_json(monitor: Monitor, best: Trial) -> JsonObject:
         "runner_up": _runner_up_json(ranking, best),
         "tied": [_point_json(other) for other in noise.tied[1:]] if noise is not None else None,
         "command": further_command(monitor.folder, best),
+        "fresh_command": fresh_command(
+            monitor.folder, best.trial_id, best.config.to_dict(), best.config.max_steps
+        ),
     }
 
 
@@ -137,10 +140,19 @@ def further_command(folder: RunFolder, trial: Trial) -> str | None:
     return train_command(folder, trial.trial_id, trial.checkpoint, trial.config.max_steps)
 
 
-def as_sections(state: SweepState, trial: Trial) -> JsonObject:
-    """A trial as `data:` and `train:` of a search-space file."""
+def as_search_space(state: SweepState, trial: Trial) -> JsonObject:
+    """A search-space file of this one trial, to run as it is, or with another `space:`. A file
+    sweeps something: here its one seed."""
     settings = {k: v for k, v in trial.config.to_dict().items() if k not in OWNED}
-    return {"data": state.spec.data, "train": settings}
+    seed = settings.pop("seed")
+    return {
+        "name": state.spec.name,
+        "data": state.spec.data,
+        "train": settings,
+        "space": {"seed": {"grid": [seed]}},
+        "objective": state.spec.objective.model_dump(),
+        "scheduler": {"type": "fifo"},
+    }
 
 
 def checkpoint_file(folder: RunFolder, trial: Trial) -> Path | None:

@@ -10,9 +10,15 @@ from sweeper.errors import RunFolderError
 from sweeper.record.run_folder import RunFolder
 from sweeper.record.state.sweep_state import SweepState
 from sweeper.views.format import duration
-from sweeper.views.next_steps import export_command, train_command
+from sweeper.views.next_steps import (
+    GO_ON_COST,
+    export_command,
+    fresh_command,
+    train_command,
+)
 from sweeper.views.report.page import Command, make_page, render
 from trainable.atomic_file import write_atomically
+from trainable.config import TrainConfig
 
 
 @dataclass(frozen=True)
@@ -74,11 +80,22 @@ def _commands(summary: Summary, folder: RunFolder) -> tuple[Command, ...]:
     if summary.winner is None:
         return ()
     trial = summary.winner.trial
-    if trial.checkpoint is None or trial.max_steps is None:
+    if trial.max_steps is None:
         return ()
+    # The page is opened from anywhere: paths in it are whole.
+    there = RunFolder(folder.path.resolve())
+    commands = []
+    if trial.config.keys() >= TrainConfig.__dataclass_fields__.keys():  # an old table may lack some
+        fresh = fresh_command(there, trial.trial_id, trial.config, trial.max_steps)
+        purpose = "Train for longer with its settings (--max_steps is free)"
+        commands.append(Command(purpose=purpose, text=fresh))
+    if trial.checkpoint is None:
+        return tuple(commands)
     checkpoint = Path(trial.checkpoint).name
-    train = train_command(folder, trial.trial_id, checkpoint, trial.max_steps)
+    train = train_command(there, trial.trial_id, checkpoint, trial.max_steps)
+    export = export_command(there, trial.trial_id)
     return (
-        Command(purpose="Train it further", text=train),
-        Command(purpose="Export it for Hugging Face", text=export_command(folder, trial.trial_id)),
+        *commands,
+        Command(purpose=f"Or train it further ({GO_ON_COST})", text=train),
+        Command(purpose="Export it for Hugging Face", text=export),
     )

@@ -16,7 +16,7 @@ from sweeper.record.state.trial import Trial
 from sweeper.spec.points import point_text
 from sweeper.status import Status
 from sweeper.views.format import headline, number, size, title_of
-from sweeper.views.next_steps import train_command
+from sweeper.views.next_steps import GO_ON_COST, fresh_command, train_command
 from sweeper.views.terminal.trial_table import trial_table
 
 if TYPE_CHECKING:
@@ -87,9 +87,13 @@ def print_summary(console: Console, state: SweepState, folder: RunFolder) -> Non
         return
     best = ranking.best.best.trial
     _print_best(console, state, ranking, ranking.best)
+    max_steps = best.config.max_steps
+    console.print("Train for longer with its settings (--max_steps is free):")
+    fresh = fresh_command(folder, best.trial_id, best.config.to_dict(), max_steps)
+    console.print(f"  {fresh}", style="bold")
     if best.checkpoint:
-        console.print("Train it further:")
-        command = train_command(folder, best.trial_id, best.checkpoint, best.config.max_steps)
+        console.print(f"Or train it further ({GO_ON_COST}):")
+        command = train_command(folder, best.trial_id, best.checkpoint, max_steps)
         console.print(f"  {command}", style="bold")
 
 

@@ -62,7 +62,7 @@ def test_the_journal_and_the_tables_know(sweeper: Sweeper, finished: RunFolder) 
     facts = json.loads(sweeper("best", "lr", "--json").out)
     assert facts["checkpoint"] is None
     assert facts["command"] is None
-    assert "Train it further" not in sweeper("best", "lr").out
+    assert "rain it further" not in sweeper("best", "lr").out
 
 
 def test_a_script_has_to_say_yes(sweeper: Sweeper, finished: RunFolder) -> None:

@@ -1,7 +1,11 @@
 """`list`, `status`, `best`, `trial`: what they show, what scripts get, and bad input."""
 
+import html
 import json
+import re
+import shlex
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +13,13 @@ import pytest
 from ruamel.yaml import YAML
 
 from sweeper.plan.plan import Plan, make_plan
+from sweeper.record.ranking import best_trial
 from sweeper.record.run_folder import RunFolder, create_run_folder
 from sweeper.spec.reading.spec_file import load_spec
-from tests.sweeper.commands.conftest import Sweeper
+from sweeper.views.report import write_report
+from tests.sweeper.commands.conftest import GRID, Sweeper
 from tests.sweeper.in_process import drive, opened
+from trainable.command_line.arguments import parse_command_line
 
 
 @pytest.mark.parametrize(
@@ -114,6 +121,56 @@ def test_the_winner_as_yaml_is_the_base_of_another_sweep(
     (first, _) = make_plan(spec, Path(str(spec.data)), source).trials
     assert first.config.learning_rate == 0.001
     assert first.config.d_model == 16
+
+
+@pytest.mark.parametrize("sections", [{}, {"seeds": [3, 4]}, {"train": {"grad_clip": None}}])
+def test_the_winner_as_yaml_is_run_as_it_is(
+    sweeper: Sweeper, project: Path, tiny_plan: Any, sections: dict[str, Any]
+) -> None:
+    plan = tiny_plan(space=GRID, **sections)
+    folder = create_run_folder(project / "runs", plan.spec, "lr", "space.yaml")
+    sweep = drive(folder, plan)
+    path = project / "best.yaml"
+    path.write_text(sweeper("best", "lr", "--yaml").out)
+    spec, source = load_spec(path)
+    (only,) = make_plan(spec, Path(str(spec.data)), source).trials
+    winner = best_trial(sweep.state)
+    assert winner is not None
+    assert only.config == winner.config
+    assert sweeper("plan", str(path), "--no-probe").code == 0
+
+
+@pytest.mark.parametrize("sections", [{}, {"train": {"grad_clip": None, "dtype": "bfloat16"}}])
+def test_the_winners_settings_from_the_start_are_advised_first(
+    sweeper: Sweeper, project: Path, tiny_plan: Any, sections: dict[str, Any]
+) -> None:
+    plan = tiny_plan(space=GRID, **sections)
+    folder = create_run_folder(project / "runs", plan.spec, "lr", "space.yaml")
+    winner = best_trial(drive(folder, plan).state)
+    assert winner is not None
+    said = sweeper("best", "lr").out
+    fresh, further = re.findall(r"^  (python -m trainable .*)$", said, re.M)
+    assert "--resume_from" in further
+    assert "worse than as many steps from the start" in said
+    config, options = parse_command_line(shlex.split(fresh)[3:])
+    twice = 2 * winner.config.max_steps
+    assert config == replace(winner.config, max_steps=twice)
+    assert options.resume_from is None
+    told = json.loads(sweeper("best", "lr", "--json").out)
+    assert (told["fresh_command"], told["command"]) == (fresh, further)
+    write_report(folder)
+    page = html.unescape(folder.report.read_text())
+    shown = [shlex.split(each) for each in re.findall(r"<code>(python -m .*?)</code>", page)]
+    assert [words[:3] for words in shown] == [
+        ["python", "-m", "trainable"],
+        ["python", "-m", "trainable"],
+        ["python", "-m", "sweeper"],
+    ]
+    assert parse_command_line(shown[0][3:])[0] == config
+    weights = Path(shown[1][shown[1].index("--resume_from") + 1])
+    assert weights.is_absolute(), "the page is opened from anywhere"
+    assert weights.is_file()
+    assert shown[2][4] == str(folder.path.resolve())
 
 
 def test_without_a_winner_a_script_is_told_by_the_exit_code(
