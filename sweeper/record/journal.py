@@ -7,7 +7,8 @@ from typing import BinaryIO
 
 from sweeper.errors import RunFolderError, StorageError
 from sweeper.record.run_folder import RunFolder
-from sweeper.record.state.events import Event, read_line, to_line
+from sweeper.record.state.event_lines import read_line, to_line
+from sweeper.record.state.events import Event
 
 BLOCK = 2**16  # bytes
 

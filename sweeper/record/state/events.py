@@ -1,20 +1,16 @@
-"""The events of a journal: a type each, and the one place where their lines are read and written.
+"""The events of a journal, each a type of its own; `event_lines` reads and writes them.
 
-A line that lacks what its type asks for is refused here, so that the rest of the code can rely on
-it. Fields that older versions did not write have a default.
+Fields that older versions did not write have a default.
 """
 
-import json
-from dataclasses import dataclass, field, fields, is_dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import cache
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import AwareDatetime, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import AwareDatetime, ConfigDict, Field
 
 from sweeper.record.state.checkpoints import CHECKPOINT_NAME
 from sweeper.status import Decision, Status
-from trainable.config import shown
 from trainable.loop.metrics import Metrics
 
 LARGEST = 2**63 - 1  # what a column of a table holds
@@ -274,72 +270,3 @@ Event = SessionStarted | WarmStarted | TrialCreated | TrialEvent | WatcherFailed
 def now() -> datetime:
     """The time of an event that is made now."""
     return datetime.now(UTC)
-
-
-# Fields that are only written if they say something, so that lines are as they always were.
-_SELDOM = {"found": False, "step": None, "placement": None, "num_trials": None}
-
-
-def to_line(event: Event) -> bytes:
-    """An event as its line in a journal.
-
-    Raises:
-        ValueError: a number that JSON does not have.
-    """
-    said = {"event": event.event, **_fields(event)}
-    for name, usual in _SELDOM.items():
-        if name in said and said[name] == usual:
-            del said[name]
-    return json.dumps(said, allow_nan=False, default=_plain).encode() + b"\n"
-
-
-def _fields(value: object) -> dict[str, object]:
-    return {each.name: getattr(value, each.name) for each in fields(value)}  # type: ignore[arg-type]
-
-
-def _plain(value: object) -> object:
-    if isinstance(value, datetime):
-        return value.isoformat()
-    assert is_dataclass(value)
-    return _fields(value)
-
-
-@cache
-def _reader() -> TypeAdapter[Event]:
-    return TypeAdapter(Annotated[Event, Field(discriminator="event")])
-
-
-def read_line(line: bytes) -> Event:
-    """The event in a line of a journal.
-
-    Raises:
-        ValueError: the line is no event; the message names the field.
-    """
-    try:
-        return _reader().validate_json(line)
-    except ValidationError as error:
-        raise ValueError(_problem(error)) from None
-
-
-def _problem(error: ValidationError) -> str:
-    first = error.errors(include_url=False)[0]
-    path = [str(part) for part in first["loc"][1:]]
-    if len(path) > 1 and path[-1] in {"bool", "int", "float", "str"}:
-        return f"{'.'.join(path[:-1])}: must be one value, got {shown(first['input'])}"
-    at = f"{'.'.join(path)}: " if path else ""
-    match first["type"]:
-        case "missing":
-            return f"{at}is missing"
-        case "union_tag_invalid":
-            return f"event: this version does not know: {shown(first['ctx']['tag'])}"
-        case "union_tag_not_found":
-            return "event: is missing"
-        case "dataclass_type":
-            return f"{at}must be an object, got {shown(first['input'])}"
-        case "value_error":
-            return ".".join([*path, str(first["ctx"]["error"])])
-        case "json_invalid":
-            return f"no JSON: {first['ctx']['error']}"
-        case _:
-            message = first["msg"].replace("Input should", "must")
-            return f"{at}{message}, got {shown(first['input'])}"

@@ -11,7 +11,8 @@ from sweeper.errors import SpecError
 from sweeper.plan.plan import Plan
 from sweeper.record.replay import replay
 from sweeper.record.run_folder import RunFolder, create_run_folder
-from sweeper.record.state.events import WarmStarted, read_line, to_line
+from sweeper.record.state.event_lines import read_line, to_line
+from sweeper.record.state.events import WarmStarted
 from sweeper.record.state.warm_start import WarmStart
 from sweeper.spec.reading.spec_file import load_spec
 from sweeper.status import Status

@@ -17,7 +17,7 @@ from sweeper.record.effective_spec import all_overrides, effective_spec
 from sweeper.record.journal import read_journal
 from sweeper.record.replay import replay
 from sweeper.record.run_folder import RunFolder
-from sweeper.record.state.events import to_line
+from sweeper.record.state.event_lines import to_line
 from sweeper.record.state.sweep_state import SweepState
 from sweeper.record.tables import history_rows, result_rows
 from trainable.config import TrainConfig

@@ -17,7 +17,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sweeper.record.state import events
-from sweeper.record.state.events import Event, TrialEnded, read_line, to_line
+from sweeper.record.state.event_lines import read_line, to_line
+from sweeper.record.state.events import Event, TrialEnded
 from sweeper.status import Status
 from trainable.loop.metrics import Metrics
 
