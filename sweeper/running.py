@@ -37,6 +37,7 @@ from sweeper.record.tables import Tables
 from sweeper.record.watcher import Watcher
 from sweeper.runtime.lasting_output import lasting_output
 from sweeper.runtime.ray_tune.token import token_command
+from sweeper.runtime.ray_version import ray_version_note
 from sweeper.runtime.signals import Deadline
 from sweeper.spec.reading.spec_file import load_spec
 from sweeper.spec.reading.yaml_source import YamlSource
@@ -114,6 +115,7 @@ def run_file(
         UserError: the file, the data or the machine does not fit. Nothing has been started then,
             and no run folder made.
     """
+    _tell_ray_version(console)
     prepared = prepare_run(file, console, options, name, overrides)
     with options.deadline, started_workers(prepared, options) as workers:
         folder = create_run_folder(options.runs, prepared.plan.spec, name, str(file))
@@ -131,6 +133,7 @@ def resume_sweep(
         UserError: as in `run_file`; there is no such sweep, or it is running; a change is not
             allowed, or something has changed that was not asked for.
     """
+    _tell_ray_version(console)
     folder = find_run_folder(options.runs, name)
     with folder.locked():  # before anything is read, so that what has been checked stays true
         resumption = prepare_resumption(folder, changes, options.trainer)
@@ -154,6 +157,11 @@ def resume_sweep(
         )
         with options.deadline, started_workers(prepared, options) as workers:
             return carry_out(prepared, folder, workers, console, options)
+
+
+def _tell_ray_version(console: Console) -> None:
+    if (note := ray_version_note()) is not None:
+        console.print(note, markup=False, soft_wrap=True)
 
 
 def prepare_run(
