@@ -56,6 +56,10 @@ SWEEP = "sweeper:started"  # of a study: which sweep's it is
 FAR = 12.0  # standard deviations, within which all draws lie
 
 
+class _OtherValuesError(Exception):
+    """A trial has other values than the storage has, which changes none."""
+
+
 def default_storage(folder: RunFolder) -> str:
     """The URL of the storage in the run folder."""
     return f"sqlite:///{folder.optuna.resolve()}"
@@ -99,7 +103,8 @@ class OptunaMirror:
         except StorageInternalError as error:
             reason = str(error.__cause__ or error).splitlines()[0]
             raise MirrorError(f"the Optuna storage cannot be written: {reason}") from error
-        except UpdateFinishedTrialError:  # a trial that had ended has been tried again
+        except (UpdateFinishedTrialError, _OtherValuesError):
+            # A trial that had ended has been tried again, or one has taken over from another.
             self._storage.delete_study(self._study())
             self._shown = {}
             self._update(self._study())
@@ -144,6 +149,8 @@ class OptunaMirror:
     def _bring_up_to_date(self, there: FrozenTrial, wanted: FrozenTrial) -> None:
         if there.state.is_finished() and _content(there) == _content(wanted):
             return
+        if there.params != wanted.params:
+            raise _OtherValuesError
         number = there._trial_id  # the storage's own; `there.number` counts within the study
         for step, value in wanted.intermediate_values.items():
             if step not in there.intermediate_values:
@@ -184,7 +191,8 @@ class OptunaMirror:
 
 def _version(trial: Trial) -> tuple[object, ...]:
     """A value that changes whenever something changes that is shown of the trial."""
-    return trial.status, trial.step, trial.attempts, trial.rung, trial.error
+    values = tuple(trial.values.items())
+    return values, trial.status, trial.step, trial.attempts, trial.rung, trial.error
 
 
 def _content(trial: FrozenTrial) -> tuple[object, ...]:

@@ -8,6 +8,7 @@ format are used: neither torch nor TensorFlow is imported.
 import io
 import os
 import re
+import shutil
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from importlib import import_module
@@ -74,6 +75,9 @@ class TensorBoardMirror:
         for trial in begun:
             if self._ended.get(trial.trial_id) == trial.attempts:
                 continue
+            for other in folder.glob(f"{trial.trial_id}_*"):
+                if other.name != run_name(trial):  # it took over from another: other values now
+                    shutil.rmtree(other)
             _bring_to(_file(folder / run_name(trial)), self._of(trial))
             if trial.status.ended:
                 self._ended[trial.trial_id] = trial.attempts

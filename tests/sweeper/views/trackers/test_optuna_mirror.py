@@ -311,3 +311,21 @@ def test_one_that_completed_without_a_number_has_failed_as_optuna_has_it(
     assert study.best_trial.params == {"learning_rate": 1e-3}
     assert {trial.user_attrs["status"] for trial in study.trials} == {"completed"}
     assert len(mirrored(folder).trials) == 3, "and again"
+
+
+def test_a_trial_that_takes_over_is_shown_with_the_values_that_it_has(planned: Planned) -> None:
+    """Shown after every trial's stretch, so before and after each takeover."""
+    folder, plan = planned(
+        space={"learning_rate": {"grid": [1e-4, 1e-3, 1e-2, 1e-1]}},
+        scheduler={"type": "pbt", "interval_steps": 4},
+        train={"eval_every_steps": 4, "checkpoint_every_steps": 4},
+    )
+    first: dict[str, Any] = {}
+    with opened(folder, plan) as sweep:
+        while (trial := sweep.next_trial()) is not None:
+            first.setdefault(trial.trial_id, dict(trial.values))
+            run_trial(sweep, trial)
+            mirrored(folder)
+    assert any(trial.values != first[trial.trial_id] for trial in sweep.trials.values())
+    shown = mirrored(folder).trials
+    assert [each.params for each in shown] == [t.values for t in sweep.trials.values()]

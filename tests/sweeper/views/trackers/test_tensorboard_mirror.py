@@ -198,3 +198,22 @@ def test_a_name_is_a_folder_whatever_is_swept() -> None:
 
     trial = Trial("0003", {"learning_rate": 1.2e-3, "size": "a/../b é"}, TrainConfig())
     assert run_name(trial) == "0003_learning_rate=0.0012,size=a_.._b_é"
+
+
+def test_a_trial_that_takes_over_is_shown_with_the_values_that_it_has(planned: Planned) -> None:
+    """Shown after every trial's stretch, so before and after each takeover."""
+    folder, plan = planned(
+        space={"learning_rate": {"grid": [1e-4, 1e-3, 1e-2, 1e-1]}},
+        scheduler={"type": "pbt", "interval_steps": 4},
+        train={"eval_every_steps": 4, "checkpoint_every_steps": 4},
+    )
+    first: dict[str, Any] = {}
+    with opened(folder, plan) as sweep:
+        while (trial := sweep.next_trial()) is not None:
+            first.setdefault(trial.trial_id, dict(trial.values))
+            run_trial(sweep, trial)
+            update(folder)
+    assert any(trial.values != first[trial.trial_id] for trial in sweep.trials.values())
+    update(folder)
+    names = {path.name for path in folder.tensorboard.iterdir() if path.is_dir()}
+    assert names == {run_name(trial) for trial in sweep.trials.values()}
