@@ -98,7 +98,8 @@ class SessionResult:
     def exit_code(self) -> ExitCode:
         if self.outcome == "interrupted":
             return ExitCode.INTERRUPTED
-        return ExitCode.FAILED if best_trial(self.state) is None else ExitCode.DONE
+        failed = self.outcome == "failed" or best_trial(self.state) is None
+        return ExitCode.FAILED if failed else ExitCode.DONE
 
 
 @lasting_output()
@@ -229,8 +230,7 @@ def carry_out(
     audience = Audience(sweep, [*_watchers(sweep, console, options), gauges])
     outcome: Outcome = "failed"
     try:
-        is_over = run_trials(sweep, workers.placement, audience, options.trainer, options.deadline)
-        outcome = "finished" if is_over else "interrupted"
+        outcome = run_trials(sweep, workers.placement, audience, options.trainer, options.deadline)
     except Exception as error:  # Tune wraps what it meets; a full disk is told as such
         raise sweep.failure or error from error
     finally:

@@ -3,6 +3,7 @@ on disk before it takes effect. Nothing here knows Ray, so anything can drive it
 """
 
 import time
+from collections.abc import Iterable
 from typing import NoReturn, Self
 
 from sweeper.engine.checkpoint_keeper import CheckpointKeeper
@@ -243,6 +244,11 @@ class Sweep:
             self.release(trial_id)
         else:
             self._waiting.append(trial)
+
+    def give_attempts_again(self, trial_ids: Iterable[str]) -> None:
+        """What these trials failed of was not theirs: the next session tries them anew."""
+        for trial_id in trial_ids:
+            self._record(Retried(time=now(), trial=trial_id))
 
     def storage_failed(self, problem: str) -> NoReturn:
         """The sweep cannot write its record any more. That is no trial's fault, and none can go on.

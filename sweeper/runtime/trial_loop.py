@@ -5,6 +5,7 @@ import math
 import sys
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,9 @@ from sweeper.record.run_folder import CHECKPOINT_FILE
 from trainable.config import TrainConfig
 from trainable.errors import CheckpointError
 from trainable.loop.metrics import Metrics
+
+# In the text of an error that comes before the first step of an attempt.
+NOT_BEGUN = "The trial had not taken a step."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,18 +43,24 @@ class TrialLoop:
         self.num_threads = num_threads
         self.trainer: Any = None  # made with the first step: a model is large
         self.steps: Iterator[Any] = iter(())
+        self._begun = False  # this attempt has taken a step
         self._saved_at: int | None = None  # the step of the newest checkpoint
         self._unsaved: list[Metrics] = []  # since the one before
 
     def train(self, seconds: float = math.inf) -> Slice:
         """Train up to the next evaluation or checkpoint, or for this long."""
-        if self.trainer is None:
-            self._start(resume_from=None)
+        with self._noting_the_beginning():
+            if self.trainer is None:
+                self._start(resume_from=None)
+            return self._train(seconds)
+
+    def _train(self, seconds: float) -> Slice:
         if self.trainer.step == self._saved_at:
             self._unsaved = []
         every, deadline = self.config.checkpoint_every_steps, time.monotonic() + seconds
         rows: list[Metrics] = []
         for said in self.steps:
+            self._begun = True
             if said is not None:
                 rows.append(_metrics(said))
             evaluated = bool(rows) and rows[-1].val_loss is not None
@@ -80,17 +90,28 @@ class TrialLoop:
             evaluated: The step of the trial's last evaluation in the journal. A checkpoint from
                 beyond the next evaluation is not used: that evaluation would be missing for ever.
         """
-        for folder in checkpoints:
-            try:
-                self._start(resume_from=folder / CHECKPOINT_FILE)
-            except CheckpointError as error:
-                print(f"sweeper: {error}; trying an older checkpoint", file=sys.stderr)
-                continue
-            if not misses_evaluation(self.config, evaluated, self.trainer.step):
-                return
-            problem = "an evaluation before it is not in the journal"
-            print(f"sweeper: {folder}: {problem}; trying an older checkpoint", file=sys.stderr)
-        self._start(resume_from=None)
+        with self._noting_the_beginning():
+            for folder in checkpoints:
+                try:
+                    self._start(resume_from=folder / CHECKPOINT_FILE)
+                except CheckpointError as error:
+                    print(f"sweeper: {error}; trying an older checkpoint", file=sys.stderr)
+                    continue
+                if not misses_evaluation(self.config, evaluated, self.trainer.step):
+                    return
+                problem = "an evaluation before it is not in the journal"
+                print(f"sweeper: {folder}: {problem}; trying an older checkpoint", file=sys.stderr)
+            self._start(resume_from=None)
+
+    @contextmanager
+    def _noting_the_beginning(self) -> Iterator[None]:
+        """Say it with an error if not a single step was taken."""
+        try:
+            yield
+        except Exception as error:
+            if not self._begun:
+                error.add_note(NOT_BEGUN)
+            raise
 
     def _start(self, resume_from: Path | None) -> None:
         self.trainer = self.trainer_class(

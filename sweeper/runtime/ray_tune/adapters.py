@@ -189,7 +189,7 @@ class SweepCallback(Callback):  # type: ignore[misc]
         result: Result,
         **info: object,
     ) -> None:
-        self.faults.heard(trial.trial_id)
+        self.faults.trains(trial.trial_id)
 
     def on_trial_restore(
         self, iteration: int, trials: list[TuneTrial], trial: TuneTrial, **info: object

@@ -9,6 +9,7 @@ from ray import exceptions
 from ray._private.state import state
 
 from sweeper.errors import storage_error
+from sweeper.runtime.trial_loop import NOT_BEGUN
 
 
 class ActorLost(exceptions.RayActorError):  # type: ignore[misc]  # Ray is untyped
@@ -44,15 +45,18 @@ _DIED = "The process of the trial died."
 
 @dataclass(frozen=True)
 class Failure:
-    """Why an attempt failed. `counted`: whether it is one of the failures that a trial may have."""
+    """Why an attempt failed. `counted`: whether it is one of the failures that a trial may have.
+    `begun`: whether it had taken a step."""
 
     error: str
     counted: bool = True
+    begun: bool = True
 
 
 def failure(exception: Exception, *, node_is_lost: bool) -> Failure:
     if isinstance(exception, exceptions.RayTaskError):
-        return Failure(_traceback(exception))
+        text = _traceback(exception)
+        return Failure(text, begun=NOT_BEGUN not in text)
     reason = exception.reason if isinstance(exception, ActorLost) else exception
     if isinstance(reason, exceptions.OutOfMemoryError):
         return Failure(f"{_OUT_OF_MEMORY}\n\n{reason}")
@@ -60,8 +64,9 @@ def failure(exception: Exception, *, node_is_lost: bool) -> Failure:
         return Failure(f"{_NODE_LOST}\n\n{_plain(reason)}", counted=False)
     if not isinstance(reason, exceptions.RayActorError):
         return Failure(f"{type(reason).__name__}: {_plain(reason)}")
-    died_at_start = reason.actor_init_failed
-    return Failure(_traceback(reason) if died_at_start else f"{_DIED}\n\n{_plain(reason)}")
+    if reason.actor_init_failed:
+        return Failure(_traceback(reason), begun=False)
+    return Failure(f"{_DIED}\n\n{_plain(reason)}")
 
 
 def not_reused(exception: Exception) -> Failure:

@@ -1,7 +1,7 @@
 """Failures while a sweep runs, silence among them: what they are, as the sweep is told."""
 
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +9,7 @@ import ray
 
 from sweeper.engine.sweep import Sweep
 from sweeper.record.watcher import Watcher
+from sweeper.runtime.first_failures import FirstFailures
 from sweeper.runtime.ray_tune.failures import (
     Failure,
     failure,
@@ -19,6 +20,8 @@ from sweeper.runtime.ray_tune.failures import (
     not_reused,
 )
 from sweeper.runtime.ray_tune.interrupt import Interrupt
+from sweeper.runtime.signals import tell
+from sweeper.views.format import headline
 
 # A machine that goes down ends its processes before it is missed.
 NODE_GRACE_SECONDS = 5.0
@@ -73,8 +76,17 @@ class Undecided:
 class Faults:
     """Hears of every failed attempt and of every silent trial."""
 
-    def __init__(self, sweep: Sweep, audience: Watcher, interrupt: Interrupt) -> None:
+    def __init__(
+        self, sweep: Sweep, audience: Watcher, interrupt: Interrupt, end: Callable[[], None]
+    ) -> None:
+        """
+        Args:
+            end: Ends the sweep early.
+        """
         self.sweep = sweep
+        self.end = end
+        self.in_vain = False  # it has been ended since every trial would fail
+        self.first_failures = FirstFailures(len(sweep.plan.trials))
         self.audience = audience
         self.interrupt = interrupt
         self.timeout_s = sweep.plan.spec.trial_timeout_s
@@ -82,6 +94,11 @@ class Faults:
         self._killed: set[str] = set()
         self._undecided: list[Undecided] = []
         self._own_node = ray.get_runtime_context().get_node_id()
+
+    def trains(self, trial_id: str) -> None:
+        """The trial has trained for a while."""
+        self.first_failures.trains()
+        self.heard(trial_id)
 
     def heard(self, trial_id: str) -> None:
         self.silence.heard(trial_id, time.monotonic())
@@ -134,3 +151,15 @@ class Faults:
     def _tell(self, trial_id: str, what: Failure) -> None:
         self.sweep.attempt_failed(trial_id, what.error, counted=what.counted)
         self.audience.ended(self.sweep.trials[trial_id])
+        if what.begun or not what.counted:
+            return
+        if alike := self.first_failures.failed(trial_id, headline(what.error)):
+            self._stop_for(alike, what.error)
+
+    def _stop_for(self, trial_ids: list[str], error: str) -> None:
+        """The sweep stops for a mistake that is not the trials': they get their attempts again."""
+        self.in_vain = True
+        self.sweep.give_attempts_again(trial_ids)
+        who = f"The first {len(trial_ids)} trials"
+        tell(f"{who} have all failed in the same way, before their first step:\n\n{error}\n")
+        self.end()

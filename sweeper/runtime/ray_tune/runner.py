@@ -9,6 +9,7 @@ from ray import tune
 from sweeper.engine.audience import Audience
 from sweeper.engine.sweep import Sweep
 from sweeper.plan.placement import Placement
+from sweeper.record.state.events import Outcome
 from sweeper.runtime.nodes import CLUSTER_WAIT_SECONDS, OWN_WAIT_SECONDS, Nodes
 from sweeper.runtime.ray_tune.adapters import SweepCallback, SweepScheduler, SweepSearch, request
 from sweeper.runtime.ray_tune.cluster import living_nodes, ray_messages_to
@@ -21,20 +22,20 @@ from sweeper.runtime.signals import Deadline, ending_by_signals
 
 def run_trials(
     sweep: Sweep, placement: Placement, audience: Audience, trainer: str, deadline: Deadline
-) -> bool:
-    """Run every trial that is left. Returns True if all have ended, False if it was interrupted.
+) -> Outcome:
+    """Run every trial that is left.
 
     Args:
         deadline: Is started when the sweep is to end early.
     """
     os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(placement.slots)
     interrupt = Interrupt()
-    faults = Faults(sweep, audience, interrupt)
 
     def end() -> None:
         interrupt.request()
         deadline.start(sweep.folder)
 
+    faults = Faults(sweep, audience, interrupt, end)
     wait_seconds = CLUSTER_WAIT_SECONDS if os.environ.get("RAY_ADDRESS") else OWN_WAIT_SECONDS
     nodes = Nodes(sweep, placement, living_nodes, end, wait_seconds=wait_seconds)
     audience.catch_up()
@@ -58,7 +59,9 @@ def run_trials(
         )
     for leftover in sweep.folder.tune_leftovers:
         leftover.unlink(missing_ok=True)
-    return sweep.is_over
+    if faults.in_vain:
+        return "failed"
+    return "finished" if sweep.is_over else "interrupted"
 
 
 def _idle(placement: Placement) -> dict[tune.PlacementGroupFactory, int]:

@@ -64,6 +64,9 @@ def print_end(
         console.print(f"Try again with:  python -m sweeper report {folder.called}")
     if outcome == "interrupted":
         console.print(f"Interrupted. Go on with:  python -m sweeper resume {folder.called}")
+    if outcome == "failed":
+        console.print("Stopped, since every trial would fail. Once that is mended, go on with:")
+        console.print(f"  python -m sweeper resume {folder.called}")
 
 
 def print_summary(console: Console, state: SweepState, folder: RunFolder) -> None:

@@ -27,6 +27,8 @@ SOUND, EXITS, RAISES, UNREADABLE, HANGS, SILENT, UNSAVED = (
 )
 FULL = "tests.sweeper.runtime.ray_tune.faulty_trainers:FullTrainer"
 FULL_WHILE = "SWEEPER_TEST_FULL_WHILE"  # names a file: the disk is full as long as it is there
+BROKEN = "tests.sweeper.runtime.ray_tune.faulty_trainers:BrokenTrainer"
+BROKEN_WHILE = "SWEEPER_TEST_BROKEN_WHILE"  # names a file: nothing works as long as it is there
 POISON = "tests.sweeper.runtime.ray_tune.faulty_trainers:PoisonTrainer"
 HEAVY = "tests.sweeper.runtime.ray_tune.faulty_trainers:HeavyTrainer"
 HEAVY_BYTES = 256 * 1024
@@ -99,6 +101,15 @@ def _done_before(path: Path) -> bool:
 def wait_for_a_message_that_never_comes() -> None:
     while True:
         time.sleep(60)
+
+
+class BrokenTrainer(ClosedFormTrainer):
+    """Cannot even be made as long as a file is there: no driver, a full GPU, a wrong library."""
+
+    def __init__(self, *args: Any, **named: Any) -> None:
+        if Path(os.environ[BROKEN_WHILE]).exists():
+            raise RuntimeError("no driver of version 12 or newer")
+        super().__init__(*args, **named)
 
 
 class FullTrainer(ClosedFormTrainer):

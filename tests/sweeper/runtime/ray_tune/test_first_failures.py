@@ -1,0 +1,45 @@
+"""A mistake that is the same for every trial, on a real Ray cluster."""
+
+import io
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from sweeper.record.run_folder import RunFolder
+from sweeper.running import Options, resume_sweep, run_file
+from sweeper.status import ExitCode, Status
+from tests.sweeper.journals import raw_events
+from tests.sweeper.runtime.ray_tune.faulty_trainers import BROKEN, BROKEN_WHILE
+from tests.sweeper.runtime.ray_tune.test_kills import state_of
+
+
+@pytest.mark.parametrize("max_retries", [0, 2])
+def test_it_is_not_made_for_every_trial(
+    tmp_path: Path, write_space: Any, monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str], max_retries: int,
+) -> None:  # fmt: skip
+    broken = tmp_path / "broken"
+    broken.touch()
+    monkeypatch.setenv(BROKEN_WHILE, str(broken))
+    space = {"learning_rate": {"grid": [k * 1e-4 for k in range(1, 10)]}}
+    file = write_space(space=space, scheduler={"type": "fifo"}, max_retries=max_retries)
+    console = Console(file=io.StringIO(), width=100)
+    options = Options(runs=tmp_path / "runs", dashboard=False, trainer=BROKEN)
+    result = run_file(file, console, options)
+    assert (result.exit_code, result.outcome) == (ExitCode.FAILED, "failed")
+    said = capfd.readouterr().err
+    assert "The first 3 trials have all failed in the same way, before their first step:" in said
+    assert "RuntimeError: no driver of version 12 or newer" in said
+    folder = RunFolder(tmp_path / "runs" / "tiny")
+    attempts = Counter(event["event"] for event in raw_events(folder.journal))
+    assert attempts["attempt_failed"] + attempts["trial_ended"] < 6
+    assert {trial.status for trial in state_of(folder).trials.values()} == {Status.PENDING}
+
+    broken.unlink()
+    resumed = resume_sweep("tiny", console, options)
+    assert (resumed.exit_code, resumed.outcome) == (ExitCode.DONE, "finished")
+    for trial in resumed.state.trials.values():
+        assert (trial.status, trial.failures) == (Status.COMPLETED, 0)
