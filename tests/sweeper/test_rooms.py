@@ -1,5 +1,6 @@
 """The order of the rooms, as it is in the tree; and that its test would see a breach."""
 
+import ast
 import subprocess
 import sys
 from collections import Counter
@@ -23,6 +24,20 @@ def test_the_rooms_keep_their_order() -> None:
 def test_no_modules_import_one_another_in_a_circle() -> None:
     circles = [" and ".join(sorted(circle)) for circle in read_house(ROOT).module_circles()]
     assert not circles, f"{circles} import one another in a circle: move what they share below them"
+
+
+def test_no_type_has_the_name_of_one_in_the_other_package() -> None:
+    homes: dict[str, set[str]] = {}
+    for module, source in read_house(ROOT).sources.items():
+        for node in ast.parse(source).body:
+            if isinstance(node, ast.ClassDef):
+                homes.setdefault(node.name, set()).add(module)
+    twice = {
+        name: sorted(modules)
+        for name, modules in homes.items()
+        if len({module.split(".")[0] for module in modules}) > 1
+    }
+    assert not twice, f"one word, one meaning: give one of these another name: {twice}"
 
 
 def test_a_room_is_taken_in_at_a_glance() -> None:

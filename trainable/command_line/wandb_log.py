@@ -2,6 +2,7 @@
 
 import json
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 from trainable.atomic_file import write_atomically
@@ -32,7 +33,7 @@ class WandbLog:
     ) -> None:
         wandb: Any = import_module("wandb")  # seconds to import, and seldom wanted
         self._file = folder.wandb_file
-        known = json.loads(self._file.read_bytes()) if resumed and self._file.exists() else {}
+        known = _remembered(self._file) if resumed and self._file.exists() else {}
         self._project: str = known.get("project", options.wandb_project)
         self._last_step: int = known.get("last_step", 0)
         try:
@@ -69,3 +70,15 @@ class WandbLog:
         }
         text = json.dumps(remembered)
         write_atomically(self._file, lambda file: file.write(text.encode()))
+
+
+def _remembered(file: Path) -> dict[str, Any]:
+    """What an earlier session of the run has written of it."""
+    kinds = {"run_id": str, "project": str, "last_step": int}
+    try:
+        known = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        known = None
+    if not isinstance(known, dict) or any(type(known.get(key)) is not kinds[key] for key in kinds):
+        raise WandbLogError(f"{file}: damaged; remove it, and the run is logged as a new one")
+    return known

@@ -11,7 +11,7 @@ import pytest
 
 from trainable.command_line.options import ProgramOptions
 from trainable.command_line.output_folder import OutputFolder
-from trainable.command_line.wandb_log import WandbLog
+from trainable.command_line.wandb_log import WandbLog, WandbLogError
 from trainable.config import TrainConfig
 from trainable.loop.training import Trainer
 
@@ -85,6 +85,17 @@ def test_a_new_run_in_an_old_folder_is_a_new_one(
         "project": "trainable",
         "last_step": 0,
     }
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"run_id": 1, "project": "p"}', "\xff"])
+def test_a_damaged_file_of_the_run_is_told(
+    tiny: Callable[..., TrainConfig], tmp_path: Path, runs: list[FakeRun], text: str
+) -> None:
+    folder, options = OutputFolder(tmp_path), ProgramOptions(use_wandb=True)
+    folder.wandb_file.write_bytes(text.encode("latin-1"))
+    with pytest.raises(WandbLogError, match=r"wandb\.json: damaged; remove it, and the run is"):
+        WandbLog(folder, tiny(), options, resumed=True)
+    assert not runs
 
 
 def test_the_real_one_works_offline_and_resumes_its_run(
