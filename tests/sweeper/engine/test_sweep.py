@@ -137,7 +137,7 @@ def faulty(trial: Trial, step: int) -> Fault:
 def test_killed_at_any_event_it_ends_as_if_never_killed(
     tmp_path: Path, any_plan: Plan, monkeypatch: pytest.MonkeyPatch, before: bool, fault: Any
 ) -> None:
-    monkeypatch.setattr("sweeper.record.state.sweep_state.backoff_seconds", lambda _: 0.0)
+    monkeypatch.setattr("sweeper.record.state.trial.backoff_seconds", lambda _: 0.0)
     whole = new_folder(tmp_path / "whole", any_plan)
     straight = drive(whole, any_plan, fault=fault)
     failed = [e for e in raw_events(whole.journal) if e["event"] == "attempt_failed"]
