@@ -1,6 +1,7 @@
 """Where trials run on a real Ray cluster of several nodes, and how many at a time."""
 
 import io
+import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,19 +22,25 @@ from tests.sweeper.closed_form import ClosedFormTrainer
 from tests.sweeper.journals import raw_events
 
 TRAINER = "tests.sweeper.runtime.ray_tune.test_placement:ThreadsTrainer"
+BEGUN = "SWEEPER_TEST_BEGUN"  # a folder, with a file for each trial that has begun
+WAIT_SECONDS = 120.0  # after which a trial that is alone fails
 
 
 class ThreadsTrainer(ClosedFormTrainer):
-    """Reports the number of its threads as its gradient's norm; takes long enough to overlap."""
+    """Reports the number of its threads as its gradient's norm; trains once two have begun."""
 
     def __init__(self, *args: Any, num_threads: int, **named: Any) -> None:
         super().__init__(*args, num_threads=num_threads, **named)
         self.num_threads = num_threads
 
     def train(self) -> Iterator[Any]:
-        for metrics in super().train():
-            time.sleep(0.05)
-            yield metrics
+        begun = Path(os.environ[BEGUN])
+        (begun / f"{self.config.d_model}-{self.config.learning_rate}").touch()
+        until = time.monotonic() + WAIT_SECONDS
+        while len(list(begun.iterdir())) < 2:
+            assert time.monotonic() < until, "no other trial began beside this one"
+            time.sleep(0.01)
+        yield from super().train()
 
     def _metrics(self, loss: float) -> Any:
         metrics = super()._metrics(loss)
@@ -42,8 +49,10 @@ class ThreadsTrainer(ClosedFormTrainer):
 
 
 @pytest.fixture
-def two_nodes(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def two_nodes(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     """A node of 3 CPUs and one of 2."""
+    monkeypatch.setenv(BEGUN, str(tmp_path / "begun"))  # which the nodes' processes inherit
+    (tmp_path / "begun").mkdir()
     cluster = RayCluster(initialize_head=True, head_node_args={"num_cpus": 3, "num_gpus": 0})
     cluster.add_node(num_cpus=2, num_gpus=0)
     cluster.wait_for_nodes()
@@ -65,7 +74,8 @@ def most_at_once(journal: list[dict[str, Any]]) -> int:
 
 
 def test_on_two_nodes(two_nodes: None, tmp_path: Path, write_space: Any) -> None:
-    """No node has 4 CPUs, though the cluster has 5; each size gets its own; at most two run."""
+    """No node has 4 CPUs, though the cluster has 5; each size gets its own; two run at
+    once, since the first waits for another, and never more."""
     console = Console(file=io.StringIO(), width=100)
     options = Options(runs=tmp_path / "runs", dashboard=False, trainer=TRAINER)
     too_much = write_space(resources={"cpu": 4})
