@@ -22,7 +22,8 @@ from filelock import FileLock
 from sweeper.record.follower import Follower
 from sweeper.record.run_folder import RunFolder, write_json
 from sweeper.record.state.trial import Trial
-from sweeper.spec.points import point_text
+from sweeper.spec.domains.values import Scalar
+from sweeper.spec.points import Point, point_text
 from sweeper.status import Status
 from sweeper.views.format import headline
 from trainable.model.model_size import num_params
@@ -62,6 +63,7 @@ class WandbMirror:
         self.opened = 0  # runs
         self.problem: str | None = None  # why the newest run could not be opened
         self._runs: dict[str, Any] = {}
+        self._values: dict[str, Point] = {}  # that each run has been told
         self._offline_before: dict[str, list[Path]] = defaultdict(list)  # by run id
         for part in offline_parts(folder):
             self._offline_before[part.stem.removeprefix("run-")].append(part)
@@ -106,6 +108,10 @@ class WandbMirror:
 
     def _log(self, trial: Trial) -> None:
         run, logged = self._runs[trial.trial_id], self.logged[trial.trial_id]
+        if trial.values != self._values[trial.trial_id]:  # it has taken over from another
+            run.config.update(_config(trial), allow_val_change=True)
+            run.name = _run_name(trial)
+            self._values[trial.trial_id] = dict(trial.values)
         for row in self.sweep.rows(trial, logged.step):
             measured = {key: value for key, value in row.to_dict().items() if value is not None}
             run.log(measured, step=row.step, commit=True)  # else it waits for the next
@@ -123,24 +129,25 @@ class WandbMirror:
             "x_disable_stats": True, "x_disable_meta": True, "x_save_requirements": False,
             "x_transaction_log_flush_interval": EVERY_SECONDS,
         }  # fmt: skip
-        told = {"trial_id": trial.trial_id, "num_params": num_params(trial.config)}
         run = self.wandb.init(
             project=os.environ.get("WANDB_PROJECT", PROJECT),
             group=self.folder.name,
-            name=f"{trial.trial_id} {point_text(trial.values)}",
+            name=_run_name(trial),
             notes=self.sweep.state.spec.description,
             id=run_id,
             resume="allow",
             reinit="create_new",
             mode=self.mode,
             dir=self.folder.path,
-            config={**trial.values, **trial.config.to_dict(), **told},
+            config=_config(trial),
             settings=self.wandb.Settings(**quiet),
         )
         if run.resumed:
             after = run.starting_step - 1
+            run.config.update(_config(trial), allow_val_change=True)
         self.opened += 1
         self._runs[trial.trial_id] = run
+        self._values[trial.trial_id] = dict(trial.values)
         self.logged[trial.trial_id] = Logged(step=after)
         self._changed = True
 
@@ -178,6 +185,15 @@ class WandbMirror:
             logged = {trial_id: asdict(entry) for trial_id, entry in self.logged.items()}
             write_json(self.folder.wandb_logged, logged)
             self._changed = False
+
+
+def _run_name(trial: Trial) -> str:
+    return f"{trial.trial_id} {point_text(trial.values)}"
+
+
+def _config(trial: Trial) -> dict[str, Scalar]:
+    told: dict[str, Scalar] = {"trial_id": trial.trial_id, "num_params": num_params(trial.config)}
+    return {**trial.values, **trial.config.to_dict(), **told}
 
 
 def _summary(trial: Trial) -> dict[str, object]:

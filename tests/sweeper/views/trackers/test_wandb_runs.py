@@ -2,6 +2,7 @@
 its own client."""
 
 import io
+import json
 import os
 import signal
 import socket
@@ -23,8 +24,9 @@ from sweeper.errors import WandbError
 from sweeper.plan.plan import Plan
 from sweeper.record.metrics_files import MetricsFiles
 from sweeper.record.run_folder import RunFolder, create_run_folder
+from sweeper.spec.points import point_text
 from sweeper.status import ExitCode, Status
-from sweeper.views.trackers.wandb_mirror import offline_parts
+from sweeper.views.trackers.wandb_mirror import WandbMirror, offline_parts
 from sweeper.views.trackers.wandb_runs import WandbProcess, require_login, wandb_sync
 from tests.sweeper.closed_form import REFERENCE
 from tests.sweeper.in_process import drive, opened, run_trial
@@ -364,3 +366,52 @@ def test_a_dead_server_is_told_before_anything_starts(monkeypatch: pytest.Monkey
     monkeypatch.setenv("WANDB_BASE_URL", "http://127.0.0.1:1")
     with pytest.raises(WandbError, match=r"--wandb online: .*127\.0\.0\.1:1.*--wandb offline"):
         require_login("--wandb online")
+
+
+def test_a_trial_that_takes_over_between_two_looks_is_shown_with_the_values_that_it_has(
+    tmp_path: Path, tiny_plan: Any
+) -> None:
+    """Each is looked at only as it starts: its pause and its restart are never seen."""
+    plan = tiny_plan(
+        scheduler={"type": "pbt", "interval_steps": 4},
+        train={"eval_every_steps": 4, "checkpoint_every_steps": 4},
+    )
+    num_changed = 0
+    for watched in ("0000", "0001", "0002", "0003"):
+        folder = new_folder(tmp_path / watched, plan)
+        with opened(folder, plan) as sweep:
+            mirror, start = WandbMirror(folder, "offline"), sweep.start
+            first: dict[str, Any] = {}
+
+            def looked_at(trial_id: str, mirror: Any = mirror, start: Any = start) -> None:
+                start(trial_id)
+                if trial_id == watched:  # noqa: B023  # called within this turn
+                    mirror.update()
+
+            sweep.start = looked_at  # type: ignore[method-assign]
+            while (trial := sweep.next_trial()) is not None:
+                first.setdefault(trial.trial_id, dict(trial.values))
+                run_trial(sweep, trial)
+            sweep.close("finished")
+        mirror.update(last=True)
+        trial = sweep.trials[watched]
+        num_changed += trial.values != first[watched]
+        config, name = told_of(offline_records(folder, f"*-{watched}"))
+        assert json.loads(config["learning_rate"]) == trial.config.learning_rate
+        assert name == f"{watched} {point_text(trial.values)}"
+    assert num_changed
+
+
+def told_of(records: list[Any]) -> tuple[dict[str, str], str]:
+    """The config of a run as it was told last, and its name."""
+    config: dict[str, str] = {}
+    name = ""
+    for record in records:
+        kind = record.WhichOneof("record_type")
+        if kind == "run":
+            config |= {item.key: item.value_json for item in record.run.config.update}
+            name = record.run.display_name or name
+        elif kind == "config":
+            items = record.config.update
+            config |= {item.key or item.nested_key[0]: item.value_json for item in items}
+    return config, name
