@@ -76,11 +76,13 @@ def test_a_record_that_cannot_be_kept_ends_the_sweep_and_a_screen_does_not(
     with opened(folder, plan) as sweep:
         trial = sweep.next_trial()
         assert trial is not None
+        files = MetricsFiles(folder)
+        files.started(trial)
         folder.trial_metrics(trial.trial_id).symlink_to("/dev/full")
         Audience(sweep, [FullTerminal()]).measured(trial, [Metrics(step=4)])
         assert list(sweep.state.failed_watchers) == ["FullTerminal"]
         told = rf"MetricsFiles: .*No space left.* resume {folder.path}"
         with pytest.raises(StorageError, match=told):
-            Audience(sweep, [MetricsFiles(folder)]).measured(trial, [Metrics(step=4)])
+            Audience(sweep, [files]).measured(trial, [Metrics(step=4)])
         assert sweep.failure is not None
         assert list(sweep.state.failed_watchers) == ["FullTerminal"]
