@@ -191,7 +191,7 @@ def test_a_whole_sweep_and_what_can_be_asked_of_it(tmp_path: Path, write_space: 
         ["tiny-2", "finished", "4/4"],
     ]
     best = run(tmp_path, "best", "tiny").stdout
-    command = next(line for line in best.splitlines() if "python -m trainable" in line)
+    command = next(line for line in best.splitlines() if "--resume_from" in line)
     further = subprocess.run(
         [sys.executable, *shlex.split(command)[1:]],
         cwd=tmp_path, capture_output=True, text=True, check=False,
