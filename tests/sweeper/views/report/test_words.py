@@ -76,3 +76,20 @@ def test_who_is_ahead_is_told_before_the_end() -> None:
 
 def test_nothing_started_is_said() -> None:
     assert told(sweep_of([])).headline == "No trial has been started yet"
+
+
+@pytest.mark.parametrize(
+    ("status", "said"),
+    [
+        (Status.STOPPED, "at step 4, where that one was stopped"),
+        (Status.DIVERGED, "at step 4, the last that both were evaluated at"),
+        (Status.RUNNING, "at step 4, the last that both were evaluated at"),
+    ],
+)
+@pytest.mark.parametrize(("ahead", "place"), [(3.0, "0.5000 ahead of"), (2.0, "0.5000 behind")])
+def test_only_what_was_stopped_is_said_to_have_been_and_behind_is_not_ahead(
+    status: Status, said: str, ahead: float, place: str
+) -> None:
+    winner = trial("0000", {"learning_rate": 1e-3}, 2.5, 1.0)
+    other = trial("0001", {"learning_rate": 1e-2}, ahead, None, status=status)
+    assert f"{place} learning_rate 0.01 {said}." in told(sweep_of([winner, other])).lede

@@ -10,9 +10,10 @@ from rich.console import Console
 
 from sweeper.engine.sweep import Sweep
 from sweeper.plan.plan import Plan
-from sweeper.record.run_folder import create_run_folder
+from sweeper.record.run_folder import RunFolder, create_run_folder
 from sweeper.record.state.trial import Trial
 from sweeper.spec.points import point_text
+from sweeper.status import Status
 from sweeper.views.format import size
 from sweeper.views.next_steps import train_command
 from sweeper.views.terminal.live_view import metrics_line
@@ -20,6 +21,7 @@ from sweeper.views.terminal.screen import Screen
 from sweeper.views.terminal.summary import print_summary
 from sweeper.views.terminal.trial_table import seconds_left, trial_table
 from tests.sweeper.in_process import drive, opened, run_trial
+from tests.sweeper.record.test_tables import state_with
 from trainable.loop.metrics import Metrics
 
 
@@ -207,3 +209,18 @@ def test_a_name_that_is_not_swept_in_a_trial_has_an_empty_cell(
     assert small.split()[1] == "small"
     assert small.split()[3] == "16/16"
     assert sum(" large " in line and "/16" in line for line in lines) == 2
+
+
+@pytest.mark.parametrize("status", [Status.STOPPED, Status.DIVERGED, Status.RUNNING])
+def test_only_what_was_stopped_is_said_to_have_stopped(
+    tmp_path: Path, plan: Plan, status: Status
+) -> None:
+    state = state_with(
+        plan, (Status.COMPLETED, [(4, 2.5), (16, 1.0)]), (status, [(4, 2.0), (8, None)])
+    )
+    screen = console(200)
+    print_summary(screen, state, RunFolder(tmp_path))
+    shown = text(screen)
+    assert "behind learning_rate" in shown, "it was worse at the step that both reached"
+    assert ("where that one stopped" in shown) == (status is Status.STOPPED)
+    assert ("the last that both were evaluated at" in shown) == (status is not Status.STOPPED)
