@@ -122,7 +122,7 @@ def not_tokens(array: np.ndarray) -> Callable[[Path], None]:
 
 IN_THE_DATA = {
     "a wrong dtype": (not_tokens(np.zeros(99, np.float32)), "must be of dtype uint8, uint16 or"),
-    "signed": (not_tokens(np.zeros(99, np.int64)), "got int64; save it converted"),
+    "below nought": (not_tokens(np.full(99, -1, np.int64)), "holds a token id of -1"),
     "a wrong shape": (not_tokens(np.zeros((9, 9), np.uint8)), "one dimension, got shape (9, 9)"),
     "objects": (not_tokens(np.array([{}])), "not readable as an array of tokens"),
     "no array": (lambda path: path.write_text("tokens"), "not readable as an array of tokens"),
