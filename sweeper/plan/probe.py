@@ -24,6 +24,7 @@ from sweeper.corpus.builtin import DEFAULT_CORPUS, ROOT, prepare_default
 from sweeper.corpus.folder import CorpusFolder
 from sweeper.plan.forecast import Machine, Shape, Speed
 from sweeper.plan.placement import Node, Share
+from sweeper.spec.domains.values import as_written
 from sweeper.spec.sweep_spec import SweepSpec
 from trainable.config import TrainConfig
 from trainable.errors import UserError
@@ -169,7 +170,7 @@ def _as_in_a_slot(slot: int, share: Share) -> dict[str, str]:
     """The environment that Ray gives to the process of a trial: its GPUs, and its threads."""
     number = int(share.gpu)
     if 0 < share.gpu < 1:
-        first, number = int(slot // (1 // share.gpu)), 1
+        first, number = slot // int(1 // as_written(share.gpu)), 1
     else:
         first = slot * number
     mine = range(first, first + number)

@@ -1,7 +1,9 @@
 """Which settings go together: `{less: [warmup_steps, max_steps]}`."""
 
+import math
 import operator
 from collections.abc import Callable, Iterator
+from fractions import Fraction
 from typing import Annotated, Self
 
 from pydantic import (
@@ -14,11 +16,13 @@ from pydantic import (
     model_validator,
 )
 
-from sweeper.spec.domains.values import Settings
+from sweeper.spec.domains.values import Settings, as_written
 
 
 def _divides(divisor: float, number: float) -> bool:
-    return divisor != 0 and number % divisor == 0
+    if divisor == 0:
+        return False
+    return Fraction(as_written(number)) % Fraction(as_written(divisor)) == 0
 
 
 RELATIONS: dict[str, Callable[[float, float], bool]] = {
@@ -67,7 +71,8 @@ class Constraint(BaseModel):
                 yield relation, index, operand
 
     def holds(self, settings: Settings) -> bool:
-        """Whether these settings satisfy it. A setting that is off (null) is not constrained."""
+        """Whether these settings satisfy it. A setting that is off (null) is not constrained. Nor
+        is one that is not finite: its trial is refused for that."""
         ((relation, pair),) = self._stated().items()
         assert pair is not None
         left, right = (settings[o] if isinstance(o, str) else o for o in pair)
@@ -75,4 +80,6 @@ class Constraint(BaseModel):
             return True
         assert not isinstance(left, str)
         assert not isinstance(right, str), "the spec admits only numbers as operands"
+        if not all(abs(number) < math.inf for number in (left, right)):
+            return True
         return RELATIONS[relation](left, right)

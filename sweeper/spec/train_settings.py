@@ -6,7 +6,7 @@ from typing import Annotated, Any, cast, get_args, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Tag
 
-from sweeper.spec.domains.values import Scalar, Settings
+from sweeper.spec.domains.values import Scalar, Settings, as_written
 from trainable.config import TrainConfig
 
 # Training settings that a sweep states in another way: setting -> key of the file.
@@ -91,7 +91,8 @@ def _product(name: str, times: float, factor: Scalar) -> Scalar:
     if factor is None:
         return None
     assert isinstance(factor, int | float), "the spec admits only numbers to derive from"
-    return round(times * factor) if TYPES[name] is int else times * factor
+    product = as_written(times) * as_written(factor)
+    return round(product) if TYPES[name] is int and product.is_finite() else float(product)
 
 
 def derivation_cycle(stated: Mapping[str, object], name: str) -> list[str] | None:

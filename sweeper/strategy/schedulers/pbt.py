@@ -5,6 +5,7 @@ import random
 from collections.abc import Collection
 from typing import Literal
 
+from sweeper.spec.domains.values import as_written
 from sweeper.status import Decision
 from sweeper.strategy.schedulers.scheduler import Promotion, Verdict, score_of
 
@@ -108,7 +109,7 @@ class Pbt:
             return {}
         able = [trial_id for trial_id in self.time if self.score[trial_id] < math.inf]
         best_first = sorted(able, key=self.score.__getitem__)
-        number = min(math.ceil(len(able) * self.quantile), len(able) // 2)
+        number = min(math.ceil(len(able) * as_written(self.quantile)), len(able) // 2)
         best, worst = best_first[:number], sorted(best_first[len(able) - number :])
         sources = {
             trial_id: random.Random(f"{self.seed} {rung} {trial_id}").choice(best)

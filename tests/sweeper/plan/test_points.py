@@ -62,6 +62,19 @@ def test_defaults_and_derived_values_are_constrained_as_any_setting() -> None:
     assert (len(drawn.points), drawn.dropped) == (2, 0)  # d_model is 512
 
 
+def test_decimals_are_compared_and_derived_as_they_are_written() -> None:
+    tenths = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0]
+    space: dict[str, Any] = {"weight_decay": {"grid": [*tenths, 0.25]}}
+    drawn = draw(spec(space=space, constraints=[{"divides": [0.1, "weight_decay"]}]))
+    assert sorted(float(str(point["weight_decay"])) for point in drawn.points) == tenths
+    stated: dict[str, Any] = {
+        "train": {"weight_decay": {"times": 3, "of": "learning_rate"}},
+        "space": {"learning_rate": {"grid": [0.1, 0.2]}},
+    }
+    drawn = draw(spec(**stated, constraints=[{"at_most": ["weight_decay", 0.3]}]))
+    assert drawn.points == [{"learning_rate": 0.1}]
+
+
 @pytest.mark.parametrize("search", [{}, {"algorithm": "random", "num_trials": 2}])
 def test_where_nothing_is_admitted_there_is_no_point(search: dict[str, Any]) -> None:
     stated = {"space": {"d_ff": {"grid": [8, 16]}}, "constraints": [{"less": ["d_ff", 8]}]}

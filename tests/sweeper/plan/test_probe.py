@@ -106,6 +106,7 @@ def test_gpus_are_asked_for_only_where_there_may_be_any(monkeypatch: pytest.Monk
         (Share(cpu=1, gpu=1), ["0", "1"], "1"),
         (Share(cpu=0.5, gpu=0.5), ["0", "0", "1"], "1"),
         (Share(cpu=1, gpu=0.4), ["0", "0", "1"], "1"),
+        (Share(cpu=1, gpu=0.1), ["0"] * 10 + ["1"], "1"),  # 1 // 0.1 is 9 in binary
         (Share(cpu=1, gpu=2), ["0,1", "2,3"], "1"),
     ],
 )

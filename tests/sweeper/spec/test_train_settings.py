@@ -7,6 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sweeper.spec.train_settings import DEFAULTS, Derived, derivation_cycle, derive, is_number
+from trainable.config import TrainConfig
+from trainable.errors import ConfigError
 
 
 def derived(times: float, of: str) -> Derived:
@@ -18,6 +20,29 @@ def test_whole_settings_get_the_nearest_whole_number_and_others_the_product() ->
     assert derive(stated) == {"max_steps": 575, "warmup_steps": 12}  # 11.5
     stated = {"learning_rate": 0.25, "min_learning_rate": derived(0.5, "learning_rate")}
     assert derive(stated) == {"learning_rate": 0.25, "min_learning_rate": 0.125}
+
+
+decimals = st.decimals(-1000, 1000, places=4, allow_nan=False)
+
+
+@given(decimals, decimals)
+def test_a_product_is_that_of_the_decimals_as_they_are_written(times: Any, factor: Any) -> None:
+    """In binary 3 × 0.1 is 0.30000000000000004."""
+    stated = {
+        "learning_rate": float(factor),
+        "weight_decay": derived(float(times), "learning_rate"),
+    }
+    assert derive(stated)["weight_decay"] == float(times * factor)
+    stated = {"learning_rate": float(factor), "max_steps": derived(float(times), "learning_rate")}
+    assert derive(stated)["max_steps"] == round(times * factor)
+
+
+@pytest.mark.parametrize("name", ["weight_decay", "max_steps"])
+@pytest.mark.parametrize("factor", [1e308, 2**63, -1e308])
+def test_a_product_may_be_larger_than_any_float(name: str, factor: float) -> None:
+    stated = {"learning_rate": factor, name: derived(1e308, "learning_rate")}
+    with pytest.raises(ConfigError, match="must be "):
+        TrainConfig.from_mapping(derive(stated))
 
 
 @given(st.permutations(["max_steps", "warmup_steps", "eval_every_steps"]))

@@ -186,3 +186,9 @@ def test_nobody_goes_on_while_trials_are_still_created() -> None:
 def test_refuses_settings_that_make_no_population(interval: int, quantile: float) -> None:
     with pytest.raises(ValueError, match=f"got {interval} and {quantile}"):
         Pbt(interval, quantile)
+
+
+def test_the_share_that_takes_over_is_counted_in_decimals() -> None:
+    """In binary 0.07 of 100 are 7.000000000000001, and one more would take over."""
+    promotions = all_promotions(*population([float(n) for n in range(100)], quantile=0.07))
+    assert sum(promotion.source is not None for promotion in promotions) == 7
