@@ -11,6 +11,7 @@ from rich.console import Console
 from sweeper.commands.arguments import Json, Name, Quiet, Runs, Verbose
 from sweeper.corpus import preparation
 from sweeper.engine.session.resuming import Changes
+from sweeper.engine.warm_starting import read_warm_start
 from sweeper.plan.placement import Node
 from sweeper.plan.preview import preview
 from sweeper.record.run_folder import RUNS
@@ -75,9 +76,15 @@ def plan(
     overrides: Overrides = [],  # noqa: B006  # typer copies it
     json: Json = False,
     probe: Annotated[bool, typer.Option(help="Measure this machine's speed first.")] = True,
+    runs: Runs = RUNS,
 ) -> None:
-    nodes = nodes_of_cluster if "RAY_ADDRESS" in os.environ else None
-    forecast = preview(file, overrides, nodes=nodes, probe=probe)
+    forecast = preview(
+        file,
+        overrides,
+        nodes=nodes_of_cluster if "RAY_ADDRESS" in os.environ else None,
+        read_earlier=lambda spec, source: read_warm_start(spec, runs, source),
+        probe=probe,
+    )
     if json:
         print(as_json(forecast))
     else:

@@ -31,6 +31,7 @@ from trainable.config import TrainConfig
 from trainable.loop.memory import estimate_memory
 from trainable.model.model_size import flops_per_token, num_params
 
+MAX_LOOKS = 200  # at a trial without rungs; of more evaluations, so many evenly spaced ones
 MAX_SIMULATED_TRIALS = 400  # a longer plan is judged by its first ones: their order is shuffled
 
 
@@ -277,7 +278,9 @@ def _stops(config: TrainConfig, scheduler: AnySchedulerSpec) -> Iterator[Stop]:
                 rung *= scheduler.reduction_factor
         case MedianSpec():
             first = -(-scheduler.first_rung_step(config) // every) * every
-            for step in range(first, config.max_steps, every):
+            looks = -(-max(0, config.max_steps - first) // every)
+            stride = every * -(-looks // MAX_LOOKS) or every
+            for step in range(first, config.max_steps, stride):
                 yield Stop(step, step * per_step)
         case FifoSpec() | PbtSpec():  # which stop none
             pass

@@ -19,6 +19,8 @@ from sweeper.plan.plan import Plan, make_plan
 from sweeper.plan.probe import data_to_look_at, measure_speeds, this_machine
 from sweeper.plan.validation import thin_validation
 from sweeper.spec.reading.spec_file import load_spec
+from sweeper.spec.reading.yaml_source import YamlSource
+from sweeper.spec.sweep_spec import SweepSpec
 from trainable.config import TrainConfig
 from trainable.data.token_files import check_data
 
@@ -28,6 +30,7 @@ def preview(
     overrides: Sequence[str] = (),
     *,
     nodes: Callable[[], Sequence[Node]] | None = None,
+    read_earlier: Callable[[SweepSpec, YamlSource], object] | None = None,
     probe: bool = True,
 ) -> Forecast:
     """What the sweep in a file would cost; with `probe`, in time too, at the speed of this machine.
@@ -35,6 +38,8 @@ def preview(
     Args:
         nodes: Gives the nodes of the cluster to run on, and is called once the file is known to be
             right. None means this machine alone.
+        read_earlier: Reads the sweep that `search.from` names, as a run would. None means that
+            nobody looks whether it is there.
 
     Raises:
         UserError: the sweep could not be run.
@@ -45,6 +50,8 @@ def preview(
         demands = {(s.vocab_size, s.context_length): config for s, config in shapes(plan).items()}
         for config in demands.values():
             check_data(config)
+        if spec.search.from_run is not None and read_earlier is not None:
+            read_earlier(plan.spec, source)
         require_devices(plan, source)
         here, free_memory = this_machine()
         placement = place(plan, (here,) if nodes is None else nodes(), source)

@@ -8,15 +8,17 @@ from typing import Annotated, Self
 
 from pydantic import (
     BaseModel,
-    BeforeValidator,
     ConfigDict,
     Field,
+    PlainValidator,
     SerializerFunctionWrapHandler,
+    WithJsonSchema,
     model_serializer,
     model_validator,
 )
 
 from sweeper.spec.domains.values import Settings, as_written
+from trainable.config import shown
 
 
 def _divides(divisor: float, number: float) -> bool:
@@ -34,11 +36,17 @@ RELATIONS: dict[str, Callable[[float, float], bool]] = {
 
 def _operand(value: object) -> object:
     if isinstance(value, bool) or not isinstance(value, str | int | float):
-        raise ValueError(f"must be the name of a setting or a number, got {value!r}")
+        raise ValueError(f"must be the name of a setting or a number, got {shown(value)}")
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError(f"must be finite, got {value}")
     return value
 
 
-Operand = Annotated[str | int | float, BeforeValidator(_operand)]
+Operand = Annotated[
+    str | int | float,
+    PlainValidator(_operand),
+    WithJsonSchema({"anyOf": [{"type": t} for t in ("string", "integer", "number")]}),
+]
 Operands = Annotated[list[Operand], Field(min_length=2, max_length=2)]
 
 

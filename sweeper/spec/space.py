@@ -3,12 +3,13 @@
 
 from typing import Annotated
 
-from pydantic import Discriminator, Tag
+from pydantic import Discriminator
 
 from sweeper.spec.domains.domain import Domain
 from sweeper.spec.domains.listed import Choice, Grid
 from sweeper.spec.domains.normal import Normal
 from sweeper.spec.domains.ranges import LogRandInt, LogUniform, RandInt, Uniform
+from sweeper.spec.domains.values import tag, tagged
 
 DOMAINS: dict[str, type[Domain]] = {
     "grid": Grid,
@@ -23,19 +24,19 @@ DOMAINS: dict[str, type[Domain]] = {
 
 def _kind(value: object) -> str | None:
     if isinstance(value, Domain):
-        return next(kind for kind, model in DOMAINS.items() if isinstance(value, model))
+        return next(tag(kind) for kind, model in DOMAINS.items() if isinstance(value, model))
     kinds = [key for key in value if key in DOMAINS] if isinstance(value, dict) else []
-    return kinds[0] if len(kinds) == 1 else None
+    return tag(kinds[0]) if len(kinds) == 1 else None
 
 
 AnyDomain = Annotated[
-    Annotated[Grid, Tag("grid")]
-    | Annotated[Choice, Tag("choice")]
-    | Annotated[Uniform, Tag("uniform")]
-    | Annotated[LogUniform, Tag("loguniform")]
-    | Annotated[RandInt, Tag("randint")]
-    | Annotated[LogRandInt, Tag("lograndint")]
-    | Annotated[Normal, Tag("normal")],
+    Annotated[Grid, tagged("grid")]
+    | Annotated[Choice, tagged("choice")]
+    | Annotated[Uniform, tagged("uniform")]
+    | Annotated[LogUniform, tagged("loguniform")]
+    | Annotated[RandInt, tagged("randint")]
+    | Annotated[LogRandInt, tagged("lograndint")]
+    | Annotated[Normal, tagged("normal")],
     Discriminator(
         _kind,
         custom_error_type="domain",

@@ -1,5 +1,6 @@
 """A sweep as the user states it: the typed form of a search-space file."""
 
+import os
 from typing import Annotated, Literal
 
 from pydantic import (
@@ -9,7 +10,6 @@ from pydantic import (
     ConfigDict,
     Discriminator,
     Field,
-    Tag,
     WithJsonSchema,
 )
 
@@ -21,6 +21,8 @@ from sweeper.spec.domains.values import (
     Settings,
     WholeNumber,
     each_once,
+    tag,
+    tagged,
     whole,
 )
 from sweeper.spec.points import Point, known_point
@@ -51,6 +53,9 @@ class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
 
 
+PathText = Annotated[str, AfterValidator(os.path.expanduser)]  # `~/data` is in the home folder
+
+
 class Objective(_Section):
     """What makes one trial better than another."""
 
@@ -67,7 +72,7 @@ class Search(_Section):
     seed: WholeNumber = Field(default=0, ge=0)
     num_trials: PositiveWhole | None = None
     initial: Annotated[list[dict[str, Scalar]], Field(min_length=1)] | None = None
-    from_run: str | None = Field(default=None, alias="from")
+    from_run: PathText | None = Field(default=None, alias="from")
 
     @property
     def learns(self) -> bool:
@@ -104,11 +109,11 @@ class Resources(_Section):
 
 
 def _auto_or_stated(value: object) -> str:
-    return "auto" if isinstance(value, str) else "stated"
+    return tag("auto" if isinstance(value, str) else "stated")
 
 
 AnyResources = Annotated[
-    Annotated[Literal["auto"], Tag("auto")] | Annotated[Resources, Tag("stated")],
+    Annotated[Literal["auto"], tagged("auto")] | Annotated[Resources, tagged("stated")],
     Discriminator(_auto_or_stated),
 ]
 
@@ -145,7 +150,7 @@ class SweepSpec(_Section):
 
     name: str = Field(pattern=NAME_PATTERN, max_length=64)
     description: str = ""
-    data: str | None = None
+    data: PathText | None = None
     train: dict[str, Stated] = Field(default_factory=dict)
     space: dict[str, AnyDomain] = Field(min_length=1)
     constraints: list[Constraint] = Field(default_factory=list)
@@ -184,6 +189,8 @@ class SweepSpec(_Section):
         for key, value in point.items():
             # the seed that `seeds:` gives is no key of the space
             stated |= self.space[key].meaning(key, value) if key in self.space else {key: value}
+        if isinstance(weights := stated.get("init_from"), str):
+            stated["init_from"] = os.path.expanduser(weights)
         settings = derive(DEFAULTS | stated)
         if "warmup_steps" not in stated and isinstance(settings["max_steps"], int):
             stated |= {"warmup_steps": default_warmup_steps(settings["max_steps"])}

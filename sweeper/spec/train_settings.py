@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import fields
 from typing import Annotated, Any, cast, get_args, get_type_hints
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Tag
+from pydantic import BaseModel, ConfigDict, Discriminator
 
-from sweeper.spec.domains.values import Scalar, Settings, as_written
+from sweeper.spec.domains.values import Scalar, Settings, as_written, tag, tagged
 from trainable.config import TrainConfig
 
 # Training settings that a sweep states in another way: setting -> key of the file.
@@ -56,11 +56,11 @@ class Derived(BaseModel):
 
 
 def _value_or_derived(value: object) -> str:
-    return "derived" if isinstance(value, dict | Derived) else "value"
+    return tag("derived" if isinstance(value, dict | Derived) else "value")
 
 
 Stated = Annotated[
-    Annotated[Scalar, Tag("value")] | Annotated[Derived, Tag("derived")],
+    Annotated[Scalar, tagged("value")] | Annotated[Derived, tagged("derived")],
     Discriminator(_value_or_derived),
 ]
 

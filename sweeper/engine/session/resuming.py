@@ -21,11 +21,11 @@ from sweeper.record.replay import replay
 from sweeper.record.run_folder import RunFolder
 from sweeper.record.state.events import Event, Fingerprint
 from sweeper.record.state.sweep_state import SweepState
+from sweeper.spec.reading.names import top_key_hint
 from sweeper.spec.reading.overrides import parse_override
 from sweeper.spec.reading.yaml_source import YamlSource
 from sweeper.spec.sweep_spec import CHANGEABLE, SweepSpec
 from sweeper.status import Status
-from trainable.config import nearest
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,7 +111,7 @@ def allowed_overrides(changes: Changes, folder: RunFolder) -> list[str]:
         if not is_changeable(key):
             problems.append(_refusal(key, text, folder))
         elif key == "data" and isinstance(value, str):  # the next session may start elsewhere
-            allowed.append(f"data={json.dumps(str(Path(value).resolve()))}")
+            allowed.append(f"data={json.dumps(str(Path(value).expanduser().resolve()))}")
         else:
             allowed.append(text)
     if problems:
@@ -124,7 +124,7 @@ def allowed_overrides(changes: Changes, folder: RunFolder) -> list[str]:
 def _refusal(key: str, text: str, folder: RunFolder) -> str:
     section = key.partition(".")[0]
     if section not in SweepSpec.model_fields:
-        return f"--set {section}: no such key{nearest(section, SweepSpec.model_fields)}"
+        return f"--set {section}: no such key{top_key_hint(section)}"
     return (
         f"--set {key}: is fixed since the sweep began, or its trials could not be compared "
         f"(free are {', '.join(CHANGEABLE)}); start a new sweep: "

@@ -2,10 +2,10 @@
 
 from typing import TYPE_CHECKING, Annotated
 
-from pydantic import AfterValidator, Discriminator, Field, Tag
+from pydantic import AfterValidator, Discriminator, Field
 
 from sweeper.spec.domains.domain import Domain
-from sweeper.spec.domains.values import Scalar, Settings, each_once
+from sweeper.spec.domains.values import Scalar, Settings, each_once, tag, tagged
 
 if TYPE_CHECKING:
     import numpy as np
@@ -64,11 +64,11 @@ Bundles = Annotated[dict[str, Settings], Field(min_length=1), AfterValidator(_pr
 
 
 def _values_or_bundles(value: object) -> str:
-    return "bundles" if isinstance(value, dict) else "values"
+    return tag("bundles" if isinstance(value, dict) else "values")
 
 
 Listed = Annotated[
-    Annotated[Values, Tag("values")] | Annotated[Bundles, Tag("bundles")],
+    Annotated[Values, tagged("values")] | Annotated[Bundles, tagged("bundles")],
     Discriminator(_values_or_bundles),
 ]
 

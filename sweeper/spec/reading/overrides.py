@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from sweeper.errors import SpecError
-from sweeper.spec.reading.yaml_source import KeyPath, Plain, YamlSource, parse_yaml
+from sweeper.spec.reading.yaml_source import KeyPath, Plain, YamlSource, is_plain, parse_yaml
 
 
 def override(source: YamlSource, overrides: Sequence[str]) -> YamlSource:
@@ -43,7 +43,7 @@ def parse_override(text: str) -> tuple[tuple[str, ...], Plain]:
     """
     key, equals, value = text.partition("=")
     key_path = tuple(key.split("."))
-    if not (equals and all(key_path)):
+    if not (equals and all(key_path) and is_plain(key)):
         raise SpecError([f"--set {text}: must be KEY=VALUE, as train.max_steps=1200"])
     return key_path, parse_yaml(value, f"--set {key}")[0]
 

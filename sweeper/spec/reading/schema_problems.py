@@ -1,29 +1,41 @@
 """What pydantic finds wrong with a file, in the words of people who write search spaces."""
 
 import json
+import re
+from collections.abc import Mapping
+from typing import get_args
 
 from pydantic import BaseModel, ValidationError
 
 from sweeper.spec.constraints import Constraint
+from sweeper.spec.domains.values import TAG_MARK
+from sweeper.spec.reading.names import (
+    SECTIONS,
+    domain_hint,
+    key_hint,
+    keys_of,
+    scheduler_hint,
+    top_key_hint,
+    word_hint,
+)
 from sweeper.spec.reading.yaml_source import KeyPath, Plain, Problem
 from sweeper.spec.scheduler_spec import SCHEDULERS
 from sweeper.spec.space import DOMAINS
 from sweeper.spec.sweep_spec import (
-    CheckpointsSpec,
     Objective,
     ResourceCase,
-    Resources,
-    Search,
     SweepSpec,
 )
 from sweeper.spec.train_settings import Derived
 from trainable.config import nearest
 
-SECTIONS: dict[str | int, type[BaseModel]] = {
-    "objective": Objective,
-    "search": Search,
-    "resources": Resources,
-    "checkpoints": CheckpointsSpec,
+EXAMPLES: dict[KeyPath, str] = {
+    ("train",): "{max_steps: 600}",
+    ("space",): "{learning_rate: {grid: [1e-3, 3e-3]}}",
+    ("objective",): "{metric: val_loss}",
+    ("search",): "{algorithm: random, num_trials: 20}",
+    ("scheduler",): "{type: asha, grace_steps: 100}",
+    ("checkpoints",): "{keep: 2, budget: 20GB}",
 }
 _ANY_SCHEDULER = " or ".join([", ".join(list(SCHEDULERS)[:-1]), list(SCHEDULERS)[-1]])
 
@@ -34,9 +46,6 @@ _MESSAGES = {
     "int_from_float": "must be a whole number",
     "float_type": "must be a number",
     "finite_number": "must be finite",
-    "dict_type": "must be a mapping",
-    "model_type": "must be a mapping",
-    "model_attributes_type": "must be a mapping",
     "list_type": "must be a list",
     "too_long": "must be two bounds, [low, high]",
     "too_short": "must be two bounds, [low, high]",
@@ -46,47 +55,75 @@ _MESSAGES = {
     "string_too_long": "must have at most {max_length} characters",
     "string_pattern_mismatch": "must be letters, digits, '.', '_' and '-', and begin with a "
     "letter or a digit",
-    "literal_error": "must be {expected}",
 }
 
 
 def schema_problems(error: ValidationError, data: Plain) -> list[Problem]:
     """Everything in `data` that does not fit the schema: where it is, what would be right, and what
     is there."""
-    problems: list[Problem] = []
-    for detail in error.errors(include_url=False):
-        key_path, node = _locate(detail["loc"], data)
-        context = detail.get("ctx", {})
-        match detail["type"]:
-            case "value_error":
-                message = str(context["error"])
-            case "extra_forbidden":
-                message = _unknown_key(key_path, data)
-            case "missing":
-                message = "is required"
-            case "union_tag_not_found":
-                key_path, message = (*key_path, "type"), f"is required: {_ANY_SCHEDULER}"
-            case "union_tag_invalid":
-                key_path, kind = (*key_path, "type"), _at(node, ("type",))
-                message = f"must be {_ANY_SCHEDULER}, got {shown(kind)}"
-                message += nearest(str(kind), list(SCHEDULERS))
-            case "literal_error" if key_path == ("resources",):
-                message = f"must be auto, or a mapping as {{cpu: 1, gpu: 0}}, got {shown(node)}"
-            case "domain":
-                message = _no_domain(node)
-            case "too_short" if not node:
-                message = "must not be empty"
-            case "too_short" | "too_long" if key_path[0] == "constraints":
-                message = f"must be two settings or numbers, [a, b], got {shown(node)}"
-            case "too_short" | "too_long" if key_path[-1] == "normal":
-                message = f"must be a mean and a standard deviation, [mean, sd], got {shown(node)}"
-            case "list_type" if key_path[-1] in ("grid", "choice"):
-                message = "must be a list of values, or a mapping of named bundles"
-                message += f", got {shown(node)}"
-            case kind:
-                message = f"{_MESSAGES[kind].format(**context)}, got {shown(node)}"
-        problems.append((key_path, message))
-    return problems
+    return [
+        _problem(_key_path(found["loc"]), found["type"], found.get("ctx", {}), found["msg"], data)
+        for found in error.errors(include_url=False)
+    ]
+
+
+def _problem(
+    key_path: KeyPath, kind: str, context: Mapping[str, object], said: str, data: Plain
+) -> Problem:
+    node, key = _at(data, key_path), key_path[-1]
+    match kind:
+        case "value_error":
+            message = str(context["error"])
+        case "extra_forbidden":
+            message = f"no such key{_key_hint(key_path, data)}"
+        case "missing":
+            message = "is required"
+        case "union_tag_not_found":
+            return (*key_path, "type"), f"is required: {_ANY_SCHEDULER}"
+        case "union_tag_invalid":
+            stated = _at(node, ("type",))
+            message = f"must be {_ANY_SCHEDULER}, got {shown(stated)}{scheduler_hint(str(stated))}"
+            return (*key_path, "type"), message
+        case "literal_error" if key_path == ("resources",):
+            message = f"must be auto, or a mapping as {{cpu: 1, gpu: 0}}, got {shown(node)}"
+        case "literal_error":
+            words = re.findall("'([^']*)'", str(context["expected"]))
+            hint = word_hint(key, node, words) if isinstance(node, str) else ""
+            message = f"must be {context['expected']}, got {shown(node)}{hint}"
+        case "dict_type" | "model_type" | "model_attributes_type":
+            message = _no_mapping(key_path, node)
+        case "domain":
+            message = _no_domain(node)
+        case "too_short" if not node and key_path in EXAMPLES:
+            message = f"must not be empty; as {EXAMPLES[key_path]}"
+        case "too_short" if not node:
+            message = "must not be empty"
+        case "too_short" | "too_long" if key_path[0] == "constraints":
+            message = f"must be two settings or numbers, [a, b], got {shown(node)}"
+        case "too_short" | "too_long" if key == "normal":
+            message = f"must be a mean and a standard deviation, [mean, sd], got {shown(node)}"
+        case "list_type" if key in ("grid", "choice"):
+            message = "must be a list of values, or a mapping of named bundles"
+            message += f", got {shown(node)}"
+        case _ if kind in _MESSAGES:
+            message = f"{_MESSAGES[kind].format(**context)}, got {shown(node)}"
+        case _:
+            message = f"{said.replace('Input should', 'must')}, got {shown(node)}"
+    return key_path, message
+
+
+def _no_mapping(key_path: KeyPath, node: Plain) -> str:
+    hint = f"; as {EXAMPLES[key_path]}" if key_path in EXAMPLES else ""
+    if key_path == ("scheduler",) and isinstance(node, str):
+        if node in SCHEDULERS:
+            hint = f"; as {{type: {node}{'' if node == 'fifo' else ', …'}}}"
+        else:
+            hint = scheduler_hint(node) or hint
+    if key_path == ("objective",) and isinstance(node, str):
+        metrics = get_args(Objective.model_fields["metric"].annotation)
+        known = f"; as {{metric: {node}}}"
+        hint = known if node in metrics else word_hint("metric", node, metrics) or hint
+    return f"must be a mapping, got {shown(node)}{hint}"
 
 
 def shown(value: object) -> str:
@@ -95,20 +132,15 @@ def shown(value: object) -> str:
     return text if len(text) <= 60 else f"{text[:57]}…"
 
 
-def _locate(location: tuple[str | int, ...], data: Plain) -> tuple[KeyPath, Plain]:
-    """The place of a problem in the file, and the value there; None if it is missing.
-
-    pydantic's own location has the tags of its unions between the keys of the file.
-    """
-    tags: set[int] = set()
-    if location[0] in ("scheduler", "resources"):
-        tags = {1}
-    elif location[0] == "train":
-        tags = {2}
-    elif location[0] == "space" and len(location) > 3:  # before, the tag stands for the key
-        tags = {2, 4} if location[3] in ("grid", "choice") else {2}
-    key_path = tuple(part for index, part in enumerate(location) if index not in tags)
-    return key_path, _at(data, key_path)
+def _key_path(location: tuple[str | int, ...]) -> KeyPath:
+    """The place in the file: pydantic's own has the tags of unions between the keys. Ours are
+    marked, and that of a scheduler is its type. What is wrong with a domain is told at its kind."""
+    match location:
+        case ("scheduler", _, *rest):
+            return ("scheduler", *rest)
+        case ("space", name, kind):
+            return ("space", name, str(kind).removeprefix(TAG_MARK))
+    return tuple(part for part in location if not str(part).startswith(TAG_MARK))
 
 
 def _at(data: Plain, key_path: KeyPath) -> Plain:
@@ -124,21 +156,29 @@ def _at(data: Plain, key_path: KeyPath) -> Plain:
     return data
 
 
-def _unknown_key(key_path: KeyPath, data: Plain) -> str:
-    *section, key = key_path
-    fields = _model(section, data).model_fields
-    known = [field.alias or name for name, field in fields.items()]
-    hint = nearest(str(key), known) or f"; there are: {', '.join(known)}"
-    return f"no such key{hint}"
+def _key_hint(key_path: KeyPath, data: Plain) -> str:
+    *section, last = key_path
+    model = _model(section, data)
+    if model is None:
+        return ""
+    known = keys_of(model)
+    match section:
+        case []:
+            hint = top_key_hint(str(last))
+        case [name]:
+            hint = key_hint(str(last), str(name), known)
+        case _:
+            hint = nearest(str(last), known)
+    return hint or f"; there are: {', '.join(known)}"
 
 
-def _model(section: list[str | int], data: Plain) -> type[BaseModel]:
+def _model(section: list[str | int], data: Plain) -> type[BaseModel] | None:
     """The model whose keys this section of the file has."""
     match section:
         case []:
             return SweepSpec
         case ["scheduler"]:
-            return SCHEDULERS[str(_at(data, ("scheduler", "type")))]
+            return SCHEDULERS.get(str(_at(data, ("scheduler", "type"))))
         case ["constraints", _]:
             return Constraint
         case ["resources", "cases", _]:
@@ -147,10 +187,12 @@ def _model(section: list[str | int], data: Plain) -> type[BaseModel]:
             return Derived
         case ["space", name]:
             stated = _at(data, ("space", name))
-            assert isinstance(stated, dict)
-            return next(DOMAINS[kind] for kind in stated if kind in DOMAINS)
+            kinds = stated if isinstance(stated, dict) else {}
+            return next((DOMAINS[kind] for kind in kinds if kind in DOMAINS), None)
+        case [name]:
+            return SECTIONS.get(name)
         case _:
-            return SECTIONS[section[0]]
+            return None
 
 
 def _no_domain(node: Plain) -> str:
@@ -160,4 +202,4 @@ def _no_domain(node: Plain) -> str:
     wrong = [key for key in node if key not in DOMAINS]
     if not wrong or len(wrong) < len(node):
         return f"must have one key out of {kinds}, got {', '.join(node) or 'none'}"
-    return f"'{wrong[0]}' is none of {kinds}{nearest(wrong[0], list(DOMAINS))}"
+    return f"'{wrong[0]}' is none of {kinds}{domain_hint(wrong[0])}"

@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Self, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
 from sweeper.spec.constraints import Constraint
+from sweeper.spec.reading.names import setting_hint
 from sweeper.spec.reading.search_problems import initial_problems, search_problems
 from sweeper.spec.reading.space_problems import (
     condition_problems,
@@ -25,7 +27,6 @@ from sweeper.spec.train_settings import (
     Stated,
     is_number,
 )
-from trainable.config import nearest
 
 Key = TypeVar("Key", str, int)
 
@@ -88,9 +89,12 @@ def _all_fitting(kind: Any, stated: Mapping[Key, Plain]) -> dict[Key, Any]:
     return {key: value for key, value in found.items() if value is not None}
 
 
+_adapter = cache(TypeAdapter)  # takes longer to make than to use
+
+
 def _fitting(kind: Any, value: Plain) -> Any:
     try:
-        return TypeAdapter(kind).validate_python(value)
+        return _adapter(kind).validate_python(value)
     except ValidationError:
         return None
 
@@ -142,7 +146,7 @@ def _constraint_problems(constraints: Mapping[int, Constraint]) -> list[Problem]
             if not isinstance(name, str):
                 continue
             if name not in TYPES:
-                problems.append((key_path, f"no training setting {name!r}{nearest(name, TYPES)}"))
+                problems.append((key_path, f"no training setting {name!r}{setting_hint(name)}"))
             elif not is_number(name) or name == "seed":
                 problems.append((key_path, f"{name} cannot be constrained, only other numbers"))
     return problems

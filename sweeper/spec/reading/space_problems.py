@@ -8,6 +8,7 @@ from sweeper.spec.domains.listed import Choice, Grid
 from sweeper.spec.domains.normal import Normal
 from sweeper.spec.domains.ranges import LogUniform, Uniform
 from sweeper.spec.domains.values import Scalar
+from sweeper.spec.reading.names import setting_hint
 from sweeper.spec.reading.yaml_source import KeyPath, Problem
 from sweeper.spec.space import AnyDomain
 from sweeper.spec.train_settings import (
@@ -27,20 +28,27 @@ def setting_problems(train: Mapping[str, object], space: Mapping[str, AnyDomain]
     stated: list[tuple[KeyPath, str, object]] = [
         (("train", name), name, value) for name, value in train.items()
     ]
-    for key, domain in space.items():
-        stated += _stated_values(("space", key), domain)
     problems: list[Problem] = []
+    for key, domain in space.items():
+        if not domain.is_bundled and (problem := _name_problem(key)) is not None:
+            problems.append((("space", key), problem))  # once, and not for each value
+        else:
+            stated += _stated_values(("space", key), domain)
     for key_path, name, value in stated:
         if (problem := _setting_problem(name, value)) is not None:
             problems.append((key_path, problem))
     return problems
 
 
-def _setting_problem(name: str, value: object) -> str | None:
+def _name_problem(name: str) -> str | None:
     if name in OWNED:
         return f"is not set here but by `{OWNED[name]}:`, a folder with both files"
-    if name not in TYPES:
-        return f"no such training setting{nearest(name, TYPES)}"
+    return None if name in TYPES else f"no such training setting{setting_hint(name)}"
+
+
+def _setting_problem(name: str, value: object) -> str | None:
+    if (problem := _name_problem(name)) is not None:
+        return problem
     if isinstance(value, list | dict | Derived):
         return None  # the schema has refused it, or it is looked at as what it is
     try:
@@ -59,7 +67,7 @@ def derived_problems(train: Mapping[str, object]) -> list[Problem]:
         if not is_number(name):
             problems.append((("train", name), "is no number, and cannot be derived from one"))
         if formula.of not in TYPES:
-            hint = nearest(formula.of, TYPES)
+            hint = setting_hint(formula.of)
             problems.append((("train", name, "of"), f"no training setting {formula.of!r}{hint}"))
         elif not is_number(formula.of):
             problems.append((("train", name, "of"), f"{formula.of} is no number"))

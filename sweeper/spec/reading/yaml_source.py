@@ -4,6 +4,7 @@ import json
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TypeAlias
 
@@ -72,15 +73,26 @@ def read_yaml(path: Path) -> YamlSource:
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
-        raise SpecError([f"{path}: no such file"]) from None
+        raise SpecError([f"{path}: no such file{_meant(path)}"]) from None
     except IsADirectoryError:
-        raise SpecError([f"{path}: is a folder; name a file in it"]) from None
+        there = path / "sweep.yaml"
+        example = f", as {there}" if there.is_file() else ""
+        raise SpecError([f"{path}: is a folder; name a file in it{example}"]) from None
     except UnicodeDecodeError as error:
         raise SpecError([f"{path}: is not text: byte {error.start} is not UTF-8"]) from None
     except OSError as error:
         raise SpecError([f"{path}: cannot be read: {error.strerror}"]) from None
     data, lines = parse_yaml(text, str(path))
     return YamlSource(path, data, lines)
+
+
+def _meant(path: Path) -> str:
+    """`; did you mean 'search_spaces/lr.yaml'?`: what is near by its name, here or where search
+    spaces are shipped."""
+    found = [*Path("search_spaces").glob("*.yaml"), *path.parent.glob("*.yaml")]
+    by_name = {file.stem: file for file in found}
+    close = get_close_matches(path.stem, by_name, n=1)
+    return f"; did you mean '{by_name[close[0]]}'?" if close else ""
 
 
 def parse_yaml(text: str, name: str) -> tuple[Plain, dict[KeyPath, int]]:
@@ -153,7 +165,7 @@ class _Reader:
             self.refuse(node, f"cannot be read as {_shown(node)}: {str(node.value)[:40]!r}")
             return None
         if isinstance(value, int) and abs(value) >= 2**63:
-            self.refuse(node, "a whole number must be below 2^63; write a larger one as 1e30")
+            self.refuse(node, "a whole number must be below 2^63")
         if isinstance(value, str) and not is_plain(value):
             self.refuse(node, f"text must have no control characters, got {value[:40]!r}")
         return value
@@ -203,7 +215,8 @@ class _Reader:
 
 def is_plain(text: str) -> bool:
     """Whether all YAML writers and readers agree on this text; they do not on odd line breaks."""
-    return all(c in "\n\t" or unicodedata.category(c) not in ("Cc", "Zl", "Zp") for c in text)
+    odd = ("Cc", "Cs", "Zl", "Zp")  # Cs: half a character, which no file can hold
+    return all(c in "\n\t" or unicodedata.category(c) not in odd for c in text)
 
 
 def _shown(node: Node) -> str:

@@ -229,3 +229,21 @@ def test_pbt_trains_every_trial_to_its_end(tiny_plan: Any) -> None:
     found = forecast(plan, ONE_SLOT, {})
     assert (found.scheduler, found.saved) == ("pbt", 0)
     assert found.expected == found.whole
+
+
+def test_however_often_trials_are_looked_at_the_forecast_takes_no_longer(tiny_plan: Any) -> None:
+    """The median rule looks at each evaluation: of a long run, at evenly spaced ones."""
+    median = {"type": "median", "grace_steps": 4, "min_trials": 2}
+    saved = [
+        forecast(
+            tiny_plan(
+                space=learning_rates(4),
+                scheduler=median,
+                train={"max_steps": max_steps, "checkpoint_every_steps": 4, "warmup_steps": 0},
+            ),
+            ONE_SLOT,
+            {},
+        ).saved
+        for max_steps in (800, 8_000, 2_000_000_000)
+    ]
+    assert saved == pytest.approx([saved[0]] * 3, abs=0.01)

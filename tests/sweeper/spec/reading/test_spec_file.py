@@ -84,7 +84,7 @@ TABLE = [
     (LR + "train:\n  learning_rat: 1\n",
      ":3: train.learning_rat: no such training setting; did you mean 'learning_rate'?"),
     ("space: {learning_rte: {grid: [1]}}",
-     ":1: space.learning_rte.grid.0: no such training setting; did you mean 'learning_rate'?"),
+     ":1: space.learning_rte: no such training setting; did you mean 'learning_rate'?"),
     ("space: {learning_rate: {gird: [1]}}", ":1: space.learning_rate: 'gird' is none of grid, "
      "choice, uniform, loguniform, randint, lograndint, normal; did you mean 'grid'?"),
     ("space: {size: {grid: {s: {dmodel: 64}}}}",

@@ -1,0 +1,160 @@
+"""Names that people know from elsewhere, and what they are called here: `lr`, `bohb`, `val_los`."""
+
+from collections.abc import Collection, Mapping
+from difflib import get_close_matches
+
+from pydantic import BaseModel
+
+from sweeper.spec.scheduler_spec import SCHEDULERS
+from sweeper.spec.space import DOMAINS
+from sweeper.spec.sweep_spec import CheckpointsSpec, Objective, Resources, Search, SweepSpec
+from sweeper.spec.train_settings import TYPES
+from trainable.config import nearest
+
+SECTIONS: dict[str | int, type[BaseModel]] = {
+    "objective": Objective,
+    "search": Search,
+    "resources": Resources,
+    "checkpoints": CheckpointsSpec,
+}
+Synonyms = Mapping[str, str]  # what there is -> what else people call it
+_SETTINGS: Synonyms = {
+    "learning_rate": "lr max_lr peak_lr",
+    "min_learning_rate": "min_lr",
+    "batch_size": "bs batch",
+    "weight_decay": "wd decay",
+    "warmup_steps": "warmup warmup_iters",
+    "max_steps": "steps num_steps train_steps iters max_iters iterations",
+    "grad_clip": "clip max_grad_norm clip_grad_norm",
+    "beta1": "adam_beta1",
+    "beta2": "adam_beta2",
+    "adam_epsilon": "eps epsilon adam_eps",
+    "num_layers": "layers n_layer n_layers depth num_hidden_layers",
+    "num_heads": "heads n_head n_heads num_attention_heads",
+    "d_model": "dim width n_embd hidden_size embedding_dim",
+    "d_ff": "d_ffn ffn_dim intermediate_size",
+    "context_length": "ctx seq_len seq_length sequence_length max_seq_len block_size",
+    "vocab_size": "vocab",
+    "rope_theta": "theta",
+    "seed": "random_seed",
+    "dtype": "precision",
+    "eval_every_steps": "eval_every eval_steps eval_interval",
+    "log_every_steps": "log_every log_interval logging_steps",
+    "checkpoint_every_steps": "checkpoint_every save_every save_steps save_interval",
+}
+# What other training programs have, with what is to be known of it here.
+_NOT_OFFERED: Synonyms = {
+    "the model has none": "dropout",
+    "it is AdamW": "optimizer optim",
+    "AdamW has beta1 and beta2": "momentum",
+    "the learning rate falls along a cosine to min_learning_rate": "lr_scheduler lr_schedule",
+    "the length of a run is max_steps": "epochs num_epochs num_train_epochs",
+    "it is SwiGLU": "activation",
+    "the loss is plain cross-entropy": "label_smoothing",
+    "a step is one batch of batch_size": "gradient_accumulation_steps grad_accum",
+}
+_SCHEDULERS: Synonyms = {
+    "hyperband, with search: {algorithm: tpe}": "bohb",
+    "asha": "sha successive_halving async_hyperband",
+    "fifo": "none",
+    "median": "median_stopping medianstopping",
+    "pbt": "population_based_training pb2",
+}
+_DOMAINS: Synonyms = {
+    "grid": "values list",
+    "choice": "categorical options",
+    "randint": "int",
+    "normal": "gaussian",
+    "loguniform": "log_uniform_values",
+    "uniform, with a step": "quniform",
+    "randint, with a step": "qrandint",
+    "loguniform, with a step": "qloguniform",
+}
+# Of keys that have one of several words, by the last part of their names.
+_WORDS: Mapping[str | int, Synonyms] = {
+    "algorithm": {
+        "tpe, with scheduler: {type: hyperband, …}": "bohb",
+        "tpe": "optuna hyperopt",
+        "gp": "bo bayes bayesian",
+        "sobol": "qmc",
+        "random": "uniform",
+    },
+    "metric": {
+        "val_loss": "loss validation_loss eval_loss",
+        "val_perplexity": "ppl perplexity",
+        "val_bits_per_byte": "bpb bits_per_byte",
+    },
+    "mode": {"min": "minimize minimise", "max": "maximize maximise"},
+}
+
+
+def setting_hint(name: str) -> str:
+    """What may be meant by the name of a training setting that there is not."""
+    if (reason := _known_as(name, _NOT_OFFERED)) is not None:
+        return f"; {name} is not offered: {reason}"
+    elsewhere = [home for home in _homes(name) if not home.startswith("train.")]
+    hint = f"; did you mean '{elsewhere[0]}'?" if elsewhere else ""
+    return _meant(name, TYPES, _SETTINGS) or hint
+
+
+def domain_hint(kind: str) -> str:
+    return _meant(kind, DOMAINS, _DOMAINS)
+
+
+def scheduler_hint(kind: str) -> str:
+    return _meant(kind, SCHEDULERS, _SCHEDULERS)
+
+
+def word_hint(key: str | int, word: str, known: Collection[str]) -> str:
+    """Of a key that has one of these words."""
+    return _meant(word, known, _WORDS.get(key, {}))
+
+
+def key_hint(key: str, section: str, known: list[str]) -> str:
+    """What may be meant by a key that a section has not: one that it has, or one of another."""
+    if hint := nearest(key, known):
+        return hint
+    homes = {*_homes(key)}  # also in this section, which then is of another type
+    elsewhere = len(homes) == 1 and f"{section}.{key}" not in homes
+    return f"; did you mean '{homes.pop()}'?" if elsewhere else ""
+
+
+def top_key_hint(key: str) -> str:
+    """What may be meant by a key that stands at the top of a file, where there is none such."""
+    if homes := _homes(key):
+        return f"; did you mean '{homes[0]}'?"
+    if _known_as(key, _NOT_OFFERED) is not None:
+        return setting_hint(key)
+    known = {name: f"train.{name}" for name in TYPES} | {key: key for key in keys_of(SweepSpec)}
+    close = get_close_matches(key, known, n=1)
+    return f"; did you mean '{known[close[0]]}'?" if close else ""
+
+
+def _homes(key: str) -> list[str]:
+    """Where a key stands that is no key of the section in which it was found."""
+    setting = key if key in TYPES else _known_as(key, _SETTINGS)
+    sections = [*SECTIONS.items(), *(("scheduler", model) for model in SCHEDULERS.values())]
+    others = [f"{name}.{key}" for name, model in sections if key in keys_of(model)]
+    return [*([] if setting is None else [f"train.{setting}"]), *others]
+
+
+def keys_of(model: type[BaseModel]) -> list[str]:
+    return [field.alias or name for name, field in model.model_fields.items()]
+
+
+def _meant(name: str, known: Collection[str], synonyms: Synonyms) -> str:
+    """`; did you mean 'learning_rate'?` where that is likely, else nothing."""
+    if (other := _known_as(name, synonyms)) is not None:
+        word, comma, rest = other.partition(",")
+        return f"; did you mean '{word}'{comma}{rest}?"
+    return nearest(name, list(known)) or nearest(_plain(name), list(known))
+
+
+def _known_as(name: str, synonyms: Synonyms) -> str | None:
+    return next(
+        (known for known, others in synonyms.items() if _plain(name) in others.split()), None
+    )
+
+
+def _plain(name: str) -> str:
+    return name.lower().replace("-", "_")
