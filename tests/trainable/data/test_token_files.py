@@ -134,10 +134,11 @@ def test_the_same_ids_train_the_same_model_whatever_their_type(
 ) -> None:
     losses = set()
     for dtype in ("uint8", "int32", "int64"):
+        files = {}
         for key in ("train_data", "val_data"):
             tokens = np.load(str(getattr(tiny(), key))).astype(dtype)
-            saved(tmp_path / f"{key}.npy", tokens)
-        files = {key: str(tmp_path / f"{key}.npy") for key in ("train_data", "val_data")}
+            # A file for each type: the batch that is read ahead still maps the one before.
+            files[key] = str(saved(tmp_path / f"{key}-{dtype}.npy", tokens))
         *_, last = Trainer(tiny(**files)).train()
         assert last is not None
         losses.add((last.train_loss, last.val_loss))
