@@ -2,12 +2,14 @@
 
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from sweeper.spec.clock import Clock, clock_per_step
-from sweeper.spec.domains.values import PositiveWhole, WholeNumber
+from sweeper.spec.domains.values import PositiveWhole, WholeNumber, whole
 from trainable.config import TrainConfig
 
+# With a factor of 2 the first rung of one more would be beyond 64 bits.
+Brackets = Annotated[int, Field(ge=1, le=63), BeforeValidator(whole)]
 GRACE_KEYS: dict[Clock, str] = {
     "step": "grace_steps",
     "tokens": "grace_tokens",
@@ -75,7 +77,7 @@ class AshaSpec(GraceSpec):
     type: Literal["asha"] = "asha"
     mode: Literal["stop", "promote"] = "stop"
     reduction_factor: WholeNumber = Field(default=2, ge=2)
-    brackets: PositiveWhole = 1
+    brackets: Brackets = 1
 
     @property
     def pauses(self) -> bool:
@@ -88,7 +90,7 @@ class HyperbandSpec(GraceSpec):
 
     type: Literal["hyperband"] = "hyperband"
     reduction_factor: WholeNumber = Field(default=3, ge=2)
-    brackets: PositiveWhole | None = None
+    brackets: Brackets | None = None
 
 
 class MedianSpec(GraceSpec):

@@ -97,6 +97,12 @@ def setting_hint(name: str) -> str:
     return _meant(name, TYPES, _SETTINGS) or hint
 
 
+def swept_hint(name: str, swept: Collection[str]) -> str:
+    """What may be meant by a name that is not swept."""
+    called = {known: others for known, others in _SETTINGS.items() if known in swept}
+    return _meant(name, swept, called)
+
+
 def domain_hint(kind: str) -> str:
     return _meant(kind, DOMAINS, _DOMAINS)
 

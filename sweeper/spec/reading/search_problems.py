@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from sweeper.spec.domains.listed import Choice, Grid
 from sweeper.spec.points import known_point
+from sweeper.spec.reading.names import swept_hint
 from sweeper.spec.reading.yaml_source import Problem
 from sweeper.spec.space import AnyDomain
 from sweeper.spec.sweep_spec import LEARNERS, Search
@@ -45,7 +46,9 @@ def initial_problems(search: Search, space: Mapping[str, AnyDomain]) -> list[Pro
     for index, stated in enumerate(search.initial or []):
         at = ("search", "initial", index)
         point, wrong = known_point(space, stated)
-        problems += [((*at, name), problem) for name, problem in wrong]
+        for name, problem in wrong:
+            unknown = f"no such name is swept{swept_hint(name, list(space))}"
+            problems.append(((*at, name), problem if name in space else unknown))
         if not wrong and (first := seen.setdefault(repr(point), index)) != index:
             problems.append((at, f"is the same as number {first}; remove one"))
     return problems

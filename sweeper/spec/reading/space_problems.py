@@ -8,7 +8,7 @@ from sweeper.spec.domains.listed import Choice, Grid
 from sweeper.spec.domains.normal import Normal
 from sweeper.spec.domains.ranges import LogUniform, Uniform
 from sweeper.spec.domains.values import Scalar
-from sweeper.spec.reading.names import setting_hint
+from sweeper.spec.reading.names import setting_hint, swept_hint
 from sweeper.spec.reading.yaml_source import KeyPath, Problem
 from sweeper.spec.space import AnyDomain
 from sweeper.spec.train_settings import (
@@ -19,7 +19,7 @@ from sweeper.spec.train_settings import (
     is_legal,
     is_number,
 )
-from trainable.config import nearest, typed
+from trainable.config import typed
 from trainable.errors import ConfigError
 
 
@@ -149,7 +149,7 @@ def option_problems(
     for name, options in conditions.items():
         key_path = (*when, name)
         if name not in stated:
-            hint = nearest(name, sorted(stated))
+            hint = swept_hint(name, sorted(stated))
             problems.append((key_path, f"no such name is swept{hint}"))
         elif isinstance(other := space.get(name), Grid | Choice):
             unknown = [option for option in options if option not in other.values()]

@@ -204,6 +204,12 @@ def test_an_unknown_swept_name_is_told_once_and_not_for_each_of_its_values(tmp_p
         ("space:", "1: space: must be a mapping, got null; as {learning_rate: {grid: "),
         (LR + "train: {bs: 8}", "2: train.bs: no such training setting; did you mean 'batch_size'"),
         (LR + "max_steps: 8", "2: max_steps: no such key; did you mean 'train.max_steps'?"),
+        (LR + "search: {initial: [{lr: 1e-3}]}", "2: search.initial.0.lr: no such name is swept; "
+         "did you mean 'learning_rate'?"),
+        (LR + "resources: {cases: [{when: {lr: 1e-3}, cpu: 2}]}", "2: resources.cases.0.when.lr: no"
+         " such name is swept; did you mean 'learning_rate'?"),
+        (LR + "scheduler: {type: asha, grace_steps: 1, brackets: 1e9}", "2: scheduler.brackets: "
+         "must be at most 63, got 1000000000.0"),
         (LR + "constraints: [{less: [lr, 1]}]", "2: constraints.0.less.0: no training setting 'lr'"
          "; did you mean 'learning_rate'?"),
     ],
