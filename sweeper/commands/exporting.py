@@ -35,9 +35,9 @@ def export_trial(monitor: Monitor, trial_id: str | None, out: Path) -> tuple[Tri
             f"{monitor.folder.path}: trial {trial.trial_id} ({trial.status}) has no checkpoint; "
             f"{_trials_with_one(monitor)}"
         )
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise ExportError(f"{out}: is there already; name a new folder")
     try:
+        if out.exists() and (not out.is_dir() or any(out.iterdir())):
+            raise ExportError(f"{out}: is there already; name a new folder")
         out.parent.mkdir(parents=True, exist_ok=True)
         staging = new_folder_beside(out)
     except OSError as error:

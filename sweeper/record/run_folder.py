@@ -15,7 +15,7 @@ from ruamel.yaml import YAML
 
 from sweeper.errors import RunFolderError
 from sweeper.record.state.checkpoints import checkpoint_folders
-from sweeper.spec.sweep_spec import NAME_PATTERN, SweepSpec
+from sweeper.spec.sweep_spec import MAX_NAME, NAME_PATTERN, SweepSpec
 from trainable.atomic_file import new_folder_beside, write_atomically
 from trainable.config import nearest
 
@@ -192,10 +192,11 @@ def require_free_name(runs: Path, name: str) -> None:
     Raises:
         RunFolderError: it is no name, or taken.
     """
-    if not re.match(NAME_PATTERN, name):
+    if not re.fullmatch(NAME_PATTERN.strip("^$"), name) or len(name) > MAX_NAME:
+        shown = name if len(name) <= MAX_NAME else f"{name[:MAX_NAME]}…"
         raise RunFolderError(
-            f"--name: must be letters, digits, `.`, `_` and `-`, and begin with a letter or a "
-            f"digit, got {name!r}"
+            f"--name: must be at most {MAX_NAME} letters, digits, `.`, `_` and `-`, and begin with "
+            f"a letter or a digit, got {shown!r}"
         )
     if (runs / name).exists():
         raise RunFolderError(
@@ -254,9 +255,9 @@ def find_run_folder(runs: Path, name: str) -> RunFolder:
     """
     for path in (runs / name, Path(name)):
         folder = RunFolder(path)
-        if folder.journal.is_file() or folder.results.is_file():  # what is left of one counts
+        if _is_file(folder.journal) or _is_file(folder.results):  # what is left of one counts
             return folder
-        if folder.spec.is_file():
+        if _is_file(folder.spec):
             raise RunFolderError(
                 f"{path}: it has no journal.jsonl, so no sweep ever began in it; "
                 f"start one: python -m sweeper run {folder.spec}"
@@ -264,6 +265,17 @@ def find_run_folder(runs: Path, name: str) -> RunFolder:
     known = [folder.name for folder in list_run_folders(runs)]
     hint = nearest(name, known) or _there_are(known, runs)
     raise RunFolderError(f"{runs / name}: no sweep there{hint}")
+
+
+def _is_file(path: Path) -> bool:
+    """
+    Raises:
+        RunFolderError: the system does not say: the name is too long, the folder is another's.
+    """
+    try:
+        return path.is_file()
+    except OSError as error:
+        raise RunFolderError(f"{path}: cannot be read ({error.strerror})") from None
 
 
 def _there_are(known: list[str], runs: Path) -> str:
@@ -276,6 +288,8 @@ def _there_are(known: list[str], runs: Path) -> str:
 
 def list_run_folders(runs: Path) -> list[RunFolder]:
     """Every sweep under `runs`, oldest first."""
+    if _is_file(runs):
+        return []
     journals = [path for path in runs.glob("*/journal.jsonl") if path.is_file()]
     return [RunFolder(path.parent) for path in sorted(journals, key=lambda p: p.stat().st_ctime)]
 

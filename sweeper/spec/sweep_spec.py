@@ -35,6 +35,7 @@ from trainable.errors import ConfigError
 
 LEARNERS = ("tpe", "gp")  # the searches whose points depend on results
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
+MAX_NAME = 64  # letters
 # What may change when a sweep is resumed: how its trials are run, and how many there are; not what
 # they are, or how they are compared. A key stands for everything within it.
 CHANGEABLE = (
@@ -148,7 +149,7 @@ class CheckpointsSpec(_Section):
 class SweepSpec(_Section):
     """A whole search-space file."""
 
-    name: str = Field(pattern=NAME_PATTERN, max_length=64)
+    name: str = Field(pattern=NAME_PATTERN, max_length=MAX_NAME)
     description: str = ""
     data: PathText | None = None
     train: dict[str, Stated] = Field(default_factory=dict)

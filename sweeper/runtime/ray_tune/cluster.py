@@ -8,6 +8,8 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
+from tempfile import gettempdir
 
 # Read by Ray when it is imported. Our journal is the record: Tune's snapshots, loggers and signal
 # handling would only cost time, and nothing ever reads them.
@@ -30,6 +32,9 @@ from sweeper.errors import ResourceError
 from sweeper.plan.placement import Node
 
 CONNECT_SECONDS = 10.0
+HTTP2_HEADER = 9  # bytes of a frame's: length (3), type, flags, stream (4)
+# How a client begins, with an empty frame of settings.
+HTTP2_HELLO = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes([0, 0, 0, 4, 0, 0, 0, 0, 0])
 
 
 @dataclass(frozen=True)
@@ -45,13 +50,13 @@ def ray_cluster(*, dashboard: bool = True) -> Iterator[Cluster]:
     """Join the cluster that RAY_ADDRESS names, or start one on this machine until the sweep ends.
 
     Raises:
-        ResourceError: no cluster answers there.
+        ResourceError: no cluster answers there, or Ray cannot be started here.
     """
     address = os.environ.get("RAY_ADDRESS")
     with ray_messages_to(None):  # until a run folder has a log for them
+        if address:
+            _require_answer(address)
         try:
-            if address:
-                _require_answer(address)
             with _own_signals():
                 context = ray.init(
                     # By itself Ray would join what was last started on this machine.
@@ -60,11 +65,10 @@ def ray_cluster(*, dashboard: bool = True) -> Iterator[Cluster]:
                     log_to_driver=False,
                     configure_logging=False,
                 )
-        except ConnectionError as error:
+        except (OSError, RuntimeError, ValueError) as error:
             raise ResourceError(
-                f"RAY_ADDRESS: no Ray cluster answers at {address} ({error}); "
-                "unset it to use this machine"
-            ) from None
+                _not_joined(address, error) if address else _not_started(error)
+            ) from error
         try:
             url = context.dashboard_url
             yield Cluster(nodes=living_nodes(), dashboard_url=f"http://{url}" if url else None)
@@ -95,14 +99,66 @@ def _own_signals() -> Iterator[None]:
 
 
 def _require_answer(address: str) -> None:
-    """Raise ConnectionError within seconds, where `ray.init` would try for minutes."""
+    """Find out within seconds what `ray.init` would try for minutes.
+
+    Raises:
+        ResourceError: the address is none, or nobody answers there, or what answers is not Ray.
+    """
+    if address in ("auto", "local"):
+        return  # Ray knows at once
     host, _, port = address.removeprefix("ray://").rpartition(":")
-    if not port.isdigit():
-        return  # `auto`, `local`: Ray knows at once
+    if not host or "/" in host or not (port.isascii() and port.isdigit()):
+        raise ResourceError(
+            f"RAY_ADDRESS: must be HOST:PORT of a Ray cluster, as 10.0.0.1:6379, or auto, got "
+            f"{address!r}; unset it to use this machine"
+        )
     try:
-        socket.create_connection((host, int(port)), timeout=CONNECT_SECONDS).close()
-    except OSError as error:
-        raise ConnectionError(error) from error
+        where = (host.strip("[]"), int(port))
+        with socket.create_connection(where, timeout=CONNECT_SECONDS) as connection:
+            if os.environ.get("RAY_USE_TLS", "0") == "0":
+                _require_grpc(connection)
+    except (OSError, OverflowError, UnicodeError) as error:
+        raise ResourceError(_not_joined(address, error)) from None
+
+
+def _require_grpc(connection: socket.socket) -> None:
+    """Raise ConnectionError unless HTTP/2 is spoken here, over which Ray talks."""
+    connection.sendall(HTTP2_HELLO)
+    connection.settimeout(CONNECT_SECONDS)
+    answer = b""
+    while len(answer) < HTTP2_HEADER and (more := connection.recv(HTTP2_HEADER - len(answer))):
+        answer += more
+    if answer[3:4] != HTTP2_HELLO[-6:-5]:  # the type of its first frame: its settings, as ours
+        raise ConnectionError("what answers is not Ray")
+
+
+def _not_joined(address: str, error: Exception) -> str:
+    return (
+        f"RAY_ADDRESS: no Ray cluster answers at {address} ({_in_a_line(error)}); "
+        "unset it to use this machine"
+    )
+
+
+def _not_started(error: Exception) -> str:
+    """Which of what Ray needs of this machine is missing, by what is known of its errors."""
+    said = _in_a_line(error)
+    home = Path.home() / ".ray"
+    if "AF_UNIX path length" in said:
+        variable = "RAY_TMPDIR" if os.environ.get("RAY_TMPDIR") else "TMPDIR"
+        return (
+            f"{variable}: {os.environ.get(variable) or gettempdir()} is too long a path for Ray's "
+            "sockets, whose paths have at most 107 letters; name a shorter one, as RAY_TMPDIR=/tmp"
+        )
+    if isinstance(error, OSError) and str(error.filename or "").startswith(str(home)):
+        return (
+            f"HOME: Ray keeps its token in {home}, which cannot be written ({error.strerror}); "
+            "set HOME to a folder of your own"
+        )
+    return f"Ray could not be started on this machine: {said}"
+
+
+def _in_a_line(error: Exception) -> str:
+    return " ".join(str(error).split()) or type(error).__name__
 
 
 @contextmanager

@@ -151,6 +151,9 @@ def test_an_export_overwrites_nothing(sweeper: Sweeper, finished: RunFolder) -> 
     Path("out/mine.txt").write_text("mine")
     said = sweeper("export", "lr", "out")
     assert said == (2, "", "out: is there already; name a new folder\n")
+    code, out, said = sweeper("export", "lr", "x" * 300)
+    assert (code, out) == (2, "")
+    assert said.endswith("x: cannot be made: File name too long\n")
     assert os.listdir("out") == ["mine.txt"]
 
 

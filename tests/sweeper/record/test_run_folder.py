@@ -106,7 +106,20 @@ def test_json_is_whole_or_absent(tmp_path: Path) -> None:
     assert [file.name for file in path.parent.iterdir()] == ["value.json"]
 
 
-@pytest.mark.parametrize("name", ["../escape", "", "-v", "a b", "/tmp/x"])
+@pytest.mark.parametrize(
+    "name", ["../escape", "", "-v", "a b", "/tmp/x", "a\n", "a\nb", "\n", "x" * 65, "x" * 300, "é"]
+)
 def test_what_is_no_name_is_refused(tmp_path: Path, name: str) -> None:
-    with pytest.raises(RunFolderError, match="--name: must be letters"):
+    with pytest.raises(RunFolderError, match="--name: must be at most 64 letters") as refused:
         require_free_name(tmp_path, name)
+    assert "\n" not in str(refused.value)
+    assert len(str(refused.value)) < 200
+
+
+def test_a_name_that_no_file_can_have_finds_nothing(tmp_path: Path) -> None:
+    for problem in (
+        lambda: find_run_folder(tmp_path, "x" * 300),
+        lambda: list_run_folders(tmp_path / ("x" * 300)),
+    ):
+        with pytest.raises(RunFolderError, match=r"x.*: cannot be read \(File name too long\)$"):
+            problem()
