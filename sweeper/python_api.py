@@ -19,6 +19,7 @@ from sweeper.record.run_folder import RUNS, RunFolder, find_run_folder
 from sweeper.record.state.trial import Trial
 from sweeper.record.tables import history_table, results_table
 from sweeper.running import Options, WandbMode, run_file, written_report
+from sweeper.runtime.lasting_output import lasting_output
 from sweeper.spec.points import point_text
 from sweeper.spec.sweep_spec import SweepSpec
 from sweeper.views.console import make_console
@@ -151,7 +152,7 @@ def run_sweep(
     _require_no_ray()
     options = Options(runs=Path(runs), wandb=wandb, dashboard=dashboard, trainer=trainer)
     console = make_console(quiet=quiet)
-    with options.deadline:
+    with options.deadline, lasting_output():
         if isinstance(space, Mapping):
             with tempfile.TemporaryDirectory() as folder:
                 file = _written(space, Path(folder))

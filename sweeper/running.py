@@ -35,7 +35,6 @@ from sweeper.record.state.sweep_state import SweepState
 from sweeper.record.state.warm_start import WarmStart
 from sweeper.record.tables import Tables
 from sweeper.record.watcher import Watcher
-from sweeper.runtime.lasting_output import lasting_output
 from sweeper.runtime.ray_tune.token import token_command
 from sweeper.runtime.ray_version import ray_version_note
 from sweeper.runtime.signals import Deadline
@@ -102,7 +101,6 @@ class SessionResult:
         return ExitCode.FAILED if failed else ExitCode.DONE
 
 
-@lasting_output()
 def run_file(
     file: Path,
     console: Console,
@@ -124,7 +122,6 @@ def run_file(
             return carry_out(prepared, folder, workers, console, options)
 
 
-@lasting_output()
 def resume_sweep(
     name: str, console: Console, options: Options, changes: Changes = NO_CHANGES
 ) -> SessionResult:

@@ -23,6 +23,7 @@ from sweeper.running import (
     run_file,
     written_report,
 )
+from sweeper.runtime.lasting_output import lasting_output
 from sweeper.status import ExitCode
 from sweeper.views.console import make_console
 from sweeper.views.terminal.forecast_tables import as_json, print_forecast
@@ -53,7 +54,7 @@ def run(
 ) -> None:
     options = Options(runs=runs, wandb=wandb, dashboard=dashboard, verbose=verbose)
     console = make_console(quiet=quiet)
-    with options.deadline:
+    with options.deadline, lasting_output():
         code = conclude(console, run_file(file, console, options, name, overrides))
     raise typer.Exit(code)
 
@@ -132,7 +133,7 @@ def resume(
         retry_failed=retry_failed,
         accept=accept_changes,
     )
-    with options.deadline:
+    with options.deadline, lasting_output():
         code = conclude(console, resume_sweep(name, console, options, changes))
     raise typer.Exit(code)
 

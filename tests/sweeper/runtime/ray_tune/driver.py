@@ -11,6 +11,7 @@ from rich.console import Console
 
 from sweeper.commands.sweeping import conclude
 from sweeper.running import Options, resume_sweep, run_file
+from sweeper.runtime.lasting_output import lasting_output
 from tests.sweeper.closed_form import ClosedFormTrainer
 from tests.sweeper.closed_form import PathTrainer as PathTrainer  # to be named
 from trainable.config import TrainConfig
@@ -74,9 +75,13 @@ def main() -> None:
         trainer = f"tests.sweeper.runtime.ray_tune.driver:{trainer}"
     options = Options(runs=Path(runs), dashboard=False, trainer=trainer)
     console = Console(quiet=SHOWN not in os.environ)
-    if what == "run":
-        sys.exit(conclude(console, run_file(Path(argument), console, options)))
-    sys.exit(conclude(console, resume_sweep(argument, console, options)))
+    with options.deadline, lasting_output():
+        if what == "run":
+            result = run_file(Path(argument), console, options)
+        else:
+            result = resume_sweep(argument, console, options)
+        code = conclude(console, result)
+    sys.exit(code)
 
 
 if __name__ == "__main__":

@@ -67,15 +67,25 @@ def sweep(tmp_path: Path, write_space: Any) -> tuple[Path, RunFolder]:
     return space, RunFolder(tmp_path / "runs" / "tiny")
 
 
-def test_a_pipe_that_is_closed_ends_nothing(sweep: tuple[Path, RunFolder], gate: Path) -> None:
-    """`… 2>&1 | head -2`."""
+def test_a_pipe_that_is_closed_ends_nothing(sweep: tuple[Path, RunFolder]) -> None:
+    """`python -m sweeper run … 2>&1 | head -2`."""
     space, folder = sweep
-    driver = started(space, folder, gate, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    head = [driver.stdout.readline() for _ in range(2)]  # type: ignore[union-attr]
+    command = [
+        sys.executable,
+        "-m",
+        "sweeper",
+        "run",
+        str(space),
+        "--runs",
+        str(folder.path.parent),
+    ]
+    run = subprocess.Popen(
+        command, cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    )
+    head = [run.stdout.readline() for _ in range(2)]  # type: ignore[union-attr]
     assert head[0].startswith("tiny")
-    driver.stdout.close()  # type: ignore[union-attr]
-    gate.touch()
-    assert driver.wait() == ExitCode.DONE
+    run.stdout.close()  # type: ignore[union-attr]
+    assert run.wait() == ExitCode.DONE
     assert_whole(folder)
 
 
