@@ -1,6 +1,7 @@
 """What holds for every test: options, properties that are not judged by the clock, and a closing
 word on what was left out."""
 
+import signal
 from collections import Counter
 
 import pytest
@@ -9,6 +10,10 @@ from hypothesis import settings
 # A machine that is busy with something else is slow, and nothing is wrong with what is tested.
 settings.register_profile("any machine", deadline=None)
 settings.load_profile("any machine")
+
+# However the suite was started (in the background, by nohup), programs that it starts hear signals.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -35,11 +35,10 @@ class StopRequest:
         self.requested = False
 
     def __enter__(self) -> Self:
-        self._before = {
-            number: signal.signal(number, self._request)
-            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-            if signal.getsignal(number) is not signal.SIG_IGN
-        }
+        numbers = [signal.SIGINT, signal.SIGTERM]
+        if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as `nohup` has it
+            numbers.append(signal.SIGHUP)
+        self._before = {number: signal.signal(number, self._request) for number in numbers}
         return self
 
     def __exit__(self, *exception: object) -> None:
