@@ -15,6 +15,7 @@ from sweeper.record.run_folder import RunFolder
 from tests.sweeper.commands.conftest import Said, project, sweeper  # noqa: F401  # fixtures
 from tests.sweeper.record.state.test_events import WRONG, changed, paths
 
+pytestmark = pytest.mark.slow
 OLD = Path(__file__).parent / "old_journals"
 FEW = 1  # of the entries of a mapping whose entries are all alike
 ALIKE = {"config", "spec", "code", "data", "versions"}

@@ -23,6 +23,7 @@ from sweeper.status import ExitCode
 from tests.sweeper.journals import raw_events
 from tests.sweeper.runtime.ray_tune.driver import STARTS
 
+pytestmark = pytest.mark.slow
 MAX_EVENTS_A_SESSION = 16
 ROOT = Path(__file__).parents[4]
 RATES = [float(f"{10 ** (-4 + n / 8):.3g}") for n in range(24)] + [0.7]

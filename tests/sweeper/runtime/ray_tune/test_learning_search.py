@@ -20,6 +20,7 @@ from sweeper.strategy.search.optuna_search import OptunaSearcher
 from tests.sweeper.runtime.ray_tune.driver import STARTS
 from tests.sweeper.runtime.ray_tune.test_kills import ROOT, decided, events, rows, session, state_of
 
+pytestmark = pytest.mark.slow
 KILLS = 4
 MAX_EVENTS_A_SESSION = 20
 FIRST = {

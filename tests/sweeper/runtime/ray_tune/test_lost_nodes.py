@@ -32,6 +32,7 @@ from tests.sweeper.runtime.ray_tune.faulty_trainers import (
 from tests.sweeper.runtime.ray_tune.test_kills import decided, events, rows, state_of
 from tests.sweeper.runtime.ray_tune.test_resume import session, wait_until
 
+pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[4]
 QUICK_TO_MISS_A_NODE = {
     "health_check_initial_delay_ms": 1000,
