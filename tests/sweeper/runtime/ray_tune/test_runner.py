@@ -243,6 +243,7 @@ def test_a_cluster_that_does_not_answer_is_told_in_seconds(
     monkeypatch.setenv("RAY_ADDRESS", address)
     no_addresses = functools.cache(set)  # whatever else runs on this machine
     monkeypatch.setattr("ray._private.services.find_gcs_addresses", no_addresses)
+    monkeypatch.setattr("ray._private.services.find_bootstrap_address", lambda folder: None)
     with pytest.raises(ResourceError, match=f"no Ray cluster answers at {address}"):
         run_file(write_space(), console, options(tmp_path))
     assert not (tmp_path / "runs").exists()
