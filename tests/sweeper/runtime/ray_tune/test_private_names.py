@@ -66,6 +66,7 @@ PRIVATE = {
 IN_TESTS = {
     "ray.cluster_utils.Cluster": "clusters of several nodes on one machine, whose nodes can die",
     "ray._private.services.find_gcs_addresses": "that no other cluster is looked for",
+    "ray._private.services.find_bootstrap_address": "that none noted earlier is joined",
     "ray.tune.schedulers.pbt._explore": "Tune's own exploring, which ours equals",
 }
 
