@@ -8,30 +8,35 @@ none diverges or fails.
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from sweeper.plan.jobs import Speed, job_of
 from sweeper.plan.plan import Plan, PlannedTrial
 from sweeper.plan.validation import ThinValidation
-from sweeper.spec.clock import Clock, clock_per_step
+from sweeper.spec.clock import Clock
 from sweeper.spec.scheduler_spec import (
     AnySchedulerSpec,
     AshaSpec,
     EarlySpec,
     FifoSpec,
-    HyperbandSpec,
-    MedianSpec,
     PbtSpec,
 )
 from sweeper.strategy.schedulers import make_scheduler
 from sweeper.strategy.schedulers.scheduler import Fifo
-from sweeper.strategy.simulation import MAX_ORDERS, Job, Simulated, Stop, orders_of_merit, simulate
+from sweeper.strategy.simulation import (
+    MAX_ORDERS,
+    Job,
+    Simulated,
+    by_merit,
+    orders_of_merit,
+    simulate,
+)
 from trainable.config import TrainConfig
 from trainable.loop.memory import estimate_memory
 from trainable.model.model_size import flops_per_token, num_params
 
-MAX_LOOKS = 200  # at a trial without rungs; of more evaluations, so many evenly spaced ones
 MAX_SIMULATED_TRIALS = 400  # a longer plan is judged by its first ones: their order is shuffled
 
 
@@ -61,14 +66,6 @@ def shapes(plan: Plan) -> dict[Shape, TrainConfig]:
     for trial in plan.trials:
         found.setdefault(shape_of(trial.config), trial.config)
     return found
-
-
-@dataclass(frozen=True, kw_only=True)
-class Speed:
-    """How fast one trial of a shape is while every slot is busy."""
-
-    tokens_per_second: float  # of training, evaluations left out
-    evaluation_seconds: float  # of one evaluation
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -136,9 +133,12 @@ def forecast(plan: Plan, machine: Machine, speeds: Mapping[Shape, Speed]) -> For
     }
     scheduler = plan.spec.scheduler
     is_early = not isinstance(scheduler, FifoSpec | PbtSpec)
-    jobs = [_job(trial, scheduler, by_shape[shape_of(trial.config)]) for trial in plan.trials]
+    jobs = []
+    for trial in plan.trials:
+        shape = by_shape[shape_of(trial.config)]
+        jobs.append(job_of(trial, scheduler, shape.flops_per_token, shape.speed))
     timed = all(shape.speed is not None for shape in by_shape.values())
-    whole = simulate(jobs, Fifo(), machine.slots, range(len(jobs)))
+    whole = simulate(jobs, Fifo(), machine.slots, by_merit(range(len(jobs))))
     all_whole = _cost(jobs, [whole], 1.0, timed)
     if not is_early:
         outcomes, expected, scale = [whole], all_whole, 1.0
@@ -150,7 +150,7 @@ def forecast(plan: Plan, machine: Machine, speeds: Mapping[Shape, Speed]) -> For
                 sample,
                 make_scheduler(scheduler, "min", plan.spec.search.seed),
                 machine.slots,
-                merits,
+                by_merit(merits),
             )
             for merits in orders_of_merit(len(sample), plan.spec.search.seed)
         ]
@@ -242,49 +242,6 @@ def _speed_of_nearest(config: TrainConfig, speeds: Mapping[Shape, Speed]) -> Spe
 
 def _resized(config: TrainConfig, shape: Shape) -> TrainConfig:
     return TrainConfig(**{**config.to_dict(), **shape._asdict()})
-
-
-def _job(trial: PlannedTrial, scheduler: AnySchedulerSpec, shape: ShapeForecast) -> Job:
-    config = trial.config
-    tokens = config.batch_size * config.context_length
-    speed = shape.speed
-    return Job(
-        trial_id=trial.trial_id,
-        stops=tuple(_stops(config, scheduler)),
-        clock_per_step=clock_per_step(config, scheduler.clock),
-        eval_every_steps=config.eval_every_steps,
-        tokens_per_step=tokens,
-        flops_per_token=shape.flops_per_token,
-        # Without a speed the arithmetic is the clock: it tells who arrives first.
-        seconds_per_step=tokens / speed.tokens_per_second
-        if speed
-        else float(tokens * shape.flops_per_token),
-        evaluation_seconds=speed.evaluation_seconds if speed else 0.0,
-    )
-
-
-def _stops(config: TrainConfig, scheduler: AnySchedulerSpec) -> Iterator[Stop]:
-    """The evaluations that the scheduler judges, and the end. For a rung it is the first evaluation
-    at or beyond it; without rungs, each one from grace on."""
-    per_step, every = clock_per_step(config, scheduler.clock), config.eval_every_steps
-    end = config.max_steps * per_step
-    match scheduler:
-        case AshaSpec() | HyperbandSpec():
-            rung = scheduler.grace
-            while rung < end:
-                evaluations = -(-rung // (every * per_step))
-                if evaluations * every < config.max_steps:
-                    yield Stop(evaluations * every, rung)
-                rung *= scheduler.reduction_factor
-        case MedianSpec():
-            first = -(-scheduler.first_rung_step(config) // every) * every
-            looks = -(-max(0, config.max_steps - first) // every)
-            stride = every * -(-looks // MAX_LOOKS) or every
-            for step in range(first, config.max_steps, stride):
-                yield Stop(step, step * per_step)
-        case FifoSpec() | PbtSpec():  # which stop none
-            pass
-    yield Stop(config.max_steps, end)
 
 
 def _cost(jobs: Sequence[Job], outcomes: Sequence[Simulated], scale: float, timed: bool) -> Cost:

@@ -9,11 +9,11 @@ from sweeper.plan.forecast import (
     Forecast,
     Machine,
     Shape,
-    Speed,
     forecast,
     shape_of,
     shapes,
 )
+from sweeper.plan.jobs import Speed
 from sweeper.plan.placement import Node, Placement, Share, num_at_once, place
 from sweeper.plan.plan import Plan, make_plan
 from sweeper.plan.probe import data_to_look_at, measure_speeds, this_machine

@@ -1,15 +1,15 @@
-"""A sweep in simulated time: its real scheduler, its slots, its trials reduced to numbers."""
+"""A sweep in simulated time: its real scheduler, its slots, its trials reduced to what they say."""
 
 import heapq
 import itertools
 import math
 import random
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from sweeper.status import Decision
+from sweeper.status import Decision, Status
 from sweeper.strategy.next_step import Step, next_step
 from sweeper.strategy.schedulers.scheduler import Promotion, Scheduler
 
@@ -29,66 +29,89 @@ def orders_of_merit(num_trials: int, seed: int) -> Iterator[Sequence[int]]:
 
 
 class Stop(NamedTuple):
-    """Where a trial is judged: its step, and the rung or its end, on the scheduler's clock."""
+    """Where a trial is judged."""
 
     step: int
-    clock: int
+    clock: int  # the rung, or the end of the trial, on the scheduler's clock
+    seconds: float  # from its beginning until then, with the evaluation there
 
 
 @dataclass(frozen=True)
 class Job:
     """A trial, reduced to what the simulation needs."""
 
-    trial_id: str
     stops: tuple[Stop, ...]  # its rungs, then its end
+    max_steps: int
     clock_per_step: int  # of the scheduler's clock
-    eval_every_steps: int
     tokens_per_step: int
     flops_per_token: int
-    seconds_per_step: float
-    evaluation_seconds: float
+    diverges: bool = False  # at its last stop
 
     @property
-    def max_steps(self) -> int:
-        return self.stops[-1].step
+    def end(self) -> int:
+        """On the scheduler's clock."""
+        return self.max_steps * self.clock_per_step
 
-    def seconds(self, step: int) -> float:
-        """The time from the beginning to `step`, with the evaluation there."""
-        evaluations = step // self.eval_every_steps
-        if step == self.max_steps and step % self.eval_every_steps:
-            evaluations += 1  # the last step's
-        return step * self.seconds_per_step + evaluations * self.evaluation_seconds
+
+class Seen(NamedTuple):
+    """What is known of a trial that has been created."""
+
+    job: int
+    stops: int  # how many it has come to
+    status: Status
+
+
+# What the trial of a job says at a stop: its merit, or the value that was recorded there.
+Said = Callable[[int, int], float | None]
+# The job to create next after these, which are all in their order; None if no more come.
+Choose = Callable[[Sequence[Seen]], int | None]
 
 
 @dataclass(frozen=True)
 class Simulated:
-    steps: Sequence[int]  # of each job
+    steps: Sequence[int]  # of each job; 0 if it was never begun
     reached: Counter[int]  # rung or end, on the clock -> trials that were there
     seconds: float
+    ends: Sequence[Status]  # of each job; PENDING if it was never begun
+
+
+def by_merit(merits: Sequence[int]) -> Said:
+    """A trial says the place that it comes to, 0 the best, wherever it is asked."""
+    return lambda job, _: float(merits[job])
 
 
 def simulate(
-    jobs: Sequence[Job], scheduler: Scheduler, slots: int, merits: Sequence[int]
+    jobs: Sequence[Job],
+    scheduler: Scheduler,
+    slots: int,
+    said: Said,
+    choose: Choose | None = None,
 ) -> Simulated:
-    """One sweep in simulated time. A free slot takes what `Sweep.next_trial` would give to it.
+    """One sweep in simulated time. A free slot takes what `Sweep.next_trial` would give to it, and
+    the scheduler is told what a sweep tells it.
 
     Args:
-        merits: The place that the trial of each job comes to, 0 the best.
+        choose: None: each job in its turn.
     """
-    return _Simulation(jobs, scheduler, merits).run(slots)
+    return _Simulation(jobs, scheduler, said, choose).run(slots)
 
 
 class _Simulation:
-    def __init__(self, jobs: Sequence[Job], scheduler: Scheduler, merits: Sequence[int]) -> None:
+    def __init__(
+        self, jobs: Sequence[Job], scheduler: Scheduler, said: Said, choose: Choose | None
+    ) -> None:
         self.jobs = jobs
         self.scheduler = scheduler
-        self.merits = merits
-        self.index = {job.trial_id: i for i, job in enumerate(jobs)}
+        self.said = said
+        self.choose = choose or self._in_turn
+        self.names = [""] * len(jobs)
+        self.created: dict[str, int] = {}  # trial -> its job, in the order of creation
         self.place = [-1] * len(jobs)  # of each job's stops, the one it is at or on its way to
+        self.status = [Status.PENDING] * len(jobs)
         self.reached = Counter[int]()
         self.paused: set[str] = set()
-        self.running: list[tuple[float, int]] = []  # when at its next stop, which job
-        self.created, self.completed, self.now = 0, False, 0.0
+        self.running: list[tuple[float, int, int]] = []  # when at its next stop, turn, which job
+        self.turn, self.more, self.now = 0, bool(jobs), 0.0
 
     def run(self, slots: int) -> Simulated:
         while True:
@@ -96,51 +119,79 @@ class _Simulation:
                 self._go_on(i)
             if not self.running:
                 steps = [self._step_of(i) for i in range(len(self.jobs))]
-                return Simulated(steps, self.reached, self.now)
-            self.now, i = heapq.heappop(self.running)
+                self._stop_the_paused()
+                return Simulated(steps, self.reached, self.now, self.status)
+            self.now, _, i = heapq.heappop(self.running)
             self._arrive(i)
 
     def _next_job(self) -> int | None:
         step = next_step(
             self.scheduler,
             self.paused,
-            more=self.created < len(self.jobs),
+            more=self.more,
             busy=bool(self.running),
-            completed=self.completed,
+            completed=Status.COMPLETED in self.status,
         )
         match step:
             case Promotion():
                 self.scheduler.promote(step)
                 self.paused.discard(step.trial_id)
-                return self.index[step.trial_id]
+                return self.created[step.trial_id]
             case Step.CREATE:
-                job = self.jobs[self.created]
-                self.scheduler.added(job.trial_id, job.stops[-1].clock)
-                self.created += 1
-                return self.created - 1
+                return self._create()
         return None
+
+    def _create(self) -> int | None:
+        chosen = self.choose([self._seen(i) for i in self.created.values()])
+        if chosen is None:
+            self.more = False
+            return self._next_job()
+        name = self.names[chosen] = f"{len(self.created):04d}"
+        self.created[name] = chosen
+        self.more = len(self.created) < len(self.jobs)
+        self.scheduler.added(name, self.jobs[chosen].end)
+        return chosen
+
+    def _in_turn(self, seen: Sequence[Seen]) -> int:
+        return len(seen)
+
+    def _seen(self, i: int) -> Seen:
+        on_its_way = self.status[i] is Status.RUNNING
+        return Seen(i, self.place[i] + (not on_its_way), self.status[i])
 
     def _step_of(self, i: int) -> int:
         return self.jobs[i].stops[self.place[i]].step if self.place[i] >= 0 else 0
 
     def _go_on(self, i: int) -> None:
-        seconds_before = self.jobs[i].seconds(self._step_of(i))
-        self.place[i] += 1
-        seconds = self.jobs[i].seconds(self._step_of(i)) - seconds_before
-        heapq.heappush(self.running, (self.now + seconds, i))
+        stops, place = self.jobs[i].stops, self.place[i]
+        before = stops[place].seconds if place >= 0 else 0.0
+        self.place[i], self.status[i] = place + 1, Status.RUNNING
+        arrival = self.now + stops[place + 1].seconds - before
+        self.turn += 1
+        heapq.heappush(self.running, (arrival, self.turn, i))
 
     def _arrive(self, i: int) -> None:
         """A job has come to its next stop, and the scheduler decides."""
-        job, stop = self.jobs[i], self.jobs[i].stops[self.place[i]]
+        job, place, name = self.jobs[i], self.place[i], self.names[i]
+        stop = job.stops[place]
         self.reached[stop.clock] += 1
-        time, end = stop.step * job.clock_per_step, job.stops[-1].clock
-        verdict = self.scheduler.report(job.trial_id, time, float(self.merits[i]), end)
-        if stop.step == job.max_steps:
-            self.completed = True
-            self.scheduler.ended(job.trial_id)
+        time = stop.step * job.clock_per_step
+        verdict = self.scheduler.report(name, time, self.said(i, place), job.end)
+        if place == len(job.stops) - 1:
+            self._end(i, Status.DIVERGED if job.diverges else Status.COMPLETED)
         elif verdict.decision is Decision.CONTINUE:
             self._go_on(i)
         elif verdict.decision is Decision.PAUSE:
-            self.paused.add(job.trial_id)
+            self.paused.add(name)
+            self.status[i] = Status.PAUSED
         else:
-            self.scheduler.ended(job.trial_id)
+            self._end(i, Status.STOPPED)
+
+    def _end(self, i: int, status: Status) -> None:
+        self.status[i] = status
+        self.scheduler.ended(self.names[i])
+
+    def _stop_the_paused(self) -> None:
+        """No other trial comes, so they have lost."""
+        for name in self.paused:
+            self.status[self.created[name]] = Status.STOPPED

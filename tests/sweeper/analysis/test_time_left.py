@@ -21,7 +21,7 @@ from sweeper.plan.plan import Plan
 from sweeper.record.run_folder import create_run_folder
 from sweeper.status import Status
 from sweeper.strategy.schedulers.asha import Asha
-from sweeper.strategy.simulation import Job, Stop, simulate
+from sweeper.strategy.simulation import Job, Stop, by_merit, simulate
 from sweeper.views.terminal.live_view import progress_line, time_left_text, utc_now
 from tests.sweeper.in_process import drive, opened, run_trial
 from trainable.loop.metrics import Metrics
@@ -48,13 +48,11 @@ def test_never_more_than_all_that_is_left(now: int, will_go_on: bool) -> None:
 def test_over_many_sweeps_it_is_right_on_average() -> None:
     """The expectation before the first step is the mean of what simulated sweeps train."""
     rng = random.Random(0)
-    jobs = [
-        Job(f"{i}", (Stop(4, 4), Stop(8, 8), Stop(16, 16)), 1, 4, 1, 1, 1.0, 0.0) for i in range(8)
-    ]
+    jobs = [Job(tuple(Stop(at, at, float(at)) for at in (4, 8, 16)), 16, 1, 1, 1)] * 8
     steps, reached = 0, dict.fromkeys((4, 8, 16), 0)
     sweeps = 200
     for _ in range(sweeps):
-        outcome = simulate(jobs, Asha(4, 2), 2, rng.sample(range(8), 8))
+        outcome = simulate(jobs, Asha(4, 2), 2, by_merit(rng.sample(range(8), 8)))
         steps += sum(outcome.steps)
         for at in reached:
             reached[at] += outcome.reached[at]

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from sweeper.plan import forecast as module
-from sweeper.plan.forecast import Machine, Shape, Speed, forecast, shape_of, shapes
+from sweeper.plan.forecast import Machine, Shape, forecast, shape_of, shapes
+from sweeper.plan.jobs import Speed
 from sweeper.plan.plan import Plan
 from sweeper.strategy.simulation import orders_of_merit
 from trainable.loop.memory import estimate_memory

@@ -6,7 +6,8 @@ from typing import Any
 
 from rich.console import Console
 
-from sweeper.plan.forecast import Machine, Speed, forecast, shapes
+from sweeper.plan.forecast import Machine, forecast, shapes
+from sweeper.plan.jobs import Speed
 from sweeper.views.terminal.forecast_tables import print_forecast
 
 SIZES = {
