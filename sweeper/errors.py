@@ -22,6 +22,10 @@ class RunFolderError(UserError):
     """A run folder that is missing, in use, damaged, or of another kind."""
 
 
+class RecordingError(UserError):
+    """Curves that cannot be replayed."""
+
+
 class StorageError(UserError):
     """The journal cannot be written (a full disk): the sweep stops, and can be resumed."""
 

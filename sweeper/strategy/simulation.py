@@ -103,7 +103,7 @@ class _Simulation:
         self.jobs = jobs
         self.scheduler = scheduler
         self.said = said
-        self.choose = choose or self._in_turn
+        self.choose = choose
         self.names = [""] * len(jobs)
         self.created: dict[str, int] = {}  # trial -> its job, in the order of creation
         self.place = [-1] * len(jobs)  # of each job's stops, the one it is at or on its way to
@@ -142,7 +142,9 @@ class _Simulation:
         return None
 
     def _create(self) -> int | None:
-        chosen = self.choose([self._seen(i) for i in self.created.values()])
+        chosen: int | None = len(self.created)
+        if self.choose is not None:
+            chosen = self.choose([self._seen(i) for i in self.created.values()])
         if chosen is None:
             self.more = False
             return self._next_job()
@@ -151,9 +153,6 @@ class _Simulation:
         self.more = len(self.created) < len(self.jobs)
         self.scheduler.added(name, self.jobs[chosen].end)
         return chosen
-
-    def _in_turn(self, seen: Sequence[Seen]) -> int:
-        return len(seen)
 
     def _seen(self, i: int) -> Seen:
         on_its_way = self.status[i] is Status.RUNNING

@@ -21,7 +21,8 @@ FLOORS = [
     sweeper.views.report sweeper.views.trackers sweeper.runtime.ray_tune
     sweeper.views.report.figures sweeper.views.terminal sweeper.runtime
     sweeper.views
-    sweeper.analysis.summary sweeper.engine
+    sweeper.analysis.summary sweeper.analysis.backtest
+    sweeper.engine
     sweeper.analysis.reading sweeper.engine.session
     sweeper.analysis
     sweeper.record

@@ -1,0 +1,111 @@
+"""How well each strategy answers, and at what cost: replays of the recorded curves.
+
+    python benchmarks/answer.py [TABLE…] [--orders 200] [--only NAME]
+
+One seed's settings are swept, in so many random orders, on two slots. The setting that the sweep
+names is judged by its mean over all seeds against the best one's. `sd` is the deviation of the
+seeds among the eight best settings; `> 1 sd`: the share of the replays in which the named setting
+is worse by more than that. Tokens are a share of the whole grid's.
+"""
+
+import argparse
+import os
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+from contenders import plain_process
+
+from sweeper.analysis.backtest.backtesting import backtest
+from sweeper.analysis.backtest.judging import Row, Truth
+from sweeper.analysis.backtest.reading import read_table
+from sweeper.analysis.backtest.recording import Recording
+from sweeper.analysis.backtest.strategies import Strategy, baselines, random_part, top_k
+
+HERE = Path(__file__).parent
+BUDGETS = (0.1, 0.15, 0.25, 0.4)
+# Each takes a recording and gives strategies: what is new goes here.
+GROUPS = {
+    "baselines": baselines,
+    "random": lambda recording: [random_part(budget) for budget in BUDGETS],
+    "top-k": lambda recording: [top_k(recording, budget) for budget in BUDGETS],
+    "plain process": lambda recording: plain_process(recording, BUDGETS),
+}
+FEWER_ORDERS = {"optuna": 10}  # of what takes seconds a replay, one in so many
+
+
+class Task(NamedTuple):
+    table: Path
+    family: int  # its place in the table
+    group: str
+    orders: int
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("tables", nargs="*", type=Path, help="[benchmarks/curves/*.parquet]")
+    parser.add_argument("--orders", type=int, default=200)
+    parser.add_argument("--only", choices=GROUPS, nargs="*", default=list(GROUPS))
+    arguments = parser.parse_args()
+    tables = arguments.tables or sorted((HERE / "curves").glob("*.parquet"))
+    families = [(table, family) for table in tables for family in range(len(recordings(table)))]
+    tasks = [
+        Task(table, family, group, arguments.orders)
+        for table, family in families
+        for group in arguments.only
+    ]
+    with ProcessPoolExecutor(os.cpu_count()) as pool:
+        found = dict(zip(tasks, pool.map(rows_of, tasks), strict=True))
+    for table, family in families:
+        of_family = [rows for task, rows in found.items() if task[:2] == (table, family)]
+        show(recordings(table)[family], [row for rows in of_family for row in rows])
+
+
+@cache
+def recordings(table: Path) -> list[Recording]:
+    return read_table(table)
+
+
+def rows_of(task: Task) -> list[Row]:
+    recording = recordings(task.table)[task.family]
+    strategies: list[Strategy] = list(GROUPS[task.group](recording))
+    orders = max(1, task.orders // FEWER_ORDERS.get(task.group, 1))
+    return backtest(recording, strategies, orders=orders, slots=2)
+
+
+def show(recording: Recording, rows: list[Row]) -> None:
+    truth = Truth(recording)
+    swept = " x ".join(
+        f"{len({point[name] for point in recording.settings})} {name}"
+        for name in recording.spec.space
+    )
+    print(f"\n## {recording.name}: {len(recording.settings)} settings, {swept}", end="; ")
+    print(f"{len(recording.seeds)} seeds, sd {truth.deviation or 0:.4f}\n")
+    for line in lines(rows):
+        print(line)
+
+
+def lines(rows: list[Row]) -> Iterator[str]:
+    yield "| strategy | tokens | regret | in sd | > 1 sd | winner stopped | replays |"
+    yield "|---|---|---|---|---|---|---|"
+    for row in rows:
+        budget = "" if row.budget is None else f", {row.budget:.0%}"
+        yield (
+            f"| {row.strategy}{budget} | {row.tokens:.0%} | {row.regret_percent:.2f} % "
+            f"| {deviation(row.regret_deviations)} | {share(row.false_winners)} "
+            f"| {share(row.winner_stopped)} | {row.replays} |"
+        )
+
+
+def deviation(value: float | None) -> str:
+    return "unknown" if value is None else f"{value:.2f}"
+
+
+def share(value: float | None) -> str:
+    return "unknown" if value is None else f"{value:.0%}"
+
+
+if __name__ == "__main__":
+    main()

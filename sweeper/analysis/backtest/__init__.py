@@ -1,0 +1,1 @@
+"""What another strategy would have found out: recorded curves, replayed."""

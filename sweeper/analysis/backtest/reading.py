@@ -1,0 +1,210 @@
+"""Recordings out of run folders and out of tables of curves."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from sweeper.analysis.backtest.recording import Curve, Field, Recording
+from sweeper.errors import RecordingError
+from sweeper.record.replay import read_state
+from sweeper.record.run_folder import RunFolder
+from sweeper.record.state.sweep_state import SweepState
+from sweeper.record.state.trial import Trial
+from sweeper.record.tables import Row
+from sweeper.spec.points import Point
+from sweeper.spec.sweep_spec import SweepSpec
+from sweeper.status import Status
+from trainable.config import TrainConfig
+from trainable.errors import ConfigError
+from trainable.loop.metrics import Metrics
+from trainable.model.model_size import flops_per_token
+
+WHOLE = (Status.COMPLETED, Status.DIVERGED)
+HOW_TO_RECORD = "record it whole: python -m sweeper run {spec} --set 'scheduler={{type: fifo}}'"
+# The columns that may be what a table of curves sweeps, those that may follow from others last.
+SWEPT = ("learning_rate", "warmup_steps", "weight_decay", "size", "max_steps", "min_learning_rate")
+NEEDED = {"family", "trial", "seed", "status", "step", "max_steps", "tokens", "val_loss"}
+Keyed = dict[str, dict[int | None, Curve]]  # setting -> seed -> its curve
+
+
+def read_run(folder: RunFolder) -> Recording:
+    """The curves of a finished sweep whose trials all ran to their ends.
+
+    Raises:
+        RecordingError: it is another one.
+        UserError: its folder cannot be read.
+    """
+    running = folder.is_locked
+    state = read_state(folder)
+    _require_whole(folder, state, running=running)
+    spec, by_setting = state.spec, defaultdict[str, dict[int | None, Curve]](dict)
+    failed = [trial for trial in state.trials.values() if trial.status is Status.FAILED]
+    timed = all(
+        seen.train_seconds is not None for t in state.trials.values() for seen in t.evaluations
+    )
+    for trial in state.trials.values():
+        if trial.status in WHOLE:
+            point = {key: trial.values[key] for key in spec.space if key in trial.values}
+            seed = trial.config.seed if spec.seeds is not None else None
+            by_setting[repr(point)][seed] = _curve(trial, point, timed=timed)
+    note = f"{len(failed)} trials failed; their settings are left out"
+    return _recording(folder.name, spec, by_setting, timed, [note] if failed else [])
+
+
+def _require_whole(folder: RunFolder, state: SweepState, *, running: bool) -> None:
+    called = folder.called
+    again = HOW_TO_RECORD.format(spec=folder.spec)
+    if running or state.outcome != "finished":
+        how = "still running; wait for it" if running else "not finished; python -m sweeper resume"
+        raise RecordingError(
+            f"{folder.path}: the sweep is {how} {'' if running else called}".rstrip()
+        )
+    if state.spec.scheduler.type == "pbt":
+        raise RecordingError(
+            f"{folder.path}: under pbt trials change their settings on the way, so nobody knows "
+            f"how a setting would have done by itself; {again}"
+        )
+    stopped = [trial for trial in state.trials.values() if trial.status is Status.STOPPED]
+    if stopped:
+        raise RecordingError(
+            f"{folder.path}: {len(stopped)} of {len(state.trials)} trials were stopped early, as "
+            f"{stopped[0].trial_id} at step {stopped[0].step} of {stopped[0].config.max_steps}: "
+            f"what they would have come to is not known, so nothing can be replayed; {again}"
+        )
+
+
+def _curve(trial: Trial, point: Point, *, timed: bool) -> Curve:
+    flops = flops_per_token(trial.config)
+    tokens = trial.config.batch_size * trial.config.context_length
+    return Curve(
+        point=point,
+        config=trial.config,
+        evaluations=tuple(trial.evaluations),
+        flops_per_token=flops,
+        seconds=tuple(
+            (seen.train_seconds or 0.0) if timed else float(seen.step * tokens * flops)
+            for seen in trial.evaluations
+        ),
+    )
+
+
+def _recording(
+    name: str, spec: SweepSpec, by_setting: Keyed, timed: bool, notes: Sequence[str]
+) -> Recording:
+    """The settings that have every seed.
+
+    Raises:
+        RecordingError: fewer than two, or none that came to its end.
+    """
+    seeds = list(dict.fromkeys(seed for of in by_setting.values() for seed in of))
+    whole = [of for of in by_setting.values() if len(of) == len(seeds)]
+    if len(whole) < 2:
+        raise RecordingError(f"{name}: {len(whole)} settings were trained to their ends; needs 2")
+    lacking = len(by_setting) - len(whole)
+    note = f"{lacking} settings lack some of the seeds, and are left out"
+    bare = spec.model_copy(update={"seeds": None})
+    fields = tuple(Field(bare, [of[seed] for of in whole]) for seed in seeds)
+    if not any(field.score(s) < float("inf") for field in fields for s in range(len(whole))):
+        raise RecordingError(f"{name}: no trial came to its end with a value of the objective")
+    return Recording(
+        name=name,
+        spec=bare,
+        seeds=tuple(seeds),
+        fields=fields,
+        timed=timed,
+        notes=tuple([*notes, note] if lacking else notes),
+    )
+
+
+def read_table(path: Path) -> list[Recording]:
+    """A recording of each family in a table of curves, as in benchmarks/curves/.
+
+    Raises:
+        RecordingError: it is no such table.
+    """
+    families = defaultdict[str, list[Row]](list)
+    for row in _rows(path):
+        families[str(row["family"])].append(row)
+    if not families:
+        raise RecordingError(f"{path}: it has no rows")
+    return [_family(path, name, rows) for name, rows in families.items()]
+
+
+def _rows(path: Path) -> list[Row]:
+    import pyarrow.lib as arrow
+    import pyarrow.parquet as pq
+
+    try:
+        table = pq.read_table(path)
+    except (OSError, arrow.ArrowException) as error:
+        raise RecordingError(f"{path}: cannot be read as Parquet ({error})") from None
+    if missing := NEEDED - {*table.column_names}:
+        raise RecordingError(
+            f"{path}: no table of curves: it lacks the columns {', '.join(sorted(missing))}; "
+            "a sweep of your own is named by its run folder"
+        )
+    rows: list[Row] = table.to_pylist()
+    return rows
+
+
+def _family(path: Path, name: str, rows: Sequence[Row]) -> Recording:
+    swept = _swept(rows)
+    if not swept:
+        raise RecordingError(f"{path}: all trials of {name} have the same settings")
+    trials = defaultdict[int, list[Row]](list)
+    for row in rows:
+        trials[row["trial"]].append(row)
+    by_setting = defaultdict[str, dict[int | None, Curve]](dict)
+    for number, of_trial in trials.items():
+        of_trial.sort(key=lambda row: row["step"])
+        point = {key: of_trial[0][key] for key in swept}
+        try:
+            curve = _tabulated(of_trial, point)
+        except (ConfigError, TypeError, ValueError) as error:
+            raise RecordingError(f"{path}: trial {number} of {name}: {error}") from None
+        if curve is not None:
+            by_setting[repr(point)][of_trial[0]["seed"]] = curve
+    space = {key: {"grid": list(dict.fromkeys(row[key] for row in rows))} for key in swept}
+    spec = SweepSpec.model_validate({"name": "recorded", "space": space})
+    return _recording(name, spec, by_setting, False, [])
+
+
+def _swept(rows: Sequence[Row]) -> list[str]:
+    """The columns that differ among the trials; those left out that follow from the others."""
+    found: list[str] = []
+    for key in SWEPT:
+        columns = {(*(row[name] for name in found), row.get(key)) for row in rows}
+        if len(columns) > len({one[:-1] for one in columns}):
+            found.append(key)
+    return found
+
+
+def _tabulated(rows: Sequence[Row], point: Point) -> Curve | None:
+    """A trial of a table; None if it did not come to its end. Of its model the table knows the size
+    alone, so the time that it takes is in proportion to that.
+
+    Raises:
+        ConfigError, TypeError, ValueError: no trial is like this.
+    """
+    first, last = rows[0], rows[-1]
+    status = Status(last["status"])
+    if status not in WHOLE:
+        return None
+    flops = 6 * int(first.get("num_parameters") or 1)
+    evaluations = tuple(Metrics.from_mapping(row) for row in rows)
+    if status is Status.DIVERGED:
+        evaluations = (*evaluations[:-1], Metrics(step=last["step"], diverged=True))
+    return Curve(
+        point=point,
+        config=TrainConfig.from_mapping(_settings(first)),
+        evaluations=evaluations,
+        flops_per_token=flops,
+        seconds=tuple(float(row["step"] * flops) for row in rows),
+    )
+
+
+def _settings(row: Row) -> Mapping[str, object]:
+    """All that the table says of a trial's settings, with its tokens a step."""
+    names = ("learning_rate", "warmup_steps", "weight_decay", "max_steps", "min_learning_rate")
+    known = {name: row[name] for name in (*names, "seed") if row.get(name) is not None}
+    return known | {"batch_size": row["tokens"] // row["step"], "context_length": 1}
