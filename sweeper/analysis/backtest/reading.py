@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from sweeper.analysis.backtest.recording import Curve, Field, Recording
@@ -48,7 +49,9 @@ def read_run(folder: RunFolder) -> Recording:
             seed = trial.config.seed if spec.seeds is not None else None
             by_setting[repr(point)][seed] = _curve(trial, point, timed=timed)
     note = f"{len(failed)} trials failed; their settings are left out"
-    return _recording(folder.name, spec, by_setting, timed, [note] if failed else [])
+    found = _recording(folder.name, spec, by_setting)
+    notes = (*([note] if failed else []), *found.notes)
+    return replace(found, timed=timed, clocks=("step", "tokens", "flops"), notes=notes)
 
 
 def _require_whole(folder: RunFolder, state: SweepState, *, running: bool) -> None:
@@ -88,10 +91,8 @@ def _curve(trial: Trial, point: Point, *, timed: bool) -> Curve:
     )
 
 
-def _recording(
-    name: str, spec: SweepSpec, by_setting: Keyed, timed: bool, notes: Sequence[str]
-) -> Recording:
-    """The settings that have every seed.
+def _recording(name: str, spec: SweepSpec, by_setting: Keyed) -> Recording:
+    """The settings that have every seed, as far as a table tells.
 
     Raises:
         RecordingError: fewer than two, or none that came to its end.
@@ -111,8 +112,9 @@ def _recording(
         spec=bare,
         seeds=tuple(seeds),
         fields=fields,
-        timed=timed,
-        notes=tuple([*notes, note] if lacking else notes),
+        timed=False,
+        clocks=("step", "tokens"),
+        notes=(note,) if lacking else (),
     )
 
 
@@ -166,7 +168,7 @@ def _family(path: Path, name: str, rows: Sequence[Row]) -> Recording:
             by_setting[repr(point)][of_trial[0]["seed"]] = curve
     space = {key: {"grid": list(dict.fromkeys(row[key] for row in rows))} for key in swept}
     spec = SweepSpec.model_validate({"name": "recorded", "space": space})
-    return _recording(name, spec, by_setting, False, [])
+    return _recording(name, spec, by_setting)
 
 
 def _swept(rows: Sequence[Row]) -> list[str]:

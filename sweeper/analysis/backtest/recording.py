@@ -104,6 +104,7 @@ class Recording:
     seeds: tuple[int | None, ...]
     fields: tuple[Field, ...]  # one for each seed, with the same settings in the same order
     timed: bool  # whether the seconds are seconds, and not only in proportion
+    clocks: tuple[Clock, ...]  # that trials can be compared by
     notes: tuple[str, ...] = ()
 
     @property

@@ -2,6 +2,7 @@
 
 import heapq
 import random
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +11,16 @@ import pytest
 from sweeper.analysis.backtest.reading import read_run
 from sweeper.analysis.backtest.recording import Curve, Field, Recording
 from sweeper.analysis.backtest.replay import Draw, full_runs, replay
+from sweeper.analysis.backtest.searching import chooser
 from sweeper.plan.plan import Plan
 from sweeper.record.journal import read_journal
 from sweeper.record.run_folder import RunFolder, create_run_folder
 from sweeper.record.state.events import Evaluated
+from sweeper.spec.points import Point
 from sweeper.status import Decision, Status
 from sweeper.strategy.schedulers import make_scheduler
 from sweeper.strategy.schedulers.scheduler import Fifo, Scheduler, Verdict
+from sweeper.strategy.simulation import Seen
 from tests.sweeper.in_process import drive, opened
 
 TRAIN = {"eval_every_steps": 2, "checkpoint_every_steps": 2, "max_steps": 16}
@@ -183,3 +187,40 @@ def test_what_is_picked_runs_to_its_end_and_the_rest_never_begins(recording: Rec
     assert [outcome.steps[s] for s in begun] == [
         field.curves[s].evaluations[-1].step for s in begun
     ]
+
+
+@pytest.mark.parametrize("scheduler", SCHEDULERS[:5], ids=str)
+def test_a_search_that_learns_is_told_what_a_sweep_tells_it(
+    scheduler: dict[str, Any], tiny_plan: Any, tmp_path: Path
+) -> None:
+    """So it takes the same points in the same order, where it finds them recorded."""
+    space = {"learning_rate": {"loguniform": [1e-5, 0.9]}, "weight_decay": {"uniform": [0, 1]}}
+    search = {"algorithm": "tpe", "num_trials": 16, "seed": 5}
+    plan = tiny_plan(space=space, train=TRAIN, scheduler=scheduler, search=search)
+    real = drive(create_run_folder(tmp_path / "runs", plan.spec, "real", "space.yaml"), plan)
+    tried = [trial.values for trial in real.trials.values()]
+
+    shuffled = random.Random(0).sample(tried, len(tried))
+    again = {"algorithm": "random", "num_trials": 16, "initial": shuffled}
+    whole = tiny_plan(space=space, train=TRAIN, scheduler={"type": "fifo"}, search=again)
+    folder = create_run_folder(tmp_path / "runs", whole.spec, "whole", "space.yaml")
+    drive(folder, whole)
+    field = read_run(folder).fields[0]
+
+    choose, created = chooser(field, plan.spec, range(16)), list[Point]()
+
+    def noted(seen: Sequence[Seen]) -> int | None:
+        setting = choose(seen)
+        if setting is not None:
+            created.append(field.curves[setting].point)
+        return setting
+
+    outcome = replay(
+        field,
+        Draw(number=0, order=tuple(range(16)), slots=1),
+        make_scheduler(plan.spec.scheduler, "min", 0),
+        choose=noted,
+    )
+    assert created == tried
+    steps = {repr(t.values): t.step for t in real.trials.values()}
+    assert [steps[repr(curve.point)] for curve in field.curves] == outcome.steps
