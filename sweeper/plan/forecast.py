@@ -23,6 +23,7 @@ from sweeper.spec.scheduler_spec import (
     FifoSpec,
     PbtSpec,
 )
+from sweeper.spec.sweep_spec import SweepSpec
 from sweeper.strategy.schedulers import make_scheduler
 from sweeper.strategy.schedulers.scheduler import Fifo
 from sweeper.strategy.simulation import (
@@ -132,7 +133,6 @@ def forecast(plan: Plan, machine: Machine, speeds: Mapping[Shape, Speed]) -> For
         shape: _shape_forecast(plan, trials, machine, speeds) for shape, trials in alike.items()
     }
     scheduler = plan.spec.scheduler
-    is_early = not isinstance(scheduler, FifoSpec | PbtSpec)
     jobs = []
     for trial in plan.trials:
         shape = by_shape[shape_of(trial.config)]
@@ -140,20 +140,11 @@ def forecast(plan: Plan, machine: Machine, speeds: Mapping[Shape, Speed]) -> For
     timed = all(shape.speed is not None for shape in by_shape.values())
     whole = simulate(jobs, Fifo(), machine.slots, by_merit(range(len(jobs))))
     all_whole = _cost(jobs, [whole], 1.0, timed)
-    if not is_early:
-        outcomes, expected, scale = [whole], all_whole, 1.0
-    else:
+    outcomes, expected, scale = [whole], all_whole, 1.0
+    if is_early := not isinstance(scheduler, FifoSpec | PbtSpec):
         sample = jobs[:MAX_SIMULATED_TRIALS]
         scale = len(jobs) / len(sample)
-        outcomes = [
-            simulate(
-                sample,
-                make_scheduler(scheduler, "min", plan.spec.search.seed),
-                machine.slots,
-                by_merit(merits),
-            )
-            for merits in orders_of_merit(len(sample), plan.spec.search.seed)
-        ]
+        outcomes = _simulated(sample, plan.spec, machine.slots)
         expected = _cost(sample, outcomes, scale, timed)
     reached = Counter[int]()
     for outcome in outcomes:
@@ -177,6 +168,15 @@ def forecast(plan: Plan, machine: Machine, speeds: Mapping[Shape, Speed]) -> For
         orders_of_merit=len(outcomes),
         is_exact=not is_early or (scale == 1 and math.factorial(len(jobs)) <= MAX_ORDERS),
     )
+
+
+def _simulated(jobs: Sequence[Job], spec: SweepSpec, slots: int) -> list[Simulated]:
+    """The sweep under each order of merit, or a sample of them."""
+    seed = spec.search.seed
+    return [
+        simulate(jobs, make_scheduler(spec.scheduler, "min", seed), slots, by_merit(merits))
+        for merits in orders_of_merit(len(jobs), seed)
+    ]
 
 
 def _scheduler_name(spec: AnySchedulerSpec) -> str:

@@ -47,8 +47,6 @@ _MESSAGES = {
     "float_type": "must be a number",
     "finite_number": "must be finite",
     "list_type": "must be a list",
-    "too_long": "must be two bounds, [low, high]",
-    "too_short": "must be two bounds, [low, high]",
     "greater_than": "must be above {gt:g}",
     "greater_than_equal": "must be at least {ge:g}",
     "less_than_equal": "must be at most {le:g}",
@@ -94,14 +92,8 @@ def _problem(
             message = _no_mapping(key_path, node)
         case "domain":
             message = _no_domain(node)
-        case "too_short" if not node and key_path in EXAMPLES:
-            message = f"must not be empty; as {EXAMPLES[key_path]}"
-        case "too_short" if not node:
-            message = "must not be empty"
-        case "too_short" | "too_long" if key_path[0] == "constraints":
-            message = f"must be two settings or numbers, [a, b], got {shown(node)}"
-        case "too_short" | "too_long" if key == "normal":
-            message = f"must be a mean and a standard deviation, [mean, sd], got {shown(node)}"
+        case "too_short" | "too_long":
+            message = _wrong_length(key_path, node)
         case "list_type" if key in ("grid", "choice"):
             message = "must be a list of values, or a mapping of named bundles"
             message += f", got {shown(node)}"
@@ -110,6 +102,18 @@ def _problem(
         case _:
             message = f"{said.replace('Input should', 'must')}, got {shown(node)}"
     return key_path, message
+
+
+def _wrong_length(key_path: KeyPath, node: Plain) -> str:
+    if not node:
+        example = f"; as {EXAMPLES[key_path]}" if key_path in EXAMPLES else ""
+        return f"must not be empty{example}"
+    two = "two bounds, [low, high]"
+    if key_path[0] == "constraints":
+        two = "two settings or numbers, [a, b]"
+    elif key_path[-1] == "normal":
+        two = "a mean and a standard deviation, [mean, sd]"
+    return f"must be {two}, got {shown(node)}"
 
 
 def _no_mapping(key_path: KeyPath, node: Plain) -> str:

@@ -90,8 +90,8 @@ def _meant(path: Path) -> str:
     """`; did you mean 'search_spaces/lr.yaml'?`: what is near by its name, here or where search
     spaces are shipped."""
     found = [*Path("search_spaces").glob("*.yaml"), *path.parent.glob("*.yaml")]
-    by_name = {file.stem: file for file in found}
-    close = get_close_matches(path.stem, by_name, n=1)
+    by_name = {file.stem.lower(): file for file in found}
+    close = get_close_matches(path.stem.lower(), by_name, n=1)
     return f"; did you mean '{by_name[close[0]]}'?" if close else ""
 
 

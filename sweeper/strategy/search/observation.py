@@ -1,8 +1,6 @@
 """What a sweep has learnt about a point: all that a searcher is told."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from sweeper.spec.points import Point
 from sweeper.status import Status
@@ -20,16 +18,3 @@ class Observation:
     status: Status
     value: float | None = None  # of the objective, where completed; None: it is missing
     curve: tuple[tuple[int, float], ...] = ()  # the objective over the time on the sweep's clock
-
-    def to_dict(self) -> dict[str, object]:
-        return {
-            "values": self.point,
-            "status": self.status.value,
-            "value": self.value,
-            "curve": [list(at) for at in self.curve],
-        }
-
-    @classmethod
-    def from_dict(cls, stated: Mapping[str, Any]) -> "Observation":
-        curve = tuple((time, value) for time, value in stated["curve"])
-        return cls(stated["values"], Status(stated["status"]), stated["value"], curve)
