@@ -196,7 +196,8 @@ def run_tune(trials: int) -> dict[str, Any]:
         def on_trial_complete(self, **info):
             moments.append(time.monotonic())
 
-    ray.init(include_dashboard=False, log_to_driver=False)
+    # By itself Ray would join what was last started on this machine, and wait for it if it is dead.
+    ray.init(address="local", include_dashboard=False, log_to_driver=False)
     with tempfile.TemporaryDirectory() as temporary:
         tuner = tune.Tuner(
             Trial,
