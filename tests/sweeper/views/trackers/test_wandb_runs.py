@@ -376,16 +376,17 @@ def test_a_trial_that_takes_over_between_two_looks_is_shown_with_the_values_that
         scheduler={"type": "pbt", "interval_steps": 4},
         train={"eval_every_steps": 4, "checkpoint_every_steps": 4},
     )
+    watched: dict[str, tuple[RunFolder, Sweep]] = {}
     num_changed = 0
-    for watched in ("0000", "0001", "0002", "0003"):
-        folder = new_folder(tmp_path / watched, plan)
+    for name in ("0000", "0001", "0002", "0003"):
+        folder = new_folder(tmp_path / name, plan)
         with opened(folder, plan) as sweep:
             mirror, start = WandbMirror(folder, "offline"), sweep.start
             first: dict[str, Any] = {}
 
             def looked_at(trial_id: str, mirror: Any = mirror, start: Any = start) -> None:
                 start(trial_id)
-                if trial_id == watched:  # noqa: B023  # called within this turn
+                if trial_id == name:  # noqa: B023  # called within this turn
                     mirror.update()
 
             sweep.start = looked_at  # type: ignore[method-assign]
@@ -394,12 +395,15 @@ def test_a_trial_that_takes_over_between_two_looks_is_shown_with_the_values_that
                 run_trial(sweep, trial)
             sweep.close("finished")
         mirror.update(last=True)
-        trial = sweep.trials[watched]
-        num_changed += trial.values != first[watched]
-        config, name = told_of(offline_records(folder, f"*-{watched}"))
-        assert json.loads(config["learning_rate"]) == trial.config.learning_rate
-        assert name == f"{watched} {point_text(trial.values)}"
+        watched[name] = folder, sweep
+        num_changed += sweep.trials[name].values != first[name]
     assert num_changed
+    mirror.wandb.teardown()  # until then, not all need be in the files
+    for name, (folder, sweep) in watched.items():
+        trial = sweep.trials[name]
+        config, shown = told_of(offline_records(folder, f"*-{name}"))
+        assert json.loads(config["learning_rate"]) == trial.config.learning_rate
+        assert shown == f"{name} {point_text(trial.values)}"
 
 
 def told_of(records: list[Any]) -> tuple[dict[str, str], str]:
