@@ -7,7 +7,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, Self
+from typing import Self
 
 from sweeper.record.run_folder import RunFolder
 from sweeper.status import ExitCode
@@ -43,29 +43,44 @@ class Deadline:
 
 @contextmanager
 def ending_by_signals(end: Callable[[], None], folder: RunFolder) -> Iterator[None]:
-    """The first signal asks the sweep to end, the second ends it at once."""
+    """The first signal asks the sweep to end, the second ends it at once.
+
+    They are heard by a thread of its own: the main one, which Python tells of them, may be in a
+    call of Ray's that never returns, since Ray's server is dead.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield  # a notebook, say: its own handling of signals stands
         return
-    asked = False
-
-    def handle(signum: int, frame: Any) -> None:
-        nonlocal asked
-        if asked:
-            exit_now(folder)
-        asked = True
-        end()
-        tell("Stopping: what runs is being checkpointed. Ctrl-C again ends it at once.")
-
     numbers = [signal.SIGINT, signal.SIGTERM]
     if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as `nohup` has it
         numbers.append(signal.SIGHUP)
-    before = {number: signal.signal(number, handle) for number in numbers}
+    heard, told = os.pipe()
+    os.set_blocking(told, False)  # the interpreter writes into it each signal that comes
+
+    def listen() -> None:
+        asked = False
+        while byte := os.read(heard, 1):
+            if byte[0] not in numbers:
+                continue
+            if asked:
+                exit_now(folder)
+            asked = True
+            end()
+            tell("Stopping: what runs is being checkpointed. Ctrl-C again ends it at once.")
+
+    listener = threading.Thread(target=listen, daemon=True)
+    listener.start()
+    told_before = signal.set_wakeup_fd(told)
+    before = {number: signal.signal(number, lambda *_: None) for number in numbers}
     try:
         yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+        signal.set_wakeup_fd(told_before)
+        os.close(told)
+        listener.join()
+        os.close(heard)
 
 
 def exit_now(folder: RunFolder) -> None:

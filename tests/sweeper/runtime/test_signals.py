@@ -11,9 +11,10 @@ import pytest
 from sweeper.status import ExitCode
 
 ROOT = Path(__file__).parents[3]
-# Standard input says where it is to hang: in the sweep, in what comes after it, or nowhere.
+# Standard input says where it is to hang: in the sweep, in a call there from which Python hears no
+# signals (as in one of Ray's, whose server is dead), in what comes after it, or nowhere.
 PROGRAM = """
-import sys, time
+import ctypes, sys, time
 from pathlib import Path
 from sweeper.record.run_folder import RunFolder
 from sweeper.runtime import signals
@@ -30,6 +31,9 @@ deadline = signals.Deadline()
 with deadline:
     with deadline, signals.ending_by_signals(end, folder):
         print("ready", flush=True)
+        if where == "call":
+            mutex, lock = ctypes.create_string_buffer(64), ctypes.CDLL(None).pthread_mutex_lock
+            lock(mutex), lock(mutex)
         while not asked or where == "sweep":
             time.sleep(0.01)
     if where == "report":
@@ -66,7 +70,7 @@ def test_a_signal_ends_what_is_being_done(number: int) -> None:
     assert said.startswith("Stopping: what runs is being checkpointed. ")
 
 
-@pytest.mark.parametrize("where", ["sweep", "report"])
+@pytest.mark.parametrize("where", ["sweep", "call", "report"])
 def test_whatever_hangs_it_ends(where: str) -> None:
     process = start(where, 0.2)
     process.send_signal(signal.SIGTERM)
@@ -75,8 +79,9 @@ def test_whatever_hangs_it_ends(where: str) -> None:
     assert said.endswith(ENDED)
 
 
-def test_a_second_signal_ends_it_at_once() -> None:
-    with start("sweep", 60.0) as process:
+@pytest.mark.parametrize("where", ["sweep", "call"])
+def test_a_second_signal_ends_it_at_once(where: str) -> None:
+    with start(where, 60.0) as process:
         process.send_signal(signal.SIGINT)
         assert process.stderr is not None
         assert process.stderr.readline().startswith("Stopping")
