@@ -5,7 +5,8 @@
 One seed's settings are swept, in so many random orders, on two slots. The setting that the sweep
 names is judged by its mean over all seeds against the best one's. `sd` is the deviation of the
 seeds among the eight best settings; `> 1 sd`: the share of the replays in which the named setting
-is worse by more than that. Tokens are a share of the whole grid's.
+is worse by more than that. `own`: their deviation without what a seed does to all of them alike,
+as settings that were run with the same seeds are compared. Tokens are a share of the whole grid's.
 """
 
 import argparse
@@ -16,7 +17,8 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
-from contenders import plain_process
+from plain_process import plain_process
+from stock import sampling, stopping
 
 from sweeper.analysis.backtest.backtesting import backtest
 from sweeper.analysis.backtest.judging import Row, Truth
@@ -31,9 +33,12 @@ GROUPS = {
     "baselines": baselines,
     "random": lambda recording: [random_part(budget) for budget in BUDGETS],
     "top-k": lambda recording: [top_k(recording, budget) for budget in BUDGETS],
+    "stock": stopping,
+    "tpe": lambda recording: sampling("TPE")(recording, BUDGETS),
+    "gp": lambda recording: sampling("GP")(recording, BUDGETS),
     "plain process": lambda recording: plain_process(recording, BUDGETS),
 }
-FEWER_ORDERS = {"optuna": 10}  # of what takes seconds a replay, one in so many
+FEWER_ORDERS = {"gp": 20, "tpe": 2}  # of what takes long: one order in so many
 
 
 class Task(NamedTuple):
@@ -82,19 +87,20 @@ def show(recording: Recording, rows: list[Row]) -> None:
         for name in recording.spec.space
     )
     print(f"\n## {recording.name}: {len(recording.settings)} settings, {swept}", end="; ")
-    print(f"{len(recording.seeds)} seeds, sd {truth.deviation or 0:.4f}\n")
+    print(f"{len(recording.seeds)} seeds, sd {truth.deviation or 0:.4f}", end=", ")
+    print(f"own {truth.own_deviation or 0:.4f}\n")
     for line in lines(rows):
         print(line)
 
 
 def lines(rows: list[Row]) -> Iterator[str]:
-    yield "| strategy | tokens | regret | in sd | > 1 sd | winner stopped | replays |"
-    yield "|---|---|---|---|---|---|---|"
+    yield "| strategy | tokens | regret | in sd | > 1 sd | > 1 own sd | winner stopped | replays |"
+    yield "|---|---|---|---|---|---|---|---|"
     for row in rows:
-        budget = "" if row.budget is None else f", {row.budget:.0%}"
+        false, own = share(row.false_winners), share(row.own_false_winners)
         yield (
-            f"| {row.strategy}{budget} | {row.tokens:.0%} | {row.regret_percent:.2f} % "
-            f"| {deviation(row.regret_deviations)} | {share(row.false_winners)} "
+            f"| {row.title} | {row.tokens:.0%} | {row.regret_percent:.2f} % "
+            f"| {deviation(row.regret_deviations)} | {false} | {own} "
             f"| {share(row.winner_stopped)} | {row.replays} |"
         )
 

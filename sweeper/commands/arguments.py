@@ -13,7 +13,7 @@ def print_json(value: Any) -> None:
     print(json.dumps(value, indent=2, allow_nan=False))
 
 
-def _sweep_names(context: typer.Context, incomplete: str) -> list[str]:
+def sweep_names(context: typer.Context, incomplete: str) -> list[str]:
     runs = context.params.get("runs") or RUNS
     names = [folder.name for folder in list_run_folders(Path(runs))]
     return [name for name in names if name.startswith(incomplete)]
@@ -30,13 +30,13 @@ Runs = Annotated[Path, typer.Option("--runs", help="Folder of the run folders.")
 Name = Annotated[
     str,
     typer.Argument(
-        metavar="NAME", help="A sweep's name, or its run folder.", autocompletion=_sweep_names
+        metavar="NAME", help="A sweep's name, or its run folder.", autocompletion=sweep_names
     ),
 ]
 Names = Annotated[
     list[str],
     typer.Argument(
-        metavar="NAME…", help="Sweeps' names, or run folders.", autocompletion=_sweep_names
+        metavar="NAME…", help="Sweeps' names, or run folders.", autocompletion=sweep_names
     ),
 ]
 TrialId = Annotated[str, typer.Argument(metavar="ID", help="As 0003.", autocompletion=_trial_ids)]

@@ -143,6 +143,18 @@ command(
     examples("compare lr lr-2", "compare lr lr-2 --html compare.html"),
     LOOK,
 )
+command(
+    "backtest",
+    "backtesting.backtest",
+    "Other strategies on a sweep's own curves: what each would spend, and how often be wrong.",
+    examples(
+        "backtest lr-whole",
+        "backtest lr-whole --scheduler search_spaces/warmup.yaml --slots 1 --slots 8",
+        "backtest lr-whole --scheduler '{type: asha, grace_steps: 150, mode: promote}'",
+    )
+    + "\n\nIts trials must have run to their ends: --set 'scheduler={type: fifo}'.",
+    LOOK,
+)
 
 ACT = "Act on a sweep"
 command(

@@ -2,11 +2,13 @@
 
 import random
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from sweeper.analysis.backtest.judging import Row, Truth, judge, summed_up
 from sweeper.analysis.backtest.recording import Recording
 from sweeper.analysis.backtest.replay import Draw, replay
-from sweeper.analysis.backtest.strategies import Strategy
+from sweeper.analysis.backtest.stated import stated_strategy
+from sweeper.analysis.backtest.strategies import Strategy, baselines
 from sweeper.strategy.schedulers.scheduler import Fifo
 
 
@@ -16,6 +18,41 @@ def draws(recording: Recording, number: int, slots: int) -> Iterator[Draw]:
     settings = range(len(recording.settings))
     for index in range(number):
         yield Draw(number=index, order=tuple(rng.sample(settings, len(settings))), slots=slots)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Backtest:
+    """One recording, and every strategy on it."""
+
+    truth: Truth
+    rows: tuple[Row, ...]
+
+
+def backtest_all(
+    recordings: Sequence[Recording], stated: Sequence[str], *, orders: int, slots: Sequence[int]
+) -> list[Backtest]:
+    """The baselines and what is stated, on each recording and each number of slots.
+
+    Args:
+        stated: As `stated_strategy` takes them.
+
+    Raises:
+        SpecError: one of them is wrong, or cannot be replayed on one of the recordings.
+    """
+    asked = [[stated_strategy(text, recording) for text in stated] for recording in recordings]
+    return [
+        Backtest(
+            truth=Truth(recording),
+            rows=tuple(
+                row
+                for number in slots
+                for row in backtest(
+                    recording, [*baselines(recording), *own], orders=orders, slots=number
+                )
+            ),
+        )
+        for recording, own in zip(recordings, asked, strict=True)
+    ]
 
 
 def backtest(

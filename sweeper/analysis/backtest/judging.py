@@ -16,8 +16,12 @@ NUM_BEST = 8  # settings over which the deviation is taken: poor ones vary more
 class Truth:
     """What a recording says of its settings, from all of their seeds.
 
-    A trial that diverged counts as the worst that came to its end. The deviation is that of the
-    seeds, pooled over the best settings; it is not known where there is one seed.
+    A trial that diverged counts as the worst that came to its end.
+
+    Attributes:
+        deviation: That of the seeds, pooled over the best settings; None: there is one seed.
+        own_deviation: What is left of it once each seed's shift of all those settings is taken off:
+            settings that were run with the same seeds are compared without that.
     """
 
     def __init__(self, recording: Recording) -> None:
@@ -33,9 +37,16 @@ class Truth:
         self.ranked = sorted(range(len(self.means)), key=self.means.__getitem__)
         self.best = self.ranked[0]
         self.deviation: float | None = None
+        self.own_deviation: float | None = None
         if len(scores) > 1:
-            variances = [statistics.variance(by_setting[s]) for s in self.ranked[:NUM_BEST]]
-            self.deviation = math.sqrt(fmean(variances))
+            best = [by_setting[setting] for setting in self.ranked[:NUM_BEST]]
+            self.deviation = math.sqrt(fmean(map(statistics.variance, best)))
+            self.own_deviation = _without_common_shifts(best)
+
+    @property
+    def value(self) -> float:
+        """The objective of the best setting."""
+        return self.recording.fields[0].sign * self.means[self.best]
 
     @property
     def good(self) -> list[int]:
@@ -49,6 +60,18 @@ class Truth:
         return value - self.means[self.best]
 
 
+def _without_common_shifts(scores: Sequence[Sequence[float]]) -> float:
+    """The deviation of what neither the setting (a row) nor the seed (a column) explains."""
+    rows, columns = [fmean(row) for row in scores], [fmean(of) for of in zip(*scores, strict=True)]
+    whole = fmean(rows)
+    squares = [
+        (score - row - column + whole) ** 2
+        for row, of_row in zip(rows, scores, strict=True)
+        for column, score in zip(columns, of_row, strict=True)
+    ]
+    return math.sqrt(sum(squares) / ((len(rows) - 1) * (len(columns) - 1)))
+
+
 @dataclass(frozen=True, kw_only=True)
 class Judged:
     """One replay."""
@@ -58,6 +81,7 @@ class Judged:
     time: float  # share of the whole grid's, on as many slots
     regret: float  # in the objective's own unit
     false_winner: bool | None  # worse than the best by more than a deviation; None: not known
+    own_false_winner: bool | None  # the same, by the settings' own deviation
     winner_stopped: bool  # the best setting was begun, and not brought to its end
     good_lost: bool | None  # no setting within a deviation of the best came to its end
 
@@ -75,6 +99,7 @@ def judge(truth: Truth, field: Field, outcome: Outcome, whole_seconds: float) ->
         time=outcome.seconds / whole_seconds,
         regret=regret,
         false_winner=regret > (truth.deviation or 0.0) if known else None,
+        own_false_winner=regret > (truth.own_deviation or 0.0) if known else None,
         winner_stopped=outcome.ends[truth.best] is Status.STOPPED,
         good_lost=all(outcome.ends[s] not in ended for s in truth.good) if known else None,
     )
@@ -96,8 +121,13 @@ class Row:
     regret_percent: float  # of the best setting's objective
     regret_deviations: float | None
     false_winners: float | None
+    own_false_winners: float | None
     winner_stopped: float
     good_lost: float | None
+
+    @property
+    def title(self) -> str:
+        return self.strategy if self.budget is None else f"{self.strategy}, {self.budget:.0%}"
 
 
 def summed_up(
@@ -105,6 +135,7 @@ def summed_up(
 ) -> Row:
     deviation, regret = truth.deviation, fmean(one.regret for one in judged)
     false = [one.false_winner for one in judged if one.false_winner is not None]
+    own = [one.own_false_winner for one in judged if one.own_false_winner is not None]
     lost = [one.good_lost for one in judged if one.good_lost is not None]
     return Row(
         recording=truth.recording.name,
@@ -119,6 +150,7 @@ def summed_up(
         regret_percent=100 * regret / abs(truth.means[truth.best]),
         regret_deviations=regret / deviation if deviation else None,
         false_winners=fmean(false) if false else None,
+        own_false_winners=fmean(own) if own else None,
         winner_stopped=fmean(one.winner_stopped for one in judged),
         good_lost=fmean(lost) if lost else None,
     )

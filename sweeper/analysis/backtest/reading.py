@@ -21,7 +21,11 @@ from trainable.loop.metrics import Metrics
 from trainable.model.model_size import flops_per_token
 
 WHOLE = (Status.COMPLETED, Status.DIVERGED)
-HOW_TO_RECORD = "record it whole: python -m sweeper run {spec} --set 'scheduler={{type: fifo}}'"
+HOW_TO_RECORD = (
+    "record it whole: python -m sweeper run {spec} --name {name}-whole "
+    "--set 'scheduler={{type: fifo}}' --set train.eval_every_steps={every}"
+)
+LATE = 1 / 8  # of the longest trial: without an evaluation by then nothing can be stopped early
 # The columns that may be what a table of curves sweeps, those that may follow from others last.
 SWEPT = ("learning_rate", "warmup_steps", "weight_decay", "size", "max_steps", "min_learning_rate")
 NEEDED = {"family", "trial", "seed", "status", "step", "max_steps", "tokens", "val_loss"}
@@ -55,13 +59,13 @@ def read_run(folder: RunFolder) -> Recording:
 
 
 def _require_whole(folder: RunFolder, state: SweepState, *, running: bool) -> None:
-    called = folder.called
-    again = HOW_TO_RECORD.format(spec=folder.spec)
-    if running or state.outcome != "finished":
-        how = "still running; wait for it" if running else "not finished; python -m sweeper resume"
-        raise RecordingError(
-            f"{folder.path}: the sweep is {how} {'' if running else called}".rstrip()
-        )
+    every = min((t.config.eval_every_steps for t in state.trials.values()), default=1)
+    again = HOW_TO_RECORD.format(spec=folder.spec, name=folder.name, every=every)
+    if running:
+        raise RecordingError(f"{folder.path}: the sweep still runs; wait until it has finished")
+    if state.outcome != "finished":
+        go_on = f"python -m sweeper resume {folder.called}"
+        raise RecordingError(f"{folder.path}: the sweep has not finished; go on with it: {go_on}")
     if state.spec.scheduler.type == "pbt":
         raise RecordingError(
             f"{folder.path}: under pbt trials change their settings on the way, so nobody knows "
@@ -102,20 +106,24 @@ def _recording(name: str, spec: SweepSpec, by_setting: Keyed) -> Recording:
     if len(whole) < 2:
         raise RecordingError(f"{name}: {len(whole)} settings were trained to their ends; needs 2")
     lacking = len(by_setting) - len(whole)
-    note = f"{lacking} settings lack some of the seeds, and are left out"
+    notes = [f"{lacking} settings lack some of the seeds, and are left out"] if lacking else []
     bare = spec.model_copy(update={"seeds": None})
     fields = tuple(Field(bare, [of[seed] for of in whole]) for seed in seeds)
     if not any(field.score(s) < float("inf") for field in fields for s in range(len(whole))):
         raise RecordingError(f"{name}: no trial came to its end with a value of the objective")
-    return Recording(
+    recording = Recording(
         name=name,
         spec=bare,
         seeds=tuple(seeds),
         fields=fields,
         timed=False,
         clocks=("step", "tokens"),
-        notes=(note,) if lacking else (),
     )
+    first, wanted = recording.evaluated[0], recording.max_steps * LATE
+    if first > wanted:
+        remedy = f"to compare early, record with --set train.eval_every_steps={int(wanted) or 1}"
+        notes.append(f"it was evaluated at step {first} of {recording.max_steps} first; {remedy}")
+    return replace(recording, notes=tuple(notes))
 
 
 def read_table(path: Path) -> list[Recording]:
@@ -158,11 +166,11 @@ def _family(path: Path, name: str, rows: Sequence[Row]) -> Recording:
         trials[row["trial"]].append(row)
     by_setting = defaultdict[str, dict[int | None, Curve]](dict)
     for number, of_trial in trials.items():
-        of_trial.sort(key=lambda row: row["step"])
         point = {key: of_trial[0][key] for key in swept}
         try:
+            of_trial.sort(key=lambda row: row["step"])
             curve = _tabulated(of_trial, point)
-        except (ConfigError, TypeError, ValueError) as error:
+        except (ConfigError, TypeError, ValueError, ArithmeticError) as error:
             raise RecordingError(f"{path}: trial {number} of {name}: {error}") from None
         if curve is not None:
             by_setting[repr(point)][of_trial[0]["seed"]] = curve
@@ -186,7 +194,7 @@ def _tabulated(rows: Sequence[Row], point: Point) -> Curve | None:
     alone, so the time that it takes is in proportion to that.
 
     Raises:
-        ConfigError, TypeError, ValueError: no trial is like this.
+        ConfigError, TypeError, ValueError, ArithmeticError: no trial is like this.
     """
     first, last = rows[0], rows[-1]
     status = Status(last["status"])
@@ -206,7 +214,7 @@ def _tabulated(rows: Sequence[Row], point: Point) -> Curve | None:
 
 
 def _settings(row: Row) -> Mapping[str, object]:
-    """All that the table says of a trial's settings, with its tokens a step."""
-    names = ("learning_rate", "warmup_steps", "weight_decay", "max_steps", "min_learning_rate")
-    known = {name: row[name] for name in (*names, "seed") if row.get(name) is not None}
-    return known | {"batch_size": row["tokens"] // row["step"], "context_length": 1}
+    """All that the table says of a trial's settings; at least its tokens a step."""
+    settings = TrainConfig.__dataclass_fields__
+    known = {name: row[name] for name in settings if row.get(name) is not None}
+    return {"batch_size": row["tokens"] // row["step"], "context_length": 1} | known

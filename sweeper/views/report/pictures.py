@@ -40,17 +40,19 @@ def write_pictures(summary: Summary, folder: Path) -> tuple[Path, ...]:
         drawings["learning_curves"] = _curves(sweep)
     if drawings:
         folder.mkdir(exist_ok=True)
-    return tuple(_write(folder, name, draw) for name, draw in drawings.items())
+    return tuple(
+        write_picture(folder / f"{re.sub(r'[^A-Za-z0-9_.-]', '_', name)}.png", draw)
+        for name, draw in drawings.items()
+    )
 
 
-def _write(folder: Path, name: str, draw: Draw) -> Path:
+def write_picture(path: Path, draw: Draw) -> Path:
     figure = Figure(figsize=(7, 4.2), dpi=144, layout="constrained")
     axes = figure.add_subplot()
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(color="#e3e5e8", linewidth=0.8)
     axes.set_axisbelow(True)
     draw(axes)
-    path = folder / f"{re.sub(r'[^A-Za-z0-9_.-]', '_', name)}.png"
     write_atomically(path, lambda file: figure.savefig(file, format="png"))
     return path
 

@@ -1,5 +1,5 @@
-"""What others do, on the same curves: a plain Gaussian process over the settings, stock Ray Tune's
-ASHA, Optuna's pruners and samplers."""
+"""The bar to beat: a plain Gaussian process over the settings, which stops nothing and does not
+start what cannot win."""
 
 import math
 from collections.abc import Callable, Iterator, Sequence
@@ -15,6 +15,7 @@ from sweeper.analysis.backtest.strategies import Play, Strategy, affordable
 Array = NDArray[np.float64]
 SCALES = (0.15, 0.25, 0.4, 0.7, 1.2)  # of the kernel along an axis from 0 to 1
 FIRST = 3  # points at random
+FLOOR = 1e3  # stands for a diverged run until one has come to its end
 
 
 def coordinates(recording: Recording) -> Array:

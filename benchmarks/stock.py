@@ -1,0 +1,210 @@
+"""What others do, on the same curves: Ray Tune's own ASHA, Optuna's pruners and samplers. Their
+objects are driven directly, as their own loops do it."""
+
+import math
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from types import SimpleNamespace
+from typing import Any, TypeVar, cast
+
+import numpy as np
+import optuna
+from optuna.distributions import BaseDistribution, FloatDistribution
+from optuna.pruners import BasePruner, HyperbandPruner, MedianPruner, NopPruner
+from optuna.pruners import SuccessiveHalvingPruner as HalvingPruner
+from optuna.samplers import BaseSampler, GPSampler, RandomSampler, TPESampler
+from optuna.trial import TrialState, create_trial
+from plain_process import FLOOR, coordinates, whole_runs
+from ray.tune.schedulers import AsyncHyperBandScheduler, TrialScheduler
+
+from sweeper.analysis.backtest.recording import Field, Recording
+from sweeper.analysis.backtest.replay import Draw, Outcome, replay
+from sweeper.analysis.backtest.strategies import Strategy, rung_near, scheduled
+from sweeper.status import Decision
+from sweeper.strategy.schedulers.scheduler import Fifo, Verdict
+from sweeper.strategy.simulation import Seen
+
+optuna.logging.set_verbosity(optuna.logging.ERROR)
+T = TypeVar("T")
+MakeSampler = Callable[[int], BaseSampler]
+
+
+class TuneAsha(Fifo):
+    """Ray Tune's AsyncHyperBandScheduler, told as Tune tells it."""
+
+    def __init__(self, grace: int, max_steps: int, factor: int) -> None:
+        self.tune = AsyncHyperBandScheduler(
+            time_attr="step",
+            metric="loss",
+            mode="min",
+            grace_period=grace,
+            max_t=max_steps,
+            reduction_factor=factor,
+        )
+        self.controller = cast(Any, None)  # it is asked for nothing
+        self.trials: dict[str, Any] = {}
+
+    def added(self, trial_id: str, end: int) -> None:
+        self.trials[trial_id] = SimpleNamespace(trial_id=trial_id)
+        self.tune.on_trial_add(self.controller, self.trials[trial_id])
+
+    def report(self, trial_id: str, time: int, value: float | None, end: int) -> Verdict:
+        result = {"step": time, "loss": math.nan if value is None else value}
+        decided = self.tune.on_trial_result(self.controller, self.trials[trial_id], result)
+        stops = decided == TrialScheduler.STOP
+        return Verdict(Decision.STOP if stops else Decision.CONTINUE)
+
+
+class Pruned(Fifo):
+    """An Optuna study's pruner; its trials are those that the sweep begins."""
+
+    def __init__(self, study: optuna.Study) -> None:
+        self.study = study
+        self.trials: dict[str, optuna.Trial] = {}
+
+    def added(self, trial_id: str, end: int) -> None:
+        self.trials[trial_id] = self.study.ask()
+
+    def report(self, trial_id: str, time: int, value: float | None, end: int) -> Verdict:
+        trial = self.trials[trial_id]
+        if value is None:  # it has diverged
+            self.study.tell(trial, state=TrialState.FAIL)
+            return Verdict(Decision.STOP)
+        trial.report(value, time)
+        if time >= end:
+            self.study.tell(trial, value)
+        elif _quietly(trial.should_prune):
+            self.study.tell(trial, state=TrialState.PRUNED)
+            return Verdict(Decision.STOP)
+        return Verdict(Decision.CONTINUE)
+
+
+def _quietly(do: Callable[[], T]) -> T:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # what is experimental; that trials were never pruned
+        return do()
+
+
+def pruners(recording: Recording) -> dict[str, Callable[[], BasePruner]]:
+    eighth, ninth = rung_near(recording, 1 / 8), rung_near(recording, 1 / 9)
+    quarter, end = rung_near(recording, 1 / 4), recording.max_steps
+    return {
+        "median": lambda: MedianPruner(n_warmup_steps=quarter),
+        "successive halving": lambda: HalvingPruner(min_resource=eighth, reduction_factor=2),
+        "hyperband": lambda: HyperbandPruner(min_resource=ninth, max_resource=end),
+    }
+
+
+def stopping(recording: Recording) -> list[Strategy]:
+    """Stock schedulers, each over the whole grid."""
+    found = []
+    for share in (1 / 8, 1 / 4):
+        grace = rung_near(recording, share)
+        make = _tune(grace, recording.max_steps)
+        found.append(scheduled(f"Ray's ASHA, rf 2, grace {grace}", make))
+    for name, pruner in pruners(recording).items():
+        found.append(scheduled(f"Optuna's {name} pruner", _pruned(pruner)))
+    return found
+
+
+def _tune(grace: int, max_steps: int) -> Callable[[Field], TuneAsha]:
+    return lambda field: TuneAsha(grace, max_steps, 2)
+
+
+def _pruned(pruner: Callable[[], BasePruner]) -> Callable[[Field], Pruned]:
+    return lambda field: Pruned(_study(RandomSampler(seed=0), pruner()))
+
+
+def _study(sampler: BaseSampler, pruner: BasePruner) -> optuna.Study:
+    return optuna.create_study(sampler=sampler, pruner=pruner, study_name="replay")
+
+
+SAMPLERS: dict[str, MakeSampler] = {
+    "TPE": lambda seed: TPESampler(seed=seed),
+    "GP": lambda seed: GPSampler(seed=seed),
+}
+
+
+class Sampled:
+    """One of Optuna's samplers over the axes of the settings, which are ranges to it; the setting
+    nearest to its point is run, and it is told where that lies and what came of it."""
+
+    def __init__(self, recording: Recording, make: MakeSampler) -> None:
+        self.places = coordinates(recording)
+        self.axes: dict[str, BaseDistribution] = {
+            f"x{axis}": FloatDistribution(0, 1) for axis in range(self.places.shape[1])
+        }
+        self.make = make
+
+    def ask(self, study: optuna.Study, left: Sequence[int]) -> tuple[optuna.Trial, int]:
+        trial = _quietly(lambda: study.ask(self.axes))
+        point = np.array([trial.params[axis] for axis in self.axes])
+        nearest = ((self.places[left] - point) ** 2).sum(1).argmin()
+        return trial, left[int(nearest)]
+
+    def tell(self, study: optuna.Study, trial: optuna.Trial, setting: int, **outcome: Any) -> None:
+        study.tell(trial, state=TrialState.FAIL)  # that one is ignored; this is what was run:
+        params = dict(zip(self.axes, map(float, self.places[setting]), strict=True))
+        study.add_trial(create_trial(params=params, distributions=self.axes, **outcome))
+
+    def runs(self, field: Field, draw: Draw) -> Iterator[tuple[list[int], int]]:
+        """Without a pruner: one whole run after another, named by the lowest value."""
+        study, run = _study(self.make(draw.number), NopPruner()), list[int]()
+        while len(run) < len(field.curves):
+            trial, setting = self.ask(study, [s for s in draw.order if s not in run])
+            run.append(setting)
+            score = field.score(setting)
+            worst = max((s for s in map(field.score, run) if math.isfinite(s)), default=FLOOR)
+            self.tell(study, trial, setting, value=min(score, worst))
+            yield list(run), min(run, key=field.score)
+
+    def pruned(self, field: Field, draw: Draw, pruner: BasePruner, budget: float) -> Outcome:
+        """With one, one trial after another as its loop does it, as long as there is budget."""
+        study = _study(self.make(draw.number), pruner)
+        scheduler = _SampledAndPruned(self, study, field)
+
+        def choose(seen: Sequence[Seen]) -> int | None:
+            spent = sum(field.curves[s.job].evaluations[s.stops - 1].tokens or 0 for s in seen)
+            whole = field.whole / len(field.curves)
+            if seen and spent + whole / 2 > budget * field.whole:
+                return None
+            tried = {one.job for one in seen}
+            return scheduler.ask([s for s in draw.order if s not in tried])
+
+        alone = Draw(number=draw.number, order=draw.order, slots=1)
+        return replay(field, alone, scheduler, choose=choose)
+
+
+class _SampledAndPruned(Pruned):
+    def __init__(self, sampled: Sampled, study: optuna.Study, field: Field) -> None:
+        super().__init__(study)
+        self.sampled, self.field = sampled, field
+        self.asked: tuple[optuna.Trial, int] | None = None
+
+    def ask(self, left: Sequence[int]) -> int:
+        self.asked = self.sampled.ask(self.study, left)
+        return self.asked[1]
+
+    def added(self, trial_id: str, end: int) -> None:
+        assert self.asked is not None
+        self.trials[trial_id] = self.asked[0]
+
+
+def sampling(name: str) -> Callable[[Recording, Sequence[float]], list[Strategy]]:
+    """One of the samplers, without a pruner and with the median one."""
+
+    def strategies(recording: Recording, budgets: Sequence[float]) -> list[Strategy]:
+        sampled = Sampled(recording, SAMPLERS[name])
+        alone = whole_runs(f"Optuna's {name}", sampled.runs, budgets)
+        return [*alone, *(_with_pruner(name, sampled, recording, budget) for budget in budgets)]
+
+    return strategies
+
+
+def _with_pruner(name: str, sampled: Sampled, recording: Recording, budget: float) -> Strategy:
+    make = pruners(recording)["median"]
+    return Strategy(
+        name=f"Optuna's {name}, median pruner",
+        play=lambda field, draw: sampled.pruned(field, draw, make(), budget),
+        budget=budget,
+    )
