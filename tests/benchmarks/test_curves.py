@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.curves.reading import families, final_losses, read_family
+from benchmarks.curves.reading import Curve, families, final_losses, read_family
 from sweeper.plan.plan import make_plan
 from sweeper.spec.reading.spec_file import load_spec
 from trainable.model.model_size import num_params
@@ -14,7 +14,17 @@ from trainable.model.model_size import num_params
 FOLDER = Path(__file__).parents[2] / "benchmarks" / "curves"
 
 
-def test_the_files_are_small() -> None:
+@pytest.fixture(scope="module")
+def recorded() -> dict[str, list[Curve]]:
+    return {family: read_family(family) for family in families()}
+
+
+def test_there_are_many_small_runs_on_two_corpora(recorded: dict[str, list[Curve]]) -> None:
+    curves = [curve for family in recorded.values() for curve in family]
+    assert len(curves) >= 400
+    assert {curve.corpus for curve in curves} == {"python", "prose"}
+    assert min(curve.num_parameters for curve in curves) < 100_000
+    assert max(curve.num_parameters for curve in curves) > 150_000
     assert sum(file.stat().st_size for file in FOLDER.glob("*.parquet")) < 3_000_000
 
 
