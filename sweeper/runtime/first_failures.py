@@ -1,6 +1,7 @@
-"""A mistake that is the same for every trial: it need not be made for each of them."""
+"""A mistake that is the same for every trial: it need not be made for each of them. That a process
+dies, or says nothing until it is killed, is one too."""
 
-ENOUGH = 3  # trials that fail in the same way, before any has taken a step
+ENOUGH = 3  # trials that fail in the same way, before a step of any is heard of
 
 
 class FirstFailures:

@@ -46,11 +46,11 @@ _DIED = "The process of the trial died."
 @dataclass(frozen=True)
 class Failure:
     """Why an attempt failed. `counted`: whether it is one of the failures that a trial may have.
-    `begun`: whether it had taken a step."""
+    `begun`: whether it had taken a step; None where its process can say nothing any more."""
 
     error: str
     counted: bool = True
-    begun: bool = True
+    begun: bool | None = None
 
 
 def failure(exception: Exception, *, node_is_lost: bool) -> Failure:
@@ -59,7 +59,7 @@ def failure(exception: Exception, *, node_is_lost: bool) -> Failure:
         return Failure(text, begun=NOT_BEGUN not in text)
     reason = exception.reason if isinstance(exception, ActorLost) else exception
     if isinstance(reason, exceptions.OutOfMemoryError):
-        return Failure(f"{_OUT_OF_MEMORY}\n\n{reason}")
+        return Failure(f"{_OUT_OF_MEMORY}\n\n{reason}", begun=True)  # another may be smaller
     if node_is_lost:
         return Failure(f"{_NODE_LOST}\n\n{_plain(reason)}", counted=False)
     if not isinstance(reason, exceptions.RayActorError):

@@ -154,12 +154,12 @@ class Faults:
         if what.begun or not what.counted:
             return
         if alike := self.first_failures.failed(trial_id, headline(what.error)):
-            self._stop_for(alike, what.error)
+            before = "a step of theirs was heard of" if what.begun is None else "their first step"
+            self._stop_for(alike, f"before {before}:\n\n{what.error}")
 
-    def _stop_for(self, trial_ids: list[str], error: str) -> None:
+    def _stop_for(self, trial_ids: list[str], what: str) -> None:
         """The sweep stops for a mistake that is not the trials': they get their attempts again."""
         self.in_vain = True
         self.sweep.give_attempts_again(trial_ids)
-        who = f"The first {len(trial_ids)} trials"
-        tell(f"{who} have all failed in the same way, before their first step:\n\n{error}\n")
+        tell(f"The first {len(trial_ids)} trials have all failed in the same way, {what}\n")
         self.end()

@@ -1,5 +1,6 @@
 """Training loops that go wrong in every way, once or always; which way, the learning rate says."""
 
+import ctypes
 import json
 import os
 import sys
@@ -104,12 +105,32 @@ def wait_for_a_message_that_never_comes() -> None:
 
 
 class BrokenTrainer(ClosedFormTrainer):
-    """Cannot even be made as long as a file is there: no driver, a full GPU, a wrong library."""
+    """Does not work as long as a file is there, which says how: it cannot be made (no driver, a
+    full GPU, a wrong library), or its process ends without a word."""
 
     def __init__(self, *args: Any, **named: Any) -> None:
-        if Path(os.environ[BROKEN_WHILE]).exists():
+        self.broken = _text_of(Path(os.environ[BROKEN_WHILE]))
+        if self.broken == "raises":
             raise RuntimeError("no driver of version 12 or newer")
+        if self.broken == "exits as it is made":
+            os._exit(3)
         super().__init__(*args, **named)
+
+    def take_step(self) -> None:
+        match self.broken:
+            case "exits":
+                os._exit(3)
+            case "segmentation fault":
+                ctypes.string_at(0)
+            case "unreadable":
+                raise UnreadableError("one", "two")
+
+
+def _text_of(file: Path) -> str | None:
+    try:
+        return file.read_text()
+    except FileNotFoundError:
+        return None
 
 
 class FullTrainer(ClosedFormTrainer):

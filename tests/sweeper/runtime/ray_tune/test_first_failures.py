@@ -15,28 +15,44 @@ from tests.sweeper.journals import raw_events
 from tests.sweeper.runtime.ray_tune.faulty_trainers import BROKEN, BROKEN_WHILE
 from tests.sweeper.runtime.ray_tune.test_kills import state_of
 
+RAISES = ("raises", "before their first step:", "RuntimeError: no driver of version 12 or newer")
+UNHEARD = "before a step of theirs was heard of:"
+DIED = "The process of the trial died."
 
-@pytest.mark.parametrize("max_retries", [0, 2])
+
+@pytest.mark.parametrize(
+    ("how", "before", "error", "max_retries"),
+    [
+        (*RAISES, 0),
+        (*RAISES, 2),
+        ("exits as it is made", UNHEARD, DIED, 1),
+        ("exits", UNHEARD, DIED, 2),
+        ("segmentation fault", UNHEARD, DIED, 0),
+        ("unreadable", "before their first step:", "UnreadableError", 1),
+    ],
+)
 def test_it_is_not_made_for_every_trial(
     tmp_path: Path, write_space: Any, monkeypatch: pytest.MonkeyPatch,
-    capfd: pytest.CaptureFixture[str], max_retries: int,
+    capfd: pytest.CaptureFixture[str], how: str, before: str, error: str, max_retries: int,
 ) -> None:  # fmt: skip
     broken = tmp_path / "broken"
-    broken.touch()
+    broken.write_text(how)
     monkeypatch.setenv(BROKEN_WHILE, str(broken))
     space = {"learning_rate": {"grid": [k * 1e-4 for k in range(1, 10)]}}
-    file = write_space(space=space, scheduler={"type": "fifo"}, max_retries=max_retries)
+    timeout = {"trial_timeout_s": 5} if how == "hangs" else {}
+    file = write_space(space=space, scheduler={"type": "fifo"}, max_retries=max_retries, **timeout)
     console = Console(file=io.StringIO(), width=100)
     options = Options(runs=tmp_path / "runs", dashboard=False, trainer=BROKEN)
     result = run_file(file, console, options)
     assert (result.exit_code, result.outcome) == (ExitCode.FAILED, "failed")
     said = capfd.readouterr().err
-    assert "The first 3 trials have all failed in the same way, before their first step:" in said
-    assert "RuntimeError: no driver of version 12 or newer" in said
+    assert f"The first 3 trials have all failed in the same way, {before}" in said
+    assert error in said
     folder = RunFolder(tmp_path / "runs" / "tiny")
     attempts = Counter(event["event"] for event in raw_events(folder.journal))
     assert attempts["attempt_failed"] + attempts["trial_ended"] < 6
-    assert {trial.status for trial in state_of(folder).trials.values()} == {Status.PENDING}
+    statuses = {trial.status for trial in state_of(folder).trials.values()}
+    assert statuses <= {Status.PENDING, Status.INTERRUPTED}  # the last had just begun
 
     broken.unlink()
     resumed = resume_sweep("tiny", console, options)
