@@ -96,27 +96,42 @@ WORDS = [*SCHEDULERS, "bohb", "val_los", "random", "auto", "~/data", "learning_r
 ODD: list[Any] = [
     *(float("inf"), float("-inf"), float("nan"), None, True, False, "", [], {}, [[]], {"": None}),
     *(0, -1, 1, 2, 3, 2**31, 2**53, 2**63 - 1, 2**63, -(2**63), 10**30, 10**400),
+    *(-0.0, "1e-3", "0.1", "1", "\uff11", " 1", "1_0", "nan", "true", "null", "[/]", "\x1b[2J"),
+    *("x" * 5000, [0] * 3000, 2.0, 1e3, 1e15 + 0.5, [-0.0, 0.0], [True, 1], [1, 1.0], [1, "1"]),
     *(0.1, -0.5, 1.5, 1e-300, 1e300, 1.7e308, 1e19, 1e20, 5e-324),
     *([1], [1, 2], [1, 2, 3], ["a"], [None], [[1]], [{}], [0.1, 0.1], [float("inf"), 1]),
     *({"grid": [1, 2]}, {"times": 2, "of": "d_model"}, {"times": float("inf"), "of": "x"}),
     *({"type": "asha"}, {"less": [1, "lr"]}, {"when": {"size": 1}}, {"grid": {"a": {"b": 1}}}),
 ]  # fmt: skip
 TEXT = ["\n", "  ", "- ", ": ", "{", "}", "[", "]", "#", "&a ", "*a", "<<: ", "!!str ", "!x ", "'"]
+TEXT += ['"\\ud83d"', '"', "|", "\t", "\0", "\u2028", ".inf", ".nan", "1e999", "0x10", "1_000", "~"]
 TEXT += [
-    '"\\ud83d"',
-    '"',
-    "|",
-    "\t",
-    "\0",
-    "\u2028",
-    ".inf",
-    ".nan",
-    "1e999",
-    "0x10",
-    "1_000",
-    "~",
     "---",
+    "\n---\n",
+    "...",
     "%",
+    "%YAML 1.1\n",
+    "\ufeff",
+    "\r",
+    "\r\n",
+    "\x85",
+    "\x7f",
+    "\x1b",
+]
+TEXT += ["? ", "? [a]\n: ", "!!binary ", "!!set ", "!!python/name:os.system ", "!!int ", "!!float "]
+TEXT += [
+    "0o17",
+    "1:30",
+    "2001-01-01",
+    "-0.0",
+    "1e-3",
+    "+.inf",
+    "yes",
+    "off",
+    "\u0661",
+    "\uff11",
+    "@",
+    "`",
 ]
 
 
@@ -163,7 +178,8 @@ def mutate(rng: random.Random, document: Any) -> None:
         case 8 if isinstance(value, list):
             value.insert(rng.randrange(len(value) + 1), odd_value(rng))
         case 8 if isinstance(value, int | float) and not isinstance(value, bool):
-            parent[key] = value * rng.choice([-1, 0, 0.1, 3, 10, 1e6, 1e-6, 1e18])
+            number = min(value, 10**300)  # which a float can hold
+            parent[key] = number * rng.choice([-1, 0, 0.1, 3, 10, 1e6, 1e-6, 1e18])
         case _:
             there = at(document, rng.choice(every))
             if isinstance(there, dict):
