@@ -35,6 +35,7 @@ from sweeper.record.state.sweep_state import SweepState
 from sweeper.record.state.warm_start import WarmStart
 from sweeper.record.tables import Tables
 from sweeper.record.watcher import Watcher
+from sweeper.runtime.losses import Losses
 from sweeper.runtime.ray_tune.token import token_command
 from sweeper.runtime.ray_version import ray_version_note
 from sweeper.runtime.signals import Deadline
@@ -268,6 +269,7 @@ def _read_warm_start(plan: Plan, source: YamlSource, options: Options) -> WarmSt
 
 def _watchers(sweep: Sweep, console: Console, options: Options) -> list[Watcher]:
     watchers: list[Watcher] = [
+        Losses(sweep),
         MetricsFiles(sweep.folder),
         Tables(sweep.folder),
         Screen(console, sweep.plan, verbose=options.verbose),

@@ -4,7 +4,7 @@ import traceback
 from collections.abc import Callable
 
 from sweeper.engine.sweep import Sweep
-from sweeper.errors import is_storage_error
+from sweeper.errors import StorageError, is_storage_error
 from sweeper.record.state.sweep_state import SweepState
 from sweeper.record.state.trial import Trial
 from sweeper.record.watcher import Watcher
@@ -45,6 +45,8 @@ class Audience(Watcher):
                 what(watcher)
             except (Exception, SystemExit) as error:  # recorded; rich exits where nobody reads
                 self.watchers.remove(watcher)
+                if isinstance(error, StorageError):
+                    raise
                 if self.sweep.failure is not None:
                     continue  # all is at an end anyway
                 if is_storage_error(error) and watcher.keeps_the_record:

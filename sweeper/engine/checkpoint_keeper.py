@@ -3,7 +3,7 @@
 import contextlib
 import shutil
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from sweeper.record.progress import read_progress
 from sweeper.record.run_folder import RunFolder
@@ -28,6 +28,7 @@ class CheckpointKeeper:
         self.folder = folder
         self.record = record
         self.rules = state.spec.checkpoints
+        self.gone: dict[str, list[Stored]] = {}  # by another's hand, and not told yet
         self._running: set[str] = set()  # of thousands of trials, those to look at
 
     def started(self, trial_id: str) -> None:
@@ -47,13 +48,23 @@ class CheckpointKeeper:
         shutil.rmtree(self.folder.removed, ignore_errors=True)
         for trial_id in self.state.trials:
             on_disk = self._on_disk(trial_id)
-            for stored in list(account.of_trial.get(trial_id, ())):
-                if stored.name not in on_disk:  # somebody deleted it
-                    self._record_removal(stored)
+            self.note_gone(trial_id, on_disk)
             for name in account.strange(trial_id, on_disk)[0]:
                 self.record(self._landing(trial_id, name, found=True))
             self._delete_removed(trial_id, on_disk)
         self.make_room()
+
+    def note_gone(self, trial_id: str, on_disk: Collection[str]) -> None:
+        """Record it where somebody has deleted a checkpoint of the trial."""
+        for stored in list(self.state.checkpoints.of_trial.get(trial_id, ())):
+            if stored.name not in on_disk:
+                self._record_removal(stored)
+                self.gone.setdefault(trial_id, []).append(stored)
+
+    def has_any(self, trial_id: str) -> bool:
+        """Whether the trial has a checkpoint on storage."""
+        self.note_gone(trial_id, self._on_disk(trial_id))
+        return self.state.checkpoints.newest(trial_id) is not None
 
     def tidy(self, trial_id: str) -> None:
         """Remove what this trial no longer needs, and what is beyond the budget."""

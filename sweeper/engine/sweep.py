@@ -9,6 +9,7 @@ from typing import NoReturn, Self
 from sweeper.engine.checkpoint_keeper import CheckpointKeeper
 from sweeper.engine.point_search import PointSearch
 from sweeper.engine.session.terms import SessionTerms
+from sweeper.engine.standing import Standing
 from sweeper.engine.takeover import drop_unrecorded_checkpoints, lacks_rung_checkpoint, take_over
 from sweeper.errors import StorageError
 from sweeper.plan.plan import Plan, PlannedTrial
@@ -57,6 +58,7 @@ class Sweep:
         earlier = state.warm_start.observations if state.warm_start else ()
         self._search = PointSearch(plan, earlier)
         self._waiting: list[Trial] = []  # to be handed out before any that is new
+        self._standing = Standing(folder)
         self._storage_failure: StorageError | None = None
 
     @classmethod
@@ -166,7 +168,7 @@ class Sweep:
 
     def _promote(self, promotion: Promotion) -> Trial:
         trial = self.trials[promotion.trial_id]
-        if promotion.source is None:
+        if promotion.source is None or not self.checkpoints.has_any(promotion.source):
             self._record(Promoted(time=now(), trial=trial.trial_id, rung=promotion.rung))
         else:
             source = self.trials[promotion.source]
@@ -256,10 +258,26 @@ class Sweep:
         Raises:
             StorageError: always.
         """
-        self._storage_failure = StorageError(
+        self.stop(
             f"{problem}, so the sweep has stopped; "
             f"make room, then: python -m sweeper resume {self.folder.called}"
         )
+
+    def require_in_place(self) -> None:
+        """
+        Raises:
+            StorageError: somebody has deleted the run folder, or moved it away.
+        """
+        problem = self._standing.problem(self.plan.spec, self.journal)
+        if problem is not None:
+            self.stop(problem)
+
+    def stop(self, problem: str) -> NoReturn:
+        """
+        Raises:
+            StorageError: always; `problem` is all of its message.
+        """
+        self._storage_failure = StorageError(problem)
         raise self._storage_failure
 
     def release(self, trial_id: str) -> None:

@@ -9,6 +9,7 @@ from sweeper.errors import RunFolderError, StorageError
 from sweeper.record.run_folder import RunFolder
 from sweeper.record.state.event_lines import read_line, to_line
 from sweeper.record.state.events import Event
+from trainable.atomic_file import write_atomically
 
 BLOCK = 2**16  # bytes
 
@@ -21,7 +22,7 @@ class Journal:
         self.path = path
         self.torn = cut_torn_line(path)
         self.failure: StorageError | None = None
-        self._file = path.open("ab", buffering=0)
+        self._file = path.open("a+b", buffering=0)
 
     def append(self, event: Event) -> None:
         """Write one event; on disk when this returns.
@@ -42,6 +43,34 @@ class Journal:
                 f"make room, then: python -m sweeper resume {RunFolder(self.path.parent).called}"
             )
             raise self.failure from error
+
+    @property
+    def is_in_place(self) -> bool:
+        """Whether the file that is written to is still where it was made."""
+        try:
+            return os.path.samestat(os.fstat(self._file.fileno()), self.path.stat())
+        except FileNotFoundError:
+            return False
+
+    @property
+    def moved_to(self) -> Path | None:
+        """Where the file is now; None if it has been deleted."""
+        descriptor = self._file.fileno()
+        if not os.fstat(descriptor).st_nlink:
+            return None
+        try:
+            return Path(os.readlink(f"/proc/self/fd/{descriptor}"))
+        except OSError:  # only Linux says
+            return self.path
+
+    def put_back(self) -> None:
+        """Write the file anew where it was made, with all that it has: a file that is deleted lives
+        on as long as it is open."""
+        self._file.seek(0)
+        content = self._file.read()
+        write_atomically(self.path, lambda file: file.write(content))
+        self._file.close()
+        self._file = self.path.open("a+b", buffering=0)
 
     def close(self) -> None:
         self._file.close()

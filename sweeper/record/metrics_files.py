@@ -42,8 +42,7 @@ class MetricsFiles(Watcher):
         path = self.folder.trial_metrics(trial.trial_id)
         path.parent.mkdir(parents=True, exist_ok=True)
         if rows[0].step <= self._last_step[trial.trial_id]:
-            kept = _lines([row for row in read_metrics(path) if row.step < rows[0].step])
-            write_atomically(path, lambda file: file.write(kept))
+            write_metrics(path, [row for row in read_metrics(path) if row.step < rows[0].step])
         with path.open("ab") as file:
             file.write(_lines(rows))
         self._last_step[trial.trial_id] = rows[-1].step
@@ -59,6 +58,11 @@ class MetricsFiles(Watcher):
         for trial in state.with_status(Status.FAILED):  # a kill may have come before it
             if not self.folder.trial_error(trial.trial_id).exists():
                 self.ended(trial)
+
+
+def write_metrics(path: Path, rows: list[Metrics]) -> None:
+    """Have these rows in a metrics file, and no others."""
+    write_atomically(path, lambda file: file.write(_lines(rows)))
 
 
 def read_metrics(path: Path) -> list[Metrics]:

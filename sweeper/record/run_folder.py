@@ -221,7 +221,7 @@ def create_run_folder(
         problem = f"{runs}: cannot be written ({error.strerror}); name another folder: --runs"
         raise RunFolderError(problem) from None
     RunFolder(staging).trials.mkdir()
-    _write_spec(RunFolder(staging).spec, spec, resolved_from)
+    write_spec(RunFolder(staging).spec, spec, resolved_from)
     for candidate in [name] if name else _numbered(spec.name):
         try:
             os.rename(staging, runs / candidate)  # refuses a folder that has anything in it
@@ -239,7 +239,8 @@ def _numbered(name: str) -> Iterator[str]:
         yield f"{name}-{number}"
 
 
-def _write_spec(path: Path, spec: SweepSpec, resolved_from: str) -> None:
+def write_spec(path: Path, spec: SweepSpec, resolved_from: str) -> None:
+    """Write the search space of a sweep, resolved from the one that is called so."""
     with path.open("w", encoding="utf-8") as file:
         file.write(f"# {resolved_from} with every default filled in, as this sweep ran it.\n")
         YAML().dump(spec.model_dump(), file)
@@ -258,13 +259,22 @@ def find_run_folder(runs: Path, name: str) -> RunFolder:
         if _is_file(folder.journal) or _is_file(folder.results):  # what is left of one counts
             return folder
         if _is_file(folder.spec):
-            raise RunFolderError(
-                f"{path}: it has no journal.jsonl, so no sweep ever began in it; "
-                f"start one: python -m sweeper run {folder.spec}"
-            )
+            raise _no_journal(folder)
     known = [folder.name for folder in list_run_folders(runs)]
     hint = nearest(name, known) or _there_are(known, runs)
     raise RunFolderError(f"{runs / name}: no sweep there{hint}")
+
+
+def _no_journal(folder: RunFolder) -> RunFolderError:
+    run = f"python -m sweeper run {shlex.quote(str(folder.spec))}"
+    if folder.trials.is_dir() and any(folder.trials.iterdir()):
+        return RunFolderError(
+            f"{folder.journal}: is missing, and with it what was decided; restore it from a copy, "
+            f"or start a new sweep: {run}"
+        )
+    return RunFolderError(
+        f"{folder.path}: it has no journal.jsonl, so no sweep ever began in it; start one: {run}"
+    )
 
 
 def _is_file(path: Path) -> bool:

@@ -111,10 +111,11 @@ class Faults:
                 not be made ready for it, or had died since.
 
         Raises:
-            StorageError: it was a full disk, which ends this session.
+            StorageError: it was a full disk, or the folder is gone, which ends this session.
         """
         if self.sweep.failure is not None:
             raise self.sweep.failure  # Tune takes it for a trial's
+        self.sweep.require_in_place()  # else no trial can save itself
         if self.interrupt.requested:
             return  # who stops the driver may have stopped the trial: it is interrupted
         if (problem := full_storage(exception)) is not None:

@@ -1,7 +1,10 @@
 """A sweep is a fold over its journal: killed at any event, it goes on as if nothing had been."""
 
+import errno
 import json
+import os
 import random
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -258,7 +261,9 @@ def test_what_all_wait_for_does_not_depend_on_who_comes_first(
         assert table(folder, sweep) == table(whole, straight), f"seed {seed}"
 
 
-def test_a_checkpoint_that_is_gone_is_told(tmp_path: Path, tiny_plan: Any) -> None:
+def test_a_checkpoint_that_cannot_be_copied_is_told_and_one_that_is_gone_is_done_without(
+    tmp_path: Path, tiny_plan: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     plan = tiny_plan(**PBT)
     folder = new_folder(tmp_path, plan)
     with opened(folder, plan) as sweep:
@@ -266,11 +271,20 @@ def test_a_checkpoint_that_is_gone_is_told(tmp_path: Path, tiny_plan: Any) -> No
             trial = sweep.next_trial()
             assert trial is not None
             run_trial(sweep, trial)
+        with monkeypatch.context() as patch, pytest.raises(StorageError) as caught:
+            patch.setattr("shutil.copytree", full)
+            sweep.next_trial()
+        assert re.search(r"trial 000\d cannot take it over .*; make room or", str(caught.value))
         for trial in sweep.trials.values():
             for checkpoint in folder.checkpoint_folders(trial.trial_id):
                 shutil.rmtree(checkpoint)
-        with pytest.raises(StorageError, match=r"trial 000\d cannot take it over"):
-            sweep.next_trial()
+        promoted = sweep.next_trial()
+        assert promoted is not None
+        assert promoted.config == plan.trials[int(promoted.trial_id)].config, "its own"
+
+
+def full(*args: object, **named: object) -> None:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def first_metrics(trial: Trial) -> list[Metrics]:
