@@ -19,8 +19,8 @@ from ray.tune.schedulers import AsyncHyperBandScheduler, TrialScheduler
 
 from sweeper.analysis.backtest.recording import Field, Recording
 from sweeper.analysis.backtest.replay import Draw, Outcome, replay
-from sweeper.analysis.backtest.strategies import Strategy, rung_near, scheduled
-from sweeper.status import Decision
+from sweeper.analysis.backtest.strategies import Play, Strategy, rung_near, scheduled
+from sweeper.status import Decision, Status
 from sweeper.strategy.schedulers.scheduler import Fifo, Verdict
 from sweeper.strategy.simulation import Seen
 
@@ -158,27 +158,36 @@ class Sampled:
             self.tell(study, trial, setting, value=min(score, worst))
             yield list(run), min(run, key=field.score)
 
-    def pruned(self, field: Field, draw: Draw, pruner: BasePruner, budget: float) -> Outcome:
+    def pruned(self, field: Field, draw: Draw, pruner: BasePruner, budget: float) -> list[Seen]:
         """With one, one trial after another as its loop does it, as long as there is budget."""
-        study = _study(self.make(draw.number), pruner)
-        scheduler = _SampledAndPruned(self, study, field)
+        scheduler = _SampledAndPruned(self, _study(self.make(draw.number), pruner))
+        begun: list[Seen] = []
 
         def choose(seen: Sequence[Seen]) -> int | None:
-            spent = sum(field.curves[s.job].evaluations[s.stops - 1].tokens or 0 for s in seen)
-            whole = field.whole / len(field.curves)
-            if seen and spent + whole / 2 > budget * field.whole:
+            begun[:] = seen
+            if affordable_trials(field, seen, budget) < len(seen) or len(seen) == len(draw.order):
                 return None
             tried = {one.job for one in seen}
             return scheduler.ask([s for s in draw.order if s not in tried])
 
-        alone = Draw(number=draw.number, order=draw.order, slots=1)
-        return replay(field, alone, scheduler, choose=choose)
+        replay(field, Draw(number=draw.number, order=draw.order, slots=1), scheduler, choose=choose)
+        return begun
+
+
+def affordable_trials(field: Field, seen: Sequence[Seen], budget: float) -> int:
+    """How many trials are begun, one after the other, until half a run more would be too much."""
+    spent, half = 0, field.whole / len(field.curves) / 2
+    for number, one in enumerate(seen):
+        if number and spent + half > budget * field.whole:
+            return number
+        spent += field.curves[one.job].evaluations[one.stops - 1].tokens or 0
+    return len(seen)
 
 
 class _SampledAndPruned(Pruned):
-    def __init__(self, sampled: Sampled, study: optuna.Study, field: Field) -> None:
+    def __init__(self, sampled: Sampled, study: optuna.Study) -> None:
         super().__init__(study)
-        self.sampled, self.field = sampled, field
+        self.sampled = sampled
         self.asked: tuple[optuna.Trial, int] | None = None
 
     def ask(self, left: Sequence[int]) -> int:
@@ -196,15 +205,39 @@ def sampling(name: str) -> Callable[[Recording, Sequence[float]], list[Strategy]
     def strategies(recording: Recording, budgets: Sequence[float]) -> list[Strategy]:
         sampled = Sampled(recording, SAMPLERS[name])
         alone = whole_runs(f"Optuna's {name}", sampled.runs, budgets)
-        return [*alone, *(_with_pruner(name, sampled, recording, budget) for budget in budgets)]
+        return [*alone, *_with_pruner(name, sampled, recording, budgets)]
 
     return strategies
 
 
-def _with_pruner(name: str, sampled: Sampled, recording: Recording, budget: float) -> Strategy:
-    make = pruners(recording)["median"]
-    return Strategy(
-        name=f"Optuna's {name}, median pruner",
-        play=lambda field, draw: sampled.pruned(field, draw, make(), budget),
-        budget=budget,
-    )
+def _with_pruner(
+    name: str, sampled: Sampled, recording: Recording, budgets: Sequence[float]
+) -> list[Strategy]:
+    """As `whole_runs`: the dearest is computed, and the others are its beginnings."""
+    known: dict[tuple[int, int], list[Seen]] = {}
+
+    def play(budget: float) -> Play:
+        def played(field: Field, draw: Draw) -> Outcome:
+            key = id(field), draw.number
+            if key not in known:
+                pruner = pruners(recording)["median"]()
+                known[key] = sampled.pruned(field, draw, pruner, max(budgets))
+            begun = known[key][: affordable_trials(field, known[key], budget)]
+            return one_by_one(field, begun)
+
+        return played
+
+    title = f"Optuna's {name}, median pruner"
+    return [Strategy(name=title, play=play(budget), budget=budget) for budget in budgets]
+
+
+def one_by_one(field: Field, begun: Sequence[Seen]) -> Outcome:
+    steps, ends = [0] * len(field.curves), [Status.PENDING] * len(field.curves)
+    seconds = 0.0
+    for one in begun:
+        curve = field.curves[one.job]
+        steps[one.job], ends[one.job] = curve.evaluations[one.stops - 1].step, one.status
+        seconds += curve.seconds[one.stops - 1]
+    completed = [one.job for one in begun if one.status is Status.COMPLETED]
+    named = min(completed, key=field.score, default=None)
+    return Outcome(steps=steps, ends=ends, seconds=seconds, named=named)
