@@ -39,6 +39,7 @@ GROUPS = {
     "plain process": lambda recording: plain_process(recording, BUDGETS),
 }
 FEWER_ORDERS = {"gp": 20, "tpe": 2}  # of what takes long: one order in so many
+LARGE = 60  # settings, beyond which that takes longer still: half as many again
 
 
 class Task(NamedTuple):
@@ -61,8 +62,10 @@ def main() -> None:
         for table, family in families
         for group in arguments.only
     ]
+    longest_first = sorted(tasks, key=lambda task: -FEWER_ORDERS.get(task.group, 1))
     with ProcessPoolExecutor(os.cpu_count()) as pool:
-        found = dict(zip(tasks, pool.map(rows_of, tasks), strict=True))
+        rows = dict(zip(longest_first, pool.map(rows_of, longest_first), strict=True))
+    found = {task: rows[task] for task in tasks}
     for table, family in families:
         of_family = [rows for task, rows in found.items() if task[:2] == (table, family)]
         show(recordings(table)[family], [row for rows in of_family for row in rows])
@@ -76,7 +79,10 @@ def recordings(table: Path) -> list[Recording]:
 def rows_of(task: Task) -> list[Row]:
     recording = recordings(task.table)[task.family]
     strategies: list[Strategy] = list(GROUPS[task.group](recording))
-    orders = max(1, task.orders // FEWER_ORDERS.get(task.group, 1))
+    fewer = FEWER_ORDERS.get(task.group, 1)
+    if fewer > 1 and len(recording.settings) > LARGE:
+        fewer *= 2
+    orders = max(1, task.orders // fewer)
     return backtest(recording, strategies, orders=orders, slots=2)
 
 

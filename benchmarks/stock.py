@@ -5,7 +5,7 @@ import math
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from types import SimpleNamespace
-from typing import Any, TypeVar, cast
+from typing import Any, cast
 
 import numpy as np
 import optuna
@@ -25,7 +25,7 @@ from sweeper.strategy.schedulers.scheduler import Fifo, Verdict
 from sweeper.strategy.simulation import Seen
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)
-T = TypeVar("T")
+warnings.simplefilter("ignore")  # what is experimental; that no trial has come so far yet
 MakeSampler = Callable[[int], BaseSampler]
 
 
@@ -73,16 +73,10 @@ class Pruned(Fifo):
         trial.report(value, time)
         if time >= end:
             self.study.tell(trial, value)
-        elif _quietly(trial.should_prune):
+        elif trial.should_prune():
             self.study.tell(trial, state=TrialState.PRUNED)
             return Verdict(Decision.STOP)
         return Verdict(Decision.CONTINUE)
-
-
-def _quietly(do: Callable[[], T]) -> T:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # what is experimental; that trials were never pruned
-        return do()
 
 
 def pruners(recording: Recording) -> dict[str, Callable[[], BasePruner]]:
@@ -137,7 +131,7 @@ class Sampled:
         self.make = make
 
     def ask(self, study: optuna.Study, left: Sequence[int]) -> tuple[optuna.Trial, int]:
-        trial = _quietly(lambda: study.ask(self.axes))
+        trial = study.ask(self.axes)
         point = np.array([trial.params[axis] for axis in self.axes])
         nearest = ((self.places[left] - point) ** 2).sum(1).argmin()
         return trial, left[int(nearest)]

@@ -63,7 +63,8 @@ class Seen(NamedTuple):
 
 # What the trial of a job says at a stop: its merit, or the value that was recorded there.
 Said = Callable[[int, int], float | None]
-# The job to create next after these, which are all in their order; None if no more come.
+# The job to create next after these, which are all in their order. None: none for now; it is asked
+# again while any runs, and then no more come.
 Choose = Callable[[Sequence[Seen]], int | None]
 
 
@@ -86,14 +87,18 @@ def simulate(
     slots: int,
     said: Said,
     choose: Choose | None = None,
+    num_trials: int | None = None,
 ) -> Simulated:
     """One sweep in simulated time. A free slot takes what `Sweep.next_trial` would give to it, and
     the scheduler is told what a sweep tells it.
 
     Args:
         choose: None: each job in its turn.
+        num_trials: How many of the jobs are created at most; None: all.
     """
-    return _Simulation(jobs, scheduler, said, choose).run(slots)
+    simulation = _Simulation(jobs, scheduler, said, choose)
+    simulation.most = min(len(jobs), len(jobs) if num_trials is None else num_trials)
+    return simulation.run(slots)
 
 
 class _Simulation:
@@ -111,7 +116,8 @@ class _Simulation:
         self.reached = Counter[int]()
         self.paused: set[str] = set()
         self.running: list[tuple[float, int, int]] = []  # when at its next stop, turn, which job
-        self.turn, self.more, self.now = 0, bool(jobs), 0.0
+        self.most, self.is_search_over = len(jobs), False
+        self.turn, self.now = 0, 0.0
 
     def run(self, slots: int) -> Simulated:
         while True:
@@ -128,7 +134,7 @@ class _Simulation:
         step = next_step(
             self.scheduler,
             self.paused,
-            more=self.more,
+            more=not self.is_search_over and len(self.created) < self.most,
             busy=bool(self.running),
             completed=Status.COMPLETED in self.status,
         )
@@ -146,11 +152,12 @@ class _Simulation:
         if self.choose is not None:
             chosen = self.choose([self._seen(i) for i in self.created.values()])
         if chosen is None:
-            self.more = False
+            if self.running:  # what runs may still change what is expected of the others
+                return None
+            self.is_search_over = True
             return self._next_job()
         name = self.names[chosen] = f"{len(self.created):04d}"
         self.created[name] = chosen
-        self.more = len(self.created) < len(self.jobs)
         self.scheduler.added(name, self.jobs[chosen].end)
         return chosen
 

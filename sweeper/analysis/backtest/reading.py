@@ -174,9 +174,27 @@ def _family(path: Path, name: str, rows: Sequence[Row]) -> Recording:
             raise RecordingError(f"{path}: trial {number} of {name}: {error}") from None
         if curve is not None:
             by_setting[repr(point)][of_trial[0]["seed"]] = curve
-    space = {key: {"grid": list(dict.fromkeys(row[key] for row in rows))} for key in swept}
-    spec = SweepSpec.model_validate({"name": "recorded", "space": space})
-    return _recording(name, spec, by_setting)
+    return _recording(name, _spec(rows, swept), by_setting)
+
+
+def _spec(rows: Sequence[Row], swept: Sequence[str]) -> SweepSpec:
+    """The sweep that a table recorded, as far as it says: a search that learns may look at the
+    settings of a point. What a size is made of it does not say."""
+    space: dict[str, object] = {}
+    for key in swept:
+        values = list(dict.fromkeys(row[key] for row in rows))
+        is_named = any(isinstance(value, str) for value in values)
+        space[key] = {"grid": {str(value): {} for value in values} if is_named else values}
+    columns = {key: {row.get(key) for row in rows} for key in TrainConfig.__dataclass_fields__}
+    train: dict[str, object] = {
+        key: next(iter(column))
+        for key, column in columns.items()
+        if key not in {*swept, "seed"} and len(column) == 1 and None not in column
+    }
+    if len(columns["min_learning_rate"]) > 1 and "min_learning_rate" not in swept:
+        share = min(row["min_learning_rate"] / row["learning_rate"] for row in rows)
+        train["min_learning_rate"] = {"times": share, "of": "learning_rate"}
+    return SweepSpec.model_validate({"name": "recorded", "train": train, "space": space})
 
 
 def _swept(rows: Sequence[Row]) -> list[str]:

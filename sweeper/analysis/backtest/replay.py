@@ -43,7 +43,7 @@ def replay(
 
     Args:
         choose: The setting to try next; None: in the order that was drawn.
-        num_trials: How many are tried at most, where they are tried in that order.
+        num_trials: How many are tried at most.
     """
     order = draw.order[:num_trials] if choose is None else draw.order
     jobs, values = field.jobs(clock), field.values
@@ -59,6 +59,7 @@ def replay(
         draw.slots,
         lambda job, place: values[order[job]][place],
         None if choose is None else chosen,
+        num_trials,
     )
     steps, ends = [0] * len(jobs), [Status.PENDING] * len(jobs)
     for setting, step, end in zip(order, simulated.steps, simulated.ends, strict=True):

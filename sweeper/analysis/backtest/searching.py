@@ -16,16 +16,12 @@ from sweeper.strategy.simulation import Choose, Seen
 
 def chooser(field: Field, spec: SweepSpec, order: Sequence[int]) -> Choose:
     """Asks the searcher of the spec, as a sweep does, and takes of the recorded settings that were
-    not tried the nearest to the first point that it gives. Where it gives none, it is the next in
-    `order`."""
-    search = spec.search
+    not tried the nearest to the first point that it gives; of equals, the first in `order`."""
     searcher, observer = make_searcher(spec, ()), Observer(spec)
     assert searcher is not None, "the search learns"
     nearest, initial = Nearest(field), spec.initial_points()
 
     def choose(seen: Sequence[Seen]) -> int | None:
-        if search.num_trials is not None and len(seen) >= search.num_trials:
-            return None
         tried = {one.job for one in seen}
         left = [setting for setting in order if setting not in tried]
         if len(seen) < len(initial):
@@ -36,7 +32,7 @@ def chooser(field: Field, spec: SweepSpec, order: Sequence[int]) -> Choose:
         ]
         for point in searcher.points(observer.observations(trials)):
             return nearest.of(point, left)
-        return left[0]
+        return None
 
     return choose
 

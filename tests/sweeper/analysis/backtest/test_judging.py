@@ -188,3 +188,37 @@ def test_our_default_is_that_of_the_shipped_space(quadratic: Recording) -> None:
     }
     names = [strategy.name for strategy in baselines(quadratic)]
     assert names[3] == "asha, stop, grace 60", "the first evaluation at or beyond an eighth of 400"
+
+
+RECORDED = sorted((Path(__file__).parents[4] / "benchmarks" / "curves").glob("*.parquet"))
+
+
+@pytest.mark.parametrize("table", RECORDED, ids=lambda path: path.stem)
+def test_the_recorded_families_are_whole_and_their_spec_says_what_was_run(table: Path) -> None:
+    """A search that learns looks at the settings of a point: they are the trial's."""
+    for family in read_table(table):
+        assert family.notes == ()
+        for one in family.fields:
+            for curve in one.curves:
+                said = TrainConfig.from_mapping(family.spec.settings(curve.point))
+                for name in ("learning_rate", "warmup_steps", "weight_decay", "max_steps"):
+                    assert getattr(said, name) == getattr(curve.config, name)
+                assert said.min_learning_rate == pytest.approx(curve.config.min_learning_rate)
+        truth = Truth(family)
+        assert truth.deviation is not None and truth.own_deviation is not None
+        assert truth.deviation > 0
+
+
+def test_the_tables_match_what_their_page_says() -> None:
+    """`sd of seeds, best eight` and what of it is not common to all, as another program has it."""
+    page = (RECORDED[0].parent / "README.md").read_text(encoding="utf-8")
+    rows = [[cell.strip() for cell in row.split("|")[1:-1]] for row in page.splitlines()]
+    stated = {row[0]: row for row in rows if len(row) == 11}
+    assert stated
+    for table in RECORDED:
+        (family,) = read_table(table)
+        truth, row = Truth(family), stated[family.name]
+        assert truth.deviation is not None and truth.own_deviation is not None
+        assert float(row[6]) == pytest.approx(truth.value, abs=1e-4)
+        assert float(row[-2]) == pytest.approx(truth.deviation, abs=2e-4)
+        assert float(row[-1]) == pytest.approx(truth.own_deviation, abs=2e-4)
