@@ -24,7 +24,7 @@ def test_there_are_many_small_runs_on_two_corpora(recorded: dict[str, list[Curve
     assert len(curves) >= 400
     assert {curve.corpus for curve in curves} == {"python", "prose"}
     assert min(curve.num_parameters for curve in curves) < 100_000
-    assert max(curve.num_parameters for curve in curves) > 150_000
+    assert max(curve.num_parameters for curve in curves) > 900_000
     assert sum(file.stat().st_size for file in FOLDER.glob("*.parquet")) < 3_000_000
 
 
