@@ -15,7 +15,8 @@ from sweeper.spec.sweep_spec import SweepSpec
 from sweeper.spec.train_settings import DEFAULTS, Derived, Stated
 from trainable.config import TrainConfig, default_warmup_steps
 from trainable.data.meta import read_meta
-from trainable.errors import ConfigError, UserError
+from trainable.errors import CheckpointError, ConfigError, UserError
+from trainable.weights.outline import require_fitting
 
 MAX_PROBLEMS = 10  # shown; a bad bundle fails in every combination
 
@@ -201,8 +202,11 @@ def _require_rungs(trials: list[PlannedTrial], early: EarlySpec, source: YamlSou
 
 
 def _require_initial_weights(config: TrainConfig) -> None:
-    if config.init_from is not None and not Path(config.init_from).exists():
-        raise ConfigError("init_from", f"no such file or folder: {config.init_from}")
+    if config.init_from is not None:
+        try:
+            require_fitting(Path(config.init_from), config)
+        except CheckpointError as error:
+            raise ConfigError("init_from", str(error)) from None
 
 
 def _require_stops_at_rungs(config: TrainConfig, early: EarlySpec) -> None:

@@ -26,9 +26,9 @@ from trainable.optimisation.schedule import learning_rate_at
 from trainable.weights.checkpoint import (
     Checkpoint,
     read_checkpoint,
-    require_same_model,
     write_checkpoint,
 )
+from trainable.weights.outline import require_same_model
 from trainable.weights.pretrained import read_weights
 
 

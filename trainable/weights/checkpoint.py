@@ -17,15 +17,6 @@ from trainable.model.model_size import weight_shapes
 FORMAT = 1
 # What torch and zipfile raise on a file that is cut short or has other bytes in it.
 UNREADABLE = (RuntimeError, OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile)
-SHAPE = (
-    "d_model",
-    "num_heads",
-    "d_ff",
-    "num_layers",
-    "vocab_size",
-    "rope_theta",
-    "rms_norm_eps",
-)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -171,18 +162,3 @@ def newest_good_checkpoint(newest_first: Iterable[Path]) -> FoundCheckpoint:
         except CheckpointError as error:
             bad.append(str(error))
     return FoundCheckpoint(None, None, tuple(bad))
-
-
-def require_same_model(config: TrainConfig, saved: TrainConfig, path: Path) -> None:
-    """Refuse to put weights of one shape into a model of another.
-
-    Raises:
-        CheckpointError: settings that shape the model differ; it names each.
-    """
-    different = [
-        f"{name} is {getattr(saved, name)} there and {getattr(config, name)} here"
-        for name in SHAPE
-        if getattr(saved, name) != getattr(config, name)
-    ]
-    if different:
-        raise CheckpointError(f"{path}: of another model: {', '.join(different)}")

@@ -17,8 +17,8 @@ from trainable.config import TrainConfig, shown
 from trainable.errors import CheckpointError
 from trainable.model.model_size import weight_shapes
 from trainable.weights.llama_config import LlamaDescription, read_llama_config, require_described
+from trainable.weights.outline import INDEX_FILE, WEIGHTS_FILE
 
-WEIGHTS_FILE, INDEX_FILE = "model.safetensors", "model.safetensors.index.json"
 EMBEDDING, OUTPUT = "model.embed_tokens.weight", "lm_head.weight"
 KEYS_AND_VALUES = ("self_attn.k_proj.weight", "self_attn.v_proj.weight")
 IGNORED = "rotary_emb.inv_freq"  # early folders have RoPE's frequencies, which follow from config

@@ -16,8 +16,8 @@ from trainable.config import TrainConfig
 from trainable.data.tokenizer import TOKENIZER_FILE
 from trainable.errors import CheckpointError
 from trainable.weights.llama_config import CONFIG_FILE, llama_config
-from trainable.weights.llama_reading import WEIGHTS_FILE
 from trainable.weights.llama_tokenizer import llama_tokenizer
+from trainable.weights.outline import WEIGHTS_FILE
 
 
 def write_llama_folder(

@@ -5,8 +5,9 @@ from pathlib import Path
 from torch import Tensor
 
 from trainable.config import TrainConfig
-from trainable.weights.checkpoint import read_checkpoint, require_same_model
+from trainable.weights.checkpoint import read_checkpoint
 from trainable.weights.llama_reading import read_llama_folder
+from trainable.weights.outline import require_same_model
 
 
 def read_weights(source: Path, config: TrainConfig) -> dict[str, Tensor]:

@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 from typing import Any
 
@@ -172,6 +173,26 @@ def test_weights_to_start_from_are_needed_to_run_but_not_to_look(
     with pytest.raises(SpecError, match=r":2: train\.init_from: no such file or folder: nowhere"):
         plan(tmp_path, tokens_folder, text)
     assert load_spec(tmp_path / "space.yaml")[0].train == {"init_from": "nowhere.pt"}
+
+
+def test_weights_to_start_from_must_fit_every_trial(tmp_path: Path, tokens_folder: Path) -> None:
+    llama = tmp_path / "llama"
+    llama.mkdir()
+    said = {"model_type": "llama", "hidden_size": 16, "intermediate_size": 32, "vocab_size": 64}
+    said |= {"num_hidden_layers": 1, "num_attention_heads": 2, "rms_norm_eps": 1e-5}
+    (llama / "config.json").write_text(json.dumps(said))
+    shape = "num_heads: 2, num_layers: 1, vocab_size: 64"
+    train = f"init_from: {llama}, d_ff: 32, {shape}"
+    text = f"space: {{d_model: {{grid: [16, 32]}}}}\ntrain: {{{train}}}\n"
+    with pytest.raises(SpecError, match=r":2: train\.init_from: .*llama: not a readable Hugging"):
+        plan(tmp_path, tokens_folder, text)
+    (llama / "model.safetensors").touch()
+    with pytest.raises(SpecError) as caught:
+        plan(tmp_path, tokens_folder, text)
+    (problem,) = caught.value.problems
+    assert ":2: train.init_from: " in problem
+    assert "of another model: hidden_size is 16 there and 32 here (--d_model)" in problem
+    assert plan(tmp_path, tokens_folder, text.replace(", 32]", "]")).trials
 
 
 def test_a_metric_that_these_data_cannot_give_is_refused(tmp_path: Path) -> None:
