@@ -1,5 +1,5 @@
-"""Every private name of Ray that we touch, and what it is for: what a new version of Ray is to be
-looked through for, beside running the tests.
+"""Every private name of Ray and of Optuna that we touch, and what it is for: what a new version of
+them is to be looked through for, beside running the tests.
 
 Private is what has an underscore in its path, and all of a module that Ray's reference does not
 have. The list is compared with what the code does, in both directions.
@@ -68,6 +68,17 @@ IN_TESTS = {
     "ray._private.services.find_gcs_addresses": "that no other cluster is looked for",
     "ray._private.services.find_bootstrap_address": "that none noted earlier is joined",
     "ray.tune.schedulers.pbt._explore": "Tune's own exploring, which ours equals",
+}
+
+# Optuna's tables, which SQLAlchemy (Optuna brings it) writes many rows to at once.
+MODELS = "optuna.storages._rdb.models"
+OF_OPTUNA = {
+    f"{MODELS}.TrialModel": "the trials of a study, each with its number and state",
+    f"{MODELS}.TrialParamModel": "their parameters",
+    f"{MODELS}.TrialValueModel": "their values, with how a number that is not finite is kept",
+    f"{MODELS}.TrialIntermediateValueModel": "their curves, likewise",
+    f"{MODELS}.TrialUserAttributeModel": "what else is known of them",
+    "optuna.storages.RDBStorage.engine": "SQLAlchemy's connection to the database",
 }
 
 BY_NAME = re.compile(r"\bray(?:\.\w+)+")  # in a string: a command, or what a test replaces
@@ -180,6 +191,42 @@ def test_the_installed_ray_has_it(name: str) -> None:
         assert hasattr(importlib.import_module(module), attribute)
 
 
+def of_optuna(source: str) -> set[str]:
+    """The names of modules of Optuna with an underscore in their path, and of its engine."""
+    names: set[str] = set()
+    modules: dict[str, str] = {}  # as they are called in this source
+    tree = ast.parse(source)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("optuna"):
+            for alias in node.names:
+                full = f"{node.module}.{alias.name}"
+                if re.search(r"\._", full):
+                    modules[alias.asname or alias.name] = full
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+            if node.value.id in modules:
+                names.add(f"{modules[node.value.id]}.{node.attr}")
+            elif node.attr == "engine":
+                names.add("optuna.storages.RDBStorage.engine")
+    used = {name.rpartition(".")[0] for name in names}
+    return names | (set(modules.values()) - used)  # a class, say, that is imported itself
+
+
+def test_the_list_is_what_is_touched_of_optuna() -> None:
+    files = (ROOT / "sweeper").rglob("*.py")
+    found = {name for file in files for name in of_optuna(file.read_text(encoding="utf-8"))}
+    assert found == OF_OPTUNA.keys()
+
+
+@pytest.mark.parametrize("name", sorted(OF_OPTUNA))
+def test_the_installed_optuna_has_it(name: str) -> None:
+    if name.startswith(MODELS):
+        assert hasattr(importlib.import_module(MODELS), name.rpartition(".")[2])
+    else:
+        optuna = importlib.import_module("optuna")
+        assert optuna.storages.RDBStorage("sqlite://").engine.dialect.name == "sqlite"
+
+
 PROBE = """
 import ray.tune.execution.placement_groups, ray.tune.tuner
 from ray._private import worker
@@ -191,7 +238,18 @@ COMMAND = "python -m ray.scripts.scripts"
 """
 
 
+OPTUNA_PROBE = """
+from optuna.storages._rdb import models
+from optuna._hypervolume import wfg
+from optuna.trial import FrozenTrial
+models.StudyModel, storage.engine
+"""
+
+
 def test_the_scan_sees_each_way_to_touch_one() -> None:
+    assert of_optuna(OPTUNA_PROBE) == {
+        f"{MODELS}.StudyModel", "optuna._hypervolume.wfg", "optuna.storages.RDBStorage.engine",
+    }  # fmt: skip
     assert reached(PROBE) == {
         "ray.tune.execution.placement_groups",
         "ray.tune.tuner",
