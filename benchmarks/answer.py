@@ -17,9 +17,8 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
-from plain_process import plain_process
-from stock import sampling, stopping
-
+from benchmarks.plain_process import plain_process
+from benchmarks.stock import sampling, stopping
 from sweeper.analysis.backtest.backtesting import backtest
 from sweeper.analysis.backtest.judging import Row, Truth
 from sweeper.analysis.backtest.reading import read_table

@@ -14,9 +14,9 @@ from optuna.pruners import BasePruner, HyperbandPruner, MedianPruner, NopPruner
 from optuna.pruners import SuccessiveHalvingPruner as HalvingPruner
 from optuna.samplers import BaseSampler, GPSampler, RandomSampler, TPESampler
 from optuna.trial import TrialState, create_trial
-from plain_process import FLOOR, coordinates, whole_runs
 from ray.tune.schedulers import AsyncHyperBandScheduler, TrialScheduler
 
+from benchmarks.plain_process import FLOOR, coordinates, whole_runs
 from sweeper.analysis.backtest.recording import Field, Recording
 from sweeper.analysis.backtest.replay import Draw, Outcome, replay
 from sweeper.analysis.backtest.strategies import Play, Strategy, rung_near, scheduled
