@@ -8,7 +8,7 @@ from sweeper.spec.clock import clock_per_step
 from sweeper.spec.points import Point
 from sweeper.spec.sweep_spec import SweepSpec
 from sweeper.status import Status
-from sweeper.strategy.search.observation import Observation
+from sweeper.strategy.surface.observation import Observation
 
 
 class Observer:
@@ -47,14 +47,14 @@ def observe(spec: SweepSpec, point: Point, trials: Sequence[Trial]) -> Observati
     stopped. Otherwise its value is the mean over the trials that completed. A trial that failed
     says nothing, unless all of them have failed.
     """
-    if any(not (trial.status.ended or trial.status is Status.PAUSED) for trial in trials):
-        return Observation(point, Status.RUNNING)
     told = [trial for trial in trials if trial.status is not Status.FAILED]
     if not told:
         return Observation(point, Status.FAILED)
     curves = [_curve(spec, trial) for trial in told]
     common = sorted(set(curves[0]).intersection(*curves[1:]))
     curve = tuple((time, fmean(curve[time] for curve in curves)) for time in common)
+    if any(not (trial.status.ended or trial.status is Status.PAUSED) for trial in trials):
+        return Observation(point, Status.RUNNING, curve=curve)
     statuses = {trial.status for trial in told}
     if Status.DIVERGED in statuses:
         return Observation(point, Status.DIVERGED, curve=curve)

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from sweeper.engine.observing import Observer
 from sweeper.plan.plan import Plan, PlannedTrial
 from sweeper.record.state.trial import Trial
-from sweeper.strategy.search.observation import Observation
 from sweeper.strategy.search.searcher import make_searcher
+from sweeper.strategy.surface.observation import Observation
 
 
 class PointSearch:
@@ -24,9 +24,15 @@ class PointSearch:
         self.searcher = make_searcher(plan.spec, earlier)
         self.observer = Observer(plan.spec)
 
-    def next(self, trials: Sequence[Trial]) -> PlannedTrial:
-        """The trial to create after these, which are all so far. If the searcher gives no point
-        that a run can have, it is the random draw that stood for it in the plan."""
+    @property
+    def chance(self) -> float | None:
+        """What the searcher took for the chance that a point it did not give is the best."""
+        return None if self.searcher is None else self.searcher.chance
+
+    def next(self, trials: Sequence[Trial]) -> PlannedTrial | None:
+        """The trial to create after these, which are all so far; None if the searcher gives no
+        point. If it gives none that a run can have, it is the random draw that stood for it in the
+        plan."""
         number = len(trials)
         index, repeat = divmod(number, self.spec.num_seeds)
         planned = self.plan.trials[number]
@@ -38,7 +44,9 @@ class PointSearch:
             assert again is not None, "no constraint and no check is about the seed"
             return again
         seed = {} if self.spec.seeds is None else {"seed": self.spec.seeds[0]}
+        stand_in = None
         for point in self.searcher.points(self.observer.observations(trials)):
             if (found := self.plan.trial_at(number, point | seed)) is not None:
                 return found
-        return planned
+            stand_in = planned
+        return stand_in

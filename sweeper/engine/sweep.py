@@ -24,6 +24,7 @@ from sweeper.record.state.events import (
     Outcome,
     Promoted,
     Retried,
+    SearchEnded,
     SessionEnded,
     TrialCreated,
     TrialEnded,
@@ -116,9 +117,12 @@ class Sweep:
     def is_over(self) -> bool:
         """Whether no trial will be handed out any more. While one runs, it may fail and be tried
         again, so then the sweep is not over."""
-        return len(self.trials) >= len(self.plan.trials) and all(
-            trial.status.ended for trial in self.trials.values()
-        )
+        return not self._more and all(trial.status.ended for trial in self.trials.values())
+
+    @property
+    def _more(self) -> bool:
+        """Whether another trial may be created."""
+        return self.state.search_ended is None and len(self.trials) < len(self.plan.trials)
 
     @property
     def failure(self) -> StorageError | None:
@@ -140,15 +144,19 @@ class Sweep:
         step = next_step(
             self.state.scheduler,
             paused,
-            more=len(self.trials) < len(self.plan.trials),
-            busy=not statuses.isdisjoint(_UNDER_WAY),
+            more=self._more,
+            busy=(busy := not statuses.isdisjoint(_UNDER_WAY)),
             completed=Status.COMPLETED in statuses,
         )
         match step:
             case Promotion():
                 return self._promote(step)
             case Step.CREATE:
-                return self._create(self._search.next(list(self.trials.values())))
+                if (planned := self._search.next(list(self.trials.values()))) is not None:
+                    return self._create(planned)
+                if not busy:  # what runs may still change what is expected of other points
+                    self._record(SearchEnded(time=now(), chance=self._search.chance))
+                    return self.next_trial()
             case Step.END:
                 for trial_id in sorted(paused):
                     self.end(trial_id)

@@ -31,14 +31,13 @@ def draw(spec: SweepSpec) -> Drawn:
         NoPointError: the constraints rule out all points, or nearly all.
     """
     initial = spec.initial_points()
-    if spec.search.algorithm == "grid":
+    if spec.search.num_trials is None:  # a grid, all of it or as much of it as a model asks for
         every = {repr(point): point for point in initial}  # each once; True is not 1
         every |= {repr(point): point for point in grid_points(spec.space, spec.search.seed)}
         points = [point for point in every.values() if spec.admits(point)]
         if not points:
             raise NoPointError(f"none of {len(every):,} combinations satisfies them all")
         return Drawn(points=points, dropped=len(every) - len(points))
-    assert spec.search.num_trials is not None
     number = spec.search.num_trials - len(initial)
     if spec.search.algorithm == "sobol":
         from sweeper.strategy.search.optuna_axes import sobol_points

@@ -33,7 +33,7 @@ from sweeper.spec.train_settings import DEFAULTS, Stated, derive
 from trainable.config import TrainConfig, default_warmup_steps
 from trainable.errors import ConfigError
 
-LEARNERS = ("tpe", "gp")  # the searches whose points depend on results
+LEARNERS = ("tpe", "gp", "model")  # the searches whose points depend on results
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
 MAX_NAME = 64  # letters
 # What may change when a sweep is resumed: how its trials are run, and how many there are; not what
@@ -69,9 +69,10 @@ class Search(_Section):
 
     model_config = ConfigDict(serialize_by_alias=True)
 
-    algorithm: Literal["grid", "random", "sobol", "tpe", "gp"] = "grid"
+    algorithm: Literal["grid", "random", "sobol", "tpe", "gp", "model"] = "grid"
     seed: WholeNumber = Field(default=0, ge=0)
     num_trials: PositiveWhole | None = None
+    alpha: Annotated[float, Field(gt=0, lt=1)] | None = None  # `model` ends at such a chance
     initial: Annotated[list[dict[str, Scalar]], Field(min_length=1)] | None = None
     from_run: PathText | None = Field(default=None, alias="from")
 

@@ -31,6 +31,7 @@ FLOORS = [
     sweeper.strategy
     sweeper.strategy.schedulers
     sweeper.strategy.search
+    sweeper.strategy.surface
     sweeper.spec.reading
     sweeper.spec
     sweeper.spec.domains

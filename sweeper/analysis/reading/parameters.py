@@ -1,21 +1,17 @@
 """The axes of a summary: what was swept, between which ends, on which scale."""
 
-import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from itertools import pairwise
 from typing import Any
 
-from sweeper.analysis.reading.sweep_data import Parameter, Scale
+from sweeper.analysis.reading.sweep_data import Parameter
 from sweeper.spec.domains.listed import Choice, Grid
 from sweeper.spec.domains.normal import Normal
-from sweeper.spec.domains.ranges import LogRandInt, LogUniform
+from sweeper.spec.domains.scale import Scale, numbers_of, scale_of, scale_of_domain
 from sweeper.spec.domains.values import Scalar
 from sweeper.spec.space import AnyDomain
 from sweeper.spec.train_settings import is_number
 from trainable.config import TrainConfig
-
-WIDE = 8.0  # where the largest listed value is this many times the smallest, the scale is log
 
 
 def of_space(space: Mapping[str, AnyDomain]) -> tuple[Parameter, ...]:
@@ -49,13 +45,12 @@ def _of_domain(name: str, domain: AnyDomain) -> Parameter:
     if isinstance(domain, Normal):  # it has no ends
         return Parameter(name=name, scale="linear", least=_least(name))
     low, high = domain.bounds()
-    scale: Scale = "log" if isinstance(domain, LogUniform | LogRandInt) else "linear"
+    scale = scale_of_domain(domain)
     return Parameter(name=name, scale=scale, low=low, high=high, least=_least(name))
 
 
 def _listed(name: str, values: Sequence[Scalar]) -> Parameter:
-    numbers = sorted(v for v in values if isinstance(v, int | float) and not isinstance(v, bool))
-    if len(numbers) < len(values) or not numbers:
+    if (numbers := numbers_of(values)) is None:
         return Parameter(name=name, scale="category", options=tuple(values))
     return Parameter(
         name=name,
@@ -65,22 +60,6 @@ def _listed(name: str, values: Sequence[Scalar]) -> Parameter:
         high=numbers[-1],
         least=_least(name),
     )
-
-
-def scale_of(numbers: Sequence[float]) -> Scale:
-    """The scale on which listed numbers (in ascending order) are meant: the one on which they are
-    spaced more evenly; numbers that are far apart are meant on a log scale."""
-    if len(numbers) < 2 or numbers[0] <= 0:
-        return "linear"
-    if numbers[-1] / numbers[0] >= WIDE or len(numbers) == 2:
-        return "log" if numbers[-1] / numbers[0] >= 2 else "linear"
-    gaps = [after - before for before, after in pairwise(numbers)]
-    ratios = [after / before for before, after in pairwise(numbers)]
-    return "log" if _unevenness(ratios) < _unevenness(gaps) else "linear"
-
-
-def _unevenness(gaps: Sequence[float]) -> float:
-    return statistics.pstdev(gaps) / statistics.mean(gaps)
 
 
 def _least(name: str) -> float | None:

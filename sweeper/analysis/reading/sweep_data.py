@@ -8,11 +8,10 @@ from typing import Any, Literal
 from sweeper.record.ranking import Mode, Ranking, rank, repeats
 from sweeper.record.state.arrivals import Arrival
 from sweeper.record.state.session import Session
+from sweeper.spec.domains.scale import Scale
 from sweeper.spec.domains.values import Scalar, Settings
 from sweeper.spec.points import Point
 from sweeper.status import Status
-
-Scale = Literal["linear", "log", "category"]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -236,6 +236,14 @@ class TrialEnded(_OfTrial):
 
 
 @dataclass(frozen=True, kw_only=True)
+class SearchEnded(_Event):
+    """No other trial comes: no point that was not tried is likely enough to beat the best."""
+
+    event: Literal["search_ended"] = "search_ended"
+    chance: float | None  # that any of them does
+
+
+@dataclass(frozen=True, kw_only=True)
 class WatcherFailed(_Event):
     """W&B, the screen or a table failed; the sweep goes on without it."""
 
@@ -264,7 +272,15 @@ TrialEvent = (
     | Retried
     | TrialEnded
 )
-Event = SessionStarted | WarmStarted | TrialCreated | TrialEvent | WatcherFailed | SessionEnded
+Event = (
+    SessionStarted
+    | WarmStarted
+    | TrialCreated
+    | TrialEvent
+    | SearchEnded
+    | WatcherFailed
+    | SessionEnded
+)
 
 
 def now() -> datetime:

@@ -23,6 +23,7 @@ from sweeper.record.state.events import (
     Outcome,
     Promoted,
     Retried,
+    SearchEnded,
     SessionEnded,
     SessionStarted,
     TrialCreated,
@@ -58,6 +59,7 @@ class SweepState:
         self.warm_start: WarmStart | None = None  # of `search.from`
         self.scheduler = make_scheduler(spec.scheduler, spec.objective.mode, spec.search.seed)
         self.sessions: list[Session] = []
+        self.search_ended: SearchEnded | None = None  # there is no other trial to come
         self.failed_watchers: dict[str, str] = {}  # name -> traceback, in the last session
 
     @property
@@ -69,6 +71,8 @@ class SweepState:
     def num_trials(self) -> int:
         """How many the sweep has in all, as its session has said; one of an older version has not,
         and then its points are counted, once."""
+        if self.search_ended is not None:
+            return len(self.trials)
         said = self.sessions[-1].environment.num_trials if self.sessions else None
         return self._counted if said is None else said
 
@@ -97,6 +101,8 @@ class SweepState:
                 self.warm_start = WarmStart.from_event(event)
             case TrialCreated():
                 self._create(event)
+            case SearchEnded():
+                self.search_ended = event
             case WatcherFailed():
                 self.failed_watchers[event.watcher] = event.error
             case _:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from sweeper.record.state.events import ObservedPoint, WarmStarted, now
-from sweeper.strategy.search.observation import Observation
+from sweeper.strategy.surface.observation import Observation
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,8 @@ def search_problems(
     problems: list[Problem] = []
     if search.algorithm == "grid":
         problems += _grid_problems(search, space, num_seeds)
+    elif search.algorithm == "model" and search.num_trials is None:
+        problems += _listed_problems(space, num_seeds, "needs `search.num_trials`, as 40")
     elif search.num_trials is None:
         problems.append((NUM_TRIALS, f"is required for a {search.algorithm} search, as 20"))
     elif search.num_trials * num_seeds > MAX_TRIALS:
@@ -30,8 +32,11 @@ def search_problems(
         problems.append(
             (NUM_TRIALS, f"counts the {stated} of `initial:` too, got {search.num_trials}")
         )
+    if search.alpha is not None and search.algorithm != "model":
+        problem = f"is for algorithm: model, not {search.algorithm}; remove it"
+        problems.append((("search", "alpha"), problem))
     if search.from_run is not None and search.algorithm not in LEARNERS:
-        learners = " or ".join(LEARNERS)
+        learners = ", ".join(LEARNERS[:-1]) + f" or {LEARNERS[-1]}"
         remedy = f"set algorithm: {learners}, or remove it"
         problems.append(
             (("search", "from"), f"a {search.algorithm} search learns from no results; {remedy}")
@@ -55,19 +60,24 @@ def initial_problems(search: Search, space: Mapping[str, AnyDomain]) -> list[Pro
 
 
 def _grid_problems(search: Search, space: Mapping[str, AnyDomain], num_seeds: int) -> list[Problem]:
-    listed = {key: domain for key, domain in space.items() if isinstance(domain, Grid | Choice)}
-    problems: list[Problem] = [
-        (
-            ("space", key),
-            "a grid search needs listed values; list them with `grid:`, or draw them: "
-            "search: {algorithm: random, num_trials: 20}",
-        )
-        for key in space
-        if key not in listed
-    ]
+    needs = (
+        "needs listed values in a grid search; list them with `grid:`, or draw them: "
+        "search: {algorithm: random, num_trials: 20}"
+    )
+    problems = _listed_problems(space, num_seeds, needs)
     if search.num_trials is not None:
         remedy = "remove it, or set algorithm: random"
         problems.append((NUM_TRIALS, f"a grid search tries every combination; {remedy}"))
+    return problems
+
+
+def _listed_problems(
+    space: Mapping[str, AnyDomain], num_seeds: int, otherwise: str
+) -> list[Problem]:
+    """What keeps a space from being searched as the list of all its combinations. `otherwise`: what
+    is said of a name whose values are not listed."""
+    listed = {key: domain for key, domain in space.items() if isinstance(domain, Grid | Choice)}
+    problems: list[Problem] = [(("space", key), otherwise) for key in space if key not in listed]
     combinations = num_seeds * math.prod(len(domain.values()) for domain in listed.values())
     if combinations > MAX_TRIALS:
         problems.append((("space",), _too_many(combinations)))

@@ -7,6 +7,7 @@ keeps nothing, so the point depends on the study alone.
 
 import warnings
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import optuna
 from optuna.samplers import BaseSampler, GPSampler, TPESampler
@@ -16,8 +17,8 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 from sweeper.spec.points import Point, is_swept
 from sweeper.spec.sweep_spec import SweepSpec
 from sweeper.status import Status
-from sweeper.strategy.search.observation import Observation
 from sweeper.strategy.search.optuna_axes import SearchAxis, sampler_seed
+from sweeper.strategy.surface.observation import Observation
 
 MAX_ASKS = 100  # for one trial; each takes the time of a point
 
@@ -25,6 +26,8 @@ MAX_ASKS = 100  # for one trial; each takes the time of a point
 class OptunaSearcher:
     """Gives points near good results: up to MAX_ASKS for one trial, in case the constraints rule
     some out, or no run can have them."""
+
+    chance = None  # Optuna does not say
 
     def __init__(self, spec: SweepSpec, earlier: Sequence[Observation] = ()) -> None:
         self.spec = spec
@@ -81,7 +84,7 @@ class OptunaSearcher:
 
     def study(self, observations: Sequence[Observation]) -> optuna.Study:
         """The study that mirrors these points. It also has the trials that `_ask` has ended."""
-        for number, seen in enumerate([*self.earlier, *observations]):
+        for number, seen in enumerate([*self.earlier, *map(_as_told, observations)]):
             if number == len(self._told):
                 frozen = self._frozen(seen)
                 study_id = self._storage.get_study_id_from_name(self._study.study_name)
@@ -119,3 +122,8 @@ class OptunaSearcher:
         for time, value in ended.intermediate_values.items():
             self._storage.set_trial_intermediate_value(trial_id, time, value)
         self._storage.set_trial_state_values(trial_id, ended.state, ended.values)
+
+
+def _as_told(seen: Observation) -> Observation:
+    """Optuna hears of a curve when its trials have ended or wait."""
+    return replace(seen, curve=()) if seen.status is Status.RUNNING else seen

@@ -16,7 +16,7 @@ from sweeper.record.state.events import WarmStarted
 from sweeper.record.state.warm_start import WarmStart
 from sweeper.spec.reading.spec_file import load_spec
 from sweeper.status import Status
-from sweeper.strategy.search.observation import Observation
+from sweeper.strategy.surface.observation import Observation
 from tests.sweeper.closed_form import loss_at
 from tests.sweeper.in_process import drive, opened, run_trial
 

@@ -2,10 +2,11 @@
 
 import pytest
 
-from sweeper.analysis.reading.parameters import of_space, of_values, scale_of
+from sweeper.analysis.reading.parameters import of_space, of_values
 from sweeper.spec.domains.listed import Grid
 from sweeper.spec.domains.normal import Normal
 from sweeper.spec.domains.ranges import LogUniform, RandInt
+from sweeper.spec.domains.scale import scale_of
 
 
 @pytest.mark.parametrize(

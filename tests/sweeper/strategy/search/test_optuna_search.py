@@ -25,9 +25,9 @@ from sweeper.record.tables import result_rows
 from sweeper.spec.constraints import RELATIONS
 from sweeper.status import Decision, Status
 from sweeper.strategy.search import optuna_search
-from sweeper.strategy.search.observation import Observation
 from sweeper.strategy.search.optuna_axes import sampler_seed
 from sweeper.strategy.search.optuna_search import OptunaSearcher
+from sweeper.strategy.surface.observation import Observation
 from tests.sweeper.closed_form import ClosedFormTrainer
 from tests.sweeper.in_process import Killed, Mortal, drive, opened, run_trial
 from tests.sweeper.journals import raw_events

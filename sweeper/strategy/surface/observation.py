@@ -11,7 +11,7 @@ class Observation:
     """A point, and what became of its trials, one for each of `seeds:`.
 
     `status` is RUNNING until all of them have ended or wait at a rung; then it is COMPLETED,
-    STOPPED, DIVERGED or FAILED.
+    STOPPED, DIVERGED or FAILED. Its curve goes as far as all of them have come.
     """
 
     point: Point

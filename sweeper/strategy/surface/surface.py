@@ -1,0 +1,93 @@
+"""Where the points of a space will end: what has completed, what is forecast, and what has not run.
+
+Values are compared after `log(1 + gap / spread)`, the gap to the best so far in units of the median
+gap: a loss near the best then counts as it is, and one that is far off, or diverged, does not bend
+the surface where it matters.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from sweeper.spec.points import Point
+from sweeper.strategy.surface.axes import Array, Axes
+from sweeper.strategy.surface.process import Process, expected_improvement
+
+CONTENDERS = 64  # whose chances are worked out together
+SAMPLES = 32  # of each kernel
+
+
+@dataclass(frozen=True, kw_only=True)
+class Final:
+    """Where a point ends, less being better; `deviation` is 0 where it has ended."""
+
+    point: Point
+    value: float
+    deviation: float = 0.0
+
+
+class Surface:
+    """The finals of some points, and what they say about others."""
+
+    def __init__(self, axes: Axes, finals: Sequence[Final]) -> None:
+        """
+        Args:
+            finals: At least one; their values are finite.
+        """
+        self._axes = axes
+        self.finals = list(finals)
+        values = np.array([final.value for final in finals])
+        self._best = float(values.min())
+        self._spread = float(np.median(values - self._best)) or float(np.ptp(values)) or 1.0
+        gap = values - self._best
+        own = np.array([final.deviation for final in finals]) / (self._spread + gap)
+        self._at = axes.coordinates([final.point for final in finals])
+        self._process = Process(self._at, np.log1p(gap / self._spread), own**2)
+
+    @property
+    def noise(self) -> float:
+        """The deviation by which a final moves at the best point, as far as neighbours tell."""
+        return self._process.noise * self._spread
+
+    def forecast(self, points: Sequence[Point]) -> tuple[Array, Array]:
+        """Where these points end: the median and the deviation, shape (m,) each."""
+        mean, deviation = self._process.forecast(self._axes.coordinates(points))
+        gap = np.expm1(mean)
+        return self._best + self._spread * gap, self._spread * (1 + gap) * deviation
+
+    @cached_property
+    def named(self) -> int:
+        """The index of the final that the surface takes for the best."""
+        return int(np.argmin(self._process.forecast(self._at)[0]))
+
+    def believing(self, points: Sequence[Point]) -> "Surface":
+        """The surface if these points, which are under way, ended where they are forecast. What is
+        chosen next then lies elsewhere (the kriging believer, Ginsbourger et al. 2010)."""
+        if not points:
+            return self
+        values, _ = self.forecast(points)
+        believed = [
+            Final(point=point, value=float(value))
+            for point, value in zip(points, values, strict=True)
+        ]
+        return Surface(self._axes, [*self.finals, *believed])
+
+    def expected_improvement(self, points: Sequence[Point]) -> Array:
+        """How much each point is expected to improve on the best final, shape (m,)."""
+        mean, variance = self._process.each(self._axes.coordinates(points))
+        best = self._process.each(self._at)[0].min(axis=1)
+        return self._process.weights @ expected_improvement(best[:, None], mean, variance)
+
+    def chance_of_better(self, points: Sequence[Point]) -> float:
+        """How likely it is that any of these points ends below the named one by more than noise."""
+        if not points:
+            return 0.0
+        coordinates = self._axes.coordinates(points)
+        mean, deviation = self._process.forecast(coordinates)
+        likely = np.argsort(mean - 2 * deviation)[:CONTENDERS]
+        together = np.concatenate([self._at[[self.named]], coordinates[likely]])
+        drawn = self._process.sample(together, SAMPLES)
+        better = (drawn[:, :, 1:] < drawn[:, :, :1] - self._process.noise).any(axis=2).mean(axis=1)
+        return float(self._process.weights @ better)
