@@ -19,6 +19,7 @@ from sweeper.strategy.surface.surface import Surface
 START = 3  # points spread over the space, before any other is chosen for what it promises
 MOST_CANDIDATES = 500  # of a large grid, or of a space with ranges, so many are looked at at a time
 ALPHA = 0.1  # the chance of a better point at which the search ends
+_AT_THEIR_ENDS = (Status.COMPLETED, Status.DIVERGED)
 
 
 class ModelSearcher:
@@ -63,7 +64,11 @@ class ModelSearcher:
     def _candidates(self, seen: Sequence[Observation]) -> list[Point]:
         """The points to choose from: those that are listed and were not tried; of very many, a part
         that is another one each time. In a range, random ones, and some beside the best."""
-        tried = {repr(observation.point) for observation in seen}
+        tried = {
+            repr(observation.point)
+            for number, observation in enumerate(seen)
+            if number >= len(self.earlier) or observation.status in _AT_THEIR_ENDS
+        }
         seed = [self.spec.search.seed, len(seen)]
         if self._listed is not None:
             left = [point for key, point in self._listed.items() if key not in tried]

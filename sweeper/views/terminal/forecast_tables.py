@@ -80,7 +80,11 @@ def _notes(forecast: Forecast) -> list[str | Text]:
     notes: list[str | Text] = []
     if forecast.dropped:
         notes.append(f"The constraints ruled out {forecast.dropped} points.")
-    if forecast.searcher:
+    if forecast.searcher == "model":
+        notes.append(
+            "model leaves out what cannot win and ends when nothing can: this is the most."
+        )
+    elif forecast.searcher:
         notes.append(
             f"{forecast.searcher} chooses points by results: random ones stand for them here."
         )

@@ -31,7 +31,7 @@ from tests.sweeper.closed_form import REFERENCE
 from tests.sweeper.in_process import Killed, Mortal, drive, opened, run_trial
 from tests.sweeper.journals import raw_events
 
-SEARCH = {"algorithm": "random", "seed": 3, "initial": None, "from": None}
+SEARCH = {"algorithm": "random", "seed": 3, "alpha": None, "initial": None, "from": None}
 RANDOM = {
     "train": {"min_learning_rate": 0},
     "space": {"learning_rate": {"loguniform": [1e-4, 1e-1]}},

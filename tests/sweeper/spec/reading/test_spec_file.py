@@ -51,6 +51,7 @@ def test_the_least_a_file_can_say(tmp_path: Path) -> None:
             "algorithm": "grid",
             "seed": 0,
             "num_trials": None,
+            "alpha": None,
             "initial": None,
             "from": None,
         },
@@ -279,7 +280,7 @@ TABLE = [
     # a search that fits its space
     (LR + "search: {num_trials: 5}", ":2: search.num_trials: a grid search tries every "
      "combination; remove it, or set algorithm: random"),
-    ("space: {d_ff: {randint: [64, 128]}}", ":1: space.d_ff: a grid search needs listed values; "
+    ("space: {d_ff: {randint: [64, 128]}}", ":1: space.d_ff: needs listed values in a grid search; "
      "list them with `grid:`, or draw them: search: {algorithm: random, num_trials: 20}"),
     # settings that do not go together
     (LR + "train: {d_model: 100, num_heads: 3}",

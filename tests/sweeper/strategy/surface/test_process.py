@@ -1,0 +1,73 @@
+"""The process: against the textbook's formula, and by what it promises of functions it has not
+seen."""
+
+import numpy as np
+import pytest
+from scipy.stats import norm
+
+from sweeper.strategy.surface import process
+from sweeper.strategy.surface.process import Process, expected_improvement
+
+
+def kernel(a: np.ndarray, b: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+    square = (((a[:, None] - b[None]) / lengths) ** 2).sum(-1)
+    return np.exp(-0.5 * square) + process.TREND * (1 + a @ b.T + (a @ b.T) ** 2 / 2)
+
+
+def test_under_each_kernel_it_is_the_textbooks_posterior() -> None:
+    rng = np.random.default_rng(0)
+    at, there, values = rng.normal(size=(7, 2)), rng.normal(size=(3, 2)), rng.normal(size=7)
+    means, variances = Process(at, values).each(there)
+    lengths, share = process._prior(2)
+    scaled, centre = (values - values.mean()) / values.std(), at.mean(0)
+    for j in range(process.DRAWS):
+        inner = kernel(at - centre, at - centre, lengths[j]) + np.eye(7) * (share[j] + 1e-8)
+        across = kernel(there - centre, at - centre, lengths[j])
+        mean = across @ np.linalg.solve(inner, scaled)  # Rasmussen and Williams, 2.25
+        rate = process.RATE + scaled @ np.linalg.solve(inner, scaled) / 2
+        left = kernel(there - centre, there - centre, lengths[j]) - across @ np.linalg.solve(
+            inner, across.T
+        )  # 2.26
+        variance = rate / (process.SHAPE + 7 / 2 - 1) * np.diag(left)
+        assert means[j] == pytest.approx(values.mean() + values.std() * mean, rel=1e-6)
+        assert variances[j] == pytest.approx(values.std() ** 2 * variance, rel=1e-5)
+
+
+def test_its_draws_have_its_mean_and_its_deviation() -> None:
+    at = np.linspace(-1, 1, 5)[:, None]
+    there = np.array([[0.2], [1.8]])
+    fitted = Process(at, at[:, 0] ** 2)
+    drawn = fitted.sample(there, 4000)
+    means, variances = fitted.each(there)
+    assert drawn.mean(1) == pytest.approx(means, abs=0.05)
+    assert drawn.std(1) == pytest.approx(np.sqrt(variances), rel=0.1, abs=2e-3)
+
+
+@pytest.mark.parametrize("known", [6, 12, 24])
+def test_nine_in_ten_values_lie_within_its_ninety_percent(known: int) -> None:
+    inside, rng = [], np.random.default_rng(1)
+    for _ in range(60):
+        at = rng.uniform(-1.5, 1.5, size=(known + 10, 2))
+        optimum, bend = rng.uniform(-1, 1, 2), rng.uniform(0.2, 2, 2)
+        bump = rng.normal() * np.sin(2 * at[:, 0] + rng.uniform(0, 6))
+        values = ((at - optimum) ** 2 @ bend) + 0.3 * bump + rng.normal(0, 0.05, len(at))
+        fitted = Process(at[:known], values[:known])
+        mean, deviation = fitted.forecast(at[known:])
+        width = norm.ppf(0.95) * np.hypot(deviation, fitted.noise)
+        inside += list(np.abs(values[known:] - mean) <= width)
+    assert np.mean(inside) > 0.82, "of values that it was not told"
+
+
+def test_equal_values_and_a_single_one_are_no_fault() -> None:
+    for values in (np.zeros(1), np.ones(4)):
+        at = np.linspace(0, 1, len(values))[:, None]
+        mean, deviation = Process(at, values).forecast(np.array([[0.5]]))
+        assert mean == pytest.approx(values[:1], abs=1e-9)
+        assert np.isfinite(deviation).all()
+
+
+def test_the_expected_improvement_is_the_integral() -> None:
+    drawn = np.random.default_rng(0).normal(1.2, 0.5, 1_000_000)
+    integral = np.maximum(0.9 - drawn, 0).mean()
+    found = expected_improvement(np.array([0.9]), np.array([1.2]), np.array([0.25]))
+    assert found == pytest.approx([integral], rel=0.01)
