@@ -31,7 +31,15 @@ from trainable.loop.training import Trainer
 
 HERE = Path(__file__).parent
 # In the order of their use: what comes first is there first.
-FAMILIES = tuple(line for line in (HERE / "order.txt").read_text().split() if line)
+FAMILIES = (
+    "python_d64",
+    "prose_d64",
+    "python_d64_short",
+    "prose_d32_tenth",
+    "python_d128",
+    "python_d32_decay",
+    "prose_d32_wide",
+)
 TEXT = {"python": (), "prose": ("prose-text",)}  # nothing: Python's own standard library
 
 
@@ -87,6 +95,7 @@ def record(family: str, scratch: Path) -> None:
             stack.enter_context(folder.locked())
             plan, session, state = prepared.plan, prepared.session, None
         sweep = Sweep.open(folder, plan, session, None, state)
+        stack.callback(sweep.journal.close)
         audience = Audience(sweep, [MetricsFiles(folder)])
         InProcess(sweep, audience, Trainer).run()
         audience.close(sweep.state)
