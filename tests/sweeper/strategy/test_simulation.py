@@ -29,6 +29,20 @@ def test_who_chooses_is_told_how_far_each_has_come() -> None:
     assert told[2] == [Seen(2, 3, Status.COMPLETED), Seen(1, 1, Status.STOPPED)]
 
 
+def test_of_a_trial_that_runs_it_is_told_where_it_was_last() -> None:
+    """Two slots, of which the second is free again while the first is between its stops."""
+    told: list[list[Seen]] = []
+    slow = Job(tuple(Stop(at, at, 3.0 * at) for at in (4, 8, 16)), 16, 1, 1, 1)
+
+    def choose(seen: Sequence[Seen]) -> int:
+        told.append(list(seen))
+        return len(seen)
+
+    simulate([slow, JOB, JOB], Fifo(), 2, by_merit(range(3)), choose)
+    assert told[1] == [Seen(0, 0, Status.RUNNING)]
+    assert told[2] == [Seen(0, 1, Status.RUNNING), Seen(1, 3, Status.COMPLETED)]
+
+
 def test_while_any_runs_who_chooses_is_asked_again_and_then_the_search_is_over() -> None:
     """As in `Sweep.next_trial`: an empty answer may change with what comes of the others."""
     asked: list[int] = []

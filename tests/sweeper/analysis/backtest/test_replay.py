@@ -32,7 +32,9 @@ SCHEDULERS: list[dict[str, Any]] = [
     {"type": "asha", "grace_steps": 4, "mode": "promote"},
     {"type": "asha", "grace_steps": 2, "mode": "promote", "reduction_factor": 3},
     {"type": "asha", "grace_tokens": 4 * 64, "clock": "tokens"},
+    {"type": "asha", "grace_steps": 2, "mode": "promote", "reduction_factor": 16},  # no promotions
     {"type": "hyperband", "grace_steps": 2},
+    {"type": "hyperband", "grace_steps": 4, "reduction_factor": 2},  # beyond where two diverge
     {"type": "median", "grace_steps": 4, "min_trials": 2},
 ]
 Told = tuple[str, int, Verdict]
