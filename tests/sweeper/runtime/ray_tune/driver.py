@@ -21,6 +21,7 @@ STARTS = "SWEEPER_TEST_STARTS"  # names the file in which trials note where they
 GATE = "SWEEPER_TEST_GATE"  # names a file without which trials hang
 HANG_AT = "SWEEPER_TEST_HANG_AT"  # the step at which they do; 6, between two checkpoints
 NODE_WAIT = "SWEEPER_TEST_NODE_WAIT"  # seconds in which a lost node may come back
+BACKOFF = "SWEEPER_TEST_BACKOFF"  # seconds that a trial waits after each of its failures
 SHOWN = "SWEEPER_TEST_SHOWN"  # is set where the driver is to print
 PAUSING = "SWEEPER_TEST_PAUSING"  # names a file that is there once a trial is being paused
 
@@ -68,6 +69,10 @@ def main() -> None:
         from sweeper.runtime.ray_tune import runner
 
         runner.OWN_WAIT_SECONDS = float(os.environ[NODE_WAIT])
+    if BACKOFF in os.environ:
+        from sweeper.record.state import trial
+
+        trial.backoff_seconds = lambda failed_attempts: float(os.environ[BACKOFF])
     if PAUSING in os.environ:
         note_pauses(Path(os.environ[PAUSING]))
     what, argument, runs, trainer = sys.argv[1:]

@@ -57,8 +57,8 @@ def told_twice(driver: subprocess.Popen[bytes]) -> int:
     "step, end, code",
     [
         (8, killed, -signal.SIGKILL),  # a rung, at which the trial has to pause
-        (6, told_twice, ExitCode.INTERRUPTED),
-        (16, killed, -signal.SIGKILL),
+        pytest.param(6, told_twice, ExitCode.INTERRUPTED, marks=pytest.mark.slow),
+        pytest.param(16, killed, -signal.SIGKILL, marks=pytest.mark.slow),
     ],
     indirect=["step"],
 )
@@ -79,8 +79,7 @@ def test_no_evaluation_is_lost(
     driver.send_signal(signal.SIGSTOP)
     record = events(folder)
     gate.touch()
-    while not has_saved(folder, step):
-        assert driver.poll() is None
+    wait_until(driver, lambda: has_saved(folder, step))
     assert end(driver) == code
     if end is killed:
         assert events(folder) == record, "the driver has not heard of it"

@@ -7,6 +7,7 @@ import random
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
@@ -157,6 +158,7 @@ def run_killed(space: Path, folder: RunFolder, starts: Path, rng: random.Random,
         driver = session(*begin, folder.path.parent)
         limit = there + rng.randint(1, MAX_EVENTS_A_SESSION)
         while kills and driver.poll() is None:
+            time.sleep(0.002)  # between two looks at the condition
             if len(events(folder)) >= limit:
                 rng.choice(ENDS)(driver)
                 kills -= 1

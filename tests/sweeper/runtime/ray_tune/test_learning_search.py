@@ -4,6 +4,7 @@ import os
 import random
 import shutil
 import signal
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -75,6 +76,7 @@ def test_tpe_with_a_warm_start_killed_four_times_ends_as_if_never_killed(
             limit = there + rng.randint(3, MAX_EVENTS_A_SESSION)
             while len(events(folder)) < limit:
                 assert process.poll() is None, f"over after {kill} kills: make the sweep longer"
+                time.sleep(0.002)  # between two looks at the condition
             os.kill(process.pid, signal.SIGKILL)
         assert process.wait() == (ExitCode.DONE if kill == KILLS else -signal.SIGKILL)
         shutil.rmtree(first, ignore_errors=True)  # its results stand in the journal

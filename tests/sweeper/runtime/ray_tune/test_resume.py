@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any
@@ -45,6 +46,7 @@ def session(*arguments: object, stderr: IO[str] | None = None) -> subprocess.Pop
 def wait_until(process: subprocess.Popen[bytes], holds: Callable[[], bool]) -> None:
     while not holds():
         assert process.poll() is None, "over before its time"
+        time.sleep(0.005)  # between two looks at the condition
 
 
 def assert_ended_as(folder: RunFolder, whole: RunFolder) -> None:
@@ -67,6 +69,7 @@ def hung(folder: RunFolder) -> bool:
     return any(event["event"] == "promoted" and event["rung"] == 4 for event in events(folder))
 
 
+@pytest.mark.slow
 def test_moved_or_copied_it_goes_on_where_it_is_under_one_driver_at_a_time(
     tmp_path: Path, write_space: Any, gate: Path
 ) -> None:
@@ -112,7 +115,10 @@ def contents(folder: RunFolder) -> dict[str, bytes]:
     return {str(path.relative_to(folder.path)): path.read_bytes() for path in files}
 
 
-@pytest.mark.parametrize("signals", [[signal.SIGINT, signal.SIGINT], [signal.SIGTERM]])
+@pytest.mark.parametrize(
+    "signals",
+    [[signal.SIGINT, signal.SIGINT], pytest.param([signal.SIGTERM], marks=pytest.mark.slow)],
+)
 def test_ended_in_the_middle_of_a_trial_that_hangs_it_resumes(
     tmp_path: Path, write_space: Any, gate: Path, signals: list[int]
 ) -> None:

@@ -6,6 +6,7 @@ import random
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -29,12 +30,16 @@ SCHEDULERS = {
     "pbt": {"type": "pbt", "interval_steps": 4},
 }
 
-# Of Ray's search for free ports, and of its processes.
 pytestmark = [
+    pytest.mark.slow,
+    # Of Ray's search for free ports, and of its processes.
     pytest.mark.filterwarnings(
-        f"ignore:Exception ignored in. {of}:pytest.PytestUnraisableExceptionWarning"
-    )
-    for of in ("<socket.socket", "<function Popen.__del__")
+        "ignore:Exception ignored in. <socket.socket:pytest.PytestUnraisableExceptionWarning"
+    ),
+    pytest.mark.filterwarnings(
+        "ignore:Exception ignored in. <function Popen.__del__:"
+        "pytest.PytestUnraisableExceptionWarning"
+    ),
 ]
 
 
@@ -101,6 +106,7 @@ def test_killed_and_resumed_it_decides_the_same(
             limit = there + rng.randint(3, len(events(whole)) // (KILLS + 1))
             while len(events(folder)) < limit:
                 assert process.poll() is None, f"over after {kill} kills"
+                time.sleep(0.002)  # between two looks at the condition
             os.kill(process.pid, signal.SIGKILL)
         assert process.wait() == (ExitCode.DONE if kill == KILLS else -signal.SIGKILL)
     assert decided(folder) == decided(whole)

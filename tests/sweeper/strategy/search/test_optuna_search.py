@@ -287,7 +287,10 @@ def earlier_results() -> WarmStart:
 
 # A process that is killed does not close its files.
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-@pytest.mark.parametrize("scheduler", [STOP, PROMOTE], ids=["stop", "promote"])
+@pytest.mark.parametrize(
+    "scheduler",
+    [pytest.param(STOP, id="stop"), pytest.param(PROMOTE, id="promote", marks=pytest.mark.slow)],
+)
 @pytest.mark.parametrize("before", [True, False], ids=["before", "after"])
 def test_killed_at_any_event_it_goes_on_as_if_never_killed(
     tmp_path: Path,
@@ -388,7 +391,7 @@ def constrained(tiny_plan: Any, algorithm: str) -> Plan:
             {"at_most": ["learning_rate", 0.01]},
         ],
         scheduler=FIFO,
-        search=search(algorithm, 14 if algorithm == "gp" else 24),
+        search=search(algorithm, 12 if algorithm == "gp" else 24),  # each ask of gp takes seconds
     )
 
 
