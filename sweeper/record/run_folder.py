@@ -31,6 +31,21 @@ class RunFolder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.spec = path / "sweep.yaml"  # the resolved search space: enough to run the sweep again
+        self.journal = path / "journal.jsonl"
+        self.results = path / "results.parquet"  # the table with a row for each trial
+        self.history = path / "history.parquet"  # the table with a row for each evaluation
+        self.report = path / "report.html"  # the answer as one page
+        self.plots = path / "plots"  # the report's plots as pictures
+        self.log = path / "ray.log"  # what Ray and Tune say
+        self.wandb = path / "wandb"
+        self.wandb_logged = self.wandb / "logged.json"  # how much of each trial is in W&B
+        self.wandb_log = self.wandb / "mirror.log"  # what the process that logs to W&B says
+        self.wandb_lock = self.wandb / ".lock"
+        self.optuna = path / "optuna.db"  # an Optuna storage with this sweep as its study
+        self.tensorboard = path / "tensorboard"  # event files, in a folder for each trial
+        self.trials = path / "trials"
+        self.removed = path / ".removed"  # checkpoints that are being deleted
 
     @property
     def name(self) -> str:
@@ -41,72 +56,6 @@ class RunFolder:
         """What to type to name it on the command line: its name if it is in `runs/`, or its
         path."""
         return self.name if self.path.parent == RUNS else shlex.quote(str(self.path))
-
-    @property
-    def spec(self) -> Path:
-        """The resolved search space: enough to run the sweep again."""
-        return self.path / "sweep.yaml"
-
-    @property
-    def journal(self) -> Path:
-        return self.path / "journal.jsonl"
-
-    @property
-    def results(self) -> Path:
-        """The table with a row for each trial."""
-        return self.path / "results.parquet"
-
-    @property
-    def history(self) -> Path:
-        """The table with a row for each evaluation."""
-        return self.path / "history.parquet"
-
-    @property
-    def report(self) -> Path:
-        """The answer as one page."""
-        return self.path / "report.html"
-
-    @property
-    def plots(self) -> Path:
-        """The report's plots as pictures."""
-        return self.path / "plots"
-
-    @property
-    def log(self) -> Path:
-        """What Ray and Tune say."""
-        return self.path / "ray.log"
-
-    @property
-    def wandb(self) -> Path:
-        return self.path / "wandb"
-
-    @property
-    def wandb_logged(self) -> Path:
-        """How much of each trial is in W&B."""
-        return self.wandb / "logged.json"
-
-    @property
-    def wandb_log(self) -> Path:
-        """What the process that logs to W&B says."""
-        return self.wandb / "mirror.log"
-
-    @property
-    def wandb_lock(self) -> Path:
-        return self.wandb / ".lock"
-
-    @property
-    def optuna(self) -> Path:
-        """An Optuna storage with this sweep as its study."""
-        return self.path / "optuna.db"
-
-    @property
-    def tensorboard(self) -> Path:
-        """TensorBoard's event files, in a folder for each trial."""
-        return self.path / "tensorboard"
-
-    @property
-    def trials(self) -> Path:
-        return self.path / "trials"
 
     def trial(self, trial_id: str) -> Path:
         return self.trials / trial_id
@@ -122,11 +71,6 @@ class RunFolder:
 
     def checkpoint(self, trial_id: str, name: str) -> Path:
         return self.trial(trial_id) / name
-
-    @property
-    def removed(self) -> Path:
-        """Checkpoints that are being deleted."""
-        return self.path / ".removed"
 
     def checkpoint_bytes(self, trial_id: str, name: str) -> int:
         files = self.checkpoint(trial_id, name).rglob("*")

@@ -64,6 +64,7 @@ def trial_json(state: SweepState, trial: Trial, folder: RunFolder) -> JsonObject
     """A trial: its values, its status, its last evaluation."""
     last = trial.last_evaluation
     newest = trial.progress or last
+    checkpoint = checkpoint_file(folder, trial)
     return {
         "trial_id": trial.trial_id,
         "status": trial.status.value,
@@ -74,7 +75,7 @@ def trial_json(state: SweepState, trial: Trial, folder: RunFolder) -> JsonObject
         "rung": trial.rung,
         "attempts": trial.attempts,
         **{name: last.value(name) if last else None for name in MEASURED},
-        "checkpoint": _text(checkpoint_file(folder, trial)),
+        "checkpoint": str(checkpoint) if checkpoint else None,
         "error": trial.error,
     }
 
@@ -161,7 +162,3 @@ def checkpoint_file(folder: RunFolder, trial: Trial) -> Path | None:
         return None
     path = folder.trial(trial.trial_id) / trial.checkpoint / CHECKPOINT_FILE
     return path if path.is_file() else None
-
-
-def _text(path: Path | None) -> str | None:
-    return None if path is None else str(path)

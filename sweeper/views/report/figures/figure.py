@@ -13,7 +13,7 @@ from sweeper.analysis.summary.levels import Level
 from sweeper.spec.domains.values import Scalar
 from sweeper.spec.points import swept_text
 from sweeper.status import Status
-from sweeper.views.format import count, flops, number, title_of
+from sweeper.views.format import count, flops, title_of
 
 Figure = dict[str, Any]
 Trace = dict[str, Any]
@@ -142,7 +142,3 @@ def log_ticks(low: float, high: float) -> list[float]:
 
 def coordinate(parameter: Parameter, x: Scalar) -> Scalar:
     return plain(x) if parameter.scale == "category" else x
-
-
-def value_text(value: float | None) -> str:
-    return number(value)

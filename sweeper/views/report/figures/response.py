@@ -10,6 +10,7 @@ from sweeper.analysis.reading.sweep_data import SweepData, TrialData
 from sweeper.analysis.summary.response import Curve, Response
 from sweeper.spec.points import swept_text
 from sweeper.status import Status
+from sweeper.views.format import number
 from sweeper.views.report.figures.figure import (
     COLOURS,
     GROUP_COLOURS,
@@ -26,7 +27,6 @@ from sweeper.views.report.figures.figure import (
     selected_trace,
     short,
     titled,
-    value_text,
 )
 
 
@@ -205,7 +205,7 @@ def _optimum(response: Response, curve: Curve, colour: str, of_sweep: str = "") 
             "color": "@card",
             "line": {"color": colour, "width": 2},
         },
-        "hovertemplate": f"{label}: {value_text(curve.optimum.value)} expected<extra></extra>",
+        "hovertemplate": f"{label}: {number(curve.optimum.value)} expected<extra></extra>",
         "cliponaxis": False,
     }
 
