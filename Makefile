@@ -13,10 +13,27 @@ sweep: $(VENV)/.core
 	$(VENV)/bin/python -m sweeper run $(SPACE) $(ARGS)
 
 test: $(VENV)/.dev
-	$(VENV)/bin/python -m pytest -m "not slow" $(ARGS)
+	$(call run_tests,-m "not slow")
 
 test-all: $(VENV)/.dev
-	$(VENV)/bin/python -m pytest $(ARGS)
+	$(call run_tests)
+
+# In two halves at once, of which one is shown as it runs: the tests wait for processes much of the
+# time. With ARGS, as ARGS="tests/sweeper/spec -x", just what is asked for.
+PYTEST := $(VENV)/bin/python -m pytest
+HALF   := tests/sweeper/runtime tests/trainable
+ifeq ($(strip $(ARGS)),)
+define run_tests
+@echo "$(HALF): beside the others, and shown after them."
+@$(PYTEST) $(1) $(HALF) >$(VENV)/half.log 2>&1 & half=$$!; \
+$(PYTEST) $(1) $(addprefix --ignore=,$(HALF)); others=$$?; \
+wait $$half; half=$$?; cat $(VENV)/half.log; test $$others = 0 && test $$half = 0
+endef
+else
+define run_tests
+$(PYTEST) $(1) $(ARGS)
+endef
+endif
 
 check: $(VENV)/.dev
 	$(VENV)/bin/ruff check .
