@@ -13,25 +13,24 @@ sweep: $(VENV)/.core
 	$(VENV)/bin/python -m sweeper run $(SPACE) $(ARGS)
 
 test: $(VENV)/.dev
-	$(call run_tests,-m "not slow")
+	$(call run_tests,tests/sweeper/runtime tests/trainable,-m "not slow")
 
 test-all: $(VENV)/.dev
-	$(call run_tests)
+	$(call run_tests,tests/sweeper/runtime)
 
-# In two halves at once, of which one is shown as it runs: the tests wait for processes much of the
-# time. With ARGS, as ARGS="tests/sweeper/spec -x", just what is asked for.
+# Some folders' tests beside the others: they wait for processes much of the time. With ARGS, as
+# ARGS="tests/sweeper/spec -x", just what is asked for.
 PYTEST := $(VENV)/bin/python -m pytest
-HALF   := tests/sweeper/runtime tests/trainable
 ifeq ($(strip $(ARGS)),)
 define run_tests
-@echo "$(HALF): beside the others, and shown after them."
-@$(PYTEST) $(1) $(HALF) >$(VENV)/half.log 2>&1 & half=$$!; \
-$(PYTEST) $(1) $(addprefix --ignore=,$(HALF)); others=$$?; \
-wait $$half; half=$$?; cat $(VENV)/half.log; test $$others = 0 && test $$half = 0
+@echo "$(1): beside the others, and shown after them."
+@$(PYTEST) $(2) $(1) >$(VENV)/beside.log 2>&1 & beside=$$!; \
+$(PYTEST) $(2) $(addprefix --ignore=,$(1)); others=$$?; \
+wait $$beside; beside=$$?; cat $(VENV)/beside.log; test $$others = 0 && test $$beside = 0
 endef
 else
 define run_tests
-$(PYTEST) $(1) $(ARGS)
+$(PYTEST) $(2) $(ARGS)
 endef
 endif
 
