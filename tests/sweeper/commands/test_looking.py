@@ -239,8 +239,16 @@ def look(sweeper: Sweeper, name: str) -> list[Any]:
     return [sweeper(command, name, *more) for command, *more in LOOKING]
 
 
+def test_a_journal_that_is_missing(sweeper: Sweeper, finished: RunFolder) -> None:
+    finished.journal.unlink()
+    for said in look(sweeper, "lr"):
+        assert said.code == 2
+        assert "runs/lr/journal.jsonl: is missing, and with it what was decided; " in said.err
+
+
 def test_a_folder_that_never_began(sweeper: Sweeper, finished: RunFolder) -> None:
     finished.journal.unlink()
+    shutil.rmtree(finished.trials)
     for said in look(sweeper, "lr"):
         assert said.code == 2
         assert "runs/lr: it has no journal.jsonl, so no sweep ever began in it" in said.err
