@@ -54,9 +54,8 @@ def test_its_types_are_told(tmp_path: Path) -> None:
         "--ignore-missing-imports", f"--cache-dir={tmp_path}", "-c", code,
     ]  # fmt: skip
     environment = os.environ | {"MYPYPATH": str(root)}
-    checked = subprocess.run(
-        command, capture_output=True, text=True, cwd=tmp_path, env=environment
-    ).stdout
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=environment)
+    checked = done.stdout + done.stderr
     assert re.search(r'Revealed type is "sweeper\.record\.state\.trial\.Trial \| None"', checked), (
         checked
     )
