@@ -135,7 +135,10 @@ def faulty(trial: Trial, step: int) -> Fault:
 
 # A process that is killed does not close its files.
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-@pytest.mark.parametrize("fault", [never, faulty], ids=["sound", "faulty"])
+@pytest.mark.parametrize(
+    "fault",
+    [pytest.param(never, id="sound"), pytest.param(faulty, id="faulty", marks=pytest.mark.slow)],
+)
 @pytest.mark.parametrize("before", [True, False], ids=["before", "after"])
 def test_killed_at_any_event_it_ends_as_if_never_killed(
     tmp_path: Path, any_plan: Plan, monkeypatch: pytest.MonkeyPatch, before: bool, fault: Any
