@@ -4,6 +4,7 @@ The function of a command, with the module that it is in, is imported when the c
 help comes at once, and a command waits only for what it uses itself.
 """
 
+import os
 import signal
 import sys
 from importlib import import_module
@@ -14,7 +15,7 @@ import typer
 from typer.core import TyperCommand
 from typer.main import get_command
 
-from sweeper.errors import StorageError
+from sweeper.errors import StorageError, is_storage_error
 from sweeper.status import ExitCode
 from trainable.errors import UserError
 
@@ -35,19 +36,41 @@ app = typer.Typer(
 
 def main() -> None:
     """Run the command line; a mistake of the user's ends in one message and exit code 2."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, TextIOWrapper):
-            stream.reconfigure(errors="replace")  # the terminal may lack the letters of a name
+    _open_streams()
     # SIGTERM ends a command as Ctrl-C does, with exit code 130, after it has cleaned up.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        app()
+        try:
+            app()
+        finally:
+            sys.stdout.flush()
+    except OSError as error:
+        if not is_storage_error(error) or error.filename is not None:
+            raise
+        # What is left to print goes nowhere, or Python would try it again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        print(f"standard output: cannot be written ({error.strerror})", file=sys.stderr)
+        sys.exit(ExitCode.FAILED)
     except UserError as error:
         print(error, file=sys.stderr)
         not_theirs = isinstance(error, StorageError)
         sys.exit(ExitCode.FAILED if not_theirs else ExitCode.USER_ERROR)
     except KeyboardInterrupt:  # before the sweep has begun
         sys.exit(ExitCode.INTERRUPTED)
+
+
+def _open_streams() -> None:
+    """Have the standard streams be there, and take every letter. One that is closed (`>&-`) is None
+    in Python, and its number would go to the next file that is opened."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            mode = "r" if name == "stdin" else "w"
+            if (opened := os.open(os.devnull, os.O_RDWR)) != number:
+                os.dup2(opened, number)
+            setattr(sys, name, os.fdopen(number, mode, encoding="utf-8"))
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")  # the terminal may lack the letters of a name
 
 
 def command(

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
+from sweeper.errors import RunFolderError
 from sweeper.record.journal import read_journal
 from sweeper.record.run_folder import RunFolder
 from sweeper.record.state.events import Event, SessionStarted
@@ -25,7 +26,13 @@ def effective_spec(
         RunFolderError: the journal is damaged.
     """
     recorded = read_journal(folder.journal) if events is None else events
-    return load_spec(folder.spec, all_overrides(recorded, changes))
+    overrides = all_overrides(recorded, changes)
+    if not folder.spec.exists():
+        raise RunFolderError(
+            f"{folder.spec}: no such file; restore it from a copy, or from the search space that "
+            "the sweep was made from"
+        )
+    return load_spec(folder.spec, overrides)
 
 
 def all_overrides(events: Iterable[Event], changes: Sequence[str] = ()) -> list[str]:

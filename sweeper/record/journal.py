@@ -104,7 +104,9 @@ class JournalReader:
                 file.seek(self._position)
                 lines = file.read().split(b"\n")
         except FileNotFoundError:
-            problem = "no such file; is this a sweep's run folder?"
+            raise _missing(self.path) from None
+        except OSError as error:
+            problem = f"cannot be read ({error.strerror}); restore it from a copy"
             raise RunFolderError(f"{self.path}: {problem}") from None
         for line in lines[:-1]:  # what follows the last newline is torn
             self.lines += 1
@@ -113,6 +115,16 @@ class JournalReader:
                 yield read_line(line)
             except ValueError as error:
                 raise damaged_line(f"{self.path}:{self.lines}", str(error)) from None
+
+
+def _missing(path: Path) -> RunFolderError:
+    folder = RunFolder(path.parent)
+    if not folder.results.is_file():
+        return RunFolderError(f"{path}: no such file; is this a sweep's run folder?")
+    return RunFolderError(
+        f"{path}: no such file; restore it from a copy. What the tables hold is shown by: "
+        f"python -m sweeper report {folder.called}"
+    )
 
 
 def damaged_line(where: str, problem: str) -> RunFolderError:

@@ -73,7 +73,10 @@ def read_metrics(path: Path) -> list[Metrics]:
     """
     if not path.exists():
         return []
-    *whole, _ = path.read_bytes().split(b"\n")
+    try:
+        *whole, _ = path.read_bytes().split(b"\n")
+    except OSError as error:
+        raise RunFolderError(f"{path}: cannot be read ({error.strerror}); remove it") from None
     return [_row(line, f"{path}:{number}") for number, line in enumerate(whole, start=1)]
 
 

@@ -136,8 +136,6 @@ def _runner_up_json(ranking: Ranking[Entrant], best: Trial) -> JsonObject | None
 
 def further_command(folder: RunFolder, trial: Trial) -> str | None:
     """The command that trains a trial further; None if its checkpoint is gone."""
-    if trial.checkpoint is None or checkpoint_file(folder, trial) is None:
-        return None
     return train_command(folder, trial.trial_id, trial.checkpoint, trial.config.max_steps)
 
 

@@ -38,10 +38,16 @@ def _flag(name: str, value: Scalar) -> str:
     return f"--{name} {'none' if value is None else shlex.quote(str(value))}"
 
 
-def train_command(folder: RunFolder, trial_id: str, checkpoint: str, max_steps: int) -> str:
+def train_command(
+    folder: RunFolder, trial_id: str, checkpoint: str | None, max_steps: int
+) -> str | None:
     """The command that trains a trial's model for as many steps again, from `checkpoint` (the name
-    of its folder)."""
+    of its folder); None if that is gone."""
+    if checkpoint is None:
+        return None
     weights = folder.trial(trial_id) / checkpoint / CHECKPOINT_FILE
+    if not weights.is_file():
+        return None
     output = f"checkpoints/{folder.name}-{trial_id}"
     return (
         f"python -m trainable --resume_from {shlex.quote(str(weights))} "

@@ -89,10 +89,10 @@ def _commands(summary: Summary, folder: RunFolder) -> tuple[Command, ...]:
         fresh = fresh_command(there, trial.trial_id, trial.config, trial.max_steps)
         purpose = "Train for longer with its settings (--max_steps is free)"
         commands.append(Command(purpose=purpose, text=fresh))
-    if trial.checkpoint is None:
-        return tuple(commands)
-    checkpoint = Path(trial.checkpoint).name
+    checkpoint = Path(trial.checkpoint).name if trial.checkpoint else None
     train = train_command(there, trial.trial_id, checkpoint, trial.max_steps)
+    if train is None:
+        return tuple(commands)
     export = export_command(there, trial.trial_id)
     return (
         *commands,

@@ -94,9 +94,9 @@ def print_summary(console: Console, state: SweepState, folder: RunFolder) -> Non
     console.print("Train for longer with its settings (--max_steps is free):")
     fresh = fresh_command(folder, best.trial_id, best.config.to_dict(), max_steps)
     console.print(f"  {fresh}", style="bold")
-    if best.checkpoint:
+    command = train_command(folder, best.trial_id, best.checkpoint, max_steps)
+    if command is not None:
         console.print(f"Or train it further ({GO_ON_COST}):")
-        command = train_command(folder, best.trial_id, best.checkpoint, max_steps)
         console.print(f"  {command}", style="bold")
 
 

@@ -14,7 +14,9 @@ from ruamel.yaml import YAML
 
 from sweeper.plan.plan import Plan, make_plan
 from sweeper.record.ranking import best_trial
+from sweeper.record.replay import read_state
 from sweeper.record.run_folder import RunFolder, create_run_folder
+from sweeper.record.tables import write_tables
 from sweeper.spec.reading.spec_file import load_spec
 from sweeper.views.report import write_report
 from tests.sweeper.commands.conftest import GRID, Sweeper
@@ -269,8 +271,30 @@ def test_a_sweep_killed_before_its_first_event(sweeper: Sweeper, finished: RunFo
 def test_a_folder_without_its_spec(sweeper: Sweeper, finished: RunFolder) -> None:
     finished.spec.unlink()
     for said in look(sweeper, "lr"):
-        assert (said.code, said.err) == (2, "runs/lr/sweep.yaml: no such file\n")
+        assert said.code == 2
+        assert said.err.startswith("runs/lr/sweep.yaml: no such file; restore it from a copy, or ")
     assert "unreadable" in sweeper("list").out
+
+
+@pytest.mark.parametrize("is_folder", [False, True])
+def test_a_folder_without_its_journal(
+    sweeper: Sweeper, finished: RunFolder, is_folder: bool
+) -> None:
+    write_tables(read_state(finished), finished)
+    finished.journal.unlink()
+    if is_folder:
+        finished.journal.mkdir()
+    problem = "cannot be read (Is a directory); restore" if is_folder else "no such file; restore"
+    for said in look(sweeper, "lr"):
+        assert said.code == 2
+        assert said.err.startswith(f"runs/lr/journal.jsonl: {problem} it from a copy")
+        assert is_folder or said.err.endswith("is shown by: python -m sweeper report lr\n")
+    finished.results.unlink()
+    said = sweeper("status", "lr")
+    assert (said.code, said.err.split("runs/lr")[1][:15]) == (2, "/journal.jsonl:")
+    shutil.rmtree(finished.trials)
+    if not is_folder:
+        assert "so no sweep ever began in it; start one: " in sweeper("status", "lr").err
 
 
 def test_a_spec_of_another_version(sweeper: Sweeper, finished: RunFolder) -> None:
@@ -307,6 +331,8 @@ def test_only_the_journal_and_the_spec_are_needed(sweeper: Sweeper, finished: Ru
     command = sweeper("best", "lr", "--command")
     assert command.code == 2
     assert "is gone" in command.err
+    assert "python -m trainable --resume_from" not in sweeper("best", "lr").out
+    assert json.loads(sweeper("best", "lr", "--json").out)["command"] is None
 
 
 def test_looking_changes_nothing(sweeper: Sweeper, finished: RunFolder) -> None:

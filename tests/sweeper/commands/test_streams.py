@@ -1,0 +1,33 @@
+"""Commands whose standard streams are closed, or lead to a full disk: real processes."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from sweeper.record.run_folder import RunFolder
+
+ROOT = Path(__file__).parents[3]
+COMMANDS = ["list", "best lr --yaml", "best lr --json", "trial lr 0000", "grafana"]
+
+
+def ended(command: str, redirected: str) -> tuple[int, str]:
+    """How a command ends whose streams a shell redirects so, and what it says on standard error."""
+    process = subprocess.run(
+        ["bash", "-c", f"{sys.executable} -m sweeper {command} {redirected}"],
+        env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert process.stdout == ""
+    return process.returncode, process.stderr
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_closed_or_full(finished: RunFolder, command: str) -> None:
+    assert finished.journal.is_file()
+    for closed in (">&-", "<&- >&-", "<&- >&- 2>&-"):
+        assert ended(command, closed) == (0, "")
+    full = "standard output: cannot be written (No space left on device)\n"
+    assert ended(command, ">/dev/full") == (1, full)
+    assert ended(command, ">/dev/full 2>&1") == (1, "")
