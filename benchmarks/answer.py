@@ -17,6 +17,8 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
+from model import model
+
 from benchmarks.plain_process import plain_process
 from benchmarks.stock import sampling, stopping
 from sweeper.analysis.backtest.backtesting import backtest
@@ -36,6 +38,7 @@ GROUPS = {
     "tpe": lambda recording: sampling("TPE")(recording, BUDGETS),
     "gp": lambda recording: sampling("GP")(recording, BUDGETS),
     "plain process": lambda recording: plain_process(recording, BUDGETS),
+    "model": lambda recording: model(recording, BUDGETS),
 }
 FEWER_ORDERS = {"gp": 20, "tpe": 2}  # of what takes long: one order in so many
 LARGE = 60  # settings, beyond which that takes longer still: half as many again

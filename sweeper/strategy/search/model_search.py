@@ -16,7 +16,10 @@ from sweeper.strategy.surface.courses import Courses
 from sweeper.strategy.surface.observation import Observation
 from sweeper.strategy.surface.surface import Surface
 
-START = 3  # points spread over the space, before any other is chosen for what it promises
+START = 3  # points, before any is chosen for what it promises
+# Between these shares of each axis they lie: a run in a corner of the space mostly tells that the
+# corner is one.
+INNER = (0.3, 0.7)
 MOST_CANDIDATES = 500  # of a large grid, or of a space with ranges, so many are looked at at a time
 ALPHA = 0.1  # the chance of a better point at which the search ends
 _AT_THEIR_ENDS = (Status.COMPLETED, Status.DIVERGED)
@@ -83,14 +86,16 @@ class ModelSearcher:
     def _farthest_first(
         self, candidates: Sequence[Point], seen: Sequence[Observation]
     ) -> Iterator[Point]:
-        """First the middle of the space, then what is farthest from all that was tried."""
+        """First the middle of the space, then what is farthest from all that was tried: of the
+        inner points while there are any."""
         at = self._axes.coordinates(candidates)
+        low, high = at.min(axis=0), at.max(axis=0)
+        share = (at - low) / np.where(high > low, high - low, 1.0)
+        inner = ((share >= INNER[0]) & (share <= INNER[1]) | (high == low)).all(axis=1)
         if seen:
             tried = self._axes.coordinates([observation.point for observation in seen])
             square = ((at[:, None, :] - tried[None, :, :]) ** 2).sum(axis=2).min(axis=1)
-            order = np.argsort(-square, kind="stable")
         else:
-            middle = (at.min(axis=0) + at.max(axis=0)) / 2
-            order = np.argsort(((at - middle) ** 2).sum(axis=1), kind="stable")
-        for index in order:
+            square = -((share - 0.5) ** 2).sum(axis=1)
+        for index in np.lexsort((-square, ~inner)):
             yield candidates[index]

@@ -41,7 +41,7 @@ def test_it_finds_the_best_of_a_grid_and_ends_before_its_end(
     assert len(plan.trials) == 51
     folder = new_folder(tmp_path, plan)
     sweep = drive(folder, plan)
-    assert len(sweep.trials) < 17
+    assert len(sweep.trials) < 51 / 2
     completed = [t for t in sweep.trials.values() if t.status is Status.COMPLETED]
     best = min(completed, key=lambda trial: trial.evaluations[-1].val_loss or math.inf)
     nearest = min(RATES, key=lambda rate: abs(math.log(rate / BEST_LEARNING_RATE)))
@@ -124,13 +124,13 @@ def test_what_is_under_way_is_not_asked_for_again_nor_its_neighbour(tiny_plan: A
     assert abs(asked[0] - asked[1]) > 1 or abs(asked[0] - asked[2]) > 1
 
 
-def test_it_begins_in_the_middle_and_goes_to_the_ends(tiny_plan: Any) -> None:
+def test_it_begins_in_the_middle_and_does_not_waste_runs_on_the_ends(tiny_plan: Any) -> None:
     plan = tiny_plan(space={"learning_rate": {"grid": RATES}}, search={"algorithm": "model"})
     seen: list[Observation] = []
     for _ in range(START):
         point = next(ModelSearcher(plan.spec).points(seen))
         seen.append(Observation(point, Status.RUNNING))
-    assert [o.point["learning_rate"] for o in seen] == [RATES[8], RATES[0], RATES[16]]
+    assert [o.point["learning_rate"] for o in seen] == [RATES[8], RATES[5], RATES[11]]
 
 
 def test_a_point_that_failed_or_diverged_is_not_tried_again(tiny_plan: Any) -> None:
