@@ -17,8 +17,7 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
-from model import model
-
+from benchmarks.model import model
 from benchmarks.plain_process import plain_process
 from benchmarks.stock import sampling, stopping
 from sweeper.analysis.backtest.backtesting import backtest

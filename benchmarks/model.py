@@ -3,8 +3,7 @@ runs its points to their ends and names the best by the model."""
 
 from collections.abc import Iterator, Sequence
 
-from plain_process import whole_runs
-
+from benchmarks.plain_process import whole_runs
 from sweeper.analysis.backtest.recording import Field, Recording
 from sweeper.analysis.backtest.replay import Draw, Outcome, full_runs
 from sweeper.analysis.backtest.strategies import Strategy

@@ -6,6 +6,7 @@ from sweeper.analysis.noise import Noise, noise_of
 from sweeper.analysis.reading.sweep_data import SweepData, TrialData
 from sweeper.analysis.summary.importance import Importance, importance_of
 from sweeper.analysis.summary.levels import Level, levels_of
+from sweeper.analysis.summary.optimum import OptimumInterval, optima_of
 from sweeper.analysis.summary.pairs import Pair, pairs_of
 from sweeper.analysis.summary.response import Response, responses_of
 from sweeper.analysis.summary.rungs import RungRow, Savings, rungs_of, savings_of
@@ -35,6 +36,7 @@ class Summary:
     winner: Winner | None
     levels: tuple[Level, ...]
     responses: tuple[Response, ...]
+    optima: tuple[OptimumInterval, ...]
     pairs: tuple[Pair, ...]
     importance: Importance | None
     rungs: tuple[RungRow, ...]
@@ -50,6 +52,7 @@ def summarise(sweep: SweepData) -> Summary:
         winner=winner_of(sweep.ranking),
         levels=levels,
         responses=responses_of(sweep, levels),
+        optima=optima_of(sweep),
         pairs=pairs_of(sweep),
         importance=importance_of(sweep, levels),
         rungs=rungs_of(sweep),

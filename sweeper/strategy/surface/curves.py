@@ -93,10 +93,6 @@ class Drop:
         self.progress, self._axes = progress, axes
         drops = [course.value_at(progress) - course.values[-1] for course in ended]
         self._process = Process(self._at(ended), np.array(drops))
-        # Student's t with as many degrees of freedom as there are curves has this much more
-        # variance than a normal; the curves, each forecast by the others, may show more still.
-        number = len(ended)
-        self._inflation = number / (number - 2) * max(1.0, self._process.surprise())
 
     @classmethod
     def after(cls, progress: float, axes: Axes, ended: Sequence[Course]) -> "Drop | None":
@@ -106,11 +102,11 @@ class Drop:
 
     def final(self, course: Course) -> Final:
         drop, deviation = self._process.forecast(self._at([course]))
-        variance = self._inflation * (deviation[0] ** 2 + self._process.noise**2)
+        unsure = self._process.inflation * math.hypot(deviation[0], self._process.noise)
         return Final(
             point=course.point,
             value=course.values[-1] - float(drop[0]),
-            deviation=math.sqrt(variance),
+            deviation=unsure,
         )
 
     def _at(self, courses: Sequence[Course]) -> Array:

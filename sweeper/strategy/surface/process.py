@@ -71,13 +71,19 @@ class Process:
         mean = self.weights @ means
         return mean, np.sqrt(self.weights @ (variances + (means - mean) ** 2))
 
-    def surprise(self) -> float:
-        """The mean square of the error of each value where the others forecast it, in units of the
-        variance of that forecast: about 1 where the process fits (Rasmussen and Williams, equations
-        5.10 to 5.12)."""
+    @property
+    def inflation(self) -> float:
+        """The factor by which deviations are to be widened for what the kernels do not know: that
+        of Student's t with as many degrees of freedom as there are values; more where the values,
+        each forecast by the others, err by more than they should (their errors: Rasmussen and
+        Williams, equations 5.10 to 5.12). 1 for fewer than three values."""
+        number = len(self._at)
+        if number < 3:
+            return 1.0
         precision = np.diagonal(self._inverse, axis1=1, axis2=2)
         squares = self._pull**2 / precision / self._variance[:, None]
-        return float(self.weights @ squares.mean(axis=1))
+        surprise = float(self.weights @ squares.mean(axis=1))
+        return float(np.sqrt(number / (number - 2) * max(1.0, surprise)))
 
     def sample(self, at: Array, number: int) -> Array:
         """Draws of the values there together, apart from noise: shape (kernels, number, m). The
@@ -93,10 +99,12 @@ class Process:
         return mean[:, None, :] + scale * (normal @ root.transpose(0, 2, 1))
 
     def _covariance(self, a: Array, b: Array) -> Array:
-        """Under each kernel, shape (kernels, m, n), as a share of the signal's variance: a smooth
-        part, and a trend of second degree that goes on beyond the values."""
+        """Under each kernel, shape (kernels, m, n), as a share of the signal's variance: Matérn's
+        with 5/2 (equation 4.17), which is not as sure between two values as an infinitely smooth
+        one, and a trend of second degree that goes on beyond the values."""
         square = (a[:, None, :] - b[None, :, :]) ** 2
-        smooth = np.exp(-0.5 * np.tensordot(1 / self._lengths**2, square, axes=(1, 2)))
+        distance = np.sqrt(5 * np.tensordot(1 / self._lengths**2, square, axes=(1, 2)))
+        smooth = (1 + distance + distance**2 / 3) * np.exp(-distance)
         product = a @ b.T
         covariance: Array = smooth + TREND * (1 + product + product**2 / 2)
         return covariance

@@ -80,6 +80,13 @@ class Surface:
         best = self._process.each(self._at)[0].min(axis=1)
         return self._process.weights @ expected_improvement(best[:, None], mean, variance)
 
+    def draw(self, points: Sequence[Point], number: int) -> tuple[Array, Array]:
+        """Where the points may end together: draws, shape (n, points), and their weights, (n,)."""
+        coordinates = self._axes.coordinates(points)
+        drawn = self._process.sample(coordinates, number)
+        weights = np.repeat(self._process.weights / number, number)
+        return self._best + self._spread * np.expm1(drawn.reshape(-1, len(points))), weights
+
     def chance_of_better(self, points: Sequence[Point]) -> float:
         """How likely it is that any of these points ends below the named one by more than noise."""
         if not points:

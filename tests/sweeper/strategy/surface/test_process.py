@@ -10,8 +10,9 @@ from sweeper.strategy.surface.process import Process, expected_improvement
 
 
 def kernel(a: np.ndarray, b: np.ndarray, lengths: np.ndarray) -> np.ndarray:
-    square = (((a[:, None] - b[None]) / lengths) ** 2).sum(-1)
-    return np.exp(-0.5 * square) + process.TREND * (1 + a @ b.T + (a @ b.T) ** 2 / 2)
+    far = np.sqrt(5 * (((a[:, None] - b[None]) / lengths) ** 2).sum(-1))
+    smooth = (1 + far + far**2 / 3) * np.exp(-far)
+    return smooth + process.TREND * (1 + a @ b.T + (a @ b.T) ** 2 / 2)
 
 
 def test_under_each_kernel_it_is_the_textbooks_posterior() -> None:

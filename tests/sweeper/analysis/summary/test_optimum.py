@@ -1,0 +1,100 @@
+"""The interval of an optimum holds the true one as often as it says, for curves of several forms,
+none of them the model's own."""
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from sweeper.analysis.summary.optimum import OptimumInterval, optima_of
+from sweeper.views.report.words import optimum_text
+from tests.sweeper.analysis.summary.sweeps import by_rate, seeded, sweep_of
+
+Loss = Callable[[float], float]
+
+
+def drawn_curve(rng: np.random.Generator) -> tuple[Loss, float]:
+    """A loss over octaves around 1e-3, steeper to the right as learning rates are, and its best."""
+    best, bend, steeper = rng.uniform(-1, 1), rng.uniform(0.02, 0.12), rng.uniform(1, 3)
+    forms: list[Loss] = [
+        lambda x: bend * (x - best) ** 2,
+        lambda x: bend * (x - best) ** 2 * (steeper if x > best else 1),
+        lambda x: bend * (math.exp(x - best) - 1 - (x - best)),
+        lambda x: 2 * bend * math.log(math.cosh(1.5 * (x - best))),
+    ]
+    return forms[rng.integers(len(forms))], best
+
+
+def interval(xs: np.ndarray, loss: Loss, noise: float, seeds: int, number: int) -> OptimumInterval:
+    rng = np.random.default_rng([number, 1])
+    values = {
+        1e-3 * 2 ** float(x): [3 + loss(float(x)) + rng.normal(0, noise) for _ in range(seeds)]
+        for x in xs
+    }
+    trials = seeded(values) if seeds > 1 else by_rate({r: v[0] for r, v in values.items()})
+    (found,) = optima_of(sweep_of(trials))
+    return found
+
+
+@pytest.mark.parametrize(
+    ("num_rates", "seeds", "octaves", "noise"),
+    [(5, 2, 4, 0.003), (5, 2, 4, 0.01), (7, 2, 6, 0.01), (9, 3, 6, 0.003), (9, 1, 6, 0.01)],
+)
+def test_nine_in_ten_intervals_hold_the_true_optimum(
+    num_rates: int, seeds: int, octaves: int, noise: float
+) -> None:
+    held, bounded = [], []
+    for number in range(60):
+        loss, best = drawn_curve(np.random.default_rng(number))
+        found = interval(
+            np.linspace(-octaves / 2, octaves / 2, num_rates), loss, noise, seeds, number
+        )
+        low, high, taken = (math.log2(x / 1e-3) for x in (found.low, found.high, found.taken))
+        assert low <= taken <= high
+        held.append(low <= best <= high)
+        bounded.append(loss(taken) <= found.regret)
+    assert np.mean(held) >= 0.88
+    assert np.mean(bounded) >= 0.85
+
+
+def test_the_best_beyond_the_end_is_said_to_be_there() -> None:
+    found = interval(np.linspace(-2, 2, 6), lambda x: 0.05 * (x - 4) ** 2, 0.001, 2, 0)
+    assert found.at_high_end
+    assert not found.at_low_end
+
+
+def test_of_a_setting_without_effect_nothing_is_claimed() -> None:
+    wide = []
+    for number in range(20):
+        found = interval(np.linspace(-2, 2, 6), lambda x: 0.0, 0.01, 3, number)
+        wide.append(math.log2(found.high / found.low))
+    assert np.median(wide) > 2.5, "of four octaves"
+
+
+def test_three_values_have_no_form() -> None:
+    assert optima_of(sweep_of(by_rate({1e-4: 3.0, 1e-3: 2.0, 1e-2: 3.0}))) == ()
+
+
+def test_where_nothing_has_ended_there_is_none() -> None:
+    assert optima_of(sweep_of([])) == ()
+
+
+def test_it_is_said_in_one_sentence_with_the_value_to_take() -> None:
+    told = OptimumInterval(
+        name="learning_rate",
+        low=0.0018,
+        high=0.0025,
+        taken=0.0021,
+        regret=0.0012,
+        at_low_end=False,
+        at_high_end=False,
+    )
+    assert optimum_text(told) == (
+        "Take learning_rate 0.0021: the best lies in 0.0018 to 0.0025 (95 %), "
+        "and 0.0021 is at most 0.0012 worse than it."
+    )
+    at_end = replace(told, at_high_end=True)
+    assert "0.0018 to 0.0025 or above (95 %), at the edge" in optimum_text(at_end)
+    assert "cannot be told" in optimum_text(replace(at_end, at_low_end=True))
