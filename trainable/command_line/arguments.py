@@ -10,7 +10,7 @@ from typing import Any, get_type_hints
 from trainable.command_line.checkpoint_argument import checkpoints_in
 from trainable.command_line.options import ProgramOptions
 from trainable.command_line.output_folder import OutputFolder, is_checkpoint_of_a_run
-from trainable.config import TrainConfig, nearest, typed
+from trainable.config import OTHER_NAMES, TrainConfig, nearest, typed
 from trainable.errors import CheckpointError, ConfigError
 from trainable.weights.checkpoint import newest_good_checkpoint
 
@@ -26,9 +26,8 @@ def parse_command_line(arguments: Sequence[str]) -> tuple[TrainConfig, ProgramOp
     parser = build_parser()
     namespace, unknown = parser.parse_known_args(arguments)
     if unknown:
-        flags = [flag for flag in parser._option_string_actions if flag.startswith("--")]
         name = unknown[0].split("=")[0]
-        raise ConfigError(name, f"no such flag{nearest(name, flags)}")
+        raise ConfigError(name, f"no such flag{_hint(name, parser)}")
     given = vars(namespace)
     options = ProgramOptions(**typed_settings(ProgramOptions, given))
     base: dict[str, Any] = {}
@@ -43,6 +42,15 @@ def parse_command_line(arguments: Sequence[str]) -> tuple[TrainConfig, ProgramOp
         if "output_dir" not in given and is_checkpoint_of_a_run(found.path):
             options = replace(options, output_dir=str(found.path.parent))
     return TrainConfig.from_mapping({**base, **typed_settings(TrainConfig, given)}), options
+
+
+def _hint(name: str, parser: argparse.ArgumentParser) -> str:
+    plain = name.lstrip("-").replace("-", "_")
+    for flag, words in OTHER_NAMES.items():
+        if plain in words.split():
+            return f"; did you mean '--{flag}'?"
+    flags = [flag for flag in parser._option_string_actions if flag.startswith("--")]
+    return nearest(name, [flag for flag in flags if flag != "--help"])
 
 
 def resume_candidates(path: Path) -> list[Path]:
@@ -99,8 +107,8 @@ def _read(text: Any, expected: Any) -> Any:
     optional = type(None) in getattr(expected, "__args__", ())
     if optional and text in ("none", "null"):
         return None
-    if expected is str or not isinstance(text, str):
-        return text
+    if expected is str or not isinstance(text, str) or not text.isascii():
+        return text  # Python reads the digits of every script
     numeric = {int, float} & {expected, *getattr(expected, "__args__", ())}
     for number in (int, float) if numeric else ():
         try:

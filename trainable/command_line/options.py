@@ -4,6 +4,7 @@ shown. Those that do are in `TrainConfig`."""
 from dataclasses import dataclass
 
 from trainable.config import LARGEST_WHOLE, require_in_bounds, setting
+from trainable.errors import ConfigError
 
 DEFAULT_OUTPUT_DIR = "checkpoints"
 
@@ -46,3 +47,5 @@ class ProgramOptions:
 
     def __post_init__(self) -> None:
         require_in_bounds(self)
+        if not self.output_dir:  # an unset variable of the shell
+            raise ConfigError("output_dir", "must not be empty")

@@ -70,9 +70,13 @@ class OutputFolder:
         """Make the folder, and hold it as its one run. The kernel drops the lock with the process.
 
         Raises:
-            OutputFolderError: another run is at work in it.
+            OutputFolderError: it cannot be made, or another run is at work in it.
         """
-        self.root.mkdir(parents=True, exist_ok=True)
+        try:
+            self.root.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            problem = f"output_dir: {shown(str(self.root))} cannot be made ({error.strerror})"
+            raise OutputFolderError(f"{problem}; name another folder") from None
         descriptor = os.open(self.root, os.O_RDONLY)
         try:
             try:

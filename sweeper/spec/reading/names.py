@@ -9,7 +9,7 @@ from sweeper.spec.scheduler_spec import SCHEDULERS
 from sweeper.spec.space import DOMAINS
 from sweeper.spec.sweep_spec import CheckpointsSpec, Objective, Resources, Search, SweepSpec
 from sweeper.spec.train_settings import TYPES
-from trainable.config import nearest
+from trainable.config import OTHER_NAMES, nearest
 
 SECTIONS: dict[str | int, type[BaseModel]] = {
     "objective": Objective,
@@ -18,30 +18,6 @@ SECTIONS: dict[str | int, type[BaseModel]] = {
     "checkpoints": CheckpointsSpec,
 }
 Synonyms = Mapping[str, str]  # what there is -> what else people call it
-_SETTINGS: Synonyms = {
-    "learning_rate": "lr max_lr peak_lr",
-    "min_learning_rate": "min_lr",
-    "batch_size": "bs batch",
-    "weight_decay": "wd decay",
-    "warmup_steps": "warmup warmup_iters",
-    "max_steps": "steps num_steps train_steps iters max_iters iterations",
-    "grad_clip": "clip max_grad_norm clip_grad_norm",
-    "beta1": "adam_beta1",
-    "beta2": "adam_beta2",
-    "adam_epsilon": "eps epsilon adam_eps",
-    "num_layers": "layers n_layer n_layers depth num_hidden_layers",
-    "num_heads": "heads n_head n_heads num_attention_heads",
-    "d_model": "dim width n_embd hidden_size embedding_dim",
-    "d_ff": "d_ffn ffn_dim intermediate_size",
-    "context_length": "ctx seq_len seq_length sequence_length max_seq_len block_size",
-    "vocab_size": "vocab",
-    "rope_theta": "theta",
-    "seed": "random_seed",
-    "dtype": "precision",
-    "eval_every_steps": "eval_every eval_steps eval_interval",
-    "log_every_steps": "log_every log_interval logging_steps",
-    "checkpoint_every_steps": "checkpoint_every save_every save_steps save_interval",
-}
 # What other training programs have, with what is to be known of it here.
 _NOT_OFFERED: Synonyms = {
     "the model has none": "dropout",
@@ -94,12 +70,12 @@ def setting_hint(name: str) -> str:
         return f"; {name} is not offered: {reason}"
     elsewhere = [home for home in _homes(name) if not home.startswith("train.")]
     hint = f"; did you mean '{elsewhere[0]}'?" if elsewhere else ""
-    return _meant(name, TYPES, _SETTINGS) or hint
+    return _meant(name, TYPES, OTHER_NAMES) or hint
 
 
 def swept_hint(name: str, swept: Collection[str]) -> str:
     """What may be meant by a name that is not swept."""
-    called = {known: others for known, others in _SETTINGS.items() if known in swept}
+    called = {known: others for known, others in OTHER_NAMES.items() if known in swept}
     return _meant(name, swept, called)
 
 
@@ -138,7 +114,7 @@ def top_key_hint(key: str) -> str:
 
 def _homes(key: str) -> list[str]:
     """Where a key stands that is no key of the section in which it was found."""
-    setting = key if key in TYPES else _known_as(key, _SETTINGS)
+    setting = key if key in TYPES else _known_as(key, OTHER_NAMES)
     sections = [*SECTIONS.items(), *(("scheduler", model) for model in SCHEDULERS.values())]
     others = [f"{name}.{key}" for name, model in sections if key in keys_of(model)]
     return [*([] if setting is None else [f"train.{setting}"]), *others]

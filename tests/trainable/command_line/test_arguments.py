@@ -81,6 +81,11 @@ def test_off_and_numbers_are_written_as_people_do() -> None:
     ("arguments", "message"),
     [
         ("--d_modle 3", "--d_modle: no such flag; did you mean '--d_model'"),
+        ("--lr 3", "--lr: no such flag; did you mean '--learning_rate'"),
+        ("--n-layer 3", "--n-layer: no such flag; did you mean '--num_layers'"),
+        ("--hlp", "--hlp: no such flag$"),
+        ("--learning_rate ١", "learning_rate: must be a number, got '١'"),
+        ("--max_steps ８", "max_steps: must be a whole number, got '８'"),
         ("--learning_rat=1", "--learning_rat: no such flag; did you mean '--learning_rate'"),
         ("--max_steps many", "max_steps: must be a whole number, got 'many'"),
         ("--max_steps 1.5", "max_steps: must be a whole number, got 1.5"),
@@ -89,6 +94,7 @@ def test_off_and_numbers_are_written_as_people_do() -> None:
         ("--d_model 30 --num_heads 4", r"num_heads: must divide d_model \(30\), got 4"),
         ("--d_model 12 --num_heads 4", "num_heads: must leave an even head size"),
         ("--keep_checkpoints 0", "keep_checkpoints: must be at least 1, got 0"),
+        ("--output_dir=", "output_dir: must not be empty"),
         ("--learning_rate nan", "learning_rate: must be finite, got nan"),
     ],
 )

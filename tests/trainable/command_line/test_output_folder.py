@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from trainable.command_line.output_folder import OutputFolder, best_step
+from trainable.errors import OutputFolderError
 
 
 def folder_with(root: Path, steps: list[int], val_losses: dict[int, float]) -> OutputFolder:
@@ -42,3 +43,13 @@ def test_the_best_was_evaluated_at_its_own_step() -> None:
     metrics = [{"step": 1, "val_loss": None}, {"step": 2, "val_loss": 2.0}]
     assert best_step([1, 2, 3], metrics) == 2
     assert best_step([1, 3], metrics) is None
+
+
+@pytest.mark.parametrize("name", ["file", "file/below", "x" * 300])
+def test_one_that_cannot_be_made_is_told(tmp_path: Path, name: str) -> None:
+    (tmp_path / "file").touch()
+    with (
+        pytest.raises(OutputFolderError, match=r"^output_dir: '.* cannot be made \(.*\); name an"),
+        OutputFolder(tmp_path / name).locked(),
+    ):
+        pass

@@ -92,7 +92,7 @@ def test_of_words() -> None:
 @pytest.mark.parametrize(
     ("synonyms", "known"),
     [
-        (names._SETTINGS, TYPES),
+        (names.OTHER_NAMES, TYPES),
         (names._SCHEDULERS, SCHEDULERS),
         (names._DOMAINS, DOMAINS),
         (names._WORDS["algorithm"], get_args(Search.model_fields["algorithm"].annotation)),
