@@ -53,15 +53,18 @@ def optima_of(sweep: SweepData) -> tuple[OptimumInterval, ...]:
         return ()
     best, names = points[0].point, points[0].point.keys()
     alike = [result for result in points if result.point.keys() == names]
+    tried = {
+        parameter: _tried(parameter, alike, best, sweep.parameters)
+        for parameter in sweep.parameters
+        if parameter.scale != "category" and parameter.name in best
+    }
+    enough = {parameter: values for parameter, values in tried.items() if len(values) >= FEWEST}
+    if not enough:
+        return ()  # a surface takes a moment
     surface = _surface(sweep, alike)
-    found = []
-    for parameter in sweep.parameters:
-        if parameter.scale == "category" or parameter.name not in best:
-            continue
-        tried = _tried(parameter, alike, best, sweep.parameters)
-        if len(tried) >= FEWEST:
-            found.append(_interval(surface, parameter, tried, best))
-    return tuple(found)
+    return tuple(
+        _interval(surface, parameter, values, best) for parameter, values in enough.items()
+    )
 
 
 def _tried(
