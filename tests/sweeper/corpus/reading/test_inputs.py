@@ -129,7 +129,7 @@ def test_a_device_is_refused(device: str) -> None:
     ("name", "message"),
     [
         ("text " * 1000, r"^(text ){40}…: cannot be read: File name too long$"),
-        ("a\0b", r"^a\\x00b: cannot be read: embedded null byte"),
+        ("a\0b", r"^a\\x00b: cannot be read: .*embedded null"),
         ("/dev/null/a", "^/dev/null/a: no such file or folder"),
         ("caf\udce9", r"^caf\\xe9: no such file or folder"),
     ],
