@@ -19,6 +19,7 @@ MakeConfig = Callable[..., TrainConfig]
 pytestmark = pytest.mark.filterwarnings(
     "ignore:The .grad attribute of a Tensor:UserWarning",
     "ignore:.torch.jit.*is deprecated:DeprecationWarning",
+    "ignore:Guards may run slower on Python 3.13.0:RuntimeWarning",
 )
 
 
