@@ -23,7 +23,8 @@ class Killed(BaseException):
 
 
 class Mortal:
-    """Kills the process before or after its n-th event reaches the journal."""
+    """Kills the process before or after its n-th event reaches the journal, which the kernel closes
+    then."""
 
     def __init__(self, monkeypatch: Any, at: int, *, before: bool) -> None:
         append = Journal.append
@@ -32,10 +33,10 @@ class Mortal:
         def counted(journal: Journal, event: Event) -> None:
             nonlocal count
             count += 1
-            if count == at and before:
-                raise Killed
-            append(journal, event)
+            if count != at or not before:
+                append(journal, event)
             if count == at:
+                journal._file.close()
                 raise Killed
 
         monkeypatch.setattr(Journal, "append", counted)

@@ -36,6 +36,7 @@ def _is_sound(call: ast.Call) -> bool:
             mode = [*call.args[1:2], options.get("mode")][0]
         case (
             ast.Attribute(value=ast.Name(id="os"), attr="open")
+            | ast.Attribute(value=ast.Name(id="archive"), attr="open")  # the bytes of a member
             | ast.Attribute(value=ast.Name(id="webbrowser"))
         ):
             return True
@@ -77,6 +78,7 @@ def _is_sound(call: ast.Call) -> bool:
         ("os.fdopen(number, 'w')", False),
         ("os.fdopen(number, 'wb')", True),
         ("os.open(path, os.O_RDONLY)", True),
+        ("archive.open(name)", True),
         ("Sweep.open(folder, plan)", True),
         ("tempfile.NamedTemporaryFile('w')", False),
         ("tempfile.NamedTemporaryFile()", True),
