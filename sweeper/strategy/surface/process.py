@@ -21,6 +21,7 @@ LENGTH, LENGTH_SPREAD = 1.0, 0.5  # of the kernel in units of the axes: median, 
 NOISE, NOISE_SPREAD = 3e-3, 1.5  # its variance as a share of the signal's: the same
 TREND = 1.0  # the prior variance of level, slope and bend, as a share of the signal's
 SHAPE, RATE = 1.0, 1.0  # of the prior of the variance of the signal, in units of the values' own
+NEGLIGIBLE = 1e-3  # the weight of a kernel as a share of the largest
 JITTER = 1e-8
 
 
@@ -50,8 +51,12 @@ class Process:
         self._variance = rate / (shape - 1)  # of Student's t with 2 shape degrees of freedom
         log_weights = -shape * np.log(rate) - np.linalg.slogdet(kernel)[1] / 2
         weights = np.exp(log_weights - log_weights.max())
-        self.weights: Array = weights / weights.sum()
-        noise = self.weights @ (share * self._variance)
+        # Of many values a few kernels are left; what the others would say is not worked out.
+        self.kept = kept = np.flatnonzero(weights > NEGLIGIBLE)
+        self.weights: Array = weights[kept] / weights[kept].sum()
+        self._lengths, self._variance = self._lengths[kept], self._variance[kept]
+        self._inverse, self._pull = self._inverse[kept], self._pull[kept]
+        noise = self.weights @ (share[kept] * self._variance)
         self.noise = self._scale * float(np.sqrt(noise))  # the deviation of a value by noise alone
 
     def each(self, at: Array) -> tuple[Array, Array]:
@@ -94,7 +99,7 @@ class Process:
         prior = self._covariance(at, at)
         left = prior - known @ self._inverse @ known.transpose(0, 2, 1)
         root = np.linalg.cholesky(left + 1e-6 * np.eye(len(at)))
-        normal = np.random.default_rng(0).standard_normal((DRAWS, number, len(at)))
+        normal = np.random.default_rng(0).standard_normal((len(root), number, len(at)))
         scale = self._scale * np.sqrt(self._variance)[:, None, None]
         return mean[:, None, :] + scale * (normal @ root.transpose(0, 2, 1))
 
