@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from sweeper.analysis.noise import noise_of
 from sweeper.analysis.reading.sweep_data import Parameter, SweepData, TrialData
 from sweeper.record.ranking import PointResult
 from sweeper.spec.domains.listed import Grid
@@ -91,7 +92,8 @@ def _surface(sweep: SweepData, results: Sequence[PointResult[TrialData]]) -> "Su
         name: Grid(grid=list(dict.fromkeys(result.point[name] for result in results)))
         for name in results[0].point
     }
-    variance = _variance_of_a_seed(results)
+    noise = noise_of(results)
+    variance = noise.deviation**2 if noise else 0.0
     finals = [
         Final(
             point=result.point,
@@ -101,15 +103,6 @@ def _surface(sweep: SweepData, results: Sequence[PointResult[TrialData]]) -> "Su
         for result in results
     ]
     return Surface(Axes(space), finals)
-
-
-def _variance_of_a_seed(results: Sequence[PointResult[TrialData]]) -> float:
-    """Pooled over the better half: where training is unstable, seeds differ by more, and that says
-    nothing of the points that compete. 0 if nothing was repeated."""
-    better = results[: max(3, len(results) // 2)]
-    degrees = sum(len(result.values) - 1 for result in better)
-    squares = sum((result.deviation or 0.0) ** 2 * (len(result.values) - 1) for result in better)
-    return squares / degrees if degrees else 0.0
 
 
 def _interval(

@@ -26,6 +26,32 @@ def test_the_deviation_is_pooled_over_the_points() -> None:
     assert noise.degrees == 3
 
 
+def test_unstable_points_do_not_tie_stable_ones() -> None:
+    """The truth is known: 0.05 is five deviations of the good points, half a one of the bad."""
+    apart = 0
+    for number in range(40):
+        rng = np.random.default_rng(number)
+        levels = {1e-3: 3.0, 2e-3: 3.05, 4e-3: 3.05, 5e-4: 3.06, 2.5e-4: 3.1}
+        groups = {rate: list(rng.normal(level, 0.01, 3)) for rate, level in levels.items()}
+        unstable = {rate: list(rng.normal(3.6, 0.1, 3)) for rate in (8e-3, 1.6e-2, 3.2e-2, 6.4e-2)}
+        noise = noise_of(sweep_of(seeded(groups | unstable)).ranking.points)
+        assert noise is not None
+        apart += [point.point["learning_rate"] for point in noise.tied] == [1e-3]
+    assert apart >= 34
+
+
+def test_settings_that_are_all_alike_are_rarely_told_apart() -> None:
+    """Of sweeps over what has no effect at most one in twenty may name a winner."""
+    claims = []
+    for number in range(200):
+        rng = np.random.default_rng(number)
+        groups = {1e-4 * 2**k: list(rng.normal(3.0, 0.01, 3)) for k in range(8)}
+        noise = noise_of(sweep_of(seeded(groups)).ranking.points)
+        assert noise is not None
+        claims.append(len(noise.tied) == 1)
+    assert np.mean(claims) <= 0.05
+
+
 def test_identical_repeats_tie_nothing() -> None:
     noise = noise_of(sweep_of(seeded({1e-3: [1.0, 1.0], 1e-2: [1.1, 1.1]})).ranking.points)
     assert noise is not None
