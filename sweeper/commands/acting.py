@@ -114,6 +114,6 @@ def _agreed() -> bool:
     Raises:
         RunFolderError: there is nobody to ask; a script has to say --yes.
     """
-    if not sys.stdin.isatty():
+    if sys.stdin is None or not sys.stdin.isatty():
         raise RunFolderError("nothing was deleted: there is nobody to ask; add --yes")
     return typer.confirm("Delete them?")

@@ -60,14 +60,15 @@ def main() -> None:
 
 
 def _open_streams() -> None:
-    """Have the standard streams be there, and take every letter. One that is closed (`>&-`) is None
-    in Python, and its number would go to the next file that is opened."""
+    """Have the standard outputs be there, and take every letter. A stream that is closed (`>&-`) is
+    None in Python, and its number would go to the next file that is opened. A closed input stays
+    None: who reads it says so."""
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         if getattr(sys, name) is None:
-            mode = "r" if name == "stdin" else "w"
             if (opened := os.open(os.devnull, os.O_RDWR)) != number:
                 os.dup2(opened, number)
-            setattr(sys, name, os.fdopen(number, mode, encoding="utf-8"))
+            if name != "stdin":
+                setattr(sys, name, os.fdopen(number, "w", encoding="utf-8"))
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="replace")  # the terminal may lack the letters of a name

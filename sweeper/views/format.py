@@ -1,6 +1,11 @@
 """Numbers for people: counts, durations, sizes, errors."""
 
+from typing import TYPE_CHECKING
+
 from sweeper.spec.sizes import UNITS
+
+if TYPE_CHECKING:
+    from sweeper.analysis.summary.optimum import OptimumInterval
 
 
 def count(number: float | None) -> str:
@@ -67,3 +72,17 @@ METRIC_TITLES = {
 def title_of(metric: str) -> str:
     """As people say it."""
     return METRIC_TITLES.get(metric, metric)
+
+
+def optimum_text(optimum: "OptimumInterval") -> str:
+    """As `Best learning_rate: 0.0021 (95 %: 0.0018 to 0.0025), at most 0.0010 worse than …`."""
+    low, high, taken = (f"{x:.2g}" for x in (optimum.low, optimum.high, optimum.taken))
+    if optimum.at_low_end and optimum.at_high_end:
+        return f"Where the best {optimum.name} lies cannot be told: anywhere from {low} to {high}."
+    ends = f"{low} or below to {high}" if optimum.at_low_end else f"{low} to {high}"
+    if optimum.at_high_end:
+        ends = f"{low} to {high} or above"
+    text = f"Take {optimum.name} {taken}: the best lies in {ends} (95 %)"
+    if optimum.at_low_end or optimum.at_high_end:
+        return f"{text}, at the edge of what was tried."
+    return f"{text}, and {taken} is at most {number(optimum.regret)} worse than it."

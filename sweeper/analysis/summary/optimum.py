@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sweeper.analysis.noise import noise_of
-from sweeper.analysis.reading.sweep_data import Parameter, SweepData, TrialData
-from sweeper.record.ranking import PointResult
+from sweeper.analysis.reading.sweep_data import Parameter
+from sweeper.record.ranking import PointResult, T
 from sweeper.spec.domains.listed import Grid
 from sweeper.spec.points import Point
 from sweeper.strategy.surface.axes import Axes
@@ -42,27 +42,32 @@ class OptimumInterval:
     at_high_end: bool
 
 
-def optima_of(sweep: SweepData) -> tuple[OptimumInterval, ...]:
+def optima_of(
+    points: Sequence[PointResult[T]], parameters: Sequence[Parameter], sign: float
+) -> tuple[OptimumInterval, ...]:
     """For each numeric setting that enough values of were tried to their ends, around the best
     point; the sizes beside the best one have their say in the surface.
+
+    Args:
+        points: Best first, as a ranking has them.
+        sign: 1 where less is better, otherwise -1.
 
     Assumes that the loss is smooth over the setting in its own scale, and noise of one deviation at
     all points (that of the seeds where there are any, otherwise what neighbours leave over).
     """
-    points = sweep.ranking.points
     if not points:
         return ()
     best, names = points[0].point, points[0].point.keys()
     alike = [result for result in points if result.point.keys() == names]
     tried = {
-        parameter: _tried(parameter, alike, best, sweep.parameters)
-        for parameter in sweep.parameters
+        parameter: _tried(parameter, alike, best, parameters)
+        for parameter in parameters
         if parameter.scale != "category" and parameter.name in best
     }
     enough = {parameter: values for parameter, values in tried.items() if len(values) >= FEWEST}
     if not enough:
         return ()  # a surface takes a moment
-    surface = _surface(sweep, alike)
+    surface = _surface(alike, sign)
     return tuple(
         _interval(surface, parameter, values, best) for parameter, values in enough.items()
     )
@@ -70,7 +75,7 @@ def optima_of(sweep: SweepData) -> tuple[OptimumInterval, ...]:
 
 def _tried(
     parameter: Parameter,
-    results: Sequence[PointResult[TrialData]],
+    results: Sequence[PointResult[T]],
     best: Point,
     parameters: Sequence[Parameter],
 ) -> list[float]:
@@ -85,7 +90,7 @@ def _tried(
     return sorted(values)
 
 
-def _surface(sweep: SweepData, results: Sequence[PointResult[TrialData]]) -> "Surface":
+def _surface(results: Sequence[PointResult[T]], sign: float) -> "Surface":
     from sweeper.strategy.surface.surface import Final, Surface  # scipy takes a moment
 
     space = {
@@ -97,7 +102,7 @@ def _surface(sweep: SweepData, results: Sequence[PointResult[TrialData]]) -> "Su
     finals = [
         Final(
             point=result.point,
-            value=sweep.sign * result.mean,
+            value=sign * result.mean,
             deviation=math.sqrt(variance / len(result.values)),
         )
         for result in results

@@ -52,7 +52,7 @@ def summarise(sweep: SweepData) -> Summary:
         winner=winner_of(sweep.ranking),
         levels=levels,
         responses=responses_of(sweep, levels),
-        optima=optima_of(sweep),
+        optima=optima_of(sweep.ranking.points, sweep.parameters, sweep.sign),
         pairs=pairs_of(sweep),
         importance=importance_of(sweep, levels),
         rungs=rungs_of(sweep),

@@ -6,12 +6,11 @@ from dataclasses import dataclass
 from sweeper.analysis.noise import CONFIDENCE, Noise
 from sweeper.analysis.reading.sweep_data import TrialData
 from sweeper.analysis.summary.levels import Level
-from sweeper.analysis.summary.optimum import OptimumInterval
 from sweeper.analysis.summary.response import Edge
 from sweeper.analysis.summary.summarising import Summary, Winner
 from sweeper.spec.points import Point, point_text, swept_text
 from sweeper.status import Status
-from sweeper.views.format import number
+from sweeper.views.format import number, optimum_text
 from sweeper.views.report.figures.figure import level_title, metric_title
 
 MAX_NAMED = 4  # points that one sentence names
@@ -93,20 +92,6 @@ def _lede(summary: Summary, winner: Winner) -> str:
 def margin_text(margin: float) -> str:
     """As `0.0120 ahead of`."""
     return f"{number(abs(margin))} {'behind' if margin < 0 else 'ahead of'}"
-
-
-def optimum_text(optimum: OptimumInterval) -> str:
-    """As `Best learning_rate: 0.0021 (95 %: 0.0018 to 0.0025), at most 0.0010 worse than …`."""
-    low, high, taken = (f"{x:.2g}" for x in (optimum.low, optimum.high, optimum.taken))
-    if optimum.at_low_end and optimum.at_high_end:
-        return f"Where the best {optimum.name} lies cannot be told: anywhere from {low} to {high}."
-    ends = f"{low} or below to {high}" if optimum.at_low_end else f"{low} to {high}"
-    if optimum.at_high_end:
-        ends = f"{low} to {high} or above"
-    text = f"Take {optimum.name} {taken}: the best lies in {ends} (95 %)"
-    if optimum.at_low_end or optimum.at_high_end:
-        return f"{text}, at the edge of what was tried."
-    return f"{text}, and {taken} is at most {number(optimum.regret)} worse than it."
 
 
 def _verdict(winner: Winner) -> tuple[str, str]:

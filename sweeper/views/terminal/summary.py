@@ -15,7 +15,7 @@ from sweeper.record.state.sweep_state import SweepState
 from sweeper.record.state.trial import Trial
 from sweeper.spec.points import point_text
 from sweeper.status import Status
-from sweeper.views.format import headline, number, size, title_of
+from sweeper.views.format import headline, number, optimum_text, size, title_of
 from sweeper.views.next_steps import GO_ON_COST, fresh_command, train_command
 from sweeper.views.terminal.trial_table import trial_table
 
@@ -119,11 +119,22 @@ def _print_best(
         console.print(f"  {metric} {number(point.mean)} in the mean over its seeds")
     if ranking.margin is not None:
         console.print(f"  {_margin_text(best, ranking.margin)}")
+    for line in _optima(state, ranking):
+        console.print(f"  {line}")
     noise = noise_of(ranking.points)
     if noise is not None and len(noise.tied) > 1:
         others = [point_text(other.point) for other in noise.tied[1:]]
         more = f" and {len(others) - MAX_TIED} more" if len(others) > MAX_TIED else ""
         console.print(f"  within the noise, so tied with {'; '.join(others[:MAX_TIED])}{more}")
+
+
+def _optima(state: SweepState, ranking: Ranking[Entrant]) -> list[str]:
+    from sweeper.analysis.reading.parameters import of_space  # `list` and `status` need no numpy
+    from sweeper.analysis.summary.optimum import optima_of
+
+    sign = 1.0 if state.spec.objective.mode == "min" else -1.0
+    optima = optima_of(ranking.points, of_space(state.spec.space), sign)
+    return [optimum_text(optimum) for optimum in optima]
 
 
 def _margin_text(best: Trial, margin: Margin[Entrant]) -> str:

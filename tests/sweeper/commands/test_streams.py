@@ -31,3 +31,9 @@ def test_closed_or_full(finished: RunFolder, command: str) -> None:
     full = "standard output: cannot be written (No space left on device)\n"
     assert ended(command, ">/dev/full") == (1, full)
     assert ended(command, ">/dev/full 2>&1") == (1, "")
+
+
+def test_with_its_input_closed_nothing_is_deleted_unasked(finished: RunFolder) -> None:
+    code, told = ended("delete lr --checkpoints", "<&- >/dev/null")
+    assert (code, told) == (2, "nothing was deleted: there is nobody to ask; add --yes\n")
+    assert finished.journal.is_file()

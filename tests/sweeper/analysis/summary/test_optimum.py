@@ -8,8 +8,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from sweeper.analysis.reading.sweep_data import SweepData
 from sweeper.analysis.summary.optimum import OptimumInterval, optima_of
-from sweeper.views.report.words import optimum_text
+from sweeper.views.format import optimum_text
 from tests.sweeper.analysis.summary.sweeps import by_rate, seeded, sweep_of
 
 Loss = Callable[[float], float]
@@ -27,6 +28,10 @@ def drawn_curve(rng: np.random.Generator) -> tuple[Loss, float]:
     return forms[rng.integers(len(forms))], best
 
 
+def optima(sweep: SweepData) -> tuple[OptimumInterval, ...]:
+    return optima_of(sweep.ranking.points, sweep.parameters, sweep.sign)
+
+
 def interval(xs: np.ndarray, loss: Loss, noise: float, seeds: int, number: int) -> OptimumInterval:
     rng = np.random.default_rng([number, 1])
     values = {
@@ -34,7 +39,7 @@ def interval(xs: np.ndarray, loss: Loss, noise: float, seeds: int, number: int) 
         for x in xs
     }
     trials = seeded(values) if seeds > 1 else by_rate({r: v[0] for r, v in values.items()})
-    (found,) = optima_of(sweep_of(trials))
+    (found,) = optima(sweep_of(trials))
     return found
 
 
@@ -74,11 +79,11 @@ def test_of_a_setting_without_effect_nothing_is_claimed() -> None:
 
 
 def test_three_values_have_no_form() -> None:
-    assert optima_of(sweep_of(by_rate({1e-4: 3.0, 1e-3: 2.0, 1e-2: 3.0}))) == ()
+    assert optima(sweep_of(by_rate({1e-4: 3.0, 1e-3: 2.0, 1e-2: 3.0}))) == ()
 
 
 def test_where_nothing_has_ended_there_is_none() -> None:
-    assert optima_of(sweep_of([])) == ()
+    assert optima(sweep_of([])) == ()
 
 
 def test_it_is_said_in_one_sentence_with_the_value_to_take() -> None:
