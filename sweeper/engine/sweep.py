@@ -310,10 +310,12 @@ class Sweep:
 
     def close(self, outcome: Outcome) -> None:
         """The session ends. If the journal cannot be written, nothing is said there."""
-        if self.journal.failure is None:
-            self._record(SessionEnded(time=now(), outcome=outcome))
-        self.checkpoints.close()
-        self.journal.close()
+        try:
+            if self.journal.failure is None:
+                self._record(SessionEnded(time=now(), outcome=outcome))
+        finally:
+            self.checkpoints.close()
+            self.journal.close()
 
 
 def _record(journal: Journal, state: SweepState, event: Event) -> None:

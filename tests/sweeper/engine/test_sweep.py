@@ -366,3 +366,18 @@ def test_without_a_driver_nothing_runs(tmp_path: Path, plan: Plan) -> None:
         assert waiting.trial_id == first.trial_id
         run_trial(resumed, waiting)
         assert waiting.status.ended
+
+
+def test_a_disk_that_is_full_at_the_end_leaves_no_file_open(
+    tmp_path: Path, plan: Plan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sweep = Sweep.open(new_folder(tmp_path, plan), plan)
+
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(StorageError, match="No space left on device"):
+        sweep.close("interrupted")
+    with pytest.raises(ValueError, match="closed file"):
+        sweep.journal.put_back()
