@@ -76,7 +76,9 @@ def title_of(metric: str) -> str:
 
 def optimum_text(optimum: "OptimumInterval") -> str:
     """As `Best learning_rate: 0.0021 (95 %: 0.0018 to 0.0025), at most 0.0010 worse than …`."""
-    low, high, taken = (f"{x:.2g}" for x in (optimum.low, optimum.high, optimum.taken))
+    low, high, taken = (
+        f"{float(f'{x:.2g}'):.12g}" for x in (optimum.low, optimum.high, optimum.taken)
+    )
     if optimum.at_low_end and optimum.at_high_end:
         return f"Where the best {optimum.name} lies cannot be told: anywhere from {low} to {high}."
     ends = f"{low} or below to {high}" if optimum.at_low_end else f"{low} to {high}"

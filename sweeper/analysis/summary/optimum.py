@@ -131,6 +131,6 @@ def _interval(
         high=float(nodes[high]),
         taken=float(nodes[taken]),
         regret=float(regrets[order[np.searchsorted(within, LEVEL)], taken]),
-        at_low_end=low == 0,
+        at_low_end=low == 0 and (parameter.least is None or tried[0] > parameter.least),
         at_high_end=high == NODES - 1,
     )

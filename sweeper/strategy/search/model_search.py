@@ -66,7 +66,7 @@ class ModelSearcher:
 
     def _candidates(self, seen: Sequence[Observation]) -> list[Point]:
         """The points to choose from: those that are listed and were not tried; of very many, a part
-        that is another one each time. In a range, random ones, and some beside the best."""
+        that is another one each time. In a range, random ones."""
         tried = {
             repr(observation.point)
             for number, observation in enumerate(seen)

@@ -8,10 +8,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from sweeper.analysis.reading.sweep_data import SweepData
+from sweeper.analysis.reading.sweep_data import Parameter, SweepData
 from sweeper.analysis.summary.optimum import OptimumInterval, optima_of
 from sweeper.views.format import optimum_text
-from tests.sweeper.analysis.summary.sweeps import by_rate, seeded, sweep_of
+from tests.sweeper.analysis.summary.sweeps import by_rate, seeded, sweep_of, trial
 
 Loss = Callable[[float], float]
 
@@ -103,3 +103,22 @@ def test_it_is_said_in_one_sentence_with_the_value_to_take() -> None:
     at_end = replace(told, at_high_end=True)
     assert "0.0018 to 0.0025 or above (95 %), at the edge" in optimum_text(at_end)
     assert "cannot be told" in optimum_text(replace(at_end, at_low_end=True))
+
+
+def test_a_number_is_written_out_and_rounded_to_what_it_can_bear() -> None:
+    told = OptimumInterval(
+        name="warmup_steps", low=118.4, high=240.0, taken=163.0, regret=0.01,
+        at_low_end=False, at_high_end=False,
+    )  # fmt: skip
+    assert optimum_text(told).startswith(
+        "Take warmup_steps 160: the best lies in 120 to 240 (95 %)"
+    )
+
+
+def test_below_the_least_that_a_run_accepts_there_is_nothing_better() -> None:
+    warmup = Parameter(name="warmup_steps", scale="linear", low=0, high=80, least=0)
+    trials = [trial(f"{k:04d}", {"warmup_steps": 20 * k}, 3 + 0.05 * k**2) for k in range(5)]
+    (found,) = optima(sweep_of(trials, parameters=[warmup]))
+    assert (found.low, found.at_low_end) == (0, False)
+    (found,) = optima(sweep_of(trials, parameters=[replace(warmup, least=None)]))
+    assert found.at_low_end
