@@ -45,7 +45,7 @@ def noise_of(points: Sequence[PointResult[T]]) -> Noise[T] | None:
         return Noise(
             deviation=deviation, degrees=degrees, least_difference=None, tied=tuple(points)
         )
-    from scipy.stats import studentized_range  # type: ignore[import-untyped]  # takes a moment
+    from scipy.stats import studentized_range  # takes a moment
 
     best = points[0]
     quantile = float(studentized_range.ppf(CONFIDENCE, len(points), degrees))

@@ -8,14 +8,14 @@ import statistics
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Generic, Literal, Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 from sweeper.record.state.sweep_state import SweepState
 from sweeper.record.state.trial import Trial
 from sweeper.spec.points import Point
+from sweeper.spec.sweep_spec import Mode, sign_of
 from sweeper.status import Status
 
-Mode = Literal["min", "max"]
 SEED = "seed"  # among the values of a trial that `seeds:` repeats
 
 # Trials of one status are compared only with each other: a trial that was stopped at step 75 has
@@ -138,7 +138,7 @@ class Ranking(Generic[T]):
         if len(self.points) == 1:
             return self._margin_on_the_way(self.best)
         second = self.points[1]
-        return Margin(trial=second.best, value=_sign(self.mode) * (second.mean - self.best.mean))
+        return Margin(trial=second.best, value=sign_of(self.mode) * (second.mean - self.best.mean))
 
     def _margin_on_the_way(self, best: PointResult[T]) -> Margin[T] | None:
         ours = [_curve(trial) for trial in best.completed]
@@ -152,7 +152,7 @@ class Ranking(Generic[T]):
             others = (t for t in self.trials if repeats(t, repeated=self.repeated) == key)
             theirs = [curve[step] for curve in map(_curve, others) if step in curve]
             behind = statistics.fmean(theirs) - statistics.fmean(curve[step] for curve in ours)
-            return Margin(trial=trial, value=_sign(self.mode) * behind, step=step)
+            return Margin(trial=trial, value=sign_of(self.mode) * behind, step=step)
         return None
 
 
@@ -160,7 +160,7 @@ def rank(trials: Iterable[T], mode: Mode, *, repeated: bool) -> Ranking[T]:
     """Best first: trials that have completed, by the means of their points; then those that have
     come furthest."""
     trials = list(trials)
-    sign = _sign(mode)
+    sign = sign_of(mode)
     points = _points(trials, sign, repeated)
     place = {t.trial_id: number for number, point in enumerate(points) for t in point.completed}
 
@@ -206,11 +206,6 @@ def repeats(trial: Rankable, *, repeated: bool) -> str:
 
 def _curve(trial: Rankable) -> dict[int, float]:
     return {each.step: each.value for each in trial.evaluations if each.value is not None}
-
-
-def _sign(mode: Mode) -> float:
-    """The objective times this is less where it is better."""
-    return 1.0 if mode == "min" else -1.0
 
 
 @dataclass(frozen=True)

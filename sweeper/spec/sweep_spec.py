@@ -54,6 +54,7 @@ class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
 
 
+Mode = Literal["min", "max"]
 PathText = Annotated[str, AfterValidator(os.path.expanduser)]  # `~/data` is in the home folder
 
 
@@ -61,7 +62,12 @@ class Objective(_Section):
     """What makes one trial better than another."""
 
     metric: Literal["val_loss", "val_perplexity", "val_bits_per_byte", "train_loss"] = "val_loss"
-    mode: Literal["min", "max"] = "min"
+    mode: Mode = "min"
+
+
+def sign_of(mode: Mode) -> float:
+    """The objective times this is less where it is better."""
+    return 1.0 if mode == "min" else -1.0
 
 
 class Search(_Section):

@@ -7,7 +7,7 @@ from functools import cached_property
 from sweeper.record.state.trial import Trial
 from sweeper.spec.clock import Clock, clock_per_step
 from sweeper.spec.points import Point
-from sweeper.spec.sweep_spec import SweepSpec
+from sweeper.spec.sweep_spec import SweepSpec, sign_of
 from sweeper.status import Status
 from sweeper.strategy.schedulers.scheduler import score_of
 from sweeper.strategy.simulation import Job, Stop
@@ -65,7 +65,7 @@ class Field:
         self.spec = spec
         self.curves = curves
         metric = spec.objective.metric
-        self.sign = 1.0 if spec.objective.mode == "min" else -1.0
+        self.sign = sign_of(spec.objective.mode)
         self.values = [[seen.value(metric) for seen in curve.evaluations] for curve in curves]
         self._jobs: dict[Clock, list[Job]] = {}
 

@@ -5,12 +5,13 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
 
-from sweeper.record.ranking import Mode, Ranking, rank, repeats
+from sweeper.record.ranking import Ranking, rank, repeats
 from sweeper.record.state.arrivals import Arrival
 from sweeper.record.state.session import Session
 from sweeper.spec.domains.scale import Scale
 from sweeper.spec.domains.values import Scalar, Settings
 from sweeper.spec.points import Point
+from sweeper.spec.sweep_spec import Mode, sign_of
 from sweeper.status import Status
 
 
@@ -97,7 +98,7 @@ class SweepData:
     @property
     def sign(self) -> float:
         """The objective times this is less where it is better."""
-        return 1.0 if self.mode == "min" else -1.0
+        return sign_of(self.mode)
 
     @cached_property
     def ranking(self) -> Ranking[TrialData]:

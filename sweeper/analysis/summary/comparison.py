@@ -7,10 +7,9 @@ from dataclasses import dataclass, replace
 from sweeper.analysis.reading.sweep_data import SweepData
 from sweeper.analysis.summary.levels import levels_of
 from sweeper.analysis.summary.response import Response, responses_of
-from sweeper.record.ranking import Mode
 from sweeper.spec.domains.values import Scalar
 from sweeper.spec.points import Point
-from sweeper.spec.sweep_spec import SweepSpec
+from sweeper.spec.sweep_spec import Mode, SweepSpec
 from sweeper.status import Status
 
 MAX_VALUES = 20  # of a swept name, beyond which a table of them helps nobody

@@ -6,6 +6,7 @@ import math
 from collections.abc import Collection, Iterator
 from typing import Literal
 
+from sweeper.spec.sweep_spec import sign_of
 from sweeper.status import Decision
 from sweeper.strategy.schedulers.scheduler import Promotion, Verdict, score_of
 
@@ -92,7 +93,7 @@ class Asha:
             )
         self.reduction_factor = reduction_factor
         self.form = form
-        self.sign = 1.0 if objective == "min" else -1.0
+        self.sign = sign_of(objective)
         self.brackets = [
             Bracket(grace * reduction_factor**s, reduction_factor) for s in range(brackets)
         ]

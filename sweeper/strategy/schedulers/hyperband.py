@@ -4,6 +4,7 @@ import math
 from collections.abc import Collection, Iterator
 from typing import Literal, NamedTuple
 
+from sweeper.spec.sweep_spec import sign_of
 from sweeper.status import Decision
 from sweeper.strategy.schedulers.scheduler import Promotion, Verdict, score_of
 
@@ -137,7 +138,7 @@ class Hyperband:
             )
         self.grace = grace
         self.reduction_factor = reduction_factor
-        self.sign = 1.0 if objective == "min" else -1.0
+        self.sign = sign_of(objective)
         self.max_brackets = brackets
         self.brackets: list[SyncBracket] = []
         self.bracket_of: dict[str, SyncBracket] = {}

@@ -7,6 +7,7 @@ from fractions import Fraction
 from statistics import median
 from typing import Literal
 
+from sweeper.spec.sweep_spec import sign_of
 from sweeper.status import Decision
 from sweeper.strategy.schedulers.scheduler import Fifo, Verdict, score_of
 
@@ -52,7 +53,7 @@ class Median(Fifo):
             raise ValueError(f"needs grace >= 1 and min_trials >= 1, got {grace} and {min_trials}")
         self.grace = grace
         self.min_trials = min_trials
-        self.sign = 1.0 if objective == "min" else -1.0
+        self.sign = sign_of(objective)
         self.curves: dict[str, Scores] = {}
 
     def report(self, trial_id: str, time: int, value: float | None, end: int) -> Verdict:

@@ -6,6 +6,7 @@ from collections.abc import Collection
 from typing import Literal
 
 from sweeper.spec.domains.values import as_written
+from sweeper.spec.sweep_spec import sign_of
 from sweeper.status import Decision
 from sweeper.strategy.schedulers.scheduler import Promotion, Verdict, score_of
 
@@ -38,7 +39,7 @@ class Pbt:
             )
         self.interval = interval
         self.quantile = quantile
-        self.sign = 1.0 if objective == "min" else -1.0
+        self.sign = sign_of(objective)
         self.seed = seed
         self.time: dict[str, int] = {}  # when each trial that has not ended last reported
         self.score: dict[str, float] = {}  # what each had at its last rung; less is better

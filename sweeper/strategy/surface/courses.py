@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from sweeper.spec.clock import clock_per_step
 from sweeper.spec.points import Point
-from sweeper.spec.sweep_spec import SweepSpec
+from sweeper.spec.sweep_spec import SweepSpec, sign_of
 from sweeper.status import Status
 from sweeper.strategy.surface.axes import Axes
 from sweeper.strategy.surface.curves import Course, Schedule, finals_of
@@ -20,7 +20,7 @@ class Courses:
     def __init__(self, spec: SweepSpec) -> None:
         self.spec = spec
         self.axes = Axes(spec.space)
-        self.sign = 1.0 if spec.objective.mode == "min" else -1.0
+        self.sign = sign_of(spec.objective.mode)
         self._lengths: dict[str, tuple[Schedule, int]] = {}
 
     def finals(self, observations: Sequence[Observation]) -> list[Final | None]:

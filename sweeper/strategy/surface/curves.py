@@ -53,7 +53,7 @@ class Course:
     """How far a point has come. Of the curve, `progress` is ascending, from above 0 to 1."""
 
     point: Point
-    schedule: Schedule | None  # None: it is not known
+    schedule: Schedule
     progress: tuple[float, ...]
     values: tuple[float, ...]  # less is better; finite
     ended: bool
@@ -111,8 +111,5 @@ class Drop:
 
     def _at(self, courses: Sequence[Course]) -> Array:
         settings = self._axes.coordinates([course.point for course in courses])
-        schedule = [
-            course.schedule.at(self.progress) if course.schedule else (0.0, 0.0)
-            for course in courses
-        ]
+        schedule = [course.schedule.at(self.progress) for course in courses]
         return np.hstack([settings, np.array(schedule) * (2.0, 1.0)])

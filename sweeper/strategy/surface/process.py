@@ -11,8 +11,8 @@ from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtr, ndtri  # type: ignore[import-untyped]
-from scipy.stats import qmc  # type: ignore[import-untyped]
+from scipy.special import ndtr, ndtri
+from scipy.stats import qmc
 
 from sweeper.strategy.surface.axes import Array
 

@@ -46,11 +46,6 @@ class Surface:
         self._at = axes.coordinates([final.point for final in finals])
         self._process = Process(self._at, np.log1p(gap / self._spread), own**2)
 
-    @property
-    def noise(self) -> float:
-        """The deviation by which a final moves at the best point, as far as neighbours tell."""
-        return self._process.noise * self._spread
-
     def forecast(self, points: Sequence[Point]) -> tuple[Array, Array]:
         """Where these points end: the median and the deviation, shape (m,) each."""
         mean, deviation = self._process.forecast(self._axes.coordinates(points))

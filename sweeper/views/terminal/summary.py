@@ -14,6 +14,7 @@ from sweeper.record.state.events import Outcome
 from sweeper.record.state.sweep_state import SweepState
 from sweeper.record.state.trial import Trial
 from sweeper.spec.points import point_text
+from sweeper.spec.sweep_spec import sign_of
 from sweeper.status import Status
 from sweeper.views.format import headline, number, optimum_text, size, title_of
 from sweeper.views.next_steps import GO_ON_COST, fresh_command, train_command
@@ -132,7 +133,7 @@ def _optima(state: SweepState, ranking: Ranking[Entrant]) -> list[str]:
     from sweeper.analysis.reading.parameters import of_space  # `list` and `status` need no numpy
     from sweeper.analysis.summary.optimum import optima_of
 
-    sign = 1.0 if state.spec.objective.mode == "min" else -1.0
+    sign = sign_of(state.spec.objective.mode)
     optima = optima_of(ranking.points, of_space(state.spec.space), sign)
     return [optimum_text(optimum) for optimum in optima]
 
