@@ -74,6 +74,17 @@ def test_a_trial_in_its_warmup_is_behind_for_a_known_reason() -> None:
     assert of_late.value == pytest.approx(annealing(5e-3, 200)(1), abs=3 * of_late.deviation)
 
 
+def test_what_the_schedule_will_do_is_known_where_it_is_not_swept() -> None:
+    """Warmups that differ by no name of the space, as those of bundles, and all else alike."""
+    no_warmup = Axes({"learning_rate": LogUniform(loguniform=[1e-4, 1e-1])})
+    ended = [course(5e-3, warmup, 1) for warmup in (5, 20, 40, 80, 160, 240)]
+    for warmup in (10, 60, 200):
+        begun = course(5e-3, warmup, 0.25)
+        final = finals_of(no_warmup, [*ended, begun])[-1]
+        assert final is not None
+        assert final.value == pytest.approx(annealing(5e-3, warmup)(1), abs=0.02)
+
+
 def test_most_ends_lie_within_ninety_percent() -> None:
     rng, inside = np.random.default_rng(0), []
     for _ in range(40):

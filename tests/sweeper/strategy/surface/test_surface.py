@@ -1,0 +1,61 @@
+"""The surface: finals in, what they say of other points out."""
+
+import math
+
+import numpy as np
+import pytest
+
+from sweeper.spec.domains.listed import Grid
+from sweeper.spec.points import Point
+from sweeper.strategy.surface.axes import Axes
+from sweeper.strategy.surface.surface import Final, Surface
+
+RATES = [1e-4 * 2**k for k in range(9)]
+AXES = Axes({"learning_rate": Grid(grid=list(RATES))})
+
+
+def point(k: int) -> Point:
+    return {"learning_rate": RATES[k]}
+
+
+def final(k: int, deviation: float = 0.0) -> Final:
+    return Final(point=point(k), value=3 + 0.02 * (k - 4) ** 2, deviation=deviation)
+
+
+def test_what_is_under_way_is_believed_so_that_the_next_point_lies_elsewhere() -> None:
+    surface = Surface(AXES, [final(0), final(2), final(8)])
+    alone = surface.expected_improvement([point(4), point(6)])
+    beside = surface.believing([point(4)]).expected_improvement([point(4), point(6)])
+    assert beside[0] < 0.3 * alone[0]
+    assert beside[0] / beside[1] < alone[0] / alone[1]
+
+
+def test_forecasts_are_in_the_units_of_the_finals() -> None:
+    surface = Surface(AXES, [final(k) for k in (0, 1, 3, 5, 7, 8)])
+    values, deviations = surface.forecast([point(k) for k in (2, 4, 6)])
+    assert values == pytest.approx([3.08, 3.0, 3.08], abs=0.02)
+    assert (deviations > 0).all()
+
+
+def test_a_final_that_is_only_forecast_says_less() -> None:
+    sure = Surface(AXES, [final(k) for k in (0, 2, 4, 6, 8)])
+    unsure = Surface(AXES, [final(0), final(2), final(4, deviation=0.1), final(6), final(8)])
+    assert unsure.forecast([point(4)])[1] > 3 * sure.forecast([point(4)])[1]
+
+
+def test_the_chance_of_a_better_point_falls_with_what_is_known() -> None:
+    others = [point(k) for k in (1, 3, 5, 7)]
+    few = Surface(AXES, [final(0), final(8)]).chance_of_better(others)
+    many = Surface(AXES, [final(k) for k in (0, 2, 3, 4, 5, 6, 8)]).chance_of_better(others)
+    assert few > 0.5
+    assert many < 0.05
+    assert Surface(AXES, [final(0)]).chance_of_better([]) == 0.0
+
+
+def test_the_draws_are_of_the_forecast() -> None:
+    surface = Surface(AXES, [final(k) for k in (0, 2, 6, 8)])
+    values, weights = surface.draw([point(4), point(5)], 2000)
+    assert math.isclose(weights.sum(), 1.0)
+    order = np.argsort(values[:, 0])
+    median = values[order[np.searchsorted(np.cumsum(weights[order]), 0.5)], 0]
+    assert median == pytest.approx(surface.forecast([point(4)])[0][0], abs=0.01)
