@@ -3,10 +3,8 @@ import hashlib
 import io
 import json
 import os
-import re
 import shlex
 import shutil
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -18,25 +16,12 @@ import pytest
 from rich.console import Console
 from tokenizers import Tokenizer, models, pre_tokenizers
 
-from sweeper.corpus.builtin import prepare_default
 from sweeper.corpus.folder import CorpusFolder
 from sweeper.corpus.meta import Meta
 from sweeper.corpus.preparation import MAX_LISTED_FILES, listed, prepare
-from sweeper.corpus.reading.inputs import InputFile, Source, stdlib_files
+from sweeper.corpus.reading.inputs import InputFile, Source
 from sweeper.corpus.tokenization import byte_tokenizer
 from trainable.errors import DataError
-
-
-@pytest.fixture(scope="module")
-def text_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Source files, a .jsonl of stories, and a binary file."""
-    root = tmp_path_factory.mktemp("texts")
-    for file in stdlib_files()[:25]:
-        (root / file.path.name).write_bytes(file.path.read_bytes())
-    stories = [{"text": f"Story {number}: il était une fois … 🦊\n"} for number in range(200)]
-    (root / "stories.jsonl").write_text("".join(json.dumps(story) + "\n" for story in stories))
-    (root / "image.png").write_bytes(b"\x89PNG\0\0")
-    return root
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -151,15 +136,6 @@ def test_a_mistake_is_named_and_nothing_is_written(
     with pytest.raises(DataError, match=message):
         prepare([str(tmp_path / "a.txt")], tmp_path / "new/data/out", **settings)  # type: ignore[arg-type]
     assert [path.name for path in tmp_path.iterdir()] == ["a.txt"]
-
-
-def test_an_existing_output_is_left_alone(tmp_path: Path, text_folder: Path) -> None:
-    out = tmp_path / "out"
-    out.mkdir()
-    (out / "mine").write_text("precious")
-    with pytest.raises(DataError, match=r"--out: .*out: exists already.*choose another name"):
-        prepare([str(text_folder)], out)
-    assert contents(tmp_path) == {} and (out / "mine").read_text() == "precious"
 
 
 def test_names_that_are_not_utf8_lose_no_work(tmp_path: Path) -> None:
@@ -305,35 +281,6 @@ def test_a_tokenizer_that_has_no_token_for_a_side_is_refused(
         prepare([str(tmp_path / "a.txt")], tmp_path / "out", tokenizer=str(tmp_path / "t.json"))
 
 
-def test_the_output_may_lie_in_the_input_and_be_here(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "a.txt").write_text("some text\n" * 10)
-    meta = prepare([str(tmp_path)], tmp_path / "out")
-    assert [Path(source.path).name for source in meta.sources] == ["a.txt"]
-    (tmp_path / "here").mkdir()
-    monkeypatch.chdir(tmp_path / "here")
-    prepare([str(tmp_path / "a.txt")], Path())
-    assert Meta.read(CorpusFolder(tmp_path / "here")).documents == 2
-    assert {path.name for path in tmp_path.iterdir()} == {"a.txt", "out", "here"}
-
-
-@pytest.mark.parametrize(
-    ("out", "message"),
-    [
-        (Path("x" * 300), "--out: x+: cannot be written: File name too long"),
-        (Path("/proc/sweeper/out"), "--out: /proc/sweeper/out: cannot be written: "),
-        (Path("/dev/shm"), "--out: /dev/shm: (exists already|a disk is mounted there; name a)"),
-        (Path("/"), "--out: /: exists already"),
-    ],
-)
-def test_an_output_that_can_be_none_is_told_at_once(
-    text_folder: Path, out: Path, message: str
-) -> None:
-    with pytest.raises(DataError, match=message):
-        prepare([str(text_folder)], out)
-
-
 def test_the_home_folder_is_expanded(
     tmp_path: Path, text_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -381,108 +328,6 @@ def test_closed_standard_input_is_told(tmp_path: Path) -> None:
     done = subprocess.run(command, shell=True, capture_output=True, text=True)
     assert done.returncode == 2
     assert done.stderr == "-: standard input is closed; pipe text in, or name files\n"
-
-
-def test_files_of_others_beside_the_output_are_left_alone(
-    tmp_path: Path, text_folder: Path
-) -> None:
-    """They are called as the work of a killed run is, but for the process."""
-    begun = f".out.partial-{socket.gethostname()}-12345678-"
-    for process in ("x", "99999999999999999999", "²"):
-        (tmp_path / f"{begun}{process}").mkdir()
-    prepare([str(text_folder)], tmp_path / "out")
-    assert len(list(tmp_path.iterdir())) == 4
-
-
-def test_an_output_made_meanwhile_is_left_alone(
-    tmp_path: Path, text_folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    out = tmp_path / "out"
-
-    def other_process(*_: object) -> list[Source]:
-        out.mkdir()
-        (out / "mine").write_text("precious")
-        return []
-
-    monkeypatch.setattr("sweeper.corpus.preparation.listed", other_process)
-    with pytest.raises(DataError, match="exists already"):
-        prepare([str(text_folder)], out)
-    assert [path.name for path in tmp_path.iterdir()] == ["out"]
-    assert [path.name for path in out.iterdir()] == ["mine"]
-
-
-def test_an_empty_output_folder_is_filled(tmp_path: Path, text_folder: Path) -> None:
-    (tmp_path / "out").mkdir()
-    prepare([str(text_folder)], tmp_path / "out")
-    assert (tmp_path / "out/meta.json").exists()
-
-
-def test_an_output_that_cannot_be_made_is_named(tmp_path: Path, text_folder: Path) -> None:
-    (tmp_path / "file").write_text("in the way")
-    with pytest.raises(DataError, match=r"--out: .*file/out: cannot be written: Not a directory"):
-        prepare([str(text_folder)], tmp_path / "file/out")
-
-
-def test_an_interrupted_run_leaves_nothing(
-    tmp_path: Path, text_folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def interrupt(*_: object) -> list[Source]:
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr("sweeper.corpus.preparation.listed", interrupt)
-        prepare([str(text_folder)], tmp_path / "data/out")
-    assert list(tmp_path.iterdir()) == []
-    prepare([str(text_folder)], tmp_path / "data/out")
-
-
-def test_the_next_run_removes_what_a_killed_one_left(tmp_path: Path, text_folder: Path) -> None:
-    code = "import sys; from pathlib import Path; from sweeper.corpus.preparation import prepare; "
-    command = [sys.executable, "-c", code + "prepare(['-'], Path(sys.argv[1]))"]
-    process = subprocess.Popen([*command, str(tmp_path / "out")], stdin=subprocess.PIPE)
-    while not list(tmp_path.rglob("spool-0")):  # it waits for its input, its folders made
-        assert process.poll() is None
-    process.kill()
-    process.communicate()
-    assert not (tmp_path / "out").exists()
-    prepare([str(text_folder)], tmp_path / "out")
-    assert [path.name for path in tmp_path.iterdir()] == ["out"]
-
-
-def test_the_default_corpus_is_made_once(tmp_path: Path) -> None:
-    shown = Console(file=io.StringIO())
-    folder = prepare_default(tmp_path, console=shown)
-    assert folder == tmp_path / "python-stdlib"
-    before = (folder / "meta.json").stat()
-    assert prepare_default(tmp_path, console=shown) == folder
-    assert (folder / "meta.json").stat() == before
-    output = shown.file.getvalue()  # type: ignore[attr-defined]
-    assert output.count("Preparing the built-in corpus, once") == 1
-    assert re.search(r"validation +[\d,]+ +\d+ +[\d.]+ kB +[456]\.\d%", output)
-
-
-def test_two_processes_may_make_the_default_corpus_at_once(tmp_path: Path) -> None:
-    code = "from pathlib import Path; from sweeper.corpus.builtin import prepare_default as p; "
-    command = [sys.executable, "-c", code + f"p(Path({str(tmp_path)!r}))"]
-    processes = [subprocess.Popen(command) for _ in range(3)]
-    assert [process.wait() for process in processes] == [0, 0, 0]
-    assert [path.name for path in tmp_path.iterdir()] == ["python-stdlib"]
-    Meta.read(CorpusFolder(tmp_path / "python-stdlib"))
-
-
-def test_something_else_in_the_way_of_the_built_in_corpus_is_told(tmp_path: Path) -> None:
-    (tmp_path / "python-stdlib").mkdir()
-    (tmp_path / "python-stdlib/train.npy").touch()
-    with pytest.raises(DataError, match=r"python-stdlib: the built-in corpus is made there, and"):
-        prepare_default(tmp_path)
-
-
-def test_another_corpus_under_the_default_name_is_refused(
-    tmp_path: Path, text_folder: Path
-) -> None:
-    prepare([str(text_folder)], tmp_path / "python-stdlib", val_fraction=0.5)
-    with pytest.raises(DataError, match=r"is not the built-in corpus.*0\.5; rename the folder"):
-        prepare_default(tmp_path)
 
 
 def test_a_damaged_meta_is_named(tmp_path: Path) -> None:
