@@ -6,7 +6,6 @@ import shlex
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ import pytest
 from sweeper.record.metrics_files import read_metrics
 from sweeper.record.run_folder import CHECKPOINT_FILE, RunFolder
 from tests.sweeper.journals import raw_events
+from tests.sweeper.waiting import wait_until
 
 SLOW = {"max_steps": 640, "d_model": 64, "eval_every_steps": 40, "dtype": "float32"}
 SPACE = {"learning_rate": {"grid": [1e-4, 1e-3, 1e-2, 3e-2]}}
@@ -35,12 +35,6 @@ def run(folder: Path, *arguments: object) -> subprocess.CompletedProcess[str]:
 
 def events(folder: RunFolder) -> list[dict[str, Any]]:
     return list(raw_events(folder.journal)) if folder.journal.exists() else []
-
-
-def wait_until(process: subprocess.Popen[bytes], holds: Callable[[], bool]) -> None:
-    while not holds():
-        assert process.poll() is None, "the sweep ended before it could be interrupted"
-        time.sleep(0.05)  # between two looks at the condition
 
 
 def start_and_wait(folder: Path, space: Path, holds: Callable[[RunFolder], bool]) -> Any:

@@ -16,7 +16,8 @@ from sweeper.record.run_folder import RunFolder
 from sweeper.status import ExitCode
 from tests.sweeper.runtime.ray_tune.driver import GATE, HANG_AT, PAUSING
 from tests.sweeper.runtime.ray_tune.test_kills import ROOT, decided, events, rows, state_of
-from tests.sweeper.runtime.ray_tune.test_resume import session, wait_until
+from tests.sweeper.runtime.ray_tune.test_resume import session
+from tests.sweeper.waiting import wait_until
 
 SECTIONS = {
     "space": {"learning_rate": {"grid": [1e-4, 1e-3, 1e-2]}},

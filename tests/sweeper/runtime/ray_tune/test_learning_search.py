@@ -4,7 +4,6 @@ import os
 import random
 import shutil
 import signal
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from sweeper.status import ExitCode
 from sweeper.strategy.search.optuna_search import OptunaSearcher
 from tests.sweeper.runtime.ray_tune.driver import STARTS
 from tests.sweeper.runtime.ray_tune.test_kills import ROOT, decided, events, rows, session, state_of
+from tests.sweeper.waiting import wait_until
 
 pytestmark = pytest.mark.slow
 KILLS = 4
@@ -74,9 +74,7 @@ def test_tpe_with_a_warm_start_killed_four_times_ends_as_if_never_killed(
         process = session(*(("resume", "later") if kill else ("run", space)), tmp_path / "runs")
         if kill < KILLS:
             limit = there + rng.randint(3, MAX_EVENTS_A_SESSION)
-            while len(events(folder)) < limit:
-                assert process.poll() is None, f"over after {kill} kills: make the sweep longer"
-                time.sleep(0.002)  # between two looks at the condition
+            wait_until(process, lambda limit=limit: len(events(folder)) >= limit)
             os.kill(process.pid, signal.SIGKILL)
         assert process.wait() == (ExitCode.DONE if kill == KILLS else -signal.SIGKILL)
         shutil.rmtree(first, ignore_errors=True)  # its results stand in the journal

@@ -30,7 +30,8 @@ from tests.sweeper.runtime.ray_tune.faulty_trainers import (
     SOUND,
 )
 from tests.sweeper.runtime.ray_tune.test_kills import decided, events, rows, state_of
-from tests.sweeper.runtime.ray_tune.test_resume import session, wait_until
+from tests.sweeper.runtime.ray_tune.test_resume import session
+from tests.sweeper.waiting import wait_until
 
 pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[4]

@@ -6,8 +6,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any
 
@@ -30,6 +28,7 @@ from tests.sweeper.runtime.ray_tune.test_kills import (
     session_of,
     state_of,
 )
+from tests.sweeper.waiting import wait_until
 
 ONE_AT_A_TIME = {"cpu": os.cpu_count()}  # with more, who comes first is chance
 FAILING = REFERENCE.replace("ClosedForm", "Failing")
@@ -41,12 +40,6 @@ SECTIONS = {
 
 def session(*arguments: object, stderr: IO[str] | None = None) -> subprocess.Popen[bytes]:
     return session_of("HangingTrainer", *arguments, stderr=stderr)
-
-
-def wait_until(process: subprocess.Popen[bytes], holds: Callable[[], bool]) -> None:
-    while not holds():
-        assert process.poll() is None, "over before its time"
-        time.sleep(0.005)  # between two looks at the condition
 
 
 def assert_ended_as(folder: RunFolder, whole: RunFolder) -> None:

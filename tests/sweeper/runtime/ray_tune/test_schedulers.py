@@ -6,7 +6,6 @@ import random
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from sweeper.record.tables import result_rows
 from sweeper.spec.reading.spec_file import load_spec
 from sweeper.status import ExitCode
 from tests.sweeper.journals import RawEvent, raw_events
+from tests.sweeper.waiting import wait_until
 
 KILLS = 3
 ROOT = Path(__file__).parents[4]
@@ -104,9 +104,7 @@ def test_killed_and_resumed_it_decides_the_same(
         process = session(*begin, folder.path.parent)
         if kill < KILLS:
             limit = there + rng.randint(3, len(events(whole)) // (KILLS + 1))
-            while len(events(folder)) < limit:
-                assert process.poll() is None, f"over after {kill} kills"
-                time.sleep(0.002)  # between two looks at the condition
+            wait_until(process, lambda limit=limit: len(events(folder)) >= limit)
             os.kill(process.pid, signal.SIGKILL)
         assert process.wait() == (ExitCode.DONE if kill == KILLS else -signal.SIGKILL)
     assert decided(folder) == decided(whole)

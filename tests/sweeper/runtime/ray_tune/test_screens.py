@@ -16,7 +16,7 @@ from sweeper.record.run_folder import RunFolder
 from sweeper.status import ExitCode
 from tests.sweeper.runtime.ray_tune.driver import GATE, SHOWN
 from tests.sweeper.runtime.ray_tune.test_kills import ROOT, events
-from tests.sweeper.runtime.ray_tune.test_resume import wait_until
+from tests.sweeper.waiting import wait_until
 
 DRIVER = [sys.executable, "-m", "tests.sweeper.runtime.ray_tune.driver", "run"]
 
