@@ -7,8 +7,10 @@ from collections import Counter
 import pytest
 from hypothesis import settings
 
-# A machine that is busy with something else is slow, and nothing is wrong with what is tested.
-settings.register_profile("any machine", deadline=None)
+# A machine that is busy with something else is slow, and nothing is wrong with what is tested. And
+# what passed once passes again: new examples are looked for with `--hypothesis-profile=explore`.
+settings.register_profile("any machine", deadline=None, derandomize=True)
+settings.register_profile("explore", deadline=None, max_examples=1000)
 settings.load_profile("any machine")
 
 # However the suite was started (in the background, by nohup), programs that it starts hear signals.
