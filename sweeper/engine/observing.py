@@ -4,7 +4,6 @@ from collections.abc import Iterator, Sequence
 from statistics import fmean
 
 from sweeper.record.state.trial import Trial
-from sweeper.spec.clock import clock_per_step
 from sweeper.spec.points import Point
 from sweeper.spec.sweep_spec import SweepSpec
 from sweeper.status import Status
@@ -50,7 +49,8 @@ def observe(spec: SweepSpec, point: Point, trials: Sequence[Trial]) -> Observati
     told = [trial for trial in trials if trial.status is not Status.FAILED]
     if not told:
         return Observation(point, Status.FAILED)
-    curves = [_curve(spec, trial) for trial in told]
+    metric, clock = spec.objective.metric, spec.scheduler.clock
+    curves = [trial.curve(metric, clock) for trial in told]
     common = sorted(set(curves[0]).intersection(*curves[1:]))
     curve = tuple((time, fmean(curve[time] for curve in curves)) for time in common)
     if any(not (trial.status.ended or trial.status is Status.PAUSED) for trial in trials):
@@ -60,15 +60,7 @@ def observe(spec: SweepSpec, point: Point, trials: Sequence[Trial]) -> Observati
         return Observation(point, Status.DIVERGED, curve=curve)
     if statuses != {Status.COMPLETED}:
         return Observation(point, Status.STOPPED, curve=curve)
-    metric = spec.objective.metric
     values = [last.value(metric) if (last := t.last_evaluation) else None for t in told]
     found = [value for value in values if value is not None]
     value = fmean(found) if len(found) == len(values) else None
     return Observation(point, Status.COMPLETED, value, curve)
-
-
-def _curve(spec: SweepSpec, trial: Trial) -> dict[int, float]:
-    pace = clock_per_step(trial.config, spec.scheduler.clock)
-    metric = spec.objective.metric
-    seen = ((evaluation.step, evaluation.value(metric)) for evaluation in trial.evaluations)
-    return {step * pace: value for step, value in seen if value is not None}

@@ -1,10 +1,12 @@
 """Numbers for people: counts, durations, sizes, errors."""
 
+import math
 from typing import TYPE_CHECKING
 
 from sweeper.spec.sizes import UNITS
 
 if TYPE_CHECKING:
+    from sweeper.analysis.forecasts import Forecast
     from sweeper.analysis.summary.optimum import OptimumInterval
 
 
@@ -54,6 +56,14 @@ def headline(error: str) -> str:
     frames = [i for i, line in enumerate(lines) if line.startswith('  File "')]
     below = lines[frames[-1] + 1 :] if frames else lines
     return next((line for line in below if not line.startswith(" ")), lines[0])
+
+
+def likely(forecast: "Forecast", *, ascii: bool = False) -> str:
+    """`1.43 ± 0.02`: with as many decimals as its deviation gives a meaning to, at most four."""
+    digits = math.ceil(-math.log10(forecast.deviation / 2)) if forecast.deviation > 0 else 4
+    digits = max(0, min(4, digits))
+    between = "+/-" if ascii else "±"
+    return f"{forecast.mean:.{digits}f} {between} {forecast.deviation:.{digits}f}"
 
 
 def number(value: float | None, digits: int = 4) -> str:

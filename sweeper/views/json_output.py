@@ -3,6 +3,7 @@
 from dataclasses import asdict
 from pathlib import Path
 
+from sweeper.analysis.forecasts import Forecast, forecasts_of
 from sweeper.analysis.monitor import Monitor
 from sweeper.analysis.noise import noise_of
 from sweeper.record.ranking import Entrant, PointResult, Ranking, objective, ranked, ranking_of
@@ -56,12 +57,18 @@ def unreadable_json(folder: RunFolder, error: UserError) -> JsonObject:
 
 def status_json(monitor: Monitor) -> JsonObject:
     """A sweep with all its trials, best first."""
-    trials = [trial_json(monitor.state, trial, monitor.folder) for trial in ranked(monitor.state)]
+    forecasts = forecasts_of(monitor.state)
+    trials = [
+        trial_json(monitor.state, trial, monitor.folder, forecasts.get(trial.trial_id))
+        for trial in ranked(monitor.state)
+    ]
     return {**sweep_json(monitor), "ranking": trials}
 
 
-def trial_json(state: SweepState, trial: Trial, folder: RunFolder) -> JsonObject:
-    """A trial: its values, its status, its last evaluation."""
+def trial_json(
+    state: SweepState, trial: Trial, folder: RunFolder, forecast: Forecast | None = None
+) -> JsonObject:
+    """A trial: its values, its status, its last evaluation, where it is expected to end."""
     last = trial.last_evaluation
     newest = trial.progress or last
     checkpoint = checkpoint_file(folder, trial)
@@ -75,6 +82,7 @@ def trial_json(state: SweepState, trial: Trial, folder: RunFolder) -> JsonObject
         "rung": trial.rung,
         "attempts": trial.attempts,
         **{name: last.value(name) if last else None for name in MEASURED},
+        "forecast": None if forecast is None else asdict(forecast),
         "checkpoint": str(checkpoint) if checkpoint else None,
         "error": trial.error,
     }
@@ -82,8 +90,9 @@ def trial_json(state: SweepState, trial: Trial, folder: RunFolder) -> JsonObject
 
 def whole_trial_json(monitor: Monitor, trial: Trial) -> JsonObject:
     """A trial with its config and every evaluation."""
+    forecast = forecasts_of(monitor.state).get(trial.trial_id)
     return {
-        **trial_json(monitor.state, trial, monitor.folder),
+        **trial_json(monitor.state, trial, monitor.folder, forecast),
         "config": trial.config.to_dict(),
         "evaluations": [seen.to_dict() for seen in trial.evaluations],
     }

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from sweeper.analysis.forecasts import forecasts_of
 from sweeper.analysis.reading import parameters
 from sweeper.analysis.reading.sweep_data import Evaluation, SweepData, TrialData
 from sweeper.corpus.folder import CorpusFolder
@@ -60,10 +61,14 @@ def of_state(state: SweepState, folder: RunFolder, *, running: bool = False) -> 
     sweep = _described(sweep, state.spec, folder)
     values = {trial_id: trial.values for trial_id, trial in state.trials.items()}
     rows = [row | {"values": values[row["trial_id"]]} for row in result_rows(state, folder)]
+    forecasts = forecasts_of(state)
     return replace(
         sweep,
         state="running" if running else state.outcome or "interrupted",
-        trials=_trials(sweep, rows, history_rows(state)),
+        trials=tuple(
+            replace(trial, forecast=forecasts.get(trial.trial_id))
+            for trial in _trials(sweep, rows, history_rows(state))
+        ),
         num_planned=state.num_trials,
         arrivals=tuple(state.arrivals),
         sessions=tuple(state.sessions),

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
 
+from sweeper.analysis.forecasts import Forecast
 from sweeper.record.ranking import Ranking, rank, repeats
 from sweeper.record.state.arrivals import Arrival
 from sweeper.record.state.session import Session
@@ -57,6 +58,7 @@ class TrialData:
     num_params: int | None = None
     checkpoint: str | None = None  # the newest, as a path in the run folder
     error: str | None = None
+    forecast: Forecast | None = None  # of its end, where it has not come to it
 
     @property
     def value(self) -> float | None:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from sweeper.spec.clock import Clock, clock_per_step
 from sweeper.spec.domains.values import Scalar
 from sweeper.status import Decision, Status
 from trainable.config import TrainConfig
@@ -39,6 +40,12 @@ class Trial:
     def step(self) -> int:
         """The last evaluated step."""
         return self.evaluations[-1].step if self.evaluations else 0
+
+    def curve(self, metric: str, clock: Clock) -> dict[int, float]:
+        """The metric over the time on this clock, where it was evaluated."""
+        pace = clock_per_step(self.config, clock)
+        seen = ((evaluation.step, evaluation.value(metric)) for evaluation in self.evaluations)
+        return {step * pace: value for step, value in seen if value is not None}
 
     def is_evaluation(self, metrics: Metrics) -> bool:
         """Whether they are for the scheduler; without the objective they are all the same."""

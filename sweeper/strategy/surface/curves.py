@@ -16,12 +16,12 @@ import numpy as np
 
 from sweeper.spec.points import Point
 from sweeper.strategy.surface.axes import Array, Axes
+from sweeper.strategy.surface.observation import CALIBRATION
 from sweeper.strategy.surface.process import Process
 from sweeper.strategy.surface.surface import Final
 from trainable.config import TrainConfig
 from trainable.optimisation.schedule import learning_rate_at
 
-CALIBRATION = 4  # so many curves to their ends before any other is forecast
 NODES = 256  # of the integral over the learning rate
 
 

@@ -3,15 +3,17 @@
 from rich.console import Console
 from rich.text import Text
 
+from sweeper.analysis.forecasts import forecasts_of
 from sweeper.analysis.monitor import Monitor
 from sweeper.record.ranking import ranked
 from sweeper.record.state.trial import Trial
 from sweeper.spec.points import point_text, swept_text
-from sweeper.views.format import count, duration, number, size
+from sweeper.status import Status
+from sweeper.views.format import count, duration, likely, number, size, title_of
 from sweeper.views.json_output import checkpoint_file
 from sweeper.views.terminal.charts import chart
 from sweeper.views.terminal.live_view import screen_width
-from sweeper.views.terminal.trial_table import STYLES, rung_step
+from sweeper.views.terminal.trial_table import STYLES, rung_step, seconds_left
 from trainable.model.model_size import num_params
 
 CHART_HEIGHT = 12
@@ -32,7 +34,7 @@ def print_trial(console: Console, monitor: Monitor, trial: Trial) -> None:
             f"number {place} of {len(monitor.state.trials)}",
         )
     )
-    for line in _facts(monitor, trial):
+    for line in _facts(monitor, trial, ascii=console.options.ascii_only):
         console.print(INDENT + line)
     _print_chart(console, monitor, trial)
     console.print("\nSettings")
@@ -41,7 +43,7 @@ def print_trial(console: Console, monitor: Monitor, trial: Trial) -> None:
         _print_error(console, monitor, trial, trial.error)
 
 
-def _facts(monitor: Monitor, trial: Trial) -> list[str]:
+def _facts(monitor: Monitor, trial: Trial, *, ascii: bool) -> list[str]:
     lines = [point_text(trial.values)]
     last = trial.last_evaluation
     if last is not None:
@@ -54,6 +56,11 @@ def _facts(monitor: Monitor, trial: Trial) -> list[str]:
             f"{count(num_params(trial.config))} parameters, {count(last.tokens)} tokens in "
             f"{duration(last.train_seconds)}, {count(last.tokens_per_second)} tokens/s"
         )
+    if (told := forecasts_of(monitor.state).get(trial.trial_id)) is not None:
+        what = title_of(monitor.state.spec.objective.metric)
+        lines.append(f"likely final {what} {likely(told, ascii=ascii)}")
+    if trial.status is Status.RUNNING and (left := seconds_left(trial)) is not None:
+        lines.append(f"{duration(left)} left")
     if trial.rung is not None:
         lines.append(f"reached the rung at step {rung_step(monitor.state, trial)}")
     if trial.attempts > 1:

@@ -5,13 +5,14 @@ from collections.abc import Sequence
 from rich.console import Console, Group, RenderableType
 from rich.text import Text
 
+from sweeper.analysis.forecasts import forecasts_of
 from sweeper.record.ranking import objective, ranked
 from sweeper.record.state.sweep_state import SweepState
 from sweeper.record.state.trial import Trial
 from sweeper.spec.clock import clock_per_step
 from sweeper.spec.points import swept_text
 from sweeper.status import Status
-from sweeper.views.format import count, duration, number
+from sweeper.views.format import count, duration, likely, number
 from sweeper.views.terminal.charts import Scale, sparkline
 from sweeper.views.terminal.columns import Column, fitting, table, total
 
@@ -27,7 +28,7 @@ STYLES = {
 }
 CURVE_WIDTHS = (24, 16, 10, 6)  # the widest that fits is taken
 # What a narrow screen shows first.
-DROPPED_FIRST = ("tok/s", "perplexity", "rung", "curve", "left")
+DROPPED_FIRST = ("tok/s", "perplexity", "rung", "curve", "likely", "left")
 
 
 def trial_table(console: Console, state: SweepState, *, shown: int | None = None) -> RenderableType:
@@ -99,9 +100,14 @@ def _cells(
             for trial in trials
         ],
     }
+    forecasts = forecasts_of(state)
+    columns["likely"] = [
+        "" if (told := forecasts.get(trial.trial_id)) is None else likely(told, ascii=ascii)
+        for trial in trials
+    ]
     if metric == "perplexity":
         columns["perplexity"] = [number(objective(state, trial), 2) for trial in trials]
-    missable = {"curve", "rung", "left"}
+    missable = {"curve", "rung", "left", "likely"}
     return [(key, cells) for key, cells in columns.items() if any(cells) or key not in missable]
 
 

@@ -1,6 +1,7 @@
 import pytest
 
-from sweeper.views.format import count, duration, headline, number, size
+from sweeper.analysis.forecasts import Forecast
+from sweeper.views.format import count, duration, headline, likely, number, size
 
 
 @pytest.mark.parametrize(
@@ -19,6 +20,16 @@ def test_count(value: float | None, text: str) -> None:
 )  # fmt: skip
 def test_duration(seconds: float | None, text: str) -> None:
     assert duration(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("mean", "deviation", "text"),
+    [(1.4321, 0.02, "1.43 ± 0.02"), (1.4321, 0.0141, "1.432 ± 0.014"), (31.2, 5.1, "31 ± 5"),
+     (1.4321, 0.0, "1.4321 ± 0.0000"), (1.4321, 2e-6, "1.4321 ± 0.0000"), (1e3, 400, "1000 ± 400")],
+)  # fmt: skip
+def test_likely(mean: float, deviation: float, text: str) -> None:
+    assert likely(Forecast(mean, deviation)) == text
+    assert likely(Forecast(mean, deviation), ascii=True) == text.replace("±", "+/-")
 
 
 def test_number() -> None:

@@ -9,7 +9,8 @@ import pytest
 from sweeper.spec.domains.listed import Grid
 from sweeper.spec.domains.ranges import LogUniform
 from sweeper.strategy.surface.axes import Axes
-from sweeper.strategy.surface.curves import CALIBRATION, Course, Schedule, finals_of
+from sweeper.strategy.surface.curves import Course, Schedule, finals_of
+from sweeper.strategy.surface.observation import CALIBRATION
 from trainable.config import TrainConfig
 from trainable.optimisation.schedule import learning_rate_at
 
