@@ -3,6 +3,7 @@
 import math
 from typing import TYPE_CHECKING
 
+from sweeper.spec.points import swept_text
 from sweeper.spec.sizes import UNITS
 
 if TYPE_CHECKING:
@@ -84,17 +85,33 @@ def title_of(metric: str) -> str:
     return METRIC_TITLES.get(metric, metric)
 
 
+def optimum_label(optimum: "OptimumInterval") -> str:
+    """As `0.0021 (95 %: 0.0018 to 0.0025)`, in a plot."""
+    return f"{_rounded(optimum.taken)} (95 %: {_interval(optimum)})"
+
+
 def optimum_text(optimum: "OptimumInterval") -> str:
-    """As `Best learning_rate: 0.0021 (95 %: 0.0018 to 0.0025), at most 0.0010 worse than …`."""
-    low, high, taken = (
-        f"{float(f'{x:.2g}'):.12g}" for x in (optimum.low, optimum.high, optimum.taken)
-    )
+    """As `Take learning_rate 0.0021: the best lies in 0.0018 to 0.0025 (95 %), and …`."""
+    name, taken, interval = optimum.name, _rounded(optimum.taken), _interval(optimum)
+    of = "" if optimum.group is None else f" for {swept_text(optimum.group)}"
     if optimum.at_low_end and optimum.at_high_end:
-        return f"Where the best {optimum.name} lies cannot be told: anywhere from {low} to {high}."
-    ends = f"{low} or below to {high}" if optimum.at_low_end else f"{low} to {high}"
-    if optimum.at_high_end:
-        ends = f"{low} to {high} or above"
-    text = f"Take {optimum.name} {taken}: the best lies in {ends} (95 %)"
+        return f"Where the best {name}{of} lies cannot be told: anywhere from {interval}."
+    if optimum.level is not None:
+        return (
+            f"At their ends too few trials can be compared. Where most of them still ran, the best "
+            f"{name}{of} lay in {interval} (95 %); at the end it may be another."
+        )
+    text = f"Take {name} {taken}{of}: the best lies in {interval} (95 %)"
     if optimum.at_low_end or optimum.at_high_end:
         return f"{text}, at the edge of what was tried."
     return f"{text}, and {taken} is at most {number(optimum.regret)} worse than it."
+
+
+def _interval(optimum: "OptimumInterval") -> str:
+    below = " or below" if optimum.at_low_end else ""
+    above = " or above" if optimum.at_high_end else ""
+    return f"{_rounded(optimum.low)}{below} to {_rounded(optimum.high)}{above}"
+
+
+def _rounded(value: float) -> str:
+    return f"{float(f'{value:.2g}'):.12g}"

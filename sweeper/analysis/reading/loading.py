@@ -79,6 +79,7 @@ def _described(sweep: SweepData, spec: SweepSpec, folder: RunFolder) -> SweepDat
     """The sweep with what its search-space file says."""
     return replace(
         sweep,
+        spec=spec,
         spec_text=folder.spec.read_text(encoding="utf-8"),
         description=spec.description,
         metric=spec.objective.metric,

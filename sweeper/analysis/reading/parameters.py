@@ -13,10 +13,18 @@ from sweeper.spec.space import AnyDomain
 from sweeper.spec.train_settings import is_number
 from trainable.config import TrainConfig
 
+# What `trainable.model.model_size.num_params` is a function of.
+SIZE_SETTINGS = {"d_model", "d_ff", "num_layers", "vocab_size"}
+
 
 def of_space(space: Mapping[str, AnyDomain]) -> tuple[Parameter, ...]:
     """A parameter for each name of a search space."""
-    return tuple(_of_domain(name, domain) for name, domain in space.items())
+    return tuple(
+        replace(
+            _of_domain(name, domain), changes_size=not SIZE_SETTINGS.isdisjoint(domain.sets(name))
+        )
+        for name, domain in space.items()
+    )
 
 
 def of_values(columns: Mapping[str, Iterable[Scalar]]) -> tuple[Parameter, ...]:

@@ -12,7 +12,7 @@ from sweeper.record.state.session import Session
 from sweeper.spec.domains.scale import Scale
 from sweeper.spec.domains.values import Scalar, Settings
 from sweeper.spec.points import Point
-from sweeper.spec.sweep_spec import Mode, sign_of
+from sweeper.spec.sweep_spec import Mode, SweepSpec, sign_of
 from sweeper.status import Status
 
 
@@ -26,6 +26,7 @@ class Parameter:
     low: float | None = None  # the ends of the space; None for names and for what has no ends
     high: float | None = None
     least: float | None = None  # no run accepts less
+    changes_size: bool = False  # the number of a model's parameters depends on it
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,6 +95,7 @@ class SweepData:
     arrivals: tuple[Arrival, ...] = ()
     sessions: tuple[Session, ...] = ()
     data: Mapping[str, Any] | None = None  # meta.json of what it trained on
+    spec: SweepSpec | None = None
     spec_text: str | None = None  # sweep.yaml, to run it again
     notes: tuple[str, ...] = ()  # what could not be read, and so is missing here
 

@@ -5,7 +5,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from sweeper.analysis.reading.sweep_data import SweepData
+from sweeper.analysis.summary.ends import ends_of
 from sweeper.analysis.summary.levels import levels_of
+from sweeper.analysis.summary.optimum import OptimumInterval, optima_of
 from sweeper.analysis.summary.response import Response, responses_of
 from sweeper.spec.domains.values import Scalar
 from sweeper.spec.points import Point
@@ -102,7 +104,9 @@ def measured_alike(contenders: Sequence[Contender]) -> list[SweepData]:
 
 def _by_loss(sweep: SweepData) -> SweepData:
     trials = (
-        replace(t, evaluations=tuple(replace(e, value=e.loss) for e in t.evaluations))
+        replace(
+            t, forecast=None, evaluations=tuple(replace(e, value=e.loss) for e in t.evaluations)
+        )
         for t in sweep.trials
     )
     return replace(sweep, metric="val_loss", mode="min", trials=tuple(trials), arrivals=())
@@ -112,6 +116,11 @@ def best_responses(sweep: SweepData) -> dict[str, Response]:
     """By swept name: the best at each of its values, whatever else was swept."""
     responses = responses_of(sweep, levels_of(sweep), grouped=False)
     return {response.parameter.name: response for response in responses}
+
+
+def best_optima(sweep: SweepData) -> tuple[OptimumInterval, ...]:
+    """Where the best of each numeric setting lies, whatever else was swept."""
+    return optima_of(sweep, levels_of(sweep), ends_of(sweep), grouped=False)
 
 
 def _outcome(contender: Contender, alike: SweepData) -> Outcome:

@@ -1,19 +1,19 @@
 """The best value of each numeric setting, with the interval in which it lies, and the value to
-take."""
+take: for each size by itself."""
 
-import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from statistics import fmean
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sweeper.analysis.noise import noise_of
-from sweeper.analysis.reading.sweep_data import Parameter
-from sweeper.record.ranking import PointResult, T
-from sweeper.spec.domains.listed import Grid
+from sweeper.analysis.reading.sweep_data import Parameter, SweepData, TrialData
+from sweeper.analysis.summary.ends import End, surface_of
+from sweeper.analysis.summary.levels import Level
+from sweeper.analysis.summary.response import grouping
+from sweeper.spec.domains.values import Scalar
 from sweeper.spec.points import Point
-from sweeper.strategy.surface.axes import Axes
 
 if TYPE_CHECKING:
     from sweeper.strategy.surface.surface import Surface
@@ -34,103 +34,148 @@ class OptimumInterval:
     """
 
     name: str
+    group: Scalar = None  # the size, or other named value, that it belongs to
+    level: Level | None = None  # the rung at which trials were compared; None: at their ends
     low: float
     high: float
     taken: float
+    value: float  # what is expected of the objective there
     regret: float  # in the units of the objective
     at_low_end: bool
     at_high_end: bool
 
 
 def optima_of(
-    points: Sequence[PointResult[T]], parameters: Sequence[Parameter], sign: float
+    sweep: SweepData, levels: Sequence[Level], ends: Sequence[End], *, grouped: bool = True
 ) -> tuple[OptimumInterval, ...]:
-    """For each numeric setting that enough values of were tried to their ends, around the best
-    point; the sizes beside the best one have their say in the surface.
+    """For each numeric setting of which enough values were tried, around the best point of each
+    size; the other sizes have their say in the surface.
 
-    Args:
-        points: Best first, as a ranking has them.
-        sign: 1 where less is better, otherwise -1.
+    Trials are compared at their ends, which are forecast for those that were stopped. Where too few
+    can be, or the best value of them has none beside it that was tried, they are compared at the
+    deepest rung of which neither is true.
 
     Assumes that the loss is smooth over the setting in its own scale, and noise of one deviation at
     all points (that of the seeds where there are any, otherwise what neighbours leave over).
     """
-    if not points:
-        return ()
-    best, names = points[0].point, points[0].point.keys()
-    alike = [result for result in points if result.point.keys() == names]
-    tried = {
-        parameter: _tried(parameter, alike, best, parameters)
-        for parameter in parameters
-        if parameter.scale != "category" and parameter.name in best
-    }
-    enough = {parameter: values for parameter, values in tried.items() if len(values) >= FEWEST}
-    if not enough:
-        return ()  # a surface takes a moment
-    surface = _surface(alike, sign)
-    return tuple(
-        _interval(surface, parameter, values, best) for parameter, values in enough.items()
-    )
-
-
-def _tried(
-    parameter: Parameter,
-    results: Sequence[PointResult[T]],
-    best: Point,
-    parameters: Sequence[Parameter],
-) -> list[float]:
-    """The values of the setting at the points that have the best one's names (its size)."""
-    names = [p.name for p in parameters if p.scale == "category" and p.name in best]
-    values = {
-        float(value)
-        for result in results
-        if all(result.point[name] == best[name] for name in names)
-        and isinstance(value := result.point[parameter.name], int | float)
-    }
-    return sorted(values)
-
-
-def _surface(results: Sequence[PointResult[T]], sign: float) -> "Surface":
-    from sweeper.strategy.surface.surface import Final, Surface  # scipy takes a moment
-
-    space = {
-        name: Grid(grid=list(dict.fromkeys(result.point[name] for result in results)))
-        for name in results[0].point
-    }
-    noise = noise_of(results)
-    variance = noise.deviation**2 if noise else 0.0
-    finals = [
-        Final(
-            point=result.point,
-            value=sign * result.mean,
-            deviation=math.sqrt(variance / len(result.values)),
-        )
-        for result in results
+    depths = [_Depth(sweep, None, ends)]
+    depths += [
+        _Depth(sweep, level, tuple(_at_level(sweep, level)))
+        for level in reversed(levels)
+        if not level.is_end
     ]
-    return Surface(Axes(space), finals)
+    found = []
+    for parameter in sweep.parameters:
+        if parameter.scale == "category":
+            continue
+        by = grouping(sweep, parameter) if grouped else None
+        for group in [None] if by is None else by.options:
+            cuts = [cut for depth in depths if (cut := depth.cut(parameter, by, group))]
+            if cuts:
+                found.append(next((cut for cut in cuts if cut.is_whole), cuts[0]).interval(group))
+    return tuple(found)
 
 
-def _interval(
-    surface: "Surface", parameter: Parameter, tried: Sequence[float], best: Point
-) -> OptimumInterval:
-    on_log = parameter.scale == "log"
-    nodes = (np.geomspace if on_log else np.linspace)(tried[0], tried[-1], NODES)
-    values, weights = surface.draw([{**best, parameter.name: float(x)} for x in nodes], DRAWS)
-    # How likely each node is to be the best one, and by how much each is worse than that.
-    chance = np.bincount(values.argmin(axis=1), weights, NODES)
-    regrets = values - values.min(axis=1, keepdims=True)
-    taken = int(np.argmin(weights @ regrets))
-    order = np.argsort(regrets[:, taken])
-    within = np.cumsum(weights[order])
-    cumulated = np.cumsum(chance)
-    low = int(np.searchsorted(cumulated, (1 - LEVEL) / 2))
-    high = min(NODES - 1, int(np.searchsorted(cumulated, (1 + LEVEL) / 2)))
-    return OptimumInterval(
-        name=parameter.name,
-        low=float(nodes[low]),
-        high=float(nodes[high]),
-        taken=float(nodes[taken]),
-        regret=float(regrets[order[np.searchsorted(within, LEVEL)], taken]),
-        at_low_end=low == 0 and (parameter.least is None or tried[0] > parameter.least),
-        at_high_end=high == NODES - 1,
-    )
+def _at_level(sweep: SweepData, level: Level) -> Iterator[End]:
+    """What was measured there of each point."""
+    groups: dict[str, list[TrialData]] = {}
+    for trial in sweep.trials:
+        if trial.trial_id in level.values:
+            groups.setdefault(sweep.repeats(trial), []).append(trial)
+    for same in groups.values():
+        value = fmean(level.values[trial.trial_id] for trial in same)
+        yield End(point=same[0].point, value=value, deviation=0.0)
+
+
+class _Depth:
+    """A place at which points are compared, and the surfaces there."""
+
+    def __init__(self, sweep: SweepData, level: Level | None, ends: Sequence[End]) -> None:
+        self.sweep, self.level = sweep, level
+        self.ends = sorted(ends, key=lambda end: sweep.sign * end.value)
+        self._surfaces: dict[frozenset[str], Surface] = {}
+
+    def cut(self, parameter: Parameter, by: Parameter | None, group: Scalar) -> "_Cut | None":
+        """Along one parameter through the best point of a group; None where too few values of it
+        came so far."""
+        of_group = [
+            end.point
+            for end in self.ends
+            if parameter.name in end.point and (by is None or end.point.get(by.name) == group)
+        ]
+        if not of_group:
+            return None
+        best = of_group[0]
+        values = _values(parameter, _alike(self.sweep, by, best, of_group))
+        if len(values) < FEWEST:
+            return None
+        tried = [trial.point for trial in self.sweep.trials if trial.evaluations]
+        everywhere = _values(parameter, _alike(self.sweep, by, best, tried))
+        return _Cut(self, parameter, best, values, (min(everywhere), max(everywhere)))
+
+    def surface(self, best: Point) -> "Surface":
+        """Through all points that have the same names as the best."""
+        if (names := frozenset(best)) not in self._surfaces:
+            alike = [end for end in self.ends if end.point.keys() == names]
+            self._surfaces[names] = surface_of(self.sweep, alike)
+        return self._surfaces[names]
+
+
+def _alike(
+    sweep: SweepData, by: Parameter | None, best: Point, points: Sequence[Point]
+) -> list[Point]:
+    """Those that have the size of the best, and whatever else has no scale."""
+    fixed = {parameter.name for parameter in sweep.parameters if parameter.scale == "category"}
+    fixed |= set() if by is None else {by.name}
+    return [p for p in points if all(p.get(name) == best.get(name) for name in fixed)]
+
+
+def _values(parameter: Parameter, points: Sequence[Point]) -> list[float]:
+    values = (point.get(parameter.name) for point in points)
+    return sorted({float(value) for value in values if isinstance(value, int | float)})
+
+
+@dataclass(frozen=True)
+class _Cut:
+    """The values of one parameter that can be compared, from the least up."""
+
+    depth: _Depth
+    parameter: Parameter
+    best: Point
+    values: list[float]
+    ends: tuple[float, float]  # of all values that were tried, however far their trials came
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the best value has others on both sides, or none beyond it was tried."""
+        best = self.best[self.parameter.name]
+        return best in self.ends or self.values[0] != best != self.values[-1]
+
+    def interval(self, group: Scalar) -> OptimumInterval:
+        name, (first, last) = self.parameter.name, (self.values[0], self.values[-1])
+        spaced = np.geomspace if self.parameter.scale == "log" else np.linspace
+        nodes = spaced(first, last, NODES)
+        points = [{**self.best, name: float(x)} for x in nodes]
+        values, weights = self.depth.surface(self.best).draw(points, DRAWS)
+        # How likely each node is to be the best one, and by how much each is worse than that.
+        chance = np.bincount(values.argmin(axis=1), weights, NODES)
+        regrets = values - values.min(axis=1, keepdims=True)
+        taken = int(np.argmin(weights @ regrets))
+        order = np.argsort(regrets[:, taken])
+        within = np.cumsum(weights[order])
+        cumulated = np.cumsum(chance)
+        low = int(np.searchsorted(cumulated, (1 - LEVEL) / 2))
+        high = min(NODES - 1, int(np.searchsorted(cumulated, (1 + LEVEL) / 2)))
+        least = self.parameter.least
+        return OptimumInterval(
+            name=name,
+            group=group,
+            level=self.depth.level,
+            low=float(nodes[low]),
+            high=float(nodes[high]),
+            taken=float(nodes[taken]),
+            value=self.depth.sweep.sign * float(weights @ values[:, taken]),
+            regret=float(regrets[order[np.searchsorted(within, LEVEL)], taken]),
+            at_low_end=low == 0 and (least is None or first > least),
+            at_high_end=high == NODES - 1,
+        )

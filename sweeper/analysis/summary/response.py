@@ -1,5 +1,5 @@
-"""How the objective depends on each swept name: curves, their optimum, and whether it lies at the
-edge of the space."""
+"""How the objective depends on each swept name: curves, and whether their best lies at the edge of
+the space."""
 
 import math
 import statistics
@@ -27,16 +27,6 @@ class Sample:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Optimum:
-    """Where a curve is lowest. If `interpolated`: the vertex of the parabola through the best
-    sample and its two neighbours, on the parameter's scale. Otherwise the best sample."""
-
-    x: Scalar
-    value: float
-    interpolated: bool
-
-
-@dataclass(frozen=True, kw_only=True)
 class Edge:
     """A curve's best value lies at an end of the space, so a better one may lie beyond."""
 
@@ -54,7 +44,6 @@ class Curve:
     group: Scalar = None  # a value of the name that the response is grouped by
     level: Level
     samples: tuple[Sample, ...]  # in the order of x
-    optimum: Optimum | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,16 +69,14 @@ def responses_of(
 
 
 def grouping(sweep: SweepData, parameter: Parameter) -> Parameter | None:
-    """The parameter that a response has a curve for each value of: `size`, or else the first of
-    named values that has few of them."""
-    if parameter.scale == "category":
+    """The parameter that a response has a curve for each value of: the first on which the size of
+    the model depends, or else the first of named values; of those that have few."""
+    if parameter.scale == "category" or parameter.changes_size:
         return None
-    named = [
-        other
-        for other in sweep.parameters
-        if other.scale == "category" and 1 < len(other.options) <= MAX_GROUPS
-    ]
-    return next((other for other in named if other.name == "size"), named[0] if named else None)
+    few = [other for other in sweep.parameters if 1 < len(other.options) <= MAX_GROUPS]
+    sizes = [other for other in few if other.changes_size]
+    named = [other for other in few if other.scale == "category"]
+    return next(iter([*sizes, *named]), None)
 
 
 def _response(
@@ -133,8 +120,7 @@ def _curve(
         if key not in best or sweep.sign * sample.value < sweep.sign * best[key].value:
             best[key] = sample
     samples = sorted(best.values(), key=lambda sample: _order(parameter, sample.x))
-    optimum = _optimum(sweep, parameter, samples, interpolate=not binned)
-    return Curve(group=group, level=level, samples=tuple(samples), optimum=optimum)
+    return Curve(group=group, level=level, samples=tuple(samples))
 
 
 def _samples(
@@ -182,39 +168,6 @@ def bin_of(parameter: Parameter, x: Scalar) -> int:
     if not isinstance(x, int | float):
         return 0
     return max(0, min(NUM_BINS - 1, int(position(parameter, x) * NUM_BINS)))
-
-
-def _optimum(
-    sweep: SweepData, parameter: Parameter, samples: Sequence[Sample], *, interpolate: bool
-) -> Optimum | None:
-    if not samples:
-        return None
-    index = min(range(len(samples)), key=lambda i: sweep.sign * samples[i].value)
-    best = samples[index]
-    observed = Optimum(x=best.x, value=best.value, interpolated=False)
-    if parameter.scale == "category" or not interpolate or not 0 < index < len(samples) - 1:
-        return observed
-    around = [
-        (on_scale(parameter, float(sample.x)), sample.value)
-        for sample in samples[index - 1 : index + 2]
-        if isinstance(sample.x, int | float)
-    ]
-    vertex = parabola_vertex(around) if len(around) == 3 else None
-    if vertex is None:
-        return observed
-    x = math.exp(vertex[0]) if parameter.scale == "log" else vertex[0]
-    return Optimum(x=x, value=vertex[1], interpolated=True)
-
-
-def parabola_vertex(points: Sequence[tuple[float, float]]) -> tuple[float, float] | None:
-    """The turning point of the parabola through three points; None where they lie on a line."""
-    (x0, y0), (x1, y1), (x2, y2) = points
-    left, right = (y1 - y0) / (x1 - x0), (y2 - y1) / (x2 - x1)
-    bend = (right - left) / (x2 - x0)
-    if bend == 0:
-        return None
-    x = (x0 + x1) / 2 - left / (2 * bend)
-    return x, y0 + left * (x - x0) + bend * (x - x0) * (x - x1)
 
 
 def _edge(

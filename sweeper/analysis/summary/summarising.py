@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from sweeper.analysis.noise import Noise, noise_of
 from sweeper.analysis.reading.sweep_data import SweepData, TrialData
+from sweeper.analysis.summary.ends import End, ends_of, expected_of
 from sweeper.analysis.summary.importance import Importance, importance_of
 from sweeper.analysis.summary.levels import Level, levels_of
 from sweeper.analysis.summary.optimum import OptimumInterval, optima_of
@@ -36,6 +37,8 @@ class Summary:
     winner: Winner | None
     levels: tuple[Level, ...]
     responses: tuple[Response, ...]
+    ends: tuple[End, ...]
+    expected: tuple[End, ...]  # of the points that have not run, best first
     optima: tuple[OptimumInterval, ...]
     pairs: tuple[Pair, ...]
     importance: Importance | None
@@ -45,14 +48,16 @@ class Summary:
 
 def summarise(sweep: SweepData) -> Summary:
     """Compute everything that a report says; reads and draws nothing."""
-    levels = levels_of(sweep)
+    levels, ends = levels_of(sweep), ends_of(sweep)
     return Summary(
         sweep=sweep,
         points=sweep.ranking.points,
         winner=winner_of(sweep.ranking),
         levels=levels,
         responses=responses_of(sweep, levels),
-        optima=optima_of(sweep.ranking.points, sweep.parameters, sweep.sign),
+        ends=ends,
+        expected=expected_of(sweep, ends),
+        optima=optima_of(sweep, levels, ends),
         pairs=pairs_of(sweep),
         importance=importance_of(sweep, levels),
         rungs=rungs_of(sweep),

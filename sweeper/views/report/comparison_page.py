@@ -7,6 +7,7 @@ from pathlib import Path
 from sweeper.analysis.summary.comparison import (
     Comparison,
     Contender,
+    best_optima,
     best_responses,
     measured_alike,
 )
@@ -45,6 +46,7 @@ def write_page(path: Path, contenders: Sequence[Contender], comparison: Comparis
 def render_page(contenders: Sequence[Contender], comparison: Comparison) -> str:
     names = [contender.name for contender in contenders]
     sweeps = dict(zip(names, measured_alike(contenders), strict=True))
+    optima = {name: best_optima(sweep) for name, sweep in sweeps.items()}
     by_sweep = {name: best_responses(sweep) for name, sweep in sweeps.items()}
     figures, title = Figures(), title_of(comparison.metric)
     curves = figures.place("curves", "Learning curves", compared_curves_figure(sweeps), CURVES_NOTE)
@@ -53,7 +55,7 @@ def render_page(contenders: Sequence[Contender], comparison: Comparison) -> str:
             f"response-{index}",
             f"{title.capitalize()} against {swept}",
             compared_response_figure(
-                sweeps, {name: of[swept] for name, of in by_sweep.items() if swept in of}
+                sweeps, {name: of[swept] for name, of in by_sweep.items() if swept in of}, optima
             ),
             BEST_NOTE,
         )

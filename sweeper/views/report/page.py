@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
+from sweeper.analysis.forecasts import Forecast
 from sweeper.analysis.summary.pairs import Pair
 from sweeper.analysis.summary.summarising import Summary
 from sweeper.spec.points import swept_text
-from sweeper.views.format import count, number
+from sweeper.views.format import count, likely, number
 from sweeper.views.report.environment import Facts, environment_facts
 from sweeper.views.report.figures.curves import curves_figure
 from sweeper.views.report.figures.figure import Figure, level_title, metric_title
@@ -65,6 +66,14 @@ class TiedPoint:
 
 
 @dataclass(frozen=True, kw_only=True)
+class NotRunView:
+    """A point that was not run, and where it is expected to end."""
+
+    text: str
+    expected: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Page:
     """Everything that the template shows. The template computes nothing."""
 
@@ -73,6 +82,7 @@ class Page:
     meta_line: str
     winner_facts: tuple[tuple[str, str], ...]
     tied: tuple[TiedPoint, ...]
+    not_run: tuple[NotRunView, ...]
     commands: tuple[Command, ...]
     figures: dict[str, Figure]
     responses: tuple[Plot, ...]
@@ -93,7 +103,7 @@ def make_page(summary: Summary, meta_line: str, commands: tuple[Command, ...]) -
         place(
             f"response-{index}",
             f"{metric_title(sweep).capitalize()} against {response.parameter.name}",
-            response_figure(sweep, response) if response.curves else None,
+            response_figure(summary, response) if response.curves else None,
             *(["Each point is the best of an eighth of the range."] if response.binned else []),
             *[edge_text(edge) for edge in response.edges],
         )
@@ -115,6 +125,7 @@ def make_page(summary: Summary, meta_line: str, commands: tuple[Command, ...]) -
         meta_line=meta_line,
         winner_facts=_winner_facts(summary),
         tied=_tied(summary),
+        not_run=_not_run(summary),
         commands=commands,
         figures=figures,
         responses=tuple(plot for plot in responses if plot),
@@ -169,6 +180,14 @@ def _tied(summary: Summary) -> tuple[TiedPoint, ...]:
             seeds=f"{len(point.values)} of {len(point.trials)}",
         )
         for point in noise.tied
+    )
+
+
+def _not_run(summary: Summary) -> tuple[NotRunView, ...]:
+    """The points that a search by a model left out, the most promising first."""
+    return tuple(
+        NotRunView(text=unbroken(end.point), expected=likely(Forecast(end.value, end.deviation)))
+        for end in summary.expected
     )
 
 

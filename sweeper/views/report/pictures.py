@@ -13,7 +13,7 @@ from sweeper.analysis.summary.response import Response
 from sweeper.analysis.summary.summarising import Summary
 from sweeper.spec.points import swept_text
 from sweeper.status import Status
-from sweeper.views.format import number
+from sweeper.views.format import number, optimum_label
 from sweeper.views.report.figures.figure import level_title, metric_title
 from trainable.atomic_file import write_atomically
 
@@ -35,7 +35,7 @@ def write_pictures(summary: Summary, folder: Path) -> tuple[Path, ...]:
     drawings: dict[str, Draw] = {}
     for response in summary.responses:
         if response.curves:
-            drawings[f"loss_by_{response.parameter.name}"] = _response(sweep, response)
+            drawings[f"loss_by_{response.parameter.name}"] = _response(summary, response)
     if any(trial.evaluations for trial in sweep.trials):
         drawings["learning_curves"] = _curves(sweep)
     if drawings:
@@ -57,7 +57,10 @@ def write_picture(path: Path, draw: Draw) -> Path:
     return path
 
 
-def _response(sweep: SweepData, response: Response) -> Draw:
+def _response(summary: Summary, response: Response) -> Draw:
+    sweep = summary.sweep
+    optima = {o.group: o for o in summary.optima if o.name == response.parameter.name}
+
     def draw(axes: Axes) -> None:
         parameter = response.parameter
         last = {curve.group: curve for curve in response.curves}
@@ -77,11 +80,11 @@ def _response(sweep: SweepData, response: Response) -> Draw:
                 color=colour,
                 label=name + level_title(sweep, curve.level),
             )
-            optimum = curve.optimum
-            if optimum is not None and optimum.interpolated and isinstance(optimum.x, float):
-                label = f"optimum ≈ {optimum.x:.3g}"
+            if (optimum := optima.get(group)) is not None:
+                label = f"{name}optimum {optimum_label(optimum)}"
+                axes.axvspan(optimum.low, optimum.high, color=colour, alpha=0.12, linewidth=0)
                 axes.plot(
-                    optimum.x, optimum.value, "*", ms=14, mfc="white", mec=colour, label=label
+                    optimum.taken, optimum.value, "*", ms=14, mfc="white", mec=colour, label=label
                 )
         if parameter.scale == "log":
             _log_axis(axes, [v for v in parameter.options if isinstance(v, int | float)])

@@ -14,7 +14,6 @@ from sweeper.record.state.events import Outcome
 from sweeper.record.state.sweep_state import SweepState
 from sweeper.record.state.trial import Trial
 from sweeper.spec.points import point_text
-from sweeper.spec.sweep_spec import sign_of
 from sweeper.status import Status
 from sweeper.views.format import headline, number, optimum_text, size, title_of
 from sweeper.views.next_steps import GO_ON_COST, fresh_command, train_command
@@ -91,6 +90,8 @@ def print_summary(console: Console, state: SweepState, folder: RunFolder) -> Non
         return
     best = ranking.best.best.trial
     _print_best(console, state, ranking, ranking.best)
+    for line in _optima(state, folder):
+        console.print(f"  {line}")
     max_steps = best.config.max_steps
     console.print("Train for longer with its settings (--max_steps is free):")
     fresh = fresh_command(folder, best.trial_id, best.config.to_dict(), max_steps)
@@ -120,8 +121,6 @@ def _print_best(
         console.print(f"  {metric} {number(point.mean)} in the mean over its seeds")
     if ranking.margin is not None:
         console.print(f"  {_margin_text(best, ranking.margin)}")
-    for line in _optima(state, ranking):
-        console.print(f"  {line}")
     noise = noise_of(ranking.points)
     if noise is not None and len(noise.tied) > 1:
         others = [point_text(other.point) for other in noise.tied[1:]]
@@ -129,13 +128,11 @@ def _print_best(
         console.print(f"  within the noise, so tied with {'; '.join(others[:MAX_TIED])}{more}")
 
 
-def _optima(state: SweepState, ranking: Ranking[Entrant]) -> list[str]:
-    from sweeper.analysis.reading.parameters import of_space  # `list` and `status` need no numpy
-    from sweeper.analysis.summary.optimum import optima_of
+def _optima(state: SweepState, folder: RunFolder) -> list[str]:
+    from sweeper.analysis.reading.loading import of_state  # `list` and `status` need no numpy
+    from sweeper.analysis.summary import summarise
 
-    sign = sign_of(state.spec.objective.mode)
-    optima = optima_of(ranking.points, of_space(state.spec.space), sign)
-    return [optimum_text(optimum) for optimum in optima]
+    return [optimum_text(optimum) for optimum in summarise(of_state(state, folder)).optima]
 
 
 def _margin_text(best: Trial, margin: Margin[Entrant]) -> str:

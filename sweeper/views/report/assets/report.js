@@ -23,7 +23,7 @@
 
   const ready = unpackPlotly();
 
-  const COLOUR_KEYS = new Set(["color", "bgcolor", "bordercolor", "gridcolor", "linecolor", "colorscale"]);
+  const COLOUR_KEYS = new Set(["color", "bgcolor", "bordercolor", "gridcolor", "linecolor", "colorscale", "fillcolor"]);
 
   function themed(value, key) {
     if (typeof value === "string") {

@@ -5,12 +5,16 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from sweeper.analysis.forecasts import Forecast
+from sweeper.analysis.noise import Noise
 from sweeper.analysis.reading.parameters import joined
 from sweeper.analysis.reading.sweep_data import SweepData, TrialData
+from sweeper.analysis.summary.optimum import OptimumInterval
 from sweeper.analysis.summary.response import Curve, Response
-from sweeper.spec.points import swept_text
+from sweeper.analysis.summary.summarising import Summary
+from sweeper.spec.points import point_text
 from sweeper.status import Status
-from sweeper.views.format import number
+from sweeper.views.format import number, optimum_label
 from sweeper.views.report.figures.figure import (
     COLOURS,
     GROUP_COLOURS,
@@ -29,39 +33,51 @@ from sweeper.views.report.figures.figure import (
     titled,
 )
 
+Z_95 = 1.96  # of a normal distribution, so many deviations on both sides are 95 %
 
-def response_figure(sweep: SweepData, response: Response) -> Figure:
+
+def response_figure(summary: Summary, response: Response) -> Figure:
+    sweep = summary.sweep
     last = {curve.group: curve for curve in response.curves}  # of each group, at its last level
     final = list(last.values())
     y_range = _y_range(sweep)
     top = y_range[1] if y_range else math.inf
-    traces = _trial_dots(sweep, response)
+    noise = summary.winner.noise if summary.winner else None
+    traces = _trial_dots(sweep, response, noise)
+    if summary.expected:
+        traces.append(_expected_dots(summary, response))
     if response.grouped_by is None:
         traces += [
             _rung_line(sweep, response, curve, top)
             for curve in response.curves
             if curve not in final
         ]
+    bands = []
+    optima = {o.group: o for o in summary.optima if o.name == response.parameter.name}
     for index, curve in enumerate(final):
         colour = GROUP_COLOURS[index % len(GROUP_COLOURS)]
         traces.append(_line(sweep, response, curve, colour))
-        if curve.optimum is not None and curve.optimum.interpolated:
-            traces.append(_optimum(response, curve, colour))
+        if (optimum := optima.get(curve.group)) is not None:
+            traces.append(_optimum(optimum, colour))
+            bands.append(_band(optimum, colour))
     x = parameter_axis(response.parameter)
     y = titled(metric_title(sweep), range=y_range)
     return {
         "data": [*traces, selected_trace()],
-        "layout": layout(x, y, height=400, showlegend=True),
+        "layout": layout(x, y, height=400, showlegend=True, shapes=bands),
     }
 
 
 def compared_response_figure(
-    sweeps: Mapping[str, SweepData], responses: Mapping[str, Response]
+    sweeps: Mapping[str, SweepData],
+    responses: Mapping[str, Response],
+    optima: Mapping[str, Sequence[OptimumInterval]],
 ) -> Figure | None:
     """The responses of several sweeps to one name, each sweep in a colour. None if no trial has
     been evaluated."""
     parameter = joined([response.parameter for response in responses.values()])
     traces: list[Trace] = []
+    bands: list[Trace] = []
     for colour, (name, sweep) in zip(itertools.cycle(GROUP_COLOURS), sweeps.items(), strict=False):
         if name not in responses:
             continue
@@ -78,12 +94,9 @@ def compared_response_figure(
         lines = [_line(sweep, response, curve, colour) | {"name": plain(name)} for curve in final]
         if not lines:
             dots[0]["showlegend"] = True
-        stars = [
-            _optimum(response, curve, colour, f"{plain(name)}: ")
-            for curve in final
-            if curve.optimum is not None and curve.optimum.interpolated
-        ]
-        traces += dots + lines + stars
+        own = [optimum for optimum in optima[name] if optimum.name == parameter.name]
+        traces += dots + lines + [_optimum(optimum, colour, f"{plain(name)}: ") for optimum in own]
+        bands += [_band(optimum, colour) for optimum in own]
     if not traces:
         return None
     first = next(iter(sweeps.values()))
@@ -92,43 +105,88 @@ def compared_response_figure(
     y = titled(metric_title(first), range=shown)
     return {
         "data": [*traces, selected_trace()],
-        "layout": layout(parameter_axis(parameter), y, height=400, showlegend=True),
+        "layout": layout(parameter_axis(parameter), y, height=400, showlegend=True, shapes=bands),
     }
 
 
-def _trial_dots(sweep: SweepData, response: Response) -> list[Trace]:
-    """Every trial at its last evaluation. Those that were stopped early are open circles."""
-    parameter = response.parameter
+def _trial_dots(
+    sweep: SweepData, response: Response, noise: Noise[TrialData] | None = None
+) -> list[Trace]:
+    """Every trial at its end, with the 95 % of it. One that did not come to it stands where it is
+    forecast to end; where nothing is forecast, at its last evaluation. Such are open circles."""
     traces: list[Trace] = []
     for status in Status:
         trials = [
             trial
             for trial in sweep.trials
-            if trial.status is status and trial.value is not None and parameter.name in trial.point
+            if trial.status is status
+            and trial.value is not None
+            and response.parameter.name in trial.point
         ]
         if trials:
-            traces.append(
-                {
-                    "type": "scatter",
-                    "mode": "markers",
-                    "name": f"{status} trials",
-                    "x": [coordinate(parameter, trial.point[parameter.name]) for trial in trials],
-                    "y": [short(trial.value) for trial in trials],
-                    "customdata": [trial.trial_id for trial in trials],
-                    "text": [f"step {trial.step:,}" for trial in trials],
-                    "hovertemplate": (
-                        f"<b>%{{customdata}}</b> {status}<br>{plain(parameter.name)} %{{x}}"
-                        f"<br>{metric_title(sweep)} %{{y:.4f}} at %{{text}}<extra></extra>"
-                    ),
-                    "marker": {
-                        "color": _dot_colours(response, status, trials),
-                        "symbol": SYMBOLS[status],
-                        "size": 7 if len(trials) < 200 else 5,
-                        "opacity": 0.9 if status is Status.COMPLETED else 0.7,
-                    },
-                }
-            )
+            traces.append(_dots(sweep, response, status, trials, noise))
     return traces
+
+
+def _dots(
+    sweep: SweepData,
+    response: Response,
+    status: Status,
+    trials: Sequence[TrialData],
+    noise: Noise[TrialData] | None,
+) -> Trace:
+    parameter, colours = response.parameter, _dot_colours(response, status, trials)
+    own = noise.deviation if noise is not None and status is Status.COMPLETED else 0.0
+    ends = [trial.forecast or Forecast(trial.value or 0.0, own) for trial in trials]
+    return {
+        "type": "scatter",
+        "mode": "markers",
+        "name": f"{status} trials",
+        "x": [coordinate(parameter, trial.point[parameter.name]) for trial in trials],
+        "y": [short(end.mean) for end in ends],
+        "customdata": [trial.trial_id for trial in trials],
+        "text": [
+            f"at step {trial.step:,}"
+            if trial.forecast is None
+            else f"forecast: {number(trial.value)} at step {trial.step:,}"
+            for trial in trials
+        ],
+        "hovertemplate": (
+            f"<b>%{{customdata}}</b> {status}<br>{plain(parameter.name)} %{{x}}"
+            f"<br>{metric_title(sweep)} %{{y:.4f}} %{{text}}<extra></extra>"
+        ),
+        "marker": {
+            "color": colours,
+            "symbol": SYMBOLS[status],
+            "size": 7 if len(trials) < 200 else 5,
+            "opacity": 0.9 if status is Status.COMPLETED else 0.7,
+        },
+        "error_y": _bars([end.deviation for end in ends], COLOURS[status]),
+    }
+
+
+def _expected_dots(summary: Summary, response: Response) -> Trace:
+    """The points that have not run, where the surface of the others expects them."""
+    parameter = response.parameter
+    ends = [end for end in summary.expected if parameter.name in end.point]
+    return {
+        "type": "scatter",
+        "mode": "markers",
+        "name": "not run, expected",
+        "x": [coordinate(parameter, end.point[parameter.name]) for end in ends],
+        "y": [short(end.value) for end in ends],
+        "text": [plain(point_text(end.point)) for end in ends],
+        "hovertemplate": "%{text}<br>not run, %{y:.4f} expected<extra></extra>",
+        "marker": {"color": "@grey", "symbol": "cross-thin-open", "size": 8},
+        "error_y": _bars([end.deviation for end in ends], "@grey"),
+    }
+
+
+def _bars(deviations: Sequence[float], colour: str) -> Trace:
+    """Of 95 %. None where nothing is known of a deviation."""
+    lengths = [short(Z_95 * deviation) for deviation in deviations]
+    shown = any(lengths)
+    return {"type": "data", "array": lengths, "color": colour, "thickness": 1, "visible": shown}
 
 
 def _dot_colours(
@@ -187,38 +245,52 @@ def _rung_line(sweep: SweepData, response: Response, curve: Curve, top: float) -
     }
 
 
-def _optimum(response: Response, curve: Curve, colour: str, of_sweep: str = "") -> Trace:
-    assert curve.optimum is not None
-    of = "" if curve.group is None else f" of {plain(curve.group)}"
-    label = f"{of_sweep}optimum{of} ≈ {swept_text(_rounded(curve.optimum.x))}"
+def _optimum(optimum: OptimumInterval, colour: str, of_sweep: str = "") -> Trace:
+    """The value to take, where it is expected to come to."""
+    of = "" if optimum.group is None else f" of {plain(optimum.group)}"
+    label = f"{of_sweep}optimum{of}: {optimum_label(optimum)}"
     return {
         "type": "scatter",
-        "mode": "markers+text",
+        "mode": "markers",
         "name": label,
-        "x": [curve.optimum.x],
-        "y": [short(curve.optimum.value)],
-        "text": ["" if of_sweep or curve.group is not None else label],
-        "textposition": "bottom center",
+        "x": [optimum.taken],
+        "y": [short(optimum.value)],
         "marker": {
             "symbol": "star-diamond",
             "size": 13,
             "color": "@card",
             "line": {"color": colour, "width": 2},
         },
-        "hovertemplate": f"{label}: {number(curve.optimum.value)} expected<extra></extra>",
+        "hovertemplate": f"{label}<br>{number(optimum.value)} expected<extra></extra>",
         "cliponaxis": False,
     }
 
 
-def _rounded(x: object) -> float:
-    assert isinstance(x, int | float)
-    return float(f"{x:.3g}")
+def _band(optimum: OptimumInterval, colour: str) -> Trace:
+    """The interval that the best value lies in."""
+    return {
+        "type": "rect",
+        "layer": "below",
+        "xref": "x",
+        "yref": "paper",
+        "x0": optimum.low,
+        "x1": optimum.high,
+        "y0": 0,
+        "y1": 1,
+        "fillcolor": colour,
+        "opacity": 0.12,
+        "line": {"width": 0},
+    }
 
 
 def _y_range(sweep: SweepData) -> list[float] | None:
     """A range from the best value to the median and half as far again, since beside the worst the
     rest would look flat."""
-    values = sorted(trial.value for trial in sweep.trials if trial.value is not None)
+    values = sorted(
+        trial.forecast.mean if trial.forecast else trial.value
+        for trial in sweep.trials
+        if trial.value is not None
+    )
     if len(values) < 4 or sweep.mode == "max":
         return None
     low, middle, high = values[0], values[len(values) // 2], values[-1]

@@ -12,6 +12,7 @@ from sweeper.analysis.summary.comparison import (
     Comparison,
     Contender,
     Difference,
+    best_optima,
     best_responses,
     compare,
     measured_alike,
@@ -169,7 +170,8 @@ def figures(contenders: list[Contender], *names: str) -> list[Figure]:
     made = [compared_curves_figure(sweeps)]
     for swept in names:
         of = {name: each[swept] for name, each in responses.items() if swept in each}
-        made.append(compared_response_figure(sweeps, of))
+        optima = {name: best_optima(sweep) for name, sweep in sweeps.items()}
+        made.append(compared_response_figure(sweeps, of, optima))
     drawn = [figure for figure in made if figure is not None]
     for figure in drawn:
         go.Figure(coloured({"data": figure["data"], "layout": figure["layout"]}))

@@ -8,10 +8,22 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from sweeper.analysis.forecasts import Forecast
 from sweeper.analysis.reading.sweep_data import Parameter, SweepData
+from sweeper.analysis.summary.ends import ends_of
+from sweeper.analysis.summary.levels import levels_of
 from sweeper.analysis.summary.optimum import OptimumInterval, optima_of
+from sweeper.record.state.arrivals import Arrival
+from sweeper.status import Status
 from sweeper.views.format import optimum_text
-from tests.sweeper.analysis.summary.sweeps import by_rate, seeded, sweep_of, trial
+from tests.sweeper.analysis.summary.sweeps import (
+    LEARNING_RATE,
+    SIZE,
+    by_rate,
+    seeded,
+    sweep_of,
+    trial,
+)
 
 Loss = Callable[[float], float]
 
@@ -29,7 +41,7 @@ def drawn_curve(rng: np.random.Generator) -> tuple[Loss, float]:
 
 
 def optima(sweep: SweepData) -> tuple[OptimumInterval, ...]:
-    return optima_of(sweep.ranking.points, sweep.parameters, sweep.sign)
+    return optima_of(sweep, levels_of(sweep), ends_of(sweep))
 
 
 def interval(xs: np.ndarray, loss: Loss, noise: float, seeds: int, number: int) -> OptimumInterval:
@@ -92,6 +104,7 @@ def test_it_is_said_in_one_sentence_with_the_value_to_take() -> None:
         low=0.0018,
         high=0.0025,
         taken=0.0021,
+        value=3.0,
         regret=0.0012,
         at_low_end=False,
         at_high_end=False,
@@ -107,7 +120,7 @@ def test_it_is_said_in_one_sentence_with_the_value_to_take() -> None:
 
 def test_a_number_is_written_out_and_rounded_to_what_it_can_bear() -> None:
     told = OptimumInterval(
-        name="warmup_steps", low=118.4, high=240.0, taken=163.0, regret=0.01,
+        name="warmup_steps", low=118.4, high=240.0, taken=163.0, value=3.0, regret=0.01,
         at_low_end=False, at_high_end=False,
     )  # fmt: skip
     assert optimum_text(told).startswith(
@@ -122,3 +135,59 @@ def test_below_the_least_that_a_run_accepts_there_is_nothing_better() -> None:
     assert (found.low, found.at_low_end) == (0, False)
     (found,) = optima(sweep_of(trials, parameters=[replace(warmup, least=None)]))
     assert found.at_low_end
+
+
+def test_each_size_has_an_optimum_of_its_own() -> None:
+    best = {"small": -1.0, "large": 1.0}
+    trials = [
+        replace(one, trial_id=f"{size}{one.trial_id}")
+        for size, at in best.items()
+        for one in by_rate(
+            {1e-3 * 2**x: 3 + 0.1 * (x - at) ** 2 for x in (-3, -2, -1, 0, 1, 2, 3)}, size=size
+        )
+    ]
+    sizes = replace(SIZE, changes_size=True)
+    found = {each.group: each for each in optima(sweep_of(trials, [LEARNING_RATE, sizes]))}
+    for size, at in best.items():
+        assert found[size].low <= 1e-3 * 2**at <= found[size].high
+        assert found[size].high / found[size].low < 2
+        assert f"for {size}" in optimum_text(found[size])
+
+
+def test_trials_that_were_stopped_count_with_their_forecasts() -> None:
+    loss = {1e-3 * 2**x: 3 + 0.1 * x**2 for x in (-3, -2, -1, 0, 1, 2, 3)}
+    trials = [
+        one
+        if abs(math.log2(one.point["learning_rate"] / 1e-3)) < 1.5
+        else replace(one, status=Status.STOPPED, forecast=Forecast(one.value or 0.0, 0.01))
+        for one in by_rate(loss)
+    ]
+    (found,) = optima(sweep_of(trials))
+    assert found.level is None
+    assert found.low <= 1e-3 <= found.high
+    bare = [replace(one, forecast=None) for one in trials]
+    assert optima(sweep_of(bare)) == (), "three at their ends have no form"
+
+
+def test_without_forecasts_it_is_shown_at_the_deepest_rung_that_has_points_on_both_sides() -> None:
+    loss = {1e-3 * 2**x: 3 + 0.1 * x**2 for x in (-3, -2, -1, 0, 1, 2, 3)}
+    trials = [replace(t, status=Status.STOPPED) for t in by_rate(loss)]
+    every = [
+        Arrival(rung=4, trial_id=t.trial_id, step=4, value=t.value, kept=k < 5)
+        for k, t in enumerate(trials)
+    ]
+    some = [replace(arrival, rung=8, step=8) for arrival in every[:4]]  # the best at their end
+    (found,) = optima(sweep_of(trials, arrivals=(*every, *some)))
+    assert found.level is not None
+    assert found.level.rung == 4
+    assert "at the end it may be another" in optimum_text(found)
+
+
+def test_what_diverged_bounds_where_the_best_lies() -> None:
+    rates = {1e-3 * 2**x: 3 + 0.1 * (x - 2) ** 2 for x in (-3, -2, -1, 0, 1, 2)}
+    diverged = [
+        trial(f"d{x}", {"learning_rate": 1e-3 * 2**x}, None, status=Status.DIVERGED) for x in (3, 4)
+    ]
+    (found,) = optima(sweep_of([*by_rate(rates), *diverged]))
+    assert not found.at_high_end
+    assert found.high < 1.6e-2

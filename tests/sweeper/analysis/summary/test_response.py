@@ -1,16 +1,13 @@
-"""Responses, their optima and the edges of the space."""
+"""Responses and the edges of the space."""
 
 import math
 from dataclasses import replace
 
-import numpy as np
 import pytest
-from hypothesis import assume, given
-from hypothesis import strategies as st
 
 from sweeper.analysis.reading.sweep_data import Parameter, SweepData
 from sweeper.analysis.summary.levels import levels_of
-from sweeper.analysis.summary.response import Response, parabola_vertex, responses_of
+from sweeper.analysis.summary.response import Response, responses_of
 from sweeper.record.state.arrivals import Arrival
 from sweeper.status import Status
 from tests.sweeper.analysis.summary.sweeps import LEARNING_RATE, SIZE, by_rate, seeded, sweep_of
@@ -18,44 +15,6 @@ from tests.sweeper.analysis.summary.sweeps import LEARNING_RATE, SIZE, by_rate, 
 
 def respond(sweep: SweepData, name: str = "learning_rate") -> Response:
     return {r.parameter.name: r for r in responses_of(sweep, levels_of(sweep))}[name]
-
-
-@given(
-    st.lists(st.integers(-50, 50), min_size=3, max_size=3, unique=True),
-    st.lists(st.integers(-50, 50), min_size=3, max_size=3),
-)
-def test_the_vertex_is_that_of_numpys_fit(xs: list[int], ys: list[int]) -> None:
-    points = sorted(zip(xs, ys, strict=True))
-    a, b, c = np.polyfit([x for x, _ in points], [y for _, y in points], 2)
-    vertex = parabola_vertex(points)
-    assume(abs(a) > 1e-3 or vertex is None)
-    if vertex is None:
-        assert abs(a) < 1e-9
-    else:
-        assert vertex == pytest.approx((-b / (2 * a), c - b**2 / (4 * a)), rel=1e-4, abs=1e-4)
-
-
-def test_a_parabola_in_log_learning_rate_is_found_exactly_between_the_grid() -> None:
-    best = 2.5e-3
-    loss = {lr: 1 + math.log10(lr / best) ** 2 for lr in (1e-4, 1e-3, 1e-2, 1e-1)}
-    [curve] = respond(sweep_of(by_rate(loss))).curves
-    assert curve.optimum is not None
-    assert curve.optimum.interpolated
-    assert curve.optimum.x == pytest.approx(best)
-    assert curve.optimum.value == pytest.approx(1.0)
-
-
-def test_where_larger_is_better_the_vertex_is_the_top() -> None:
-    loss = {lr: 5 - math.log10(lr / 2e-3) ** 2 for lr in (1e-4, 1e-3, 1e-2, 1e-1)}
-    [curve] = respond(sweep_of(by_rate(loss), mode="max")).curves
-    assert curve.optimum is not None
-    assert curve.optimum.x == pytest.approx(2e-3)
-
-
-def test_at_the_end_of_a_curve_nothing_is_interpolated() -> None:
-    [curve] = respond(sweep_of(by_rate({1e-4: 3.0, 1e-3: 2.0, 1e-2: 1.0}))).curves
-    assert curve.optimum is not None
-    assert (curve.optimum.x, curve.optimum.interpolated) == (1e-2, False)
 
 
 def test_the_best_at_an_end_of_the_space_warns() -> None:
@@ -87,7 +46,7 @@ def test_near_the_end_of_a_range_is_at_its_edge(rate: float, sides: list[str]) -
     assert [edge.side for edge in respond(sweep_of(trials, [ranged])).edges] == sides
 
 
-def test_a_curve_per_size_each_with_its_own_optimum() -> None:
+def test_a_curve_for_each_size() -> None:
     small = by_rate({1e-4: 2.0, 1e-3: 1.0, 1e-2: 2.0}, size="small")
     large = [
         replace(t, trial_id=f"l{t.trial_id}")
@@ -95,8 +54,16 @@ def test_a_curve_per_size_each_with_its_own_optimum() -> None:
     ]
     response = respond(sweep_of([*small, *large], [LEARNING_RATE, SIZE]))
     assert response.grouped_by == "size"
-    optima = {c.group: c.optimum.x for c in response.curves if c.optimum}
-    assert optima == {"small": pytest.approx(1e-3), "large": pytest.approx(1e-2)}
+    assert [curve.group for curve in response.curves] == ["small", "large"]
+
+
+def test_a_number_on_which_the_size_depends_is_a_size() -> None:
+    width = Parameter(name="d_model", scale="log", options=(64, 128), changes_size=True)
+    kind = Parameter(name="kind", scale="category", options=("a", "b"))
+    trials = by_rate({1e-3: 2.0, 1e-2: 1.0}, d_model=64, kind="a")
+    sweep = sweep_of(trials, [LEARNING_RATE, kind, width])
+    assert respond(sweep).grouped_by == "d_model"
+    assert respond(sweep, "d_model").grouped_by is None
 
 
 def test_a_curve_is_at_its_best_over_the_other_settings() -> None:
@@ -145,5 +112,3 @@ def test_a_random_search_over_several_numbers_shows_the_best_of_each_part() -> N
     assert response.binned
     [curve] = response.curves
     assert [(s.x, s.value) for s in curve.samples] == [(1.1e-4, 4.0), (9e-2, 3.0)]
-    assert curve.optimum is not None
-    assert not curve.optimum.interpolated

@@ -29,8 +29,8 @@ def sweep() -> SweepData:
 
 
 FIGURES: dict[str, Callable[[SweepData], Figure | None]] = {
-    "response": lambda s: response_figure(s, summarise(s).responses[0]),
-    "category": lambda s: response_figure(s, summarise(s).responses[1]),
+    "response": lambda s: response_figure(summarise(s), summarise(s).responses[0]),
+    "category": lambda s: response_figure(summarise(s), summarise(s).responses[1]),
     "curves": curves_figure,
     "parallel": parallel_figure,
     "pair": lambda s: pair_figure(s, summarise(s).pairs[0]),
@@ -84,7 +84,7 @@ def test_curves_have_an_x_for_each_axis_and_gaps_between_trials() -> None:
 def test_names_cannot_be_read_as_tags() -> None:
     point = {"size": "<b>x</b>"}
     odd = sweep_of([trial("0000", point, 1.0), trial("0001", {"size": "y"}, 1.0)], [SIZE])
-    figure = response_figure(odd, summarise(odd).responses[0])
+    figure = response_figure(summarise(odd), summarise(odd).responses[0])
     assert figure["data"][0]["x"] == ["&lt;b>x&lt;/b>", "y"]
 
 
