@@ -51,10 +51,8 @@ def main() -> None:
 
 
 def show_synthetic(pool: ProcessPoolExecutor, sweeps: int) -> None:
-    print(f"\n## Synthetic: {sweeps} sweeps of each kind\n")
-    print(
-        "| LRs x seeds, octaves, noise | holds the best | open | half-width, octaves | regret as said |"
-    )
+    print(f"\n## Synthetic: {sweeps} sweeps of each kind; half-widths are medians, in octaves\n")
+    print("| LRs x seeds, octaves, noise | holds the best | open | half-width | regret as said |")
     print("|---|---|---|---|---|")
     for kind in KINDS:
         found = list(pool.map(partial(synthetic, kind), range(sweeps), chunksize=20))
@@ -138,7 +136,7 @@ def sweep_of(losses: Losses) -> SweepData:
 
 def show_recorded(pool: ProcessPoolExecutor, sweeps: int) -> None:
     print("\n## Recorded: each pair of seeds at each warmup and weight decay\n")
-    print("| family | sweeps | holds the best | half-width, octaves (median) |")
+    print("| family | sweeps | holds the best | half-width |")
     print("|---|---|---|---|")
     for family in families():
         found = [pool.submit(interval, losses) for losses, _ in lines(family)]
