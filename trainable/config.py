@@ -5,64 +5,15 @@ checkpoint and the columns of a results table all take their names from `TrainCo
 This module imports no torch: a sweep's driver reads it in milliseconds.
 """
 
-import difflib
 import math
 import re
-import sys
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass
 from functools import cache
-from types import UnionType
-from typing import Any, Literal, Self, get_args, get_origin, get_type_hints
+from typing import Any, Literal, Self, get_type_hints
 
 from trainable.errors import ConfigError
-
-LARGEST_WHOLE = 2**63 - 1  # what a column of a table and an index into a file can hold
-
-
-def setting(
-    default: Any,
-    help: str,
-    *,
-    at_least: float | None = None,
-    above: float | None = None,
-    at_most: int | None = None,
-    in_mid_run: bool = False,
-) -> Any:
-    """A dataclass field that carries its line of help and its bounds; a whole number has an upper
-    one in any case.
-
-    Args:
-        in_mid_run: A run under way may go on with another value: it is read anew at each step, or
-            is a function of it. The others shape the model, or what it has seen so far.
-    """
-    if at_most is None and type(default) is int:
-        at_most = LARGEST_WHOLE
-    bounds = {"at_least": at_least, "above": above, "at_most": at_most}
-    return field(default=default, metadata={"help": help, "in_mid_run": in_mid_run, **bounds})
-
-
-def require_in_bounds(settings: Any) -> None:
-    """Refuse settings that are beyond the bounds of their fields.
-
-    Raises:
-        ConfigError: naming the setting, the bound and the value.
-    """
-    for spec in fields(settings):
-        value, bounds = getattr(settings, spec.name), spec.metadata
-        if not isinstance(value, int | float):
-            continue
-        if isinstance(value, float) and not math.isfinite(value):
-            raise ConfigError(spec.name, f"must be finite, got {value}")
-        if bounds["at_least"] is not None and value < bounds["at_least"]:
-            raise ConfigError(
-                spec.name, f"must be at least {bounds['at_least']}, got {shown(value)}"
-            )
-        if bounds["above"] is not None and value <= bounds["above"]:
-            raise ConfigError(spec.name, f"must be above {bounds['above']}, got {shown(value)}")
-        if bounds["at_most"] is not None and value > bounds["at_most"]:
-            raise ConfigError(spec.name, f"must be at most {bounds['at_most']}, got {shown(value)}")
-
+from trainable.settings import LARGEST_WHOLE, nearest, require_in_bounds, setting, shown, typed
 
 LONGEST_DEFAULT_WARMUP = 1000  # the guide's
 
@@ -103,7 +54,26 @@ class TrainConfig:
     batch_size: int = setting(32, "sequences a step", at_least=1, at_most=2**32)
     learning_rate: float = setting(3e-4, "peak learning rate", above=0, in_mid_run=True)
     min_learning_rate: float = setting(
-        3e-5, "learning rate at the end of the cosine", at_least=0, in_mid_run=True
+        3e-5, "learning rate at the end of the decay", at_least=0, in_mid_run=True
+    )
+    schedule: Literal["cosine", "linear", "wsd", "constant"] = setting(
+        "cosine",
+        "what the learning rate does after its warmup: fall along a cosine or a line, stay and "
+        "fall at the end (wsd), or stay",
+        in_mid_run=True,
+    )
+    decay_fraction: float = setting(
+        0.2,
+        "share of max_steps in which wsd's learning rate falls",
+        above=0,
+        at_most=1,
+        in_mid_run=True,
+    )
+    decay_steps: int | None = setting(
+        None, "steps in which wsd's falls; None: decay_fraction says", at_least=1, in_mid_run=True
+    )
+    decay_shape: Literal["1-sqrt", "linear", "cosine"] = setting(
+        "1-sqrt", "the way in which wsd's learning rate falls", in_mid_run=True
     )
     warmup_steps: int = setting(
         LONGEST_DEFAULT_WARMUP,
@@ -170,6 +140,14 @@ class TrainConfig:
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
 
+    @property
+    def decay_begins(self) -> int:
+        """The last step at the peak under `wsd`."""
+        falling = self.decay_steps
+        if falling is None:
+            falling = math.ceil(self.decay_fraction * self.max_steps)
+        return self.max_steps - falling
+
     def __post_init__(self) -> None:
         require_in_bounds(self)
         require_device_name(self.device)
@@ -198,6 +176,11 @@ class TrainConfig:
             self.warmup_steps < self.max_steps,
             "warmup_steps",
             f"must be below max_steps ({self.max_steps})",
+        )
+        require(
+            self.schedule != "wsd" or self.warmup_steps <= self.decay_begins,
+            "decay_fraction" if self.decay_steps is None else "decay_steps",
+            f"must leave warmup_steps ({self.warmup_steps}) of max_steps ({self.max_steps})",
         )
         most_steps = LARGEST_WHOLE // (self.batch_size * self.context_length)
         require(
@@ -229,6 +212,9 @@ OTHER_NAMES = {
     "min_learning_rate": "min_lr",
     "batch_size": "bs batch",
     "weight_decay": "wd decay",
+    "schedule": "lr_scheduler lr_schedule lr_scheduler_type",
+    "decay_fraction": "cooldown_fraction decay_ratio cooldown_frac",
+    "decay_steps": "cooldown_steps cooldown_iters num_decay_steps",
     "warmup_steps": "warmup warmup_iters",
     "max_steps": "steps num_steps train_steps iters max_iters iterations",
     "grad_clip": "clip max_grad_norm clip_grad_norm",
@@ -248,51 +234,3 @@ OTHER_NAMES = {
     "log_every_steps": "log_every log_interval logging_steps",
     "checkpoint_every_steps": "checkpoint_every save_every save_steps save_interval",
 }
-
-
-def nearest(key: str, known: Mapping[str, Any] | list[str]) -> str:
-    """`; did you mean 'learning_rate'?` if a known name is close, otherwise nothing."""
-    close = difflib.get_close_matches(key, list(known), n=1)
-    return f"; did you mean '{close[0]}'?" if close else ""
-
-
-def typed(key: str, value: Any, expected: Any) -> Any:
-    """`value` in the type that a setting has: 600.0 becomes the integer 600, 1 the float 1.0; a
-    string never becomes a number.
-
-    Raises:
-        ConfigError: it is of another type.
-    """
-    options = get_args(expected) if isinstance(expected, UnionType) else (expected,)
-    for option in options:
-        if get_origin(option) is Literal:
-            if isinstance(value, str) and value in get_args(option):
-                return value
-        elif option is type(None) or option is bool or option is str:
-            if isinstance(value, option):
-                return value
-        elif isinstance(value, int | float) and not isinstance(value, bool):
-            if option is int and (isinstance(value, int) or value.is_integer()):
-                return int(value)
-            if option is float and isinstance(value, int) and abs(value) > sys.float_info.max:
-                return math.inf if value > 0 else -math.inf  # which the bounds refuse
-            if option is float:
-                return float(value)
-    raise ConfigError(key, f"must be {' or '.join(map(described, options))}, got {shown(value)}")
-
-
-def shown(value: Any) -> str:
-    """A value as a message has it, whatever its length (Python writes out no whole number of more
-    than 4300 digits)."""
-    try:
-        text = repr(value)
-    except ValueError:
-        return "a number of thousands of digits"
-    return text if len(text) <= 80 else f"{text[:60]}… ({len(text)} characters)"
-
-
-def described(expected: Any) -> str:
-    if get_origin(expected) is Literal:
-        return "one of " + ", ".join(get_args(expected))
-    names = {int: "a whole number", float: "a number", str: "text", bool: "true or false"}
-    return names.get(expected, "null")

@@ -11,12 +11,13 @@ from tokenizers import Tokenizer
 
 from trainable.command_line.checkpoint_argument import end_of_its_texts, find_checkpoint
 from trainable.command_line.program import exit_code_of
-from trainable.config import TrainConfig, shown
+from trainable.config import TrainConfig
 from trainable.data.tokenizer import find_tokenizer, read_tokenizer
 from trainable.errors import CheckpointError, ConfigError
 from trainable.loop.device import resolve_device
 from trainable.model.generation import generate_tokens
 from trainable.model.transformer import LanguageModel
+from trainable.settings import shown
 from trainable.weights.checkpoint import Checkpoint, read_checkpoint
 
 MOST_SEED = 2**64 - 1  # what torch's generator takes

@@ -12,8 +12,8 @@ from sweeper.record.state.sweep_state import SweepState
 from sweeper.record.state.trial import Trial
 from sweeper.spec.reading.yaml_source import read_yaml
 from sweeper.status import Status
-from trainable.config import nearest
 from trainable.errors import UserError
+from trainable.settings import nearest
 
 
 class Monitor:

@@ -18,10 +18,10 @@ from sweeper.corpus.coverage import Coverage
 from sweeper.corpus.meta import TokenDtype
 from sweeper.corpus.reading.names import printable, shortened
 from sweeper.corpus.split import position
-from trainable.config import nearest
 from trainable.data.meta import END_OF_TEXT
 from trainable.data.tokenizer import KNOWN_ENDS
 from trainable.errors import DataError
+from trainable.settings import nearest
 
 SMALLEST_BPE = 256 + 1  # the bytes and the separator
 LARGEST_BPE = 2**20  # four times the largest of published models; the library takes its memory

@@ -17,7 +17,7 @@ from sweeper.errors import RunFolderError
 from sweeper.record.state.checkpoints import checkpoint_folders
 from sweeper.spec.sweep_spec import MAX_NAME, NAME_PATTERN, SweepSpec
 from trainable.atomic_file import new_folder_beside, write_atomically
-from trainable.config import nearest
+from trainable.settings import nearest
 
 RUNS = Path("runs")  # where sweeps are looked for by name
 CHECKPOINT_FILE = "checkpoint.pt"

@@ -18,7 +18,7 @@ from pydantic import (
 )
 
 from sweeper.spec.domains.values import Settings, as_written
-from trainable.config import shown
+from trainable.settings import shown
 
 
 def _divides(divisor: float, number: float) -> bool:

@@ -9,7 +9,7 @@ from sweeper.spec.domains.normal import Normal
 from sweeper.spec.domains.values import Scalar
 from sweeper.spec.space import AnyDomain
 from sweeper.spec.train_settings import is_legal
-from trainable.config import nearest
+from trainable.settings import nearest
 
 Point = dict[str, Scalar]  # a value for each name that is swept there
 

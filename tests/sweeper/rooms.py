@@ -44,6 +44,7 @@ FLOORS = [
     trainable.weights
     trainable.optimisation trainable.data trainable.model
     trainable.config trainable.atomic_file
+    trainable.settings
     trainable.errors trainable.__init__
     """.strip().splitlines()
 ]

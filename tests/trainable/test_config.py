@@ -10,9 +10,10 @@ import torch
 
 from trainable.command_line.arguments import parse_command_line
 from trainable.command_line.options import ProgramOptions
-from trainable.config import TrainConfig, typed
+from trainable.config import TrainConfig
 from trainable.errors import ConfigError
 from trainable.model.model_size import flops_per_token, num_params
+from trainable.settings import typed
 
 WHOLE = [spec.name for spec in fields(TrainConfig) if type(spec.default) is int]
 FLAGS = [*WHOLE, "keep_checkpoints", "micro_batch_size", "num_threads"]

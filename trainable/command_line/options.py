@@ -3,8 +3,8 @@ shown. Those that do are in `TrainConfig`."""
 
 from dataclasses import dataclass
 
-from trainable.config import LARGEST_WHOLE, require_in_bounds, setting
 from trainable.errors import ConfigError
+from trainable.settings import LARGEST_WHOLE, require_in_bounds, setting
 
 DEFAULT_OUTPUT_DIR = "checkpoints"
 

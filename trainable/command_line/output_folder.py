@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Any, Self
 
 from trainable.atomic_file import write_atomically
-from trainable.config import TrainConfig, shown
+from trainable.config import TrainConfig
 from trainable.errors import OutputFolderError
 from trainable.loop.metrics import Metrics
+from trainable.settings import shown
 
 
 def is_checkpoint_of_a_run(path: Path) -> bool:

@@ -4,8 +4,8 @@ import json
 from dataclasses import dataclass, fields
 from pathlib import Path
 
-from trainable.config import LARGEST_WHOLE, shown
 from trainable.errors import DataError
+from trainable.settings import LARGEST_WHOLE, shown
 
 END_OF_TEXT = "<|endoftext|>"  # GPT-2's name of the token after a text
 

@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from trainable.config import TrainConfig, shown
+from trainable.config import TrainConfig
 from trainable.data.meta import read_meta
 from trainable.errors import DataError
+from trainable.settings import shown
 
 Tokens = npt.NDArray[np.integer[Any]]
 

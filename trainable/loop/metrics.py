@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
-from trainable.config import shown
+from trainable.settings import shown
 
 
 @dataclass(frozen=True, kw_only=True)

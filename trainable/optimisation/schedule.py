@@ -1,21 +1,37 @@
 """The learning rate: a function of the step alone, so that resuming restores one integer."""
 
 import math
+from collections.abc import Callable
 
 from trainable.config import TrainConfig
+
+# What is left of the way from `learning_rate` down to `min_learning_rate`, by the share of the
+# decay that is behind. 1-sqrt: https://arxiv.org/abs/2405.18392, which finds it the best of wsd's.
+SHAPES: dict[str, Callable[[float], float]] = {
+    "cosine": lambda progress: 0.5 * (1 + math.cos(math.pi * progress)),
+    "linear": lambda progress: 1 - progress,
+    "1-sqrt": lambda progress: 1 - math.sqrt(progress),
+}
 
 
 def learning_rate_at(config: TrainConfig, step: int) -> float:
     """The learning rate of the `step`-th optimiser step, counted from 1.
 
-    Linear warmup from 0 (at step 0, which no run takes) to `learning_rate` at `warmup_steps`, then
-    a cosine to `min_learning_rate` at `max_steps`, where it stays
-    (https://arxiv.org/abs/1608.03983 without restarts).
+    Linear warmup from 0 (at step 0, which no run takes) to `learning_rate` at `warmup_steps`. Under
+    `constant` it stays. Under `cosine` (https://arxiv.org/abs/1608.03983 without restarts) and
+    `linear` it falls from there to `min_learning_rate` at `max_steps`, where it stays; under `wsd`
+    (https://arxiv.org/abs/2404.06395) from `decay_begins`.
     """
     if step < config.warmup_steps:
         return config.learning_rate * step / config.warmup_steps
+    if config.schedule == "constant":
+        return config.learning_rate
     if step >= config.max_steps:
         return config.min_learning_rate
-    progress = (step - config.warmup_steps) / (config.max_steps - config.warmup_steps)
-    span = config.learning_rate - config.min_learning_rate
-    return config.min_learning_rate + 0.5 * (1 + math.cos(math.pi * progress)) * span
+    stays = config.schedule == "wsd"
+    begins = config.decay_begins if stays else config.warmup_steps
+    if step < begins:
+        return config.learning_rate
+    shape = SHAPES[config.decay_shape if stays else config.schedule]
+    left = shape((step - begins) / (config.max_steps - begins))
+    return config.min_learning_rate + left * (config.learning_rate - config.min_learning_rate)

@@ -10,9 +10,10 @@ import torch
 from torch import Tensor
 
 from trainable.atomic_file import write_atomically
-from trainable.config import LARGEST_WHOLE, TrainConfig, shown
+from trainable.config import TrainConfig
 from trainable.errors import CheckpointError, ConfigError
 from trainable.model.model_size import weight_shapes
+from trainable.settings import LARGEST_WHOLE, shown
 
 FORMAT = 1
 # What torch and zipfile raise on a file that is cut short or has other bytes in it.

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from trainable.config import TrainConfig, shown
+from trainable.config import TrainConfig
 from trainable.errors import CheckpointError
+from trainable.settings import shown
 
 CONFIG_FILE = "config.json"
 

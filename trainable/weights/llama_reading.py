@@ -13,9 +13,10 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from trainable.config import TrainConfig, shown
+from trainable.config import TrainConfig
 from trainable.errors import CheckpointError
 from trainable.model.model_size import weight_shapes
+from trainable.settings import shown
 from trainable.weights.llama_config import LlamaDescription, read_llama_config, require_described
 from trainable.weights.outline import INDEX_FILE, WEIGHTS_FILE
 

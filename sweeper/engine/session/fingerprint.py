@@ -12,7 +12,7 @@ from sweeper.corpus.folder import CorpusFolder
 from sweeper.errors import TrainerError
 from sweeper.record.state.events import Fingerprint
 from sweeper.spec.sweep_spec import CHANGEABLE, SweepSpec
-from trainable.config import nearest
+from trainable.settings import nearest
 
 TRAINABLE = "trainable"  # the package whose sources count
 BLOCK = 4096  # bytes

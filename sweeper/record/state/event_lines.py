@@ -13,7 +13,7 @@ from typing import Annotated
 from pydantic import Field, TypeAdapter, ValidationError
 
 from sweeper.record.state.events import Event
-from trainable.config import shown
+from trainable.settings import shown
 
 # Fields that are only written if they say something, so that lines are as they always were.
 _SELDOM = {"found": False, "step": None, "placement": None, "num_trials": None}

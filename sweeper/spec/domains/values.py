@@ -6,7 +6,7 @@ from typing import Annotated, TypeVar
 
 from pydantic import BeforeValidator, Field, PlainValidator, Tag, WithJsonSchema
 
-from trainable.config import LARGEST_WHOLE, shown
+from trainable.settings import LARGEST_WHOLE, shown
 
 # Of a choice between types, pydantic writes the tag among the keys of a place. No file has a key
 # that begins so, since it is refused there: a place in the file is what is left without tags.

@@ -9,7 +9,8 @@ from sweeper.spec.scheduler_spec import SCHEDULERS
 from sweeper.spec.space import DOMAINS
 from sweeper.spec.sweep_spec import CheckpointsSpec, Objective, Resources, Search, SweepSpec
 from sweeper.spec.train_settings import TYPES
-from trainable.config import OTHER_NAMES, nearest
+from trainable.config import OTHER_NAMES
+from trainable.settings import nearest
 
 SECTIONS: dict[str | int, type[BaseModel]] = {
     "objective": Objective,
@@ -23,7 +24,6 @@ _NOT_OFFERED: Synonyms = {
     "the model has none": "dropout",
     "it is AdamW": "optimizer optim",
     "AdamW has beta1 and beta2": "momentum",
-    "the learning rate falls along a cosine to min_learning_rate": "lr_scheduler lr_schedule",
     "the length of a run is max_steps": "epochs num_epochs num_train_epochs",
     "it is SwiGLU": "activation",
     "the loss is plain cross-entropy": "label_smoothing",

@@ -27,7 +27,7 @@ from sweeper.spec.sweep_spec import (
     SweepSpec,
 )
 from sweeper.spec.train_settings import Derived
-from trainable.config import nearest
+from trainable.settings import nearest
 
 EXAMPLES: dict[KeyPath, str] = {
     ("train",): "{max_steps: 600}",

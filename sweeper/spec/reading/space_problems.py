@@ -19,8 +19,8 @@ from sweeper.spec.train_settings import (
     is_legal,
     is_number,
 )
-from trainable.config import typed
 from trainable.errors import ConfigError
+from trainable.settings import typed
 
 
 def setting_problems(train: Mapping[str, object], space: Mapping[str, AnyDomain]) -> list[Problem]:

@@ -1,8 +1,17 @@
+import math
+from collections.abc import Callable
+
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from torch.optim.lr_scheduler import CosineAnnealingLR, LinearLR, SequentialLR
+from torch.optim.lr_scheduler import CosineAnnealingLR, LinearLR, LRScheduler, SequentialLR
+from transformers import (
+    get_constant_schedule_with_warmup,
+    get_cosine_with_min_lr_schedule_with_warmup,
+    get_linear_schedule_with_warmup,
+    get_wsd_schedule,
+)
 
 from trainable.config import TrainConfig
 from trainable.errors import ConfigError
@@ -56,9 +65,102 @@ def test_it_is_torchs_linear_warmup_and_cosine() -> None:
     assert [learning_rate_at(config, n) for n in range(20, 101)] == pytest.approx(cosine, rel=1e-6)
 
 
-@given(max_steps=st.integers(1, 5000), warmup=st.floats(0, 0.999), step=st.integers(1, 10_000))
-def test_it_stays_within_its_bounds(max_steps: int, warmup: float, step: int) -> None:
-    config = schedule(max_steps=max_steps, warmup_steps=int(max_steps * warmup))
+def rates(build: Callable[[torch.optim.Optimizer], LRScheduler]) -> list[float]:
+    """The learning rates of steps 1 to 100 under a scheduler of transformers', whose first is 0."""
+    optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
+    scheduler = build(optimizer)
+    found = []
+    for _ in range(100):
+        optimizer.step()
+        scheduler.step()
+        found.append(float(scheduler.get_last_lr()[0]))
+    return found
+
+
+@pytest.mark.parametrize("warmup_steps", [0, 20])
+@pytest.mark.parametrize("shape", ["1-sqrt", "linear", "cosine"])
+@pytest.mark.parametrize("decay", [{"decay_steps": 30}, {"decay_fraction": 0.295}])
+def test_wsd_is_transformers(warmup_steps: int, shape: str, decay: dict[str, float]) -> None:
+    config = schedule(schedule="wsd", warmup_steps=warmup_steps, decay_shape=shape, **decay)
+    peak, least = 1.0, 0.1
+    theirs = rates(
+        lambda optimizer: get_wsd_schedule(
+            optimizer,
+            num_warmup_steps=warmup_steps,
+            num_decay_steps=30,
+            num_training_steps=100,
+            decay_type=shape,
+            min_lr_ratio=0.0,  # theirs begins a warmup there, too
+        )
+    )
+    expected = [
+        rate if step < warmup_steps else least + rate * (peak - least)
+        for step, rate in enumerate(theirs, start=1)
+    ]
+    assert [learning_rate_at(config, n) for n in range(1, 101)] == pytest.approx(expected)
+
+
+def test_the_others_are_transformers() -> None:
+    settings = {"warmup_steps": 20, "min_learning_rate": 0.0}
+    references: dict[str, Callable[[torch.optim.Optimizer], LRScheduler]] = {
+        "constant": lambda optimizer: get_constant_schedule_with_warmup(optimizer, 20),
+        "linear": lambda optimizer: get_linear_schedule_with_warmup(optimizer, 20, 100),
+        "cosine": lambda optimizer: get_cosine_with_min_lr_schedule_with_warmup(
+            optimizer, 20, 100, min_lr=0.0
+        ),
+    }
+    for name, reference in references.items():
+        config = schedule(schedule=name, **settings)
+        ours = [learning_rate_at(config, step) for step in range(1, 101)]
+        assert ours == pytest.approx(rates(reference), abs=1e-12), name
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        (
+            {"decay_steps": 81},
+            r"decay_steps: must leave warmup_steps \(20\) of max_steps",
+        ),
+        ({"decay_steps": 200}, r"decay_steps: must leave .* got 200"),
+        ({"decay_fraction": 0.81}, r"decay_fraction: must leave .* got 0.81"),
+        ({"decay_fraction": 1.5}, r"decay_fraction: must be at most 1, got 1.5"),
+    ],
+)
+def test_a_decay_that_begins_before_the_peak_is_refused(
+    settings: dict[str, float], message: str
+) -> None:
+    with pytest.raises(ConfigError, match=message):
+        schedule(schedule="wsd", warmup_steps=20, **settings)
+
+
+def test_a_longer_run_under_wsd_is_the_same_until_the_shorter_ones_decay() -> None:
+    short, long = (
+        schedule(schedule="wsd", warmup_steps=10, max_steps=steps, decay_steps=40)
+        for steps in (100, 400)
+    )
+    assert [learning_rate_at(short, n) for n in range(60)] == [
+        learning_rate_at(long, n) for n in range(60)
+    ]
+
+
+@given(
+    name=st.sampled_from(["cosine", "linear", "wsd", "constant"]),
+    shape=st.sampled_from(["1-sqrt", "linear", "cosine"]),
+    max_steps=st.integers(1, 5000),
+    warmup=st.floats(0, 0.79),
+    step=st.integers(1, 10_000),
+)
+def test_it_stays_within_its_bounds(
+    name: str, shape: str, max_steps: int, warmup: float, step: int
+) -> None:
+    config = schedule(
+        schedule=name,
+        decay_shape=shape,
+        decay_fraction=0.2,
+        max_steps=max_steps,
+        warmup_steps=int((max_steps - math.ceil(max_steps * 0.2)) * warmup),
+    )
     rate = learning_rate_at(config, step)
     assert 0 < rate <= 1.0
     if step >= config.warmup_steps:

@@ -109,7 +109,8 @@ def test_what_can_change_is_read_anew_by_a_run_that_goes_on(tmp_path: Path) -> N
     old = TrainConfig(max_steps=10, warmup_steps=2)
     new = TrainConfig(
         max_steps=10, warmup_steps=4, learning_rate=1e-2, min_learning_rate=1e-4, grad_clip=0.5,
-        beta1=0.7, beta2=0.8, adam_epsilon=1e-6, weight_decay=0.3,
+        beta1=0.7, beta2=0.8, adam_epsilon=1e-6, weight_decay=0.3, schedule="wsd",
+        decay_fraction=0.4, decay_steps=3, decay_shape="linear",
     )  # fmt: skip
     changed = {name for name in TYPES if getattr(old, name) != getattr(new, name)}
     assert changed == set(CHANGEABLE_IN_MID_RUN)
