@@ -224,7 +224,7 @@ def carry_out(
     session = replace(prepared.session, placement=workers.placement)
     sweep = Sweep.open(folder, prepared.plan, session, prepared.warm_start, prepared.state)
     print_beginning(console, sweep, workers.placement.slots, workers.dashboard)
-    gauges = RayMetrics(folder.name, len(prepared.plan.trials))
+    gauges = RayMetrics(folder.name)
     audience = Audience(sweep, [*_watchers(sweep, console, options), gauges])
     outcome: Outcome = "failed"
     try:

@@ -3,9 +3,10 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Generic
 
-from sweeper.record.ranking import PointResult, T
+from sweeper.record.ranking import PointResult, Ranking, T
 
 CONFIDENCE = 0.95
 FEWEST_COMPETING = 5  # points; of more than twice as many, the better half competes
@@ -19,9 +20,13 @@ class Noise(Generic[T]):
     degrees: int  # degrees of freedom
     least_difference: float | None  # that would part the first two points; None if there is one
     tied: tuple[PointResult[T], ...]  # the best, and those that the test cannot tell from it
+    left_out: tuple[PointResult[T], ...] = ()  # tied with it too, but not among the finalists
+    confidence: float = CONFIDENCE  # of this one look at the results
 
 
-def noise_of(points: Sequence[PointResult[T]]) -> Noise[T] | None:
+def noise_of(
+    points: Sequence[PointResult[T]], *, num_finalists: int = 0, confidence: float = CONFIDENCE
+) -> Noise[T] | None:
     """The noise, and the points that Tukey's test cannot tell from the best.
 
     The deviation is pooled over the better half of the points, which compete, on the assumption
@@ -29,35 +34,57 @@ def noise_of(points: Sequence[PointResult[T]]) -> Noise[T] | None:
     much, and that says nothing of the others. A mean tells nothing of the deviation around it, so
     to choose points by their means makes no deviation smaller.
 
-    The test is Tukey's honestly significant difference, in Kramer's form for unequal numbers. It
-    holds for all pairs at once, and has to: the best point was picked after looking at all of them.
+    The test is Tukey's honestly significant difference, in Kramer's form for unequal numbers, which
+    errs on the safe side (Hayter 1984). It holds for all pairs at once, and has to: the best point
+    was picked after looking at all of them. Finalists are compared with one another.
+
+    Args:
+        points: In their order of merit.
+        num_finalists: How many of them, the first, are finalists; 0 if there are no finals.
 
     Returns:
         None if no point that competes has two completed seeds.
     """
-    competing = points[: max(FEWEST_COMPETING, (len(points) + 1) // 2)]
+    competing = points[: max(FEWEST_COMPETING, (len(points) + 1) // 2, num_finalists)]
     degrees = sum(len(result.values) - 1 for result in competing)
     if degrees == 0:
         return None
     squares = sum((result.deviation or 0.0) ** 2 * (len(result.values) - 1) for result in competing)
     deviation = math.sqrt(squares / degrees)
-    if len(points) == 1:
-        return Noise(
-            deviation=deviation, degrees=degrees, least_difference=None, tied=tuple(points)
-        )
-    from scipy.stats import studentized_range  # takes a moment
-
     best = points[0]
-    quantile = float(studentized_range.ppf(CONFIDENCE, len(points), degrees))
 
-    def least_difference(other: PointResult[T]) -> float:
+    def least_difference(other: PointResult[T], among: int) -> float:
         share = 1 / len(best.values) + 1 / len(other.values)
-        return quantile * deviation * math.sqrt(share / 2)
+        return _quantile(confidence, among, degrees) * deviation * math.sqrt(share / 2)
 
-    tied = [best] + [p for p in points[1:] if abs(p.mean - best.mean) <= least_difference(p)]
+    def tied(others: Sequence[PointResult[T]], among: int) -> list[PointResult[T]]:
+        return [p for p in others if abs(p.mean - best.mean) <= least_difference(p, among)]
+
+    rivals = points[1 : num_finalists or len(points)]
     return Noise(
         deviation=deviation,
         degrees=degrees,
-        least_difference=least_difference(points[1]),
-        tied=tuple(tied),
+        least_difference=least_difference(rivals[0], 1 + len(rivals)) if rivals else None,
+        tied=(best, *tied(rivals, 1 + len(rivals))),
+        left_out=tuple(tied(points[1 + len(rivals) :], len(points))),
+        confidence=confidence,
     )
+
+
+def noise_in(ranking: Ranking[T]) -> Noise[T] | None:
+    """The noise in a sweep, and who is tied, by the rules of its finals if it has any.
+
+    Each of their looks at the results has its share of the error (Bonferroni): what is claimed at
+    any of them is wrong at most as often as was stated.
+    """
+    if ranking.finals is None:
+        return noise_of(ranking.points)
+    confidence = ranking.finals.confidence_of_a_look
+    return noise_of(ranking.points, num_finalists=len(ranking.finalists), confidence=confidence)
+
+
+@cache  # it takes a tenth of a second
+def _quantile(confidence: float, among: int, degrees: int) -> float:
+    from scipy.stats import studentized_range  # takes a moment
+
+    return float(studentized_range.ppf(confidence, among, degrees))

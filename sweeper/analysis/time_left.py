@@ -57,8 +57,9 @@ class TimeLeftEstimator:
         if speed is None:
             return None
         work = [self._work(trial.config, trial) for trial in _unfinished(state)]
-        to_come = self.plan.trials[len(state.trials) :]
-        work += [self._work(planned.config, None) for planned in to_come]
+        if state.may_have_more(len(self.plan.trials)):
+            to_come = self.plan.trials[len(state.trials) :]
+            work += [self._work(planned.config, None) for planned in to_come]
         slots = slots_of(state)
         return TimeLeft(
             expected=seconds_on_slots((w.expected / speed for w in work), slots),

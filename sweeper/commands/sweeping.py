@@ -109,6 +109,9 @@ def resume(
         list[str],
         typer.Option("--set", metavar="KEY=VALUE", help="Change from now on, as resources.cpu=2."),
     ] = [],  # noqa: B006  # typer copies it
+    finals: Annotated[
+        bool, typer.Option("--finals", help="Run the tied points with more seeds.")
+    ] = False,
     retry_failed: Annotated[
         bool, typer.Option("--retry-failed", help="Try failed trials again.")
     ] = False,
@@ -130,6 +133,7 @@ def resume(
     changes = Changes(
         overrides=overrides,
         num_trials=num_trials,
+        finals=finals,
         retry_failed=retry_failed,
         accept=accept_changes,
     )

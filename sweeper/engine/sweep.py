@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import NoReturn, Self
 
 from sweeper.engine.checkpoint_keeper import CheckpointKeeper
+from sweeper.engine.final_rounds import FinalRounds
 from sweeper.engine.point_search import PointSearch
 from sweeper.engine.session.terms import SessionTerms
 from sweeper.engine.standing import Standing
@@ -21,6 +22,8 @@ from sweeper.record.state.events import (
     AttemptFailed,
     Evaluated,
     Event,
+    FinalsEnded,
+    FinalsStarted,
     Outcome,
     Promoted,
     Retried,
@@ -58,6 +61,7 @@ class Sweep:
         self.late: dict[str, list[Metrics]] = {}  # what watchers may not have heard of
         earlier = state.warm_start.observations if state.warm_start else ()
         self._search = PointSearch(plan, earlier)
+        self._finals = FinalRounds(plan)
         self._waiting: list[Trial] = []  # to be handed out before any that is new
         self._standing = Standing(folder)
         self._storage_failure: StorageError | None = None
@@ -117,12 +121,16 @@ class Sweep:
     def is_over(self) -> bool:
         """Whether no trial will be handed out any more. While one runs, it may fail and be tried
         again, so then the sweep is not over."""
+        return self._has_nothing_under_way and not self.state.has_finals_left
+
+    @property
+    def _has_nothing_under_way(self) -> bool:
         return not self._more and all(trial.status.ended for trial in self.trials.values())
 
     @property
     def _more(self) -> bool:
-        """Whether another trial may be created."""
-        return self.state.search_ended is None and len(self.trials) < len(self.plan.trials)
+        """Whether the search may give another trial."""
+        return self.state.may_have_more(len(self.plan.trials))
 
     @property
     def failure(self) -> StorageError | None:
@@ -132,7 +140,7 @@ class Sweep:
     def next_trial(self) -> Trial | None:
         """The next trial to run, from its newest checkpoint: first those that an earlier session
         left or that failed a while ago, then those that have earned a promotion, then the plan's
-        next. None if there is none, or not yet."""
+        next, then those of the finals. None if there is none, or not yet."""
         moment = time.time()
         for trial in self._waiting:
             if not trial.waits(moment):
@@ -160,6 +168,21 @@ class Sweep:
             case Step.END:
                 for trial_id in sorted(paused):
                     self.end(trial_id)
+        return self._next_of_finals() if self.state.has_finals_left else None
+
+    def _next_of_finals(self) -> Trial | None:
+        """They begin when all else has ended. Their own trials may run beside one another."""
+        assert self.state.finals is not None, "they are left"
+        if not (self.state.finals.are_on or self._has_nothing_under_way):
+            return None
+        match self._finals.next(self.state):
+            case PlannedTrial() as planned:
+                return self._create(planned)
+            case FinalsStarted() as started:
+                self._record(started)
+                return self._next_of_finals()
+            case FinalsEnded() as ended:
+                self._record(ended)
         return None
 
     def _create(self, planned: PlannedTrial) -> Trial:

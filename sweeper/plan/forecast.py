@@ -103,6 +103,16 @@ class Cost:
 
 
 @dataclass(frozen=True, kw_only=True)
+class FinalsForecast:
+    """What the finals cost at most: every seed of as many points, each as dear as the dearest."""
+
+    num_points: int
+    seeds: tuple[int, ...]  # one after the other
+    num_trials: int
+    cost: Cost
+
+
+@dataclass(frozen=True, kw_only=True)
 class Forecast:
     """What a plan will cost. The last rung is the end of the trials. Without a scheduler `expected`
     equals `whole`."""
@@ -121,6 +131,7 @@ class Forecast:
     saved: float  # share of the FLOPs
     orders_of_merit: int  # that the expectation is taken over
     is_exact: bool  # those were all orders
+    finals: FinalsForecast | None = None  # beside all of that
     thin_validation: ThinValidation | None = None  # too little text to validate on
 
 
@@ -167,6 +178,23 @@ def forecast(plan: Plan, machine: Machine, speeds: Mapping[Shape, Speed]) -> For
         saved=1 - expected.flops / all_whole.flops,
         orders_of_merit=len(outcomes),
         is_exact=not is_early or (scale == 1 and math.factorial(len(jobs)) <= MAX_ORDERS),
+        finals=_finals(plan.spec, jobs, machine.slots, timed),
+    )
+
+
+def _finals(spec: SweepSpec, jobs: Sequence[Job], slots: int, timed: bool) -> FinalsForecast | None:
+    """A round begins when the one before is through."""
+    if spec.finals is None:
+        return None
+    dearest = max(jobs, key=lambda job: (job.stops[-1].seconds, job.end))
+    num_points = min(spec.finals.top, len(jobs) // spec.num_seeds)
+    a_round = [dearest] * num_points
+    outcome = simulate(a_round, Fifo(), slots, by_merit(range(num_points)))
+    return FinalsForecast(
+        num_points=num_points,
+        seeds=tuple(spec.fresh_seeds()),
+        num_trials=num_points * spec.finals.seeds,
+        cost=_cost(a_round, [outcome], spec.finals.seeds, timed),
     )
 
 

@@ -125,7 +125,7 @@ def _resolve(spec: SweepSpec, data: Path | None = None) -> SweepSpec:
         "checkpoint_every_steps", Derived(times=1, of="eval_every_steps")
     )
     conditional = {key for key, domain in spec.space.items() if domain.when is not None}
-    decided = set(spec.swept_names()) - conditional
+    decided = {*spec.space, *({"seed"} if spec.seeds is not None else ())} - conditional
     train = {name: value for name, value in train.items() if name not in decided}
     return spec.model_copy(update={"data": None if data is None else str(data), "train": train})
 

@@ -5,11 +5,12 @@ not win. The trials may be those of a sweep at work or those of an old table.
 """
 
 import statistics
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Generic, Protocol, TypeVar
 
+from sweeper.record.state.finals import Finals
 from sweeper.record.state.sweep_state import SweepState
 from sweeper.record.state.trial import Trial
 from sweeper.spec.points import Point
@@ -51,6 +52,8 @@ class Rankable(Protocol):
     @property
     def point(self) -> Point: ...  # without its repeated seed
     @property
+    def seed(self) -> int | None: ...  # None: not known
+    @property
     def step(self) -> int: ...
     @property
     def value(self) -> float | None: ...
@@ -76,7 +79,12 @@ class PointResult(Generic[T]):
 
     @property
     def values(self) -> list[float]:
-        return [trial.value for trial in self.completed if trial.value is not None]
+        """One for each seed: a point that was drawn twice with one seed is the same run twice."""
+        by_seed = {
+            trial.trial_id if trial.seed is None else trial.seed: trial.value
+            for trial in reversed(self.completed)
+        }
+        return [value for value in reversed(by_seed.values()) if value is not None]
 
     @cached_property
     def mean(self) -> float:
@@ -114,6 +122,14 @@ class Ranking(Generic[T]):
     points: tuple[PointResult[T], ...]  # those that have a completed trial
     mode: Mode
     repeated: bool  # whether trials at one point are its seeds
+    finals: Finals | None = None  # of the sweep, if it has any
+
+    @property
+    def finalists(self) -> tuple[PointResult[T], ...]:
+        """The points that came into the finals: the first ones. None came while they have not
+        begun."""
+        num_finalists = 0 if self.finals is None else len(self.finals.points)
+        return self.points[:num_finalists]
 
     @property
     def best(self) -> PointResult[T] | None:
@@ -156,12 +172,16 @@ class Ranking(Generic[T]):
         return None
 
 
-def rank(trials: Iterable[T], mode: Mode, *, repeated: bool) -> Ranking[T]:
+def rank(
+    trials: Iterable[T], mode: Mode, *, repeated: bool, finals: Finals | None = None
+) -> Ranking[T]:
     """Best first: trials that have completed, by the means of their points; then those that have
-    come furthest."""
+    come furthest. Finalists are before all others: those have had fewer seeds, and the luckiest of
+    many with one seed is ahead of the best with four."""
     trials = list(trials)
     sign = sign_of(mode)
-    points = _points(trials, sign, repeated)
+    finalists = set() if finals is None else {*map(_key, finals.points)}
+    points = _points(trials, sign, repeated, finalists)
     place = {t.trial_id: number for number, point in enumerate(points) for t in point.completed}
 
     def merit(trial: T) -> tuple[int, int, int, float, str]:
@@ -175,10 +195,13 @@ def rank(trials: Iterable[T], mode: Mode, *, repeated: bool) -> Ranking[T]:
         points=tuple(points),
         mode=mode,
         repeated=repeated,
+        finals=finals,
     )
 
 
-def _points(trials: Iterable[T], sign: float, repeated: bool) -> list[PointResult[T]]:
+def _points(
+    trials: Iterable[T], sign: float, repeated: bool, finalists: Collection[str]
+) -> list[PointResult[T]]:
     groups: dict[str, list[T]] = {}
     for trial in trials:
         groups.setdefault(repeats(trial, repeated=repeated), []).append(trial)
@@ -194,14 +217,22 @@ def _points(trials: Iterable[T], sign: float, repeated: bool) -> list[PointResul
             best_first = tuple(trial for _, _, trial in completed)
             point = PointResult(point=same[0].point, trials=tuple(same), completed=best_first)
             results.append(point)
-    return sorted(results, key=lambda result: (sign * result.mean, result.best.trial_id))
+
+    def merit(result: PointResult[T]) -> tuple[bool, float, str]:
+        return _key(result.point) not in finalists, sign * result.mean, result.best.trial_id
+
+    return sorted(results, key=merit)
 
 
 def repeats(trial: Rankable, *, repeated: bool) -> str:
-    """A key that is the same for trials that differ in their seed alone. Without `seeds:` every
-    trial has its own: two at one point are the same run twice, or one took over from the other,
-    and say nothing about the noise."""
-    return repr(sorted(trial.point.items())) if repeated else trial.trial_id
+    """A key that is the same for trials that differ in their seed alone. Where no point is
+    repeated every trial has its own: two at one point are the same run twice, or one took over from
+    the other, and say nothing about the noise."""
+    return _key(trial.point) if repeated else trial.trial_id
+
+
+def _key(point: Point) -> str:
+    return repr(sorted(point.items()))
 
 
 def _curve(trial: Rankable) -> dict[int, float]:
@@ -236,6 +267,10 @@ class Entrant:
         return {k: v for k, v in values.items() if k != SEED} if self.repeated else values
 
     @property
+    def seed(self) -> int:
+        return self.trial.config.seed
+
+    @property
     def step(self) -> int:
         return self.trial.step
 
@@ -249,11 +284,15 @@ class Entrant:
         return [_Value(seen.step, seen.value(self.metric)) for seen in self.trial.evaluations]
 
 
-def ranking_of(state: SweepState) -> Ranking[Entrant]:
-    """The ranking of a sweep's trials by the sweep's own objective."""
-    objective, repeated = state.spec.objective, bool(state.spec.seeds)
-    entrants = (Entrant(trial, objective.metric, repeated) for trial in state.trials.values())
-    return rank(entrants, objective.mode, repeated=repeated)
+def ranking_of(state: SweepState, without: Collection[str] = ()) -> Ranking[Entrant]:
+    """The ranking of a sweep's trials, without some of them, by the sweep's own objective."""
+    objective, repeated = state.spec.objective, state.spec.repeats_points
+    entrants = (
+        Entrant(trial, objective.metric, repeated)
+        for trial in state.trials.values()
+        if trial.trial_id not in without
+    )
+    return rank(entrants, objective.mode, repeated=repeated, finals=state.finals)
 
 
 def ranked(state: SweepState) -> list[Trial]:

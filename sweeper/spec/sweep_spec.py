@@ -1,6 +1,7 @@
 """A sweep as the user states it: the typed form of a search-space file."""
 
 import os
+from itertools import count, islice
 from typing import Annotated, Literal
 
 from pydantic import (
@@ -42,6 +43,7 @@ CHANGEABLE = (
     "description",
     "data",  # where it is; what is in it stays the same
     "search.num_trials",
+    "finals",  # until they begin
     "resources",
     "max_concurrent",
     "max_retries",
@@ -146,6 +148,14 @@ Size = Annotated[
 ]
 
 
+class FinalsSpec(_Section):
+    """The best points, when all have been tried: run with more seeds, until one stands out."""
+
+    top: WholeNumber = Field(default=3, ge=2, le=100)  # at most so many points
+    seeds: WholeNumber = Field(default=3, ge=1, le=100)  # more, of each, at most
+    confidence: float = Field(default=0.95, ge=0.5, lt=1)  # that who wins is ahead by no chance
+
+
 class CheckpointsSpec(_Section):
     """Which checkpoints stay on storage."""
 
@@ -163,6 +173,7 @@ class SweepSpec(_Section):
     space: dict[str, AnyDomain] = Field(min_length=1)
     constraints: list[Constraint] = Field(default_factory=list)
     seeds: Seeds | None = None
+    finals: FinalsSpec | None = None
     objective: Objective = Objective()
     search: Search = Search()
     scheduler: AnySchedulerSpec = FifoSpec()
@@ -174,12 +185,28 @@ class SweepSpec(_Section):
 
     def swept_names(self) -> list[str]:
         """Every name that may be among a trial's values, in the order of the file."""
-        return [*self.space, *([] if self.seeds is None else ["seed"])]
+        return [*self.space, *(["seed"] if self.repeats_points else [])]
+
+    @property
+    def repeats_points(self) -> bool:
+        """Whether a point may have trials that differ in their seed alone."""
+        return self.seeds is not None or self.finals is not None
 
     @property
     def num_seeds(self) -> int:
         """How many seeds every point is run with."""
         return 1 if self.seeds is None else len(self.seeds)
+
+    def fresh_seeds(self) -> list[int]:
+        """Those of the finals, one for each round: the lowest that no trial before them has."""
+        if self.finals is None:
+            return []
+        used = {self.train.get("seed", DEFAULTS["seed"])} if self.seeds is None else {*self.seeds}
+        return list(islice((seed for seed in count() if seed not in used), self.finals.seeds))
+
+    def repeated_seeds(self) -> list[int]:
+        """Those that a point may be run with as one of its values, in their order."""
+        return [*(self.seeds or []), *self.fresh_seeds()]
 
     def initial_points(self) -> list[Point]:
         return [known_point(self.space, stated)[0] for stated in self.search.initial or []]

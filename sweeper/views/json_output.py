@@ -5,7 +5,7 @@ from pathlib import Path
 
 from sweeper.analysis.forecasts import Forecast, forecasts_of
 from sweeper.analysis.monitor import Monitor
-from sweeper.analysis.noise import noise_of
+from sweeper.analysis.noise import noise_in
 from sweeper.record.ranking import Entrant, PointResult, Ranking, objective, ranked, ranking_of
 from sweeper.record.run_folder import CHECKPOINT_FILE, RunFolder
 from sweeper.record.state.sweep_state import SweepState
@@ -106,7 +106,7 @@ def best_json(monitor: Monitor, best: Trial) -> JsonObject:
     """
     ranking = ranking_of(monitor.state)
     assert ranking.best is not None, "there is a winner"
-    noise = noise_of(ranking.points)
+    noise = noise_in(ranking)
     return {
         "sweep": monitor.folder.name,
         **trial_json(monitor.state, best, monitor.folder),

@@ -48,7 +48,7 @@ def read_run(folder: RunFolder) -> Recording:
         seen.train_seconds is not None for t in state.trials.values() for seen in t.evaluations
     )
     for trial in state.trials.values():
-        if trial.status in WHOLE:
+        if trial.status in WHOLE and not trial.is_final:
             point = {key: trial.values[key] for key in spec.space if key in trial.values}
             seed = trial.config.seed if spec.seeds is not None else None
             by_setting[repr(point)][seed] = _curve(trial, point, timed=timed)

@@ -13,6 +13,7 @@ from sweeper.corpus.folder import CorpusFolder
 from sweeper.errors import RunFolderError
 from sweeper.record.replay import read_state
 from sweeper.record.run_folder import RunFolder
+from sweeper.record.state.finals import Finals
 from sweeper.record.state.sweep_state import SweepState
 from sweeper.record.tables import Row, history_rows, result_rows
 from sweeper.spec.columns import COLUMNS
@@ -58,7 +59,7 @@ def load(folder: RunFolder) -> SweepData:
 def of_state(state: SweepState, folder: RunFolder, *, running: bool = False) -> SweepData:
     """The same, where it is known what the journal leads to."""
     sweep = SweepData(name=folder.path.resolve().name, folder=str(folder.path))
-    sweep = _described(sweep, state.spec, folder)
+    sweep = replace(_described(sweep, state.spec, folder), finals=state.finals)
     values = {trial_id: trial.values for trial_id, trial in state.trials.items()}
     rows = [row | {"values": values[row["trial_id"]]} for row in result_rows(state, folder)]
     forecasts = forecasts_of(state)
@@ -86,6 +87,7 @@ def _described(sweep: SweepData, spec: SweepSpec, folder: RunFolder) -> SweepDat
         mode=spec.objective.mode,
         parameters=parameters.of_space(spec.space),
         seeds=tuple(spec.seeds or ()),
+        finals=None if spec.finals is None else Finals(spec.finals, spec.num_seeds),
         scheduler=spec.scheduler.type,
         clock=getattr(spec.scheduler, "clock", "step"),
         reduction_factor=getattr(spec.scheduler, "reduction_factor", None),
@@ -162,7 +164,7 @@ def _trials(sweep: SweepData, rows: Sequence[Row], history: Sequence[Row]) -> tu
 
 def _trial(sweep: SweepData, row: Row, evaluations: Sequence[Evaluation]) -> TrialData:
     values: Point = dict(row["values"])
-    seed = values.pop("seed", None) if sweep.seeds else None
+    seed = values.pop("seed", row.get("seed")) if sweep.repeated else None
     config = {name: row[name] for name in TrainConfig.__dataclass_fields__ if name in row}
     tokens, flops = _pace(config)
     return TrialData(

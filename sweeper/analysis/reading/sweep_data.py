@@ -8,6 +8,7 @@ from typing import Any, Literal
 from sweeper.analysis.forecasts import Forecast
 from sweeper.record.ranking import Ranking, rank, repeats
 from sweeper.record.state.arrivals import Arrival
+from sweeper.record.state.finals import Finals
 from sweeper.record.state.session import Session
 from sweeper.spec.domains.scale import Scale
 from sweeper.spec.domains.values import Scalar, Settings
@@ -46,7 +47,7 @@ class TrialData:
     trial_id: str
     status: Status
     point: Point  # without the seed that `seeds:` gives it
-    seed: int | None = None  # from `seeds:`
+    seed: int | None = None  # where points are repeated
     config: Settings
     evaluations: tuple[Evaluation, ...] = ()
     loss: float | None = None
@@ -87,6 +88,7 @@ class SweepData:
     mode: Mode = "min"
     parameters: tuple[Parameter, ...] = ()
     seeds: tuple[int, ...] = ()
+    finals: Finals | None = None
     trials: tuple[TrialData, ...] = ()  # best first
     num_planned: int | None = None
     scheduler: str = "fifo"
@@ -106,8 +108,13 @@ class SweepData:
 
     @cached_property
     def ranking(self) -> Ranking[TrialData]:
-        return rank(self.trials, self.mode, repeated=bool(self.seeds))
+        return rank(self.trials, self.mode, repeated=self.repeated, finals=self.finals)
+
+    @property
+    def repeated(self) -> bool:
+        """Whether trials at one point are its seeds."""
+        return bool(self.seeds) or self.finals is not None
 
     def repeats(self, trial: TrialData) -> str:
         """A key that is the same for trials that differ in their seed alone."""
-        return repeats(trial, repeated=bool(self.seeds))
+        return repeats(trial, repeated=self.repeated)

@@ -65,7 +65,7 @@ def _pair(sweep: SweepData, a: Parameter, b: Parameter) -> Pair:
 
 
 def _cell(sweep: SweepData, at: tuple[int, int], trials: Sequence[TrialData]) -> Cell:
-    best = rank(trials, sweep.mode, repeated=bool(sweep.seeds)).best
+    best = rank(trials, sweep.mode, repeated=sweep.repeated).best
     return Cell(
         x=at[0],
         y=at[1],

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from sweeper.analysis.noise import Noise, noise_of
+from sweeper.analysis.noise import Noise, noise_in
 from sweeper.analysis.reading.sweep_data import SweepData, TrialData
 from sweeper.analysis.summary.ends import End, ends_of, expected_of
 from sweeper.analysis.summary.importance import Importance, importance_of
@@ -69,4 +69,4 @@ def winner_of(ranking: Ranking[TrialData]) -> Winner | None:
     """None while no trial has completed."""
     if ranking.best is None:
         return None
-    return Winner(best=ranking.best, margin=ranking.margin, noise=noise_of(ranking.points))
+    return Winner(best=ranking.best, margin=ranking.margin, noise=noise_in(ranking))

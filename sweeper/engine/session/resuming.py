@@ -34,6 +34,7 @@ class Changes:
 
     overrides: Sequence[str] = ()  # of --set
     num_trials: int | None = None
+    finals: bool = False  # of a sweep whose spec has none: with what the defaults say
     retry_failed: bool = False
     accept: bool = False  # go on though settings, code or data are not what they were
 
@@ -76,11 +77,15 @@ def prepare_resumption(folder: RunFolder, changes: Changes, trainer: str) -> Res
     if changes.num_trials is not None:
         _require_draws(folder, events)
     allowed = allowed_overrides(changes, folder)
+    before, _ = effective_spec(folder, events)
+    if changes.finals and before.finals is None and not any(map(_is_of_finals, allowed)):
+        allowed.append("finals={}")
     spec, source = effective_spec(folder, events, allowed)
     data = _data_of(spec, folder)
     plan = make_plan(spec, data, source)
     state = replay(plan.spec, folder, events)
     _require_all_trials(plan, state, changes, source)
+    _require_open_finals(state, before, folder)
     if not _has_work(plan, state, changes):
         return Resumption(plan, source, state, None)
     fingerprint = take_fingerprint(plan.spec, trainer)
@@ -159,7 +164,7 @@ def _require_all_trials(
     """Raises:
     SpecError: there would be fewer trials than have been created.
     """
-    there = len(state.trials)
+    there = sum(not trial.is_final for trial in state.trials.values())
     if plan.spec.search.num_trials is None or len(plan.trials) >= there:
         return
     at_least = -(-there // len(plan.spec.seeds or [0]))
@@ -169,11 +174,33 @@ def _require_all_trials(
     raise SpecError([source.problem(("search", "num_trials"), problem)])
 
 
+def _is_of_finals(override: str) -> bool:
+    return parse_override(override)[0][0] == "finals"
+
+
+def _require_open_finals(state: SweepState, before: SweepSpec, folder: RunFolder) -> None:
+    """Raises:
+    SpecError: what decides who is in the finals, or how sure they are, changes after they began.
+    """
+    if state.finals is None or state.finals.begun is None:
+        return
+    again = (
+        "start a new sweep: "
+        f"python -m sweeper run {shlex.quote(str(folder.spec))} --set 'finals={{top: …}}'"
+    )
+    if state.spec.finals != before.finals:
+        problem = "they have begun, and each look at them has its share of the error"
+        raise SpecError([f"--set finals: {problem}; {again}"])
+    if state.spec.search.num_trials != before.search.num_trials:
+        raise SpecError([f"--num-trials: the finals have begun, with the best so far; {again}"])
+
+
 def _has_work(plan: Plan, state: SweepState, changes: Changes) -> bool:
     """Whether there is a trial to run or to try again."""
     if changes.retry_failed and state.with_status(Status.FAILED):
         return True
-    return state.outcome != "finished" or len(state.trials) < len(plan.trials)
+    has_more = state.may_have_more(len(plan.trials)) or state.has_finals_left
+    return state.outcome != "finished" or has_more
 
 
 def _accepted(

@@ -244,6 +244,24 @@ class SearchEnded(_Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class FinalsStarted(_Event):
+    """The first pass is through. These points, best first, run with these seeds, one after the
+    other; a trial that is created from now on is one of them."""
+
+    event: Literal["finals_started"] = "finals_started"
+    points: tuple[dict[str, Value], ...]
+    seeds: tuple[Whole, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class FinalsEnded(_Event):
+    """One point stands out, or there are no more seeds to run."""
+
+    event: Literal["finals_ended"] = "finals_ended"
+    winner: dict[str, Value] | None  # its point; None: still tied
+
+
+@dataclass(frozen=True, kw_only=True)
 class WatcherFailed(_Event):
     """W&B, the screen or a table failed; the sweep goes on without it."""
 
@@ -278,6 +296,8 @@ Event = (
     | TrialCreated
     | TrialEvent
     | SearchEnded
+    | FinalsStarted
+    | FinalsEnded
     | WatcherFailed
     | SessionEnded
 )

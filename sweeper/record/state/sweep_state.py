@@ -20,6 +20,8 @@ from sweeper.record.state.events import (
     Evaluated,
     Event,
     Exploited,
+    FinalsEnded,
+    FinalsStarted,
     Outcome,
     Promoted,
     Retried,
@@ -34,6 +36,7 @@ from sweeper.record.state.events import (
     WarmStarted,
     WatcherFailed,
 )
+from sweeper.record.state.finals import Finals
 from sweeper.record.state.session import Session
 from sweeper.record.state.trial import Trial
 from sweeper.record.state.warm_start import WarmStart
@@ -60,6 +63,7 @@ class SweepState:
         self.scheduler = make_scheduler(spec.scheduler, spec.objective.mode, spec.search.seed)
         self.sessions: list[Session] = []
         self.search_ended: SearchEnded | None = None  # there is no other trial to come
+        self.finals = None if spec.finals is None else Finals(spec.finals, spec.num_seeds)
         self.failed_watchers: dict[str, str] = {}  # name -> traceback, in the last session
 
     @property
@@ -70,11 +74,23 @@ class SweepState:
     @property
     def num_trials(self) -> int:
         """How many the sweep has in all, as its session has said; one of an older version has not,
-        and then its points are counted, once."""
+        and then its points are counted, once. Finals count once they have begun."""
+        if self.finals is not None and self.finals.begun is not None:
+            return len(self.trials) - len(self.finals.trials) + self.finals.most_trials
         if self.search_ended is not None:
             return len(self.trials)
         said = self.sessions[-1].environment.num_trials if self.sessions else None
         return self._counted if said is None else said
+
+    def may_have_more(self, num_planned: int) -> bool:
+        """Whether the search may give another trial, of so many that were planned."""
+        finals_begun = self.finals is not None and self.finals.begun is not None
+        return self.search_ended is None and not finals_begun and len(self.trials) < num_planned
+
+    @property
+    def has_finals_left(self) -> bool:
+        """Whether its finals have still to begin, or to end."""
+        return self.finals is not None and self.finals.ended is None
 
     @cached_property
     def _counted(self) -> int:
@@ -103,6 +119,8 @@ class SweepState:
                 self._create(event)
             case SearchEnded():
                 self.search_ended = event
+            case FinalsStarted() | FinalsEnded():
+                self._apply_to_finals(event)
             case WatcherFailed():
                 self.failed_watchers[event.watcher] = event.error
             case _:
@@ -112,11 +130,23 @@ class SweepState:
         if self.sessions and not isinstance(event, SessionStarted):
             self.sessions[-1].ended = event.time
 
+    def _apply_to_finals(self, event: FinalsStarted | FinalsEnded) -> None:
+        if self.finals is None:
+            raise ValueError("event: sweep.yaml has no finals")
+        if isinstance(event, FinalsStarted):
+            self.finals.begun = event
+        else:
+            self.finals.ended = event
+
     def _create(self, event: TrialCreated) -> None:
         if event.id in self.trials:
             raise ValueError(f"id: trial {event.id} has been created before")
         trial = Trial(event.id, event.values, self._config(event.config))
         self.trials[event.id] = trial
+        if self.finals is not None and self.finals.are_on:
+            trial.is_final = True
+            self.finals.trials.append(event.id)
+            return
         self.scheduler.added(trial.trial_id, trial.config.max_steps * self._pace(trial.config))
 
     def trial_of(self, event: TrialEvent) -> Trial:
@@ -169,7 +199,8 @@ class SweepState:
                 trial.status, trial.error = event.status, event.error
                 trial.failures += trial.status is Status.FAILED
                 self.arrivals.settle(event.trial, trial.rung, kept=False)
-                self.scheduler.ended(trial.trial_id)
+                if not trial.is_final:
+                    self.scheduler.ended(trial.trial_id)
             case _:
                 assert_never(event)
 
@@ -211,6 +242,9 @@ class SweepState:
         value = metrics.value(self.spec.objective.metric)
         step, max_steps = metrics.step, trial.config.max_steps
         pace = self._pace(trial.config)
-        verdict = self.scheduler.report(trial.trial_id, step * pace, value, max_steps * pace)
+        if trial.is_final:  # who came so far is judged at the end
+            verdict = Verdict(Decision.CONTINUE)
+        else:
+            verdict = self.scheduler.report(trial.trial_id, step * pace, value, max_steps * pace)
         ended = metrics.diverged or step >= max_steps
         return replace(verdict, decision=Decision.STOP) if ended else verdict

@@ -33,13 +33,8 @@ PER_TRIAL = {
 class RayMetrics(Watcher):
     """Exports a running sweep."""
 
-    def __init__(self, name: str, num_trials: int) -> None:
-        """
-        Args:
-            num_trials: All trials of the sweep, with those that are still to come.
-        """
+    def __init__(self, name: str) -> None:
         self._name = name
-        self._num_trials = num_trials
         tags = ("sweep", "trial", "values")
         self._of_trial = {
             key: Gauge(f"sweeper_trial_{key}", text, tags) for key, text in PER_TRIAL.items()
@@ -58,7 +53,7 @@ class RayMetrics(Watcher):
         self._set_at = time.monotonic()
         for trial in state.with_status(Status.RUNNING):
             self._set_trial(trial)
-        for status, count in trials_by_status(state, self._num_trials).items():
+        for status, count in trials_by_status(state).items():
             self._trials.set(count, {"sweep": self._name, "status": status.value})
         if (best := best_so_far(state)) is not None:
             metric = state.spec.objective.metric
@@ -79,12 +74,12 @@ class RayMetrics(Watcher):
         return {"sweep": self._name, "trial": trial.trial_id, "values": values[:LONGEST_VALUES]}
 
 
-def trials_by_status(state: SweepState, num_trials: int) -> dict[Status, int]:
+def trials_by_status(state: SweepState) -> dict[Status, int]:
     """The number of trials of every status, also if it is 0. Those not created yet are pending."""
     counts = dict.fromkeys(Status, 0)
     for trial in state.trials.values():
         counts[trial.status] += 1
-    counts[Status.PENDING] += num_trials - len(state.trials)
+    counts[Status.PENDING] += state.num_trials - len(state.trials)
     return counts
 
 

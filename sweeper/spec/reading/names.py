@@ -7,7 +7,14 @@ from pydantic import BaseModel
 
 from sweeper.spec.scheduler_spec import SCHEDULERS
 from sweeper.spec.space import DOMAINS
-from sweeper.spec.sweep_spec import CheckpointsSpec, Objective, Resources, Search, SweepSpec
+from sweeper.spec.sweep_spec import (
+    CheckpointsSpec,
+    FinalsSpec,
+    Objective,
+    Resources,
+    Search,
+    SweepSpec,
+)
 from sweeper.spec.train_settings import TYPES
 from trainable.config import OTHER_NAMES
 from trainable.settings import nearest
@@ -15,6 +22,7 @@ from trainable.settings import nearest
 SECTIONS: dict[str | int, type[BaseModel]] = {
     "objective": Objective,
     "search": Search,
+    "finals": FinalsSpec,
     "resources": Resources,
     "checkpoints": CheckpointsSpec,
 }

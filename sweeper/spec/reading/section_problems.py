@@ -20,7 +20,7 @@ from sweeper.spec.reading.space_problems import (
 from sweeper.spec.reading.yaml_source import Plain, Problem
 from sweeper.spec.scheduler_spec import GRACE_KEYS, AnySchedulerSpec, GraceSpec, PbtSpec
 from sweeper.spec.space import AnyDomain
-from sweeper.spec.sweep_spec import Resources, Search, Seeds, SweepSpec
+from sweeper.spec.sweep_spec import FinalsSpec, Resources, Search, Seeds, SweepSpec
 from sweeper.spec.train_settings import (
     CHANGEABLE_IN_MID_RUN,
     TYPES,
@@ -40,6 +40,7 @@ class Sections:
     swept_names: set[str]  # also those whose domain does not fit
     constraints: Mapping[int, Constraint]  # by their place in the list
     seeds: list[int] | None
+    finals: FinalsSpec | None
     search: Search | None
     scheduler: AnySchedulerSpec | None
     resources: Resources | None
@@ -54,6 +55,7 @@ class Sections:
             swept_names=set(spec.space),
             constraints=dict(enumerate(spec.constraints)),
             seeds=spec.seeds,
+            finals=spec.finals,
             search=spec.search,
             scheduler=spec.scheduler,
             resources=spec.resources if isinstance(spec.resources, Resources) else None,
@@ -73,6 +75,7 @@ class Sections:
                 Constraint, dict(enumerate(stated if isinstance(stated, list) else []))
             ),
             seeds=_fitting(Seeds, data.get("seeds")),
+            finals=_fitting(FinalsSpec, data.get("finals")),
             search=_fitting(Search, data.get("search", {})),
             scheduler=_fitting(AnySchedulerSpec, data.get("scheduler")),
             resources=_fitting(Resources, data.get("resources", {})),
@@ -112,6 +115,8 @@ def section_problems(sections: Sections) -> list[Problem]:
         problems += _case_problems(sections.resources, space, names)
     if sections.seeds is not None:
         problems += _seeds_problems(train, space)
+    if sections.finals is not None:
+        problems += _finals_problems(space, sections.scheduler)
     if isinstance(sections.scheduler, GraceSpec):
         problems += _grace_problems(sections.scheduler)
     if isinstance(sections.scheduler, PbtSpec):
@@ -156,6 +161,21 @@ def _seeds_problems(train: Mapping[str, object], space: Mapping[str, AnyDomain])
     places = [f"space.{key}" for key, domain in space.items() if "seed" in domain.sets(key)]
     places += ["train.seed"] if "seed" in train else []
     return [(("seeds",), f"{place} sets the seed already; remove one") for place in places]
+
+
+def _finals_problems(
+    space: Mapping[str, AnyDomain], scheduler: AnySchedulerSpec | None
+) -> list[Problem]:
+    """The finals run a point again with other seeds, which has to mean something."""
+    problems: list[Problem] = [
+        (("finals",), f"space.{key} sets the seed, so no point has others; remove one")
+        for key, domain in space.items()
+        if "seed" in domain.sets(key)
+    ]
+    if isinstance(scheduler, PbtSpec):
+        problem = "under pbt trials change their values as they run, so none can run again"
+        problems.append((("finals",), f"{problem}; remove it, or set scheduler: {{type: fifo}}"))
+    return problems
 
 
 def _grace_problems(scheduler: GraceSpec) -> list[Problem]:

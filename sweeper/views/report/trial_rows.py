@@ -39,7 +39,7 @@ def trial_table(summary: Summary) -> TrialTable:
     sweep = summary.sweep
     winner = summary.winner.trial.trial_id if summary.winner else None
     names = [parameter.name for parameter in sweep.parameters]
-    columns = [*names, *(["seed"] if sweep.seeds else []), "step"]
+    columns = [*names, *(["seed"] if sweep.repeated else []), "step"]
     metric = sweep.metric.removeprefix("val_").replace("_", " ")
     columns += [metric, *(["perplexity"] if sweep.metric != "val_perplexity" else []), "tokens/s"]
     rows = [
@@ -60,7 +60,7 @@ def trial_table(summary: Summary) -> TrialTable:
 
 def _cells(sweep: SweepData, names: list[str], trial: TrialData) -> tuple[TableCell, ...]:
     cells = [_value_cell(trial.point[n]) if n in trial.point else _blank() for n in names]
-    if sweep.seeds:
+    if sweep.repeated:
         cells.append(_number_cell(trial.seed, "-" if trial.seed is None else str(trial.seed)))
     of = "" if trial.max_steps is None else f"/{trial.max_steps}"
     cells.append(_number_cell(trial.step, f"{trial.step}{of}"))

@@ -69,6 +69,8 @@ def _cost_table(forecast: Forecast) -> Table:
     if forecast.expected != forecast.whole:
         table.add_row("expected", *_cost(forecast.expected))
         table.add_row("saved", "", f"{forecast.saved:.0%}", "")
+    if forecast.finals is not None:
+        table.add_row("finals, at most", *_cost(forecast.finals.cost))
     return table
 
 
@@ -87,6 +89,12 @@ def _notes(forecast: Forecast) -> list[str | Text]:
     elif forecast.searcher:
         notes.append(
             f"{forecast.searcher} chooses points by results: random ones stand for them here."
+        )
+    if (finals := forecast.finals) is not None:
+        seeds = ", ".join(map(str, finals.seeds))
+        notes.append(
+            f"Finals: at most {finals.num_trials} trials more, of the {finals.num_points} best "
+            f"points that are tied, with the seeds {seeds}; none where one stands out."
         )
     if len(forecast.rungs) > 1:
         orders = f"all {forecast.orders_of_merit}" if forecast.is_exact else "random"

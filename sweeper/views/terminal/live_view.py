@@ -41,12 +41,25 @@ def progress_line(
     for status in (Status.RUNNING, Status.PAUSED):
         if number := len(state.with_status(status)):
             parts.append(f"{number} {status.value}")
+    if (finals := finals_text(state)) is not None:
+        parts.append(finals)
     if now is not None and state.sessions:
         began = state.sessions[-1].started
         parts.append(f"{duration((now - began).total_seconds())} so far")
     if left is not None and left.at_most:
         parts.append(time_left_text(left))
     return ", ".join(parts)
+
+
+def finals_text(state: SweepState) -> str | None:
+    """Where its finals are; None if it has none, or they are over."""
+    if (finals := state.finals) is None or finals.ended is not None:
+        return None
+    if finals.begun is None:
+        return f"then finals of at most {finals.most_trials}"
+    seeds = {state.trials[trial_id].config.seed for trial_id in finals.trials}
+    of = len(finals.begun.seeds)
+    return f"finals of {len(finals.points)} points: seed {len(seeds)} of at most {of}"
 
 
 def time_left_text(left: TimeLeft) -> str:

@@ -77,12 +77,12 @@ class Screen(Watcher):
             return
         if self._live is not None:
             left = self._time_left(state)
-            view = live_view(self.console, state, len(self.plan.trials), left, utc_now())
+            view = live_view(self.console, state, state.num_trials, left, utc_now())
             self._live.update(view, refresh=True)
         elif (ended := sum(trial.status.ended for trial in state.trials.values())) > self._ended:
             self._ended = ended
             left = self._time_left(state)
-            self.console.print(progress_line(state, len(self.plan.trials), left, utc_now()))
+            self.console.print(progress_line(state, state.num_trials, left, utc_now()))
         cost = time.monotonic() - began
         self._due = began + max(REFRESH_SECONDS, cost / MOST_OF_THE_DRIVER)
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.text import Text
 
-from sweeper.analysis.noise import noise_of
+from sweeper.analysis.noise import noise_in
 from sweeper.record.ranking import Entrant, Margin, PointResult, Ranking, ranking_of
 from sweeper.record.run_folder import RunFolder
 from sweeper.record.state.events import Outcome
@@ -30,7 +30,7 @@ def print_beginning(console: Console, sweep: "Sweep", slots: int, dashboard: str
     Args:
         dashboard: A phrase that says where Ray's dashboard is.
     """
-    trials = len(sweep.plan.trials)
+    trials = sweep.state.num_trials
     ended = sum(trial.status.ended for trial in sweep.trials.values())
     done = f", {ended} of them ended already" if ended else ""
     about = sweep.plan.spec.description
@@ -121,7 +121,7 @@ def _print_best(
         console.print(f"  {metric} {number(point.mean)} in the mean over its seeds")
     if ranking.margin is not None:
         console.print(f"  {_margin_text(best, ranking.margin)}")
-    noise = noise_of(ranking.points)
+    noise = noise_in(ranking)
     if noise is not None and len(noise.tied) > 1:
         others = [point_text(other.point) for other in noise.tied[1:]]
         more = f" and {len(others) - MAX_TIED} more" if len(others) > MAX_TIED else ""

@@ -224,7 +224,7 @@ def _distribution(spec: SweepSpec, name: str, value: Scalar) -> BaseDistribution
     """The distribution of a swept name. Listed numbers are numbers too: only so do plots have an
     axis for them."""
     if name not in spec.space:
-        return _listed(spec.seeds or [value])
+        return _listed(spec.repeated_seeds() or [value])
     domain: AnyDomain = spec.space[name]
     if isinstance(domain, Grid | Choice):
         return _listed(domain.values())

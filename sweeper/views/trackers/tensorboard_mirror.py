@@ -103,7 +103,7 @@ class TensorBoardMirror:
             name: domain.values() if isinstance(domain, Grid | Choice) else []
             for name, domain in spec.space.items()
         }
-        return listed | ({} if spec.seeds is None else {"seed": [*spec.seeds]})
+        return listed | ({"seed": [*spec.repeated_seeds()]} if spec.repeats_points else {})
 
 
 def run_name(trial: Trial) -> str:

@@ -11,7 +11,14 @@ from sweeper.errors import SpecError
 from sweeper.plan.plan import make_plan
 from sweeper.spec.scheduler_spec import AshaSpec, HyperbandSpec, MedianSpec, PbtSpec
 from sweeper.spec.space import DOMAINS
-from sweeper.spec.sweep_spec import CheckpointsSpec, Objective, Resources, Search, SweepSpec
+from sweeper.spec.sweep_spec import (
+    CheckpointsSpec,
+    FinalsSpec,
+    Objective,
+    Resources,
+    Search,
+    SweepSpec,
+)
 from tests.sweeper.checked import load_checked
 
 DOC = (Path(__file__).parents[3] / "docs" / "sweeps.md").read_text()
@@ -47,6 +54,7 @@ def test_the_example_of_mistakes_is_what_is_told(
         SweepSpec,
         Objective,
         Search,
+        FinalsSpec,
         AshaSpec,
         HyperbandSpec,
         MedianSpec,
