@@ -46,6 +46,7 @@ def test_the_least_a_file_can_say(tmp_path: Path) -> None:
         "train": {},
         "constraints": [],
         "seeds": None,
+        "finals": None,
         "objective": {"metric": "val_loss", "mode": "min"},
         "search": {
             "algorithm": "grid",
@@ -80,7 +81,7 @@ TABLE = [
     # unknown keys, at every level, with the nearest right one
     ("spaces: 1\n" + LR, ":1: spaces: no such key; did you mean 'space'?"),
     (LR + "foo: 1\n", ":2: foo: no such key; there are: name, description, data, train, space, "
-     "constraints, seeds, objective, search, scheduler, resources, max_concurrent, max_retries, "
+     "constraints, seeds, finals, objective, search, scheduler, resources, max_concurrent, max_retries, "
      "checkpoints"),
     (LR + "train:\n  learning_rat: 1\n",
      ":3: train.learning_rat: no such training setting; did you mean 'learning_rate'?"),
