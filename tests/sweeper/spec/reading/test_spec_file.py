@@ -81,8 +81,8 @@ TABLE = [
     # unknown keys, at every level, with the nearest right one
     ("spaces: 1\n" + LR, ":1: spaces: no such key; did you mean 'space'?"),
     (LR + "foo: 1\n", ":2: foo: no such key; there are: name, description, data, train, space, "
-     "constraints, seeds, finals, objective, search, scheduler, resources, max_concurrent, max_retries, "
-     "checkpoints"),
+     "constraints, seeds, finals, objective, search, scheduler, resources, max_concurrent, "
+     "max_retries, checkpoints"),
     (LR + "train:\n  learning_rat: 1\n",
      ":3: train.learning_rat: no such training setting; did you mean 'learning_rate'?"),
     ("space: {learning_rte: {grid: [1]}}",
