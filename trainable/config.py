@@ -96,6 +96,15 @@ class TrainConfig:
     weight_decay: float = setting(
         0.1, "AdamW's weight decay, on matrices only", at_least=0, in_mid_run=True
     )
+    ema_steps: int | None = setting(
+        None,
+        "evaluate, beside the weights, their average over about so many last steps: an exponential "
+        "one whose decay is 1 - 1/ema_steps; None: ema_fraction says",
+        at_least=1,
+    )
+    ema_fraction: float | None = setting(
+        None, "ema_steps as a share of max_steps; None: off", above=0, at_most=1
+    )
     seed: int = setting(0, "seed of the initial weights and of the order of the data", at_least=0)
     init_from: str | None = setting(
         None, "start from these weights: a checkpoint or a Hugging Face Llama folder"
@@ -141,6 +150,13 @@ class TrainConfig:
         return asdict(self)
 
     @property
+    def averaged_steps(self) -> int | None:
+        """The steps that the average of weights reaches back over; None: there is none."""
+        if self.ema_fraction is None:
+            return self.ema_steps
+        return math.ceil(self.ema_fraction * self.max_steps)
+
+    @property
     def decay_begins(self) -> int:
         """The last step at the peak under `wsd`."""
         falling = self.decay_steps
@@ -176,6 +192,11 @@ class TrainConfig:
             self.warmup_steps < self.max_steps,
             "warmup_steps",
             f"must be below max_steps ({self.max_steps})",
+        )
+        require(
+            self.ema_steps is None or self.ema_fraction is None,
+            "ema_steps",
+            "must be none where ema_fraction is given",
         )
         require(
             self.schedule != "wsd" or self.warmup_steps <= self.decay_begins,
@@ -218,6 +239,8 @@ OTHER_NAMES = {
     "warmup_steps": "warmup warmup_iters",
     "max_steps": "steps num_steps train_steps iters max_iters iterations",
     "grad_clip": "clip max_grad_norm clip_grad_norm",
+    "ema_steps": "ema_horizon",
+    "ema_fraction": "ema ema_decay",
     "beta1": "adam_beta1",
     "beta2": "adam_beta2",
     "adam_epsilon": "eps epsilon adam_eps",

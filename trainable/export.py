@@ -12,19 +12,30 @@ from trainable.errors import CheckpointError
 from trainable.weights.llama_writing import write_llama_folder
 
 
-def export(checkpoint: Path, folder: Path, tokenizer: Path | None = None) -> Path | None:
+def export(
+    checkpoint: Path, folder: Path, tokenizer: Path | None = None, *, averaged: bool = False
+) -> Path | None:
     """Write `folder` from `checkpoint`, with the tokenizer if there was one.
 
+    Args:
+        averaged: the average of the weights in their place.
+
     Raises:
-        CheckpointError: the checkpoint cannot be read, or the folder has files in it.
+        CheckpointError: the checkpoint cannot be read or holds no average, or the folder has files
+            in it.
         DataError: `tokenizer` is none.
     """
-    _, read = find_checkpoint(checkpoint)
+    found, read = find_checkpoint(checkpoint)
+    if averaged and not read.average:
+        raise CheckpointError(
+            f"{found}: holds no average of weights; train with --ema_fraction, or leave out --ema"
+        )
     if folder.exists() and any(folder.iterdir()):
         raise CheckpointError(f"{folder}: is not empty; name a new folder")
     tokenizer = tokenizer or find_tokenizer(read.config)
     end = end_of_its_texts(read, read_tokenizer(tokenizer) if tokenizer else None)
-    write_llama_folder(folder, read.config, read.model, tokenizer, end)
+    weights = read.average if averaged else read.model
+    write_llama_folder(folder, read.config, weights, tokenizer, end)
     return tokenizer
 
 
@@ -35,10 +46,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("out", type=Path, help="the folder to make")
     parser.add_argument("--tokenizer", type=Path, help="default: the one beside the training data")
+    parser.add_argument("--ema", action="store_true", help="the average of the weights")
     given = parser.parse_args(arguments)
 
     def work() -> int:
-        tokenizer = export(given.checkpoint, given.out, given.tokenizer)
+        tokenizer = export(given.checkpoint, given.out, given.tokenizer, averaged=given.ema)
         print(f"{given.out}: " + ("with " if tokenizer else "without ") + "tokenizer.json")
         return 0
 

@@ -163,6 +163,8 @@ def _planned_trial(
     ConfigError: no run can have these settings.
     """
     config = TrainConfig.from_mapping({**files, **resolved.settings(values)})
+    if resolved.objective.metric == "val_loss_ema" and config.averaged_steps is None:
+        raise ConfigError("ema_fraction", "must be set: objective.metric is val_loss_ema, got null")
     if files:  # a sweep that only is looked at needs none
         _require_initial_weights(config)
     if isinstance(resolved.scheduler, EarlySpec):

@@ -29,6 +29,7 @@ REPORTED = (
     "val_loss",
     "val_perplexity",
     "val_bits_per_byte",
+    "val_loss_ema",
     "train_loss",
     "step",
     "tokens",

@@ -63,7 +63,9 @@ PathText = Annotated[str, AfterValidator(os.path.expanduser)]  # `~/data` is in 
 class Objective(_Section):
     """What makes one trial better than another."""
 
-    metric: Literal["val_loss", "val_perplexity", "val_bits_per_byte", "train_loss"] = "val_loss"
+    metric: Literal[
+        "val_loss", "val_perplexity", "val_bits_per_byte", "val_loss_ema", "train_loss"
+    ] = "val_loss"
     mode: Mode = "min"
 
 

@@ -76,6 +76,7 @@ METRIC_TITLES = {
     "val_loss": "validation loss",
     "val_perplexity": "validation perplexity",
     "val_bits_per_byte": "bits per byte",
+    "val_loss_ema": "validation loss of the averaged weights",
     "train_loss": "training loss",
 }
 

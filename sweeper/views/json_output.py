@@ -20,6 +20,7 @@ MEASURED = (
     "val_loss",
     "val_perplexity",
     "val_bits_per_byte",
+    "val_loss_ema",
     "train_loss",
     "tokens",
     "tokens_per_second",

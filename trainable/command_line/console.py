@@ -74,6 +74,8 @@ def metrics_line(metrics: Metrics, max_steps: int) -> str:
     if metrics.val_loss is not None:
         parts.append(f"val loss {metrics.val_loss:.4f}")
         parts.append(f"perplexity {_number(metrics.val_perplexity, '.2f')}")
+    if metrics.val_loss_ema is not None:
+        parts.append(f"val loss of the average {metrics.val_loss_ema:.4f}")
     if metrics.val_bits_per_byte is not None:
         parts.append(f"{metrics.val_bits_per_byte:.3f} bits/byte")
     if metrics.skipped_steps:

@@ -4,16 +4,19 @@ import os
 from pathlib import Path
 
 from trainable.config import TrainConfig
+from trainable.errors import DeviceError
 from trainable.model.model_size import num_params
 
 STATE_BYTES_PER_PARAM = 16  # float32 weight, gradient and AdamW's two moments
+COPY_BYTES_PER_PARAM = 4  # an average of the weights; the weights before a step that is measured
 MAX_LOGITS_BYTES = 2**30  # above this the loss runs in chunks (trainable/model/loss.py)
 
 
 def estimate_memory(config: TrainConfig, micro_batch_size: int | None = None) -> int:
     """Bytes that a training step holds at its peak, the framework itself left out.
 
-    Weights, gradients and moments, plus what the backward pass keeps of each token: about
+    Weights, gradients and moments, plus what the backward pass keeps of each token, or, if that is
+    more, a copy of the weights while a step changes them. Of a token it is about
     16 d_model + 5 d_ff numbers a layer (counted in this model's graph; attention is recomputed by
     its kernel and keeps no scores), and the logits with their gradient.
     """
@@ -21,7 +24,40 @@ def estimate_memory(config: TrainConfig, micro_batch_size: int | None = None) ->
     item = 2 if config.dtype in ("bfloat16", "float16") else 4
     kept_per_token = config.num_layers * (16 * config.d_model + 5 * config.d_ff) * item
     logits = min(3 * 4 * tokens * config.vocab_size, MAX_LOGITS_BYTES)
-    return STATE_BYTES_PER_PARAM * num_params(config) + tokens * kept_per_token + logits
+    kept = max(tokens * kept_per_token + logits, COPY_BYTES_PER_PARAM * num_params(config))
+    averaged = COPY_BYTES_PER_PARAM if config.averaged_steps else 0
+    return (STATE_BYTES_PER_PARAM + averaged) * num_params(config) + kept
+
+
+def too_large(config: TrainConfig, device: str, problem: str) -> DeviceError:
+    """What to say of a model that does not fit."""
+    needed = estimate_memory(config, micro_batch_size=1) / 2**30
+    return DeviceError(
+        f"{num_params(config):,} parameters need about {needed:.1f} GiB on {device} to train on "
+        f"one sequence at a time, and {problem}; reduce d_model, num_layers, vocab_size or "
+        "context_length"
+    )
+
+
+def require_room(config: TrainConfig, device: str, available: int) -> None:
+    """Refuse what cannot fit, before anything is allocated.
+
+    Args:
+        available: bytes that are free on the device.
+
+    Raises:
+        DeviceError: it says what is too large.
+    """
+    if estimate_memory(config, micro_batch_size=1) > available:
+        raise too_large(config, device, f"{available / 2**30:.1f} GiB are free")
+    for key in ("batch_size", "eval_windows"):
+        number: int = getattr(config, key)
+        needed = 8 * number * (config.context_length + 1)  # token ids, in main memory
+        if needed > available_memory():
+            raise DeviceError(
+                f"{key}: {number} windows of context_length tokens need "
+                f"{needed / 2**30:.1f} GiB, more than is free; use fewer"
+            )
 
 
 def is_out_of_memory(error: BaseException) -> bool:

@@ -13,8 +13,11 @@ class Metrics:
     """The state of a run after `step` optimiser steps. `None` means not measured, never 0.
 
     `train_loss` is the mean over the steps since the metrics before, skipped steps left out; the
-    losses are in nats a token. `val_bits_per_byte` compares runs across tokenizers. A number that
-    is not finite becomes `None` here, once for all: JSON has no NaN.
+    losses are in nats a token. `val_bits_per_byte` compares runs across tokenizers, `val_loss_ema`
+    is that of the averaged weights. `grad_norm` is before clipping, `update_ratio` the norm of the
+    step's update over that of the weights; `max_activation` and `max_logit` are the largest
+    absolute values in the residual stream and among the logits. A number that is not finite becomes
+    `None` here, once for all: JSON has no NaN.
     """
 
     step: int
@@ -23,8 +26,12 @@ class Metrics:
     val_loss: float | None = None
     val_perplexity: float | None = None
     val_bits_per_byte: float | None = None
+    val_loss_ema: float | None = None
     learning_rate: float | None = None
     grad_norm: float | None = None
+    update_ratio: float | None = None
+    max_activation: float | None = None
+    max_logit: float | None = None
     tokens_per_second: float | None = None
     train_seconds: float | None = None
     skipped_steps: int | None = None

@@ -12,15 +12,16 @@ from trainable.config import TrainConfig
 from trainable.data.batches import TrainingBatches, gather_windows, require_in_vocabulary
 from trainable.data.meta import read_meta
 from trainable.data.token_files import check_data, evaluation_starts, open_tokens
-from trainable.errors import CheckpointError, ConfigError, DeviceError
+from trainable.errors import CheckpointError, ConfigError
 from trainable.loop.device import resolve_device, resolve_dtype
-from trainable.loop.memory import available_memory, estimate_memory, is_out_of_memory
+from trainable.loop.memory import available_memory, is_out_of_memory, require_room, too_large
 from trainable.loop.metrics import Metrics, bits_per_byte, perplexity
+from trainable.loop.signals import WATCHED_WINDOWS, UpdateSize, largest_values
 from trainable.loop.statistics import Statistics
 from trainable.model.compilation import CompiledBlocks
 from trainable.model.loss import next_token_loss
-from trainable.model.model_size import num_params
 from trainable.model.transformer import LanguageModel
+from trainable.optimisation.averaging import WeightAverage
 from trainable.optimisation.optimizer import build_optimizer, clipped_step, restore_optimizer
 from trainable.optimisation.schedule import learning_rate_at
 from trainable.weights.checkpoint import (
@@ -62,11 +63,15 @@ class Trainer:
         self.micro_batch_size = micro_batch_size or config.batch_size
         self.device = resolve_device(config.device)
         self.dtype = resolve_dtype(config, self.device)
-        self._refuse_what_cannot_fit()
+        on_gpu = self.device.type == "cuda"
+        free = torch.cuda.mem_get_info(self.device)[0] if on_gpu else available_memory()
+        require_room(config, str(self.device), free)
         self.model = LanguageModel(config).to(self.device)
         self.optimizer = build_optimizer(self.model, config)
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=self.dtype == torch.float16)
         self.statistics = Statistics(self.device)
+        averaged = config.averaged_steps
+        self.average = WeightAverage(self.model, averaged) if averaged is not None else None
         blocks = self.model.model.blocks
         self._blocks = CompiledBlocks(blocks) if config.compile else blocks
         self._open_data()
@@ -74,6 +79,7 @@ class Trainer:
             self._resume(resume_from, micro_batch_size)
         elif config.init_from is not None:
             self.model.load_state_dict(read_weights(Path(config.init_from), config))
+        self._update_ratio: Tensor | None = None
 
     @property
     def num_params(self) -> int:
@@ -94,20 +100,21 @@ class Trainer:
         interval_seconds, interval_steps = 0.0, 0
         while self.step < config.max_steps:
             started = time.perf_counter()
-            self._take_step()
+            step = self.step + 1
+            evaluate = step % config.eval_every_steps == 0 or step == config.max_steps
+            due = evaluate or step % config.log_every_steps == 0
+            self._take_step(measured=due)
             interval_steps += 1
-            evaluate = self.step % config.eval_every_steps == 0 or self.step == config.max_steps
-            due = evaluate or self.step % config.log_every_steps == 0
             # Asking a GPU makes it wait, so there divergence shows at the next metrics.
             diverged = (due or self.device.type == "cpu") and self._diverged()
             metrics = None
             if due or diverged:
                 train_loss = self.statistics.take_mean_loss()  # waits for the device
                 interval_seconds += time.perf_counter() - started
-                val_loss = self.evaluate() if evaluate and not diverged else None
+                validation = self._validate() if evaluate and not diverged else {}
                 self.train_seconds += time.perf_counter() - started
                 tokens = interval_steps * config.batch_size * config.context_length
-                metrics = self._metrics(train_loss, val_loss, tokens / interval_seconds, diverged)
+                metrics = self._metrics(train_loss, validation, tokens / interval_seconds, diverged)
                 interval_seconds, interval_steps = 0.0, 0
             else:
                 elapsed = time.perf_counter() - started
@@ -117,7 +124,7 @@ class Trainer:
             if diverged:
                 return
 
-    def _take_step(self) -> None:
+    def _take_step(self, *, measured: bool) -> None:
         """One optimiser step on the windows of step number `self.step + 1`."""
         config = self.config
         windows = self._batches.take(self.step + 1)
@@ -126,6 +133,7 @@ class Trainer:
         gradients = [p.grad for p in self.model.parameters() if p.grad is not None]
         grad_norm = torch.nn.utils.get_total_norm(gradients)
         finite = torch.isfinite(grad_norm) & torch.isfinite(loss)
+        update = UpdateSize(self.model.parameters()) if measured else None
         clipped_step(
             self.optimizer,
             learning_rate=learning_rate_at(config, self.step + 1),
@@ -133,10 +141,13 @@ class Trainer:
             grad_norm=grad_norm,
             finite=finite,
         )
+        self._update_ratio = update.ratio() if update is not None else None
         self.scaler.update()
         self.optimizer.zero_grad(set_to_none=True)
         self.statistics.add(loss, grad_norm, finite)
         self.step += 1
+        if self.average is not None:
+            self.average.add(self.step)
 
     def _gradients_that_fit(self, windows: Tensor) -> Tensor:
         """`_accumulate_gradients` with a micro batch halved until it fits into memory."""
@@ -147,7 +158,8 @@ class Trainer:
                 if not is_out_of_memory(error):
                     raise
                 if self.micro_batch_size == 1:
-                    raise DeviceError(self._too_large("there is no memory left")) from error
+                    device = str(self.device)
+                    raise too_large(self.config, device, "there is no memory left") from error
             # Outside the handler: the exception's traceback keeps the tensors of the step alive.
             self.optimizer.zero_grad(set_to_none=True)
             self.micro_batch_size //= 2
@@ -176,53 +188,49 @@ class Trainer:
             total += float(self._loss(windows.to(self.device))) * len(windows)
         return total / len(self._val_windows)
 
+    def _validate(self) -> dict[str, float | None]:
+        """What an evaluation measures, by the names of the metrics."""
+        val_loss, ema_loss = self.evaluate(), None
+        if self.average is not None:
+            with self.average.in_place():
+                ema_loss = self.evaluate()
+        windows = self._val_windows[:WATCHED_WINDOWS].to(self.device)
+        max_activation, max_logit = largest_values(
+            self.model, windows, self.dtype, at_once=self.micro_batch_size
+        )
+        known = self._bytes_per_token
+        return {
+            "val_loss": val_loss,
+            "val_perplexity": perplexity(val_loss),
+            "val_bits_per_byte": None if known is None else bits_per_byte(val_loss, known),
+            "val_loss_ema": ema_loss,
+            "max_activation": max_activation,
+            "max_logit": max_logit,
+        }
+
     def _diverged(self) -> bool:
         """Whether too many steps in a row were skipped."""
         return int(self.statistics.longest_row) >= self.config.max_skipped_steps
 
     def _metrics(
-        self, train_loss: float, val_loss: float | None, tokens_per_second: float, diverged: bool
+        self,
+        train_loss: float,
+        validation: dict[str, float | None],
+        tokens_per_second: float,
+        diverged: bool,
     ) -> Metrics:
-        val_bits_per_byte = None
-        if val_loss is not None and self._bytes_per_token is not None:
-            val_bits_per_byte = bits_per_byte(val_loss, self._bytes_per_token)
         return Metrics(
             step=self.step,
             tokens=self.tokens,
             train_loss=train_loss,
-            val_loss=val_loss,
-            val_perplexity=None if val_loss is None else perplexity(val_loss),
-            val_bits_per_byte=val_bits_per_byte,
             learning_rate=learning_rate_at(self.config, self.step),
             grad_norm=float(self.statistics.grad_norm),
+            update_ratio=None if self._update_ratio is None else float(self._update_ratio),
             tokens_per_second=tokens_per_second,
             train_seconds=self.train_seconds,
             skipped_steps=int(self.statistics.skipped),
             diverged=diverged,
-        )
-
-    def _refuse_what_cannot_fit(self) -> None:
-        if self.device.type == "cuda":
-            available, _ = torch.cuda.mem_get_info(self.device)
-        else:
-            available = available_memory()
-        if estimate_memory(self.config, micro_batch_size=1) > available:
-            raise DeviceError(self._too_large(f"{available / 2**30:.1f} GiB are free"))
-        for key in ("batch_size", "eval_windows"):
-            number: int = getattr(self.config, key)
-            needed = 8 * number * (self.config.context_length + 1)  # token ids, in main memory
-            if needed > available_memory():
-                raise DeviceError(
-                    f"{key}: {number} windows of context_length tokens need "
-                    f"{needed / 2**30:.1f} GiB, more than is free; use fewer"
-                )
-
-    def _too_large(self, problem: str) -> str:
-        needed = estimate_memory(self.config, micro_batch_size=1) / 2**30
-        return (
-            f"{num_params(self.config):,} parameters need about {needed:.1f} GiB on {self.device} "
-            f"to train on one sequence at a time, and {problem}; reduce d_model, num_layers, "
-            "vocab_size or context_length"
+            **validation,
         )
 
     def _open_data(self) -> None:
@@ -258,6 +266,7 @@ class Trainer:
             train_seconds=self.train_seconds,
             micro_batch_size=self.micro_batch_size,
             end_of_text=self.end_of_text,
+            average={} if self.average is None else self.average.state_dict(),
         )
         write_checkpoint(path, checkpoint)
 
@@ -270,6 +279,8 @@ class Trainer:
                 f"must be at least {saved.step}, the step of {path}, got {self.config.max_steps}",
             )
         self.model.load_state_dict(saved.model)
+        if self.average is not None:  # of a run that had none it begins at the weights
+            self.average.load_state_dict(saved.average or saved.model)
         try:
             restore_optimizer(self.optimizer, saved.optimizer)
             if saved.scaler:  # empty where the run before did not scale its loss

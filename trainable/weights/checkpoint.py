@@ -3,7 +3,7 @@
 import pickle
 import zipfile
 from collections.abc import Iterable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 import torch
@@ -33,6 +33,7 @@ class Checkpoint:
     train_seconds: float
     micro_batch_size: int
     end_of_text: int | None = None  # the token after each document of the data
+    average: dict[str, Tensor] = field(default_factory=dict)  # of the weights; empty: none is kept
 
 
 def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
@@ -106,10 +107,15 @@ def _checked(parts: object, path: Path) -> Checkpoint:
     except ConfigError as error:
         raise CheckpointError(f"{path}: its config cannot be used: {error}") from None
     _require_weights(parts["model"], config, path)
+    if average := parts.get("average", {}):
+        if not isinstance(average, dict):
+            raise CheckpointError(f"{path}: damaged: average cannot be {shown(average)}")
+        _require_weights(average, config, path)
     end_of_text = parts.get("end_of_text")
     return Checkpoint(
         **{name: parts[name] for name in kinds} | {"config": config},
         end_of_text=end_of_text if type(end_of_text) is int else None,
+        average=average,
     )
 
 

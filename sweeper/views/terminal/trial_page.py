@@ -52,6 +52,13 @@ def _facts(monitor: Monitor, trial: Trial, *, ascii: bool) -> list[str]:
             f"perplexity {number(last.val_perplexity, 2)}, "
             f"{number(last.val_bits_per_byte, 3)} bits per byte at step {last.step}"
         )
+        if last.val_loss_ema is not None:
+            lines.append(f"validation loss of the averaged weights {number(last.val_loss_ema)}")
+        lines.append(
+            f"gradient norm {number(last.grad_norm, 2)}, update {number(last.update_ratio, 6)} of "
+            f"the weights, largest activation {number(last.max_activation, 1)}, "
+            f"largest logit {number(last.max_logit, 1)}"
+        )
         lines.append(
             f"{count(num_params(trial.config))} parameters, {count(last.tokens)} tokens in "
             f"{duration(last.train_seconds)}, {count(last.tokens_per_second)} tokens/s"

@@ -29,9 +29,13 @@ CURVES = (
     "val_loss",
     "val_perplexity",
     "val_bits_per_byte",
+    "val_loss_ema",
     "train_loss",
     "learning_rate",
     "grad_norm",
+    "update_ratio",
+    "max_activation",
+    "max_logit",
     "tokens_per_second",
 )
 
