@@ -40,6 +40,13 @@ class TrainConfig:
     # or of FLOPs a token always fits 64 bits.
     d_model: int = setting(512, "hidden dimension", at_least=1, at_most=2**20)
     num_heads: int = setting(8, "number of attention heads; divides d_model", at_least=1)
+    num_kv_heads: int | None = setting(
+        None,
+        "heads of keys and values, shared by groups of heads; divides num_heads; None: as many",
+        at_least=1,
+    )
+    qk_norm: bool = setting(False, "RMSNorm of each head's queries and keys, as Qwen3 has it")
+    tie_embeddings: bool = setting(False, "the output projection is the embedding")
     d_ff: int = setting(2048, "feed-forward dimension", at_least=1, at_most=2**24)
     num_layers: int = setting(6, "number of transformer layers", at_least=1, at_most=2**12)
     vocab_size: int = setting(
@@ -96,6 +103,9 @@ class TrainConfig:
     weight_decay: float = setting(
         0.1, "AdamW's weight decay, on matrices only", at_least=0, in_mid_run=True
     )
+    z_loss: float | None = setting(
+        None, "weight of log(Z)^2 of the softmax beside the loss (PaLM: 1e-4); None: off", above=0
+    )
     ema_steps: int | None = setting(
         None,
         "evaluate, beside the weights, their average over about so many last steps: an exponential "
@@ -150,6 +160,14 @@ class TrainConfig:
         return asdict(self)
 
     @property
+    def head_dim(self) -> int:
+        return self.d_model // self.num_heads
+
+    @property
+    def kv_heads(self) -> int:
+        return self.num_heads if self.num_kv_heads is None else self.num_kv_heads
+
+    @property
     def averaged_steps(self) -> int | None:
         """The steps that the average of weights reaches back over; None: there is none."""
         if self.ema_fraction is None:
@@ -178,10 +196,15 @@ class TrainConfig:
             self.d_model % self.num_heads == 0, "num_heads", f"must divide d_model ({self.d_model})"
         )
         require(
-            (self.d_model // self.num_heads) % 2 == 0,
+            self.head_dim % 2 == 0,
             "num_heads",
             f"must leave an even head size, d_model / num_heads (RoPE turns pairs; "
             f"d_model is {self.d_model})",
+        )
+        require(
+            self.num_heads % self.kv_heads == 0,
+            "num_kv_heads",
+            f"must divide num_heads ({self.num_heads})",
         )
         require(
             self.min_learning_rate <= self.learning_rate,
@@ -225,35 +248,3 @@ def require_device_name(name: str) -> None:
 @cache
 def _types() -> dict[str, Any]:
     return get_type_hints(TrainConfig)
-
-
-# What there is, and what else people call it.
-OTHER_NAMES = {
-    "learning_rate": "lr max_lr peak_lr",
-    "min_learning_rate": "min_lr",
-    "batch_size": "bs batch",
-    "weight_decay": "wd decay",
-    "schedule": "lr_scheduler lr_schedule lr_scheduler_type",
-    "decay_fraction": "cooldown_fraction decay_ratio cooldown_frac",
-    "decay_steps": "cooldown_steps cooldown_iters num_decay_steps",
-    "warmup_steps": "warmup warmup_iters",
-    "max_steps": "steps num_steps train_steps iters max_iters iterations",
-    "grad_clip": "clip max_grad_norm clip_grad_norm",
-    "ema_steps": "ema_horizon",
-    "ema_fraction": "ema ema_decay",
-    "beta1": "adam_beta1",
-    "beta2": "adam_beta2",
-    "adam_epsilon": "eps epsilon adam_eps",
-    "num_layers": "layers n_layer n_layers depth num_hidden_layers",
-    "num_heads": "heads n_head n_heads num_attention_heads",
-    "d_model": "dim width n_embd hidden_size embedding_dim",
-    "d_ff": "d_ffn ffn_dim intermediate_size",
-    "context_length": "ctx seq_len seq_length sequence_length max_seq_len block_size",
-    "vocab_size": "vocab",
-    "rope_theta": "theta",
-    "seed": "random_seed",
-    "dtype": "precision",
-    "eval_every_steps": "eval_every eval_steps eval_interval",
-    "log_every_steps": "log_every log_interval logging_steps",
-    "checkpoint_every_steps": "checkpoint_every save_every save_steps save_interval",
-}

@@ -61,6 +61,42 @@ def require_in_bounds(settings: Any) -> None:
             raise ConfigError(spec.name, f"must be at most {bounds['at_most']}, got {shown(value)}")
 
 
+# What settings there are, and what else people call them.
+OTHER_NAMES = {
+    "learning_rate": "lr max_lr peak_lr",
+    "min_learning_rate": "min_lr",
+    "batch_size": "bs batch",
+    "weight_decay": "wd decay",
+    "schedule": "lr_scheduler lr_schedule lr_scheduler_type",
+    "decay_fraction": "cooldown_fraction decay_ratio cooldown_frac",
+    "decay_steps": "cooldown_steps cooldown_iters num_decay_steps",
+    "warmup_steps": "warmup warmup_iters",
+    "max_steps": "steps num_steps train_steps iters max_iters iterations",
+    "grad_clip": "clip max_grad_norm clip_grad_norm",
+    "ema_steps": "ema_horizon",
+    "ema_fraction": "ema ema_decay",
+    "beta1": "adam_beta1",
+    "beta2": "adam_beta2",
+    "adam_epsilon": "eps epsilon adam_eps",
+    "num_layers": "layers n_layer n_layers depth num_hidden_layers",
+    "num_kv_heads": "kv_heads n_kv_head num_key_value_heads n_kv_heads",
+    "tie_embeddings": "tie_word_embeddings weight_tying tied_embeddings",
+    "qk_norm": "qk_layernorm qknorm",
+    "z_loss": "z_loss_weight z_loss_coefficient zloss",
+    "num_heads": "heads n_head n_heads num_attention_heads",
+    "d_model": "dim width n_embd hidden_size embedding_dim",
+    "d_ff": "d_ffn ffn_dim intermediate_size",
+    "context_length": "ctx seq_len seq_length sequence_length max_seq_len block_size",
+    "vocab_size": "vocab",
+    "rope_theta": "theta",
+    "seed": "random_seed",
+    "dtype": "precision",
+    "eval_every_steps": "eval_every eval_steps eval_interval",
+    "log_every_steps": "log_every log_interval logging_steps",
+    "checkpoint_every_steps": "checkpoint_every save_every save_steps save_interval",
+}
+
+
 def nearest(key: str, known: Mapping[str, Any] | list[str]) -> str:
     """`; did you mean 'learning_rate'?` if a known name is close, otherwise nothing."""
     close = difflib.get_close_matches(key, list(known), n=1)

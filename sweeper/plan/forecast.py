@@ -46,6 +46,9 @@ class Shape(NamedTuple):
 
     d_model: int
     num_heads: int
+    num_kv_heads: int | None
+    qk_norm: bool
+    tie_embeddings: bool
     d_ff: int
     num_layers: int
     vocab_size: int

@@ -10,9 +10,9 @@ from typing import Any, get_type_hints
 from trainable.command_line.checkpoint_argument import checkpoints_in
 from trainable.command_line.options import ProgramOptions
 from trainable.command_line.output_folder import OutputFolder, is_checkpoint_of_a_run
-from trainable.config import OTHER_NAMES, TrainConfig
+from trainable.config import TrainConfig
 from trainable.errors import CheckpointError, ConfigError
-from trainable.settings import nearest, typed
+from trainable.settings import OTHER_NAMES, nearest, typed
 from trainable.weights.checkpoint import newest_good_checkpoint
 
 

@@ -17,12 +17,13 @@ def estimate_memory(config: TrainConfig, micro_batch_size: int | None = None) ->
 
     Weights, gradients and moments, plus what the backward pass keeps of each token, or, if that is
     more, a copy of the weights while a step changes them. Of a token it is about
-    16 d_model + 5 d_ff numbers a layer (counted in this model's graph; attention is recomputed by
-    its kernel and keeps no scores), and the logits with their gradient.
+    16 d_model + 5 d_ff numbers a layer, with QK-norm 2 d_model more (counted in this model's graph;
+    attention is recomputed by its kernel and keeps no scores), and the logits with their gradient.
     """
     tokens = (micro_batch_size or config.batch_size) * config.context_length
     item = 2 if config.dtype in ("bfloat16", "float16") else 4
-    kept_per_token = config.num_layers * (16 * config.d_model + 5 * config.d_ff) * item
+    of_width = 18 if config.qk_norm else 16
+    kept_per_token = config.num_layers * (of_width * config.d_model + 5 * config.d_ff) * item
     logits = min(3 * 4 * tokens * config.vocab_size, MAX_LOGITS_BYTES)
     kept = max(tokens * kept_per_token + logits, COPY_BYTES_PER_PARAM * num_params(config))
     averaged = COPY_BYTES_PER_PARAM if config.averaged_steps else 0

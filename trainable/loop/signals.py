@@ -49,5 +49,5 @@ def largest_values(
             hidden = block(hidden, rope, None)
             activations.append(hidden.abs().max())
         last = model.model.norm(hidden[:, -WATCHED_LOGITS:])
-        logits.append(model.lm_head(last).abs().max())
+        logits.append(model.logits(last).abs().max())
     return float(torch.stack(activations).max()), float(torch.stack(logits).max())

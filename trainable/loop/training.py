@@ -170,15 +170,15 @@ class Trainer:
         """Leave the gradients of the batch's mean loss in the parameters; that loss."""
         total = torch.zeros((), device=windows.device)
         for rows in torch.split(windows, self.micro_batch_size):
-            loss = self._loss(rows) * (len(rows) / len(windows))
+            loss = self._loss(rows, self.config.z_loss) * (len(rows) / len(windows))
             torch.autograd.backward(self.scaler.scale(loss))
             total += loss.detach()
         return total
 
-    def _loss(self, windows: Tensor) -> Tensor:
+    def _loss(self, windows: Tensor, z_loss: float | None = None) -> Tensor:
         """Mean loss over windows (rows, context_length + 1), in nats a token."""
         hidden = self._blocks(self.model.embed(windows[:, :-1], self.dtype))
-        return next_token_loss(hidden, self.model.lm_head.weight, windows[:, 1:])
+        return next_token_loss(hidden, self.model.output_weight, windows[:, 1:], z_loss)
 
     @torch.no_grad()
     def evaluate(self) -> float:

@@ -33,7 +33,7 @@ def generate_tokens(
             (https://arxiv.org/abs/1904.09751).
         end_of_text: the token after a text, which is not yielded; None: there is none.
     """
-    device = model.lm_head.weight.device
+    device = model.output_weight.device
     generator = torch.Generator(device).manual_seed(seed)
     tokens = list(prompt)[-config.context_length :]
     unread, cache = tokens, KVCache(config, 1, torch.float32, device)

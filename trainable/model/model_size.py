@@ -4,19 +4,21 @@ from trainable.config import TrainConfig
 
 
 def num_params(config: TrainConfig) -> int:
-    """Parameters of the model, its two embeddings and norms included."""
-    return matrix_params(config) + config.vocab_size * config.d_model + norm_params(config)
+    """Parameters of the model, its embeddings and norms included."""
+    embedding = 0 if config.tie_embeddings else config.vocab_size * config.d_model
+    return matrix_params(config) + embedding + norm_params(config)
 
 
 def matrix_params(config: TrainConfig) -> int:
     """Parameters that multiply every token: the blocks' matrices and the output projection."""
-    attention = 4 * config.d_model**2
+    attention = 2 * config.d_model * (config.d_model + config.kv_heads * config.head_dim)
     feed_forward = 3 * config.d_model * config.d_ff
     return config.num_layers * (attention + feed_forward) + config.vocab_size * config.d_model
 
 
 def norm_params(config: TrainConfig) -> int:
-    return (2 * config.num_layers + 1) * config.d_model
+    of_heads = 2 * config.num_layers * config.head_dim if config.qk_norm else 0
+    return (2 * config.num_layers + 1) * config.d_model + of_heads
 
 
 def flops_per_token(config: TrainConfig) -> int:
@@ -33,17 +35,20 @@ def flops_per_token(config: TrainConfig) -> int:
 def weight_shapes(config: TrainConfig) -> dict[str, tuple[int, ...]]:
     """The name of every parameter, which is Hugging Face's, and its shape."""
     width, inner, words = config.d_model, config.d_ff, config.vocab_size
+    shared = config.kv_heads * config.head_dim
     of_a_block: dict[str, tuple[int, ...]] = {
         "input_layernorm": (width,),
         "self_attn.q_proj": (width, width),
-        "self_attn.k_proj": (width, width),
-        "self_attn.v_proj": (width, width),
+        "self_attn.k_proj": (shared, width),
+        "self_attn.v_proj": (shared, width),
         "self_attn.o_proj": (width, width),
         "post_attention_layernorm": (width,),
         "mlp.gate_proj": (inner, width),
         "mlp.up_proj": (inner, width),
         "mlp.down_proj": (width, inner),
     }
+    if config.qk_norm:
+        of_a_block |= dict.fromkeys(("self_attn.q_norm", "self_attn.k_norm"), (config.head_dim,))
     return {
         "model.embed_tokens.weight": (words, width),
         **{
@@ -52,5 +57,5 @@ def weight_shapes(config: TrainConfig) -> dict[str, tuple[int, ...]]:
             for name, shape in of_a_block.items()
         },
         "model.norm.weight": (width,),
-        "lm_head.weight": (words, width),
+        **({} if config.tie_embeddings else {"lm_head.weight": (words, width)}),
     }

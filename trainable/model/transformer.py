@@ -19,10 +19,10 @@ from trainable.model.attention import causal_attention
 class RMSNorm(nn.Module):
     """x / rms(x) * weight over the last dimension (https://arxiv.org/abs/1910.07467)."""
 
-    def __init__(self, config: TrainConfig) -> None:
+    def __init__(self, size: int, epsilon: float) -> None:
         super().__init__()
-        self.epsilon = config.rms_norm_eps
-        self.weight = nn.Parameter(torch.ones(config.d_model))
+        self.epsilon = epsilon
+        self.weight = nn.Parameter(torch.ones(size))
 
     def forward(self, hidden: Tensor) -> Tensor:
         weight = self.weight.to(hidden.dtype)
@@ -48,7 +48,7 @@ class Rope(nn.Module):
 
     def __init__(self, config: TrainConfig) -> None:
         super().__init__()
-        head_dim = config.d_model // config.num_heads
+        head_dim = config.head_dim
         pairs = torch.arange(0, head_dim, 2, dtype=torch.float32)
         frequencies = 1.0 / config.rope_theta ** (pairs / head_dim)
         angles = torch.outer(torch.arange(config.context_length).float(), frequencies)
@@ -83,8 +83,7 @@ class KVCache:
     def __init__(
         self, config: TrainConfig, batch_size: int, dtype: torch.dtype, device: torch.device
     ) -> None:
-        head_dim = config.d_model // config.num_heads
-        shape = (batch_size, config.num_heads, config.context_length, head_dim)
+        shape = (batch_size, config.kv_heads, config.context_length, config.head_dim)
         self.length = 0
         self._keys = [
             torch.empty(shape, dtype=dtype, device=device) for _ in range(config.num_layers)
@@ -102,23 +101,38 @@ class KVCache:
 
 
 class Attention(nn.Module):
+    """Heads in groups that share keys and values (https://arxiv.org/abs/2305.13245), each a group
+    of its own as a rule; queries and keys of a norm of their own if so wanted
+    (https://arxiv.org/abs/2302.05442; before RoPE, as in Qwen3)."""
+
     def __init__(self, config: TrainConfig, layer: int) -> None:
         super().__init__()
         self.layer = layer
-        self.num_heads = config.num_heads
+        self.head_dim = config.head_dim
+        self.heads_a_group = config.num_heads // config.kv_heads
+        shared = config.kv_heads * config.head_dim
         self.q_proj = Projection(config.d_model, config.d_model)
-        self.k_proj = Projection(config.d_model, config.d_model)
-        self.v_proj = Projection(config.d_model, config.d_model)
+        self.k_proj = Projection(config.d_model, shared)
+        self.v_proj = Projection(config.d_model, shared)
+        if config.qk_norm:
+            self.q_norm = RMSNorm(config.head_dim, config.rms_norm_eps)
+            self.k_norm = RMSNorm(config.head_dim, config.rms_norm_eps)
+        self.qk_norm = config.qk_norm
         self.o_proj = Projection(config.d_model, config.d_model)
 
     def forward(self, hidden: Tensor, rope: tuple[Tensor, Tensor], cache: KVCache | None) -> Tensor:
         queries, keys, values = (
-            projection(hidden).unflatten(-1, (self.num_heads, -1)).transpose(1, 2)
+            projection(hidden).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)
             for projection in (self.q_proj, self.k_proj, self.v_proj)
         )
+        if self.qk_norm:
+            queries, keys = self.q_norm(queries), self.k_norm(keys)
         queries, keys = rotate(queries, *rope), rotate(keys, *rope)
         if cache is not None:
             keys, values = cache.extend(self.layer, keys, values)
+        if self.heads_a_group > 1:
+            keys = keys.repeat_interleave(self.heads_a_group, dim=1)
+            values = values.repeat_interleave(self.heads_a_group, dim=1)
         mixed = causal_attention(queries, keys, values)
         output: Tensor = self.o_proj(mixed.transpose(1, 2).flatten(2))
         return output
@@ -141,9 +155,9 @@ class FeedForward(nn.Module):
 class Block(nn.Module):
     def __init__(self, config: TrainConfig, layer: int) -> None:
         super().__init__()
-        self.input_layernorm = RMSNorm(config)
+        self.input_layernorm = RMSNorm(config.d_model, config.rms_norm_eps)
         self.self_attn = Attention(config, layer)
-        self.post_attention_layernorm = RMSNorm(config)
+        self.post_attention_layernorm = RMSNorm(config.d_model, config.rms_norm_eps)
         self.mlp = FeedForward(config)
 
     def forward(self, hidden: Tensor, rope: tuple[Tensor, Tensor], cache: KVCache | None) -> Tensor:
@@ -159,7 +173,7 @@ class Decoder(nn.Module):
         super().__init__()
         self.embed_tokens = nn.Embedding(config.vocab_size, config.d_model)
         self.layers = nn.ModuleList(Block(config, layer) for layer in range(config.num_layers))
-        self.norm = RMSNorm(config)
+        self.norm = RMSNorm(config.d_model, config.rms_norm_eps)
         self.rope = Rope(config)
 
     def blocks(self, hidden: Tensor, cache: KVCache | None = None) -> Tensor:
@@ -173,12 +187,14 @@ class Decoder(nn.Module):
 
 
 class LanguageModel(nn.Module):
-    """Llama's architecture with untied embeddings (https://arxiv.org/abs/2302.13971)."""
+    """Llama's architecture (https://arxiv.org/abs/2302.13971); with QK-norm it is Qwen3's."""
 
     def __init__(self, config: TrainConfig) -> None:
         super().__init__()
         self.model = Decoder(config)
-        self.lm_head = Projection(config.d_model, config.vocab_size)
+        self.lm_head = (
+            None if config.tie_embeddings else Projection(config.d_model, config.vocab_size)
+        )
         self.initialise(config)
 
     @torch.no_grad()
@@ -198,6 +214,15 @@ class LanguageModel(nn.Module):
             scale = 1 / math.sqrt(2 * config.num_layers) if into_residual else 1.0
             weight.normal_(0.0, std * scale, generator=generator)
 
+    @property
+    def output_weight(self) -> Tensor:
+        """(vocab_size, d_model), float32."""
+        return self.model.embed_tokens.weight if self.lm_head is None else self.lm_head.weight
+
+    def logits(self, hidden: Tensor) -> Tensor:
+        """Final hidden states (…, d_model) to logits (…, vocab_size)."""
+        return F.linear(hidden, self.output_weight.to(hidden.dtype))
+
     def embed(self, tokens: Tensor, dtype: torch.dtype) -> Tensor:
         """Token ids (batch, length) to hidden states in the dtype of the matrix products."""
         embedded: Tensor = self.model.embed_tokens(tokens)
@@ -210,5 +235,4 @@ class LanguageModel(nn.Module):
         hidden = self.model.blocks(self.embed(tokens, dtype), cache)
         if cache is not None:
             cache.length += tokens.shape[1]
-        logits: Tensor = self.lm_head(hidden)
-        return logits
+        return self.logits(hidden)

@@ -1,6 +1,7 @@
-"""Hugging Face's `config.json` of a Llama: written for our models, and read if it fits one of them.
+"""Hugging Face's `config.json` of a Llama, or with QK-norm of a Qwen3: written for our models, and
+read if it fits one of them.
 
-Format: https://huggingface.co/docs/transformers/model_doc/llama. No torch is needed for it.
+Format: https://huggingface.co/docs/transformers/model_doc/llama and qwen3. No torch is needed.
 """
 
 import json
@@ -13,6 +14,7 @@ from trainable.errors import CheckpointError
 from trainable.settings import shown
 
 CONFIG_FILE = "config.json"
+QK_NORMED = "qwen3"
 
 # Their name of each of our settings that shape a model, with what they take where it is not stated.
 SETTINGS: dict[str, tuple[str, float]] = {
@@ -33,6 +35,7 @@ class LlamaDescription:
 
     stated: dict[str, object]  # by their names, those of SETTINGS
     num_kv_heads: int
+    qk_norm: bool
     tied: bool  # the output projection is the embedding
 
 
@@ -43,14 +46,14 @@ def llama_config(config: TrainConfig, end_of_text: int | None = None) -> dict[st
         end_of_text: the token after each document of the training data, where generation stops.
     """
     return {
-        "architectures": ["LlamaForCausalLM"],
-        "model_type": "llama",
+        "architectures": ["Qwen3ForCausalLM" if config.qk_norm else "LlamaForCausalLM"],
+        "model_type": QK_NORMED if config.qk_norm else "llama",
         "hidden_size": config.d_model,
         "intermediate_size": config.d_ff,
         "num_hidden_layers": config.num_layers,
         "num_attention_heads": config.num_heads,
-        "num_key_value_heads": config.num_heads,
-        "head_dim": config.d_model // config.num_heads,
+        "num_key_value_heads": config.kv_heads,
+        "head_dim": config.head_dim,
         "vocab_size": config.vocab_size,
         "max_position_embeddings": config.context_length,
         "rope_theta": config.rope_theta,  # read by transformers 4, and rope_parameters by 5
@@ -59,7 +62,7 @@ def llama_config(config: TrainConfig, end_of_text: int | None = None) -> dict[st
         "hidden_act": "silu",
         "attention_bias": False,
         "mlp_bias": False,
-        "tie_word_embeddings": False,
+        "tie_word_embeddings": config.tie_embeddings,
         "use_cache": True,
         "dtype": "float32",
         "bos_token_id": None,
@@ -96,7 +99,12 @@ def read_llama_config(folder: Path) -> LlamaDescription:
         )
     _require_our_kind(known, stated, file)
     tied = known.get("tie_word_embeddings", False)
-    return LlamaDescription(stated=stated, num_kv_heads=kv_heads, tied=bool(tied))
+    return LlamaDescription(
+        stated=stated,
+        num_kv_heads=kv_heads,
+        qk_norm=known["model_type"] == QK_NORMED,
+        tied=bool(tied),
+    )
 
 
 def _plain_rope(known: dict[str, Any], file: Path) -> dict[str, Any]:
@@ -124,7 +132,8 @@ def _require_our_kind(known: dict[str, Any], stated: dict[str, object], file: Pa
     width, heads = stated["hidden_size"], stated["num_attention_heads"]
     even = width // heads if isinstance(width, int) and isinstance(heads, int) and heads else None
     ours: dict[str, tuple[object, ...]] = {
-        "model_type": ("llama",),
+        "model_type": ("llama", QK_NORMED),
+        "use_sliding_window": (False,),
         "hidden_act": ("silu", "swish"),  # two names of one function
         "attention_bias": (False,),
         "mlp_bias": (False,),
@@ -132,6 +141,8 @@ def _require_our_kind(known: dict[str, Any], stated: dict[str, object], file: Pa
         "tie_word_embeddings": (False, True),
     }
     known = {"model_type": "missing", **known}
+    if known["model_type"] == QK_NORMED:
+        known = {"head_dim": 128, **known}  # where it is not stated
     for key, values in ours.items():
         if key in known and known[key] not in values:
             raise CheckpointError(
@@ -156,5 +167,18 @@ def require_described(config: TrainConfig, description: LlamaDescription, folder
         if not number or there != here:
             flag = f" (--{ours})" if ours != key else ""
             different.append(f"{key} is {shown(there)} there and {here} here{flag}")
+    for name, there, fits in (
+        ("qk_norm", description.qk_norm, (config.qk_norm,)),
+        ("tie_embeddings", description.tied, (True,) if config.tie_embeddings else (False, True)),
+        ("num_kv_heads", description.num_kv_heads, _kv_heads_that_fit(config, description)),
+    ):
+        if there not in fits:
+            different.append(f"{name} is {shown(there)} there and {getattr(config, name)} here")
     if different:
         raise CheckpointError(f"{folder}: of another model: {', '.join(different)}")
+
+
+def _kv_heads_that_fit(config: TrainConfig, description: LlamaDescription) -> tuple[int, ...]:
+    """Those of this model; where each head has its own, those that are shared there are copied."""
+    alone = config.kv_heads == config.num_heads
+    return (description.num_kv_heads,) if alone else (config.kv_heads,)

@@ -2,8 +2,9 @@
 
 The parameters have the same names and shapes, but for three things that many published models
 have: weights in several files, an output projection that is the embedding, and heads that share
-keys and values. The first changes nothing. A model of ours has an output projection and heads of
-its own, so they are copied, and it computes exactly the same; trained further, they part.
+keys and values. The first changes nothing. A model of ours may have the other two as well
+(`tie_embeddings`, `num_kv_heads`); one that has an output projection and heads of its own gets them
+copied, and computes exactly the same; trained further, they part.
 """
 
 import json
@@ -42,24 +43,24 @@ def read_llama_folder(folder: Path, config: TrainConfig) -> dict[str, Tensor]:
     for file in sorted(set(files.values())):
         names = [name for name, its_file in files.items() if its_file == file]
         weights |= _read(file, names, shapes)
-    groups = config.num_heads // description.num_kv_heads
+    groups = config.kv_heads // description.num_kv_heads
     for name in weights:
         if name.endswith(KEYS_AND_VALUES):
             heads = weights[name].view(description.num_kv_heads, -1, config.d_model)
             weights[name] = heads.repeat_interleave(groups, dim=0).flatten(0, 1)
-    if description.tied:
+    if description.tied and not config.tie_embeddings:
         weights[OUTPUT] = weights[EMBEDDING].clone()
     return weights
 
 
 def _shapes_there(config: TrainConfig, description: LlamaDescription) -> dict[str, tuple[int, ...]]:
     shapes = weight_shapes(config)
-    rows = config.d_model // config.num_heads * description.num_kv_heads
+    rows = config.head_dim * description.num_kv_heads
     for name in shapes:
         if name.endswith(KEYS_AND_VALUES):
             shapes[name] = (rows, config.d_model)
     if description.tied:
-        del shapes[OUTPUT]
+        shapes.pop(OUTPUT, None)
     return shapes
 
 

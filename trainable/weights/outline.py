@@ -16,6 +16,9 @@ WEIGHTS_FILE, INDEX_FILE = "model.safetensors", "model.safetensors.index.json"
 SHAPE = (
     "d_model",
     "num_heads",
+    "kv_heads",
+    "qk_norm",
+    "tie_embeddings",
     "d_ff",
     "num_layers",
     "vocab_size",

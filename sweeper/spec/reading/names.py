@@ -16,8 +16,7 @@ from sweeper.spec.sweep_spec import (
     SweepSpec,
 )
 from sweeper.spec.train_settings import TYPES
-from trainable.config import OTHER_NAMES
-from trainable.settings import nearest
+from trainable.settings import OTHER_NAMES, nearest
 
 SECTIONS: dict[str | int, type[BaseModel]] = {
     "objective": Objective,

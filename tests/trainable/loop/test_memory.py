@@ -20,6 +20,10 @@ MakeConfig = Callable[..., TrainConfig]
     [
         {"d_model": 64, "num_heads": 4, "d_ff": 256, "num_layers": 3, "vocab_size": 100},
         {"d_model": 128, "num_heads": 2, "d_ff": 128, "num_layers": 2, "vocab_size": 500},
+        {
+            **{"d_model": 128, "num_heads": 4, "d_ff": 256, "num_layers": 2, "vocab_size": 99},
+            **{"qk_norm": True, "tie_embeddings": True},
+        },
     ],
 )
 def test_the_estimate_is_what_the_backward_pass_keeps(shape: dict[str, int], dtype: str) -> None:
@@ -40,7 +44,7 @@ def test_the_estimate_is_what_the_backward_pass_keeps(shape: dict[str, int], dty
     compute = {"float32": torch.float32, "bfloat16": torch.bfloat16}[dtype]
     with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
         hidden = model.model.blocks(model.embed(tokens, compute))
-        next_token_loss(hidden, model.lm_head.weight, tokens)
+        next_token_loss(hidden, model.output_weight, tokens)
     estimated = estimate_memory(config) - 16 * num_params(config)
     assert 0.7 < estimated / sum(kept.values()) < 1.8
 

@@ -51,3 +51,22 @@ def test_a_sure_mistake_has_a_finite_loss() -> None:
         torch.full((1, 1, 1), 300.0), weight, torch.zeros(1, 1, dtype=torch.long)
     )
     assert loss.item() == 300.0  # the probability itself is 0 in float32
+
+
+@pytest.mark.parametrize("rows_in_chunk", [4, 1000])
+def test_z_loss_is_in_the_gradient_as_palm_has_it_and_not_in_the_value(
+    rows_in_chunk: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(loss_module.CHUNK_BYTES, "cpu", rows_in_chunk * 4 * 50)
+    hidden, weight, targets = inputs(torch.float32)
+    loss = next_token_loss(hidden, weight, targets, z_loss=0.1)
+    loss.backward()
+
+    exact_hidden, exact_weight = (w.detach().requires_grad_() for w in (hidden, weight))
+    logits = F.linear(exact_hidden, exact_weight)
+    cross_entropy = F.cross_entropy(logits.flatten(0, 1), targets.flatten())
+    (cross_entropy + 0.1 * logits.logsumexp(-1).square().mean()).backward()
+
+    assert loss.item() == pytest.approx(cross_entropy.item(), rel=1e-6)
+    for mine, theirs in ((hidden.grad, exact_hidden.grad), (weight.grad, exact_weight.grad)):
+        assert (mine - theirs).norm() <= 1e-6 * theirs.norm()
