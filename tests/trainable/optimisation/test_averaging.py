@@ -58,8 +58,14 @@ def test_within_the_context_the_model_has_it_and_then_its_own_weights_again() ->
     "ignore:The .grad attribute of a Tensor:UserWarning",
     "ignore:.torch.jit.*is deprecated:DeprecationWarning",
 )
-@pytest.mark.parametrize("setting", [{"ema_steps": 3}, {"ema_fraction": 0.3}])
-@pytest.mark.parametrize("compiled", [False, True])
+@pytest.mark.parametrize(
+    ("setting", "compiled"),
+    [
+        ({"ema_steps": 3}, False),
+        ({"ema_fraction": 0.3}, False),
+        pytest.param({"ema_steps": 3}, True, marks=pytest.mark.slow),
+    ],
+)
 def test_a_run_evaluates_it_and_is_trained_as_without(
     tiny: MakeConfig, tmp_path: Path, setting: dict[str, float], compiled: bool
 ) -> None:
