@@ -192,7 +192,7 @@ def show_alike(pool: ProcessPoolExecutor, sweeps: int) -> None:
     for family in families():
         drawn = list(itertools.islice(shuffled(family), sweeps))
         if drawn:
-            print(f"| {family}: its settings' own deviations | {claims(drawn):.1%} |", flush=True)
+            print(f"| 8 points with the residuals of {family} | {claims(drawn):.1%} |", flush=True)
 
 
 def claims(sweeps: Sequence[Sequence[Sequence[float]]]) -> float:
@@ -207,8 +207,8 @@ def claims(sweeps: Sequence[Sequence[Sequence[float]]]) -> float:
 
 
 def shuffled(family: str) -> Iterator[list[list[float]]]:
-    """Eight of the better half of a family's settings, each without its own mean: what is left is
-    what its seeds do. Their signs are drawn anew, so that each sweep is another one."""
+    """Eight settings without a difference, with what the seeds do to the better half of a family's:
+    the residuals around the settings' means, shuffled."""
     points: dict[int, list[Curve]] = {}
     for curve in read_family(family):
         points.setdefault(curve.point, []).append(curve)
@@ -218,17 +218,12 @@ def shuffled(family: str) -> Iterator[list[list[float]]]:
         if all(curve.status == "completed" for curve in seeds)
     ]
     whole = sorted(whole, key=fmean)[: max(8, len(whole) // 2)]
+    # A residual around a mean of n is smaller than the deviation, by sqrt(1 - 1/n).
+    residuals = [(loss - fmean(of)) / math.sqrt(1 - 1 / len(of)) for of in whole for loss in of]
     for number in itertools.count():
         rng = np.random.default_rng(number)
-        chosen = rng.choice(len(whole), 8, replace=False)
-        # A residual around a mean of n is smaller than the deviation, by sqrt(1 - 1/n).
-        widened = [
-            [(loss - fmean(whole[i])) / math.sqrt(1 - 1 / len(whole[i])) for loss in whole[i]]
-            for i in chosen
-        ]
-        yield [
-            [3 + float(rng.choice([-1, 1])) * float(rng.choice(of)) for _ in of] for of in widened
-        ]
+        drawn = rng.choice(residuals, 8 * len(whole[0]), replace=False)
+        yield (3 + drawn.reshape(8, len(whole[0]))).tolist()
 
 
 if __name__ == "__main__":

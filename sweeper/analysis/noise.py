@@ -55,7 +55,7 @@ def noise_of(
 
     def least_difference(other: PointResult[T], among: int) -> float:
         share = 1 / len(best.values) + 1 / len(other.values)
-        return _quantile(confidence, among, degrees) * deviation * math.sqrt(share / 2)
+        return tukey_quantile(confidence, among, degrees) * deviation * math.sqrt(share / 2)
 
     def tied(others: Sequence[PointResult[T]], among: int) -> list[PointResult[T]]:
         return [p for p in others if abs(p.mean - best.mean) <= least_difference(p, among)]
@@ -84,7 +84,8 @@ def noise_in(ranking: Ranking[T]) -> Noise[T] | None:
 
 
 @cache  # it takes a tenth of a second
-def _quantile(confidence: float, among: int, degrees: int) -> float:
+def tukey_quantile(confidence: float, among: int, degrees: int) -> float:
+    """Of the studentised range of so many means."""
     from scipy.stats import studentized_range  # takes a moment
 
     return float(studentized_range.ppf(confidence, among, degrees))

@@ -83,6 +83,7 @@ def _end(same: Sequence[TrialData], variance: float) -> Iterator[End]:
 def surface_of(sweep: SweepData, ends: Sequence[End]) -> "Surface":
     """The surface through the ends, of which there is at least one."""
     from sweeper.strategy.surface.axes import Axes  # scipy takes a moment
+    from sweeper.strategy.surface.process import MISFIT, NOISE
     from sweeper.strategy.surface.surface import Final, Surface
 
     space = {
@@ -93,7 +94,8 @@ def surface_of(sweep: SweepData, ends: Sequence[End]) -> "Surface":
         Final(point=end.point, value=sweep.sign * end.value, deviation=end.deviation)
         for end in ends
     ]
-    return Surface(Axes(space), finals)
+    measured = any(end.measured and end.deviation for end in ends)
+    return Surface(Axes(space), finals, MISFIT if measured else NOISE)
 
 
 def _domain(parameter: Parameter, points: Sequence[Point]) -> AnyDomain:

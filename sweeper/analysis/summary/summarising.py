@@ -1,6 +1,7 @@
 """The answer of a sweep, and what it rests on."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 from sweeper.analysis.noise import Noise, noise_in
 from sweeper.analysis.reading.sweep_data import SweepData, TrialData
@@ -30,7 +31,7 @@ class Winner:
 
 @dataclass(frozen=True, kw_only=True)
 class Summary:
-    """What a sweep has found out so far."""
+    """What a sweep has found out so far. What takes a moment is worked out once it is asked for."""
 
     sweep: SweepData
     points: tuple[PointResult[TrialData], ...]  # of which a trial has completed, best first
@@ -38,12 +39,22 @@ class Summary:
     levels: tuple[Level, ...]
     responses: tuple[Response, ...]
     ends: tuple[End, ...]
-    expected: tuple[End, ...]  # of the points that have not run, best first
-    optima: tuple[OptimumInterval, ...]
     pairs: tuple[Pair, ...]
-    importance: Importance | None
     rungs: tuple[RungRow, ...]
     savings: Savings | None
+
+    @cached_property
+    def expected(self) -> tuple[End, ...]:
+        """Of the points that have not run, best first."""
+        return expected_of(self.sweep, self.ends)
+
+    @cached_property
+    def optima(self) -> tuple[OptimumInterval, ...]:
+        return optima_of(self.sweep, self.levels, self.ends)
+
+    @cached_property
+    def importance(self) -> Importance | None:
+        return importance_of(self.sweep, self.levels)
 
 
 def summarise(sweep: SweepData) -> Summary:
@@ -56,10 +67,7 @@ def summarise(sweep: SweepData) -> Summary:
         levels=levels,
         responses=responses_of(sweep, levels),
         ends=ends,
-        expected=expected_of(sweep, ends),
-        optima=optima_of(sweep, levels, ends),
         pairs=pairs_of(sweep),
-        importance=importance_of(sweep, levels),
         rungs=rungs_of(sweep),
         savings=savings_of(sweep),
     )

@@ -19,6 +19,7 @@ from sweeper.strategy.surface.axes import Array
 DRAWS = 32  # 16 and 256 name the same points
 LENGTH, LENGTH_SPREAD = 1.0, 0.5  # of the kernel in units of the axes: median, deviation of its log
 NOISE, NOISE_SPREAD = 3e-3, 1.5  # its variance as a share of the signal's: the same
+MISFIT = 3e-4  # that share where the noise is measured: what is left is no noise
 TREND = 1.0  # the prior variance of level, slope and bend, as a share of the signal's
 SHAPE, RATE = 1.0, 1.0  # of the prior of the variance of the signal, in units of the values' own
 NEGLIGIBLE = 1e-3  # the weight of a kernel as a share of the largest
@@ -28,18 +29,22 @@ JITTER = 1e-8
 class Process:
     """What values at some coordinates say about all others."""
 
-    def __init__(self, at: Array, values: Array, variances: Array | None = None) -> None:
+    def __init__(
+        self, at: Array, values: Array, variances: Array | None = None, noise: float = NOISE
+    ) -> None:
         """
         Args:
             at: Shape (n, dimensions), n >= 1.
             values: Shape (n,).
             variances: Shape (n,): how uncertain each value is by itself, beside the noise that all
                 have. None: not at all.
+            noise: The median of the prior of its share.
         """
         self._at = at - (centre := at.mean(0))
         self._centre = centre
         self._level, self._scale = float(values.mean()), float(values.std()) or 1.0
-        self._lengths, share = _prior(at.shape[1])
+        self._lengths, spreads = _prior(at.shape[1])
+        share = noise * spreads
         own = np.zeros(len(values)) if variances is None else variances / self._scale**2
         spread = share[:, None] + own + JITTER
         kernel = self._covariance(self._at, self._at) + spread[:, :, None] * np.eye(len(values))
@@ -117,11 +122,12 @@ class Process:
 
 @cache
 def _prior(dimensions: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Draws of the lengths, shape (kernels, dimensions), and of the noise's share."""
+    """Draws of the lengths, shape (kernels, dimensions), and of the noise's share in units of its
+    median."""
     unit = qmc.Sobol(dimensions + 1, rng=0).random(DRAWS)
     normal = ndtri(np.clip(unit, 1e-9, 1 - 1e-9))
     lengths = LENGTH * np.exp(LENGTH_SPREAD * normal[:, :dimensions])
-    return lengths, NOISE * np.exp(NOISE_SPREAD * normal[:, dimensions])
+    return lengths, np.exp(NOISE_SPREAD * normal[:, dimensions])
 
 
 def expected_improvement(best: Array, mean: Array, variance: Array) -> Array:

@@ -13,7 +13,7 @@ import numpy as np
 
 from sweeper.spec.points import Point
 from sweeper.strategy.surface.axes import Array, Axes
-from sweeper.strategy.surface.process import Process, expected_improvement
+from sweeper.strategy.surface.process import NOISE, Process, expected_improvement
 
 CONTENDERS = 64  # whose chances are worked out together
 SAMPLES = 32  # of each kernel
@@ -31,12 +31,13 @@ class Final:
 class Surface:
     """The finals of some points, and what they say about others."""
 
-    def __init__(self, axes: Axes, finals: Sequence[Final]) -> None:
+    def __init__(self, axes: Axes, finals: Sequence[Final], noise: float = NOISE) -> None:
         """
         Args:
             finals: At least one; their values are finite.
+            noise: The share of it beside the finals' own deviations, as `Process` has it.
         """
-        self._axes = axes
+        self._axes, self._noise = axes, noise
         self.finals = list(finals)
         values = np.array([final.value for final in finals])
         self._best = float(values.min())
@@ -44,7 +45,7 @@ class Surface:
         gap = values - self._best
         own = np.array([final.deviation for final in finals]) / (self._spread + gap)
         self._at = axes.coordinates([final.point for final in finals])
-        self._process = Process(self._at, np.log1p(gap / self._spread), own**2)
+        self._process = Process(self._at, np.log1p(gap / self._spread), own**2, noise)
 
     def forecast(self, points: Sequence[Point]) -> tuple[Array, Array]:
         """Where these points end: the median and the deviation, shape (m,) each."""
@@ -67,7 +68,7 @@ class Surface:
             Final(point=point, value=float(value))
             for point, value in zip(points, values, strict=True)
         ]
-        return Surface(self._axes, [*self.finals, *believed])
+        return Surface(self._axes, [*self.finals, *believed], self._noise)
 
     def expected_improvement(self, points: Sequence[Point]) -> Array:
         """How much each point is expected to improve on the best final, shape (m,)."""

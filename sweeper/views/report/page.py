@@ -10,6 +10,9 @@ from importlib.resources import files
 from typing import TYPE_CHECKING
 
 from sweeper.analysis.forecasts import Forecast
+from sweeper.analysis.remarks.places import edge_text
+from sweeper.analysis.remarks.remark import Offer
+from sweeper.analysis.remarks.remarking import offers_of
 from sweeper.analysis.summary.pairs import Pair
 from sweeper.analysis.summary.summarising import Summary
 from sweeper.spec.points import swept_text
@@ -22,7 +25,7 @@ from sweeper.views.report.figures.parallel import parallel_figure
 from sweeper.views.report.figures.response import response_figure
 from sweeper.views.report.rung_rows import RungView, SavingView, rung_views, saving_views
 from sweeper.views.report.trial_rows import TrialTable, shared_config, trial_details, trial_table
-from sweeper.views.report.words import Answer, answer, edge_text, unbroken
+from sweeper.views.report.words import Answer, answer, unbroken
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -47,14 +50,6 @@ class Figures(dict[str, Figure]):
             return None
         self[key] = figure
         return Plot(key=key, title=title, notes=notes, height=figure["layout"]["height"])
-
-
-@dataclass(frozen=True, kw_only=True)
-class Command:
-    """What to type next."""
-
-    purpose: str
-    text: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,7 +78,8 @@ class Page:
     winner_facts: tuple[tuple[str, str], ...]
     tied: tuple[TiedPoint, ...]
     not_run: tuple[NotRunView, ...]
-    commands: tuple[Command, ...]
+    commands: tuple[Offer, ...]
+    next_sweeps: tuple[Offer, ...]
     figures: dict[str, Figure]
     responses: tuple[Plot, ...]
     curves: Plot | None
@@ -96,7 +92,7 @@ class Page:
     facts: Facts
 
 
-def make_page(summary: Summary, meta_line: str, commands: tuple[Command, ...]) -> Page:
+def make_page(summary: Summary, meta_line: str, commands: tuple[Offer, ...]) -> Page:
     figures = Figures()
     place, sweep = figures.place, summary.sweep
     responses = [
@@ -127,6 +123,7 @@ def make_page(summary: Summary, meta_line: str, commands: tuple[Command, ...]) -
         tied=_tied(summary),
         not_run=_not_run(summary),
         commands=commands,
+        next_sweeps=offers_of(summary),
         figures=figures,
         responses=tuple(plot for plot in responses if plot),
         curves=place("curves", "Learning curves", curves_figure(sweep)),

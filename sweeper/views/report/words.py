@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 from sweeper.analysis.noise import CONFIDENCE, Noise
 from sweeper.analysis.reading.sweep_data import TrialData
+from sweeper.analysis.remarks.remark import Remark
+from sweeper.analysis.remarks.remarking import remarks_of
 from sweeper.analysis.summary.levels import Level
-from sweeper.analysis.summary.response import Edge
 from sweeper.analysis.summary.summarising import Summary, Winner
 from sweeper.spec.points import Point, point_text, swept_text
 from sweeper.status import Status
@@ -25,7 +26,8 @@ class Answer:
     optima: tuple[str, ...] = ()
     verdict: str = ""
     verdict_kind: str = ""  # clear, tied or unknown
-    warnings: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()  # what could not be read
+    remarks: tuple[Remark, ...] = ()
 
 
 def unbroken(point: Point) -> str:
@@ -34,10 +36,10 @@ def unbroken(point: Point) -> str:
 
 
 def answer(summary: Summary) -> Answer:
-    warnings = (*summary.sweep.notes, *edge_warnings(summary))
+    notes, remarks = summary.sweep.notes, remarks_of(summary)
     if summary.winner is None:
         headline, lede = _without_winner(summary)
-        return Answer(headline=headline, lede=lede, warnings=warnings)
+        return Answer(headline=headline, lede=lede, notes=notes, remarks=remarks)
     verdict, kind = _verdict(summary.winner)
     return Answer(
         headline=_headline(summary, summary.winner),
@@ -45,7 +47,8 @@ def answer(summary: Summary) -> Answer:
         optima=tuple(map(optimum_text, summary.optima)),
         verdict=verdict,
         verdict_kind=kind,
-        warnings=warnings,
+        notes=notes,
+        remarks=remarks,
     )
 
 
@@ -104,16 +107,9 @@ def _verdict(winner: Winner) -> tuple[str, str]:
             "completed. To measure it, add `seeds: [0, 1, 2]` to the search space."
         )
         return text, "unknown"
-    flattered = [p for p in noise.tied if p.is_flattered]
-    caution = ""
-    if flattered:
-        caution = (
-            f" Take {unbroken(flattered[0].point)} with care: only {len(flattered[0].values)} "
-            f"of its {len(flattered[0].trials)} seeds ran to the end, the better ones."
-        )
     if len(noise.tied) > 1:
-        return f"That is within the noise: {_noise_text(noise)}{caution}", "tied"
-    return f"That is more than noise: {_noise_text(noise)}{caution}", "clear"
+        return f"That is within the noise: {_noise_text(noise)}", "tied"
+    return f"That is more than noise: {_noise_text(noise)}", "clear"
 
 
 def _noise_text(noise: Noise[TrialData]) -> str:
@@ -164,24 +160,3 @@ def _leader_text(summary: Summary) -> str:
 
 def leader_at(summary: Summary, level: Level) -> str:
     return min(level.values, key=lambda name: summary.sweep.sign * level.values[name])
-
-
-def edge_text(edge: Edge) -> str:
-    """What to try next, as in `extend learning_rate above 0.0384`."""
-    side = "below" if edge.side == "low" else "above"
-    of = "" if edge.group is None else f" for {swept_text(edge.group)}"
-    return (
-        f"The best {edge.name}{of} lies at the edge of the space: extend {edge.name} "
-        f"{side} {swept_text(edge.bound)}."
-    )
-
-
-def edge_warnings(summary: Summary) -> list[str]:
-    """Those of the winner's own group. The others stand beside their plots."""
-    point = {} if summary.winner is None else summary.winner.best.point
-    return [
-        edge_text(edge)
-        for response in summary.responses
-        for edge in response.edges
-        if edge.group is None or edge.group == point.get(response.grouped_by or "")
-    ]

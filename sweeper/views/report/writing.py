@@ -1,10 +1,11 @@
 """Writes the report of a run folder: report.html, and a PNG of each plot."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sweeper.analysis.reading.loading import load, of_state
 from sweeper.analysis.reading.sweep_data import SweepData
+from sweeper.analysis.remarks.remark import Offer
 from sweeper.analysis.summary.summarising import Summary, summarise
 from sweeper.errors import RunFolderError
 from sweeper.record.run_folder import RunFolder
@@ -16,7 +17,7 @@ from sweeper.views.next_steps import (
     fresh_command,
     train_command,
 )
-from sweeper.views.report.page import Command, make_page, render
+from sweeper.views.report.page import make_page, render
 from trainable.atomic_file import write_atomically
 from trainable.config import TrainConfig
 
@@ -43,8 +44,11 @@ def write_report(
     """
     from sweeper.views.report.pictures import write_pictures  # matplotlib takes a second
 
-    summary = summarise(load(folder) if state is None else of_state(state, folder))
-    page = render(make_page(summary, _meta_line(summary.sweep), _commands(summary, folder)))
+    sweep = load(folder) if state is None else of_state(state, folder)
+    # The page is opened from anywhere: paths in it are whole.
+    there = RunFolder(folder.path.resolve())
+    summary = summarise(replace(sweep, folder=str(there.path)))
+    page = render(make_page(summary, _meta_line(summary.sweep), _commands(summary, there)))
     target = folder if out is None else RunFolder(out)
     try:
         target.path.mkdir(parents=True, exist_ok=True)
@@ -76,26 +80,24 @@ def _seconds_at_work(sweep: SweepData) -> float:
     return sum(span.total_seconds() for span in spans)
 
 
-def _commands(summary: Summary, folder: RunFolder) -> tuple[Command, ...]:
+def _commands(summary: Summary, folder: RunFolder) -> tuple[Offer, ...]:
     if summary.winner is None:
         return ()
     trial = summary.winner.trial
     if trial.max_steps is None:
         return ()
-    # The page is opened from anywhere: paths in it are whole.
-    there = RunFolder(folder.path.resolve())
     commands = []
     if trial.config.keys() >= TrainConfig.__dataclass_fields__.keys():  # an old table may lack some
-        fresh = fresh_command(there, trial.trial_id, trial.config, trial.max_steps)
+        fresh = fresh_command(folder, trial.trial_id, trial.config, trial.max_steps)
         purpose = "Train for longer with its settings (--max_steps is free)"
-        commands.append(Command(purpose=purpose, text=fresh))
+        commands.append(Offer(purpose=purpose, command=fresh))
     checkpoint = Path(trial.checkpoint).name if trial.checkpoint else None
-    train = train_command(there, trial.trial_id, checkpoint, trial.max_steps)
+    train = train_command(folder, trial.trial_id, checkpoint, trial.max_steps)
     if train is None:
         return tuple(commands)
-    export = export_command(there, trial.trial_id)
+    export = export_command(folder, trial.trial_id)
     return (
         *commands,
-        Command(purpose=f"Or train it further ({GO_ON_COST})", text=train),
-        Command(purpose="Export it for Hugging Face", text=export),
+        Offer(purpose=f"Or train it further ({GO_ON_COST})", command=train),
+        Offer(purpose="Export it for Hugging Face", command=export),
     )

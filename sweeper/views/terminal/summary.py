@@ -90,8 +90,7 @@ def print_summary(console: Console, state: SweepState, folder: RunFolder) -> Non
         return
     best = ranking.best.best.trial
     _print_best(console, state, ranking, ranking.best)
-    for line in _optima(state, folder):
-        console.print(f"  {line}")
+    _print_findings(console, state, folder)
     max_steps = best.config.max_steps
     console.print("Train for longer with its settings (--max_steps is free):")
     fresh = fresh_command(folder, best.trial_id, best.config.to_dict(), max_steps)
@@ -128,11 +127,21 @@ def _print_best(
         console.print(f"  within the noise, so tied with {'; '.join(others[:MAX_TIED])}{more}")
 
 
-def _optima(state: SweepState, folder: RunFolder) -> list[str]:
-    from sweeper.analysis.reading.loading import of_state  # `list` and `status` need no numpy
+def _print_findings(console: Console, state: SweepState, folder: RunFolder) -> None:
+    """What to take, what keeps that from being what it seems, and the sweeps to run next."""
+    # `list` and `status` need no numpy
+    from sweeper.analysis.reading.loading import of_state
+    from sweeper.analysis.remarks.remarking import offers_of, remarks_of
     from sweeper.analysis.summary import summarise
 
-    return [optimum_text(optimum) for optimum in summarise(of_state(state, folder)).optima]
+    summary = summarise(of_state(state, folder))
+    for optimum in summary.optima:
+        console.print(f"  {optimum_text(optimum)}")
+    for remark in remarks_of(summary):
+        console.print(remark.text, style="yellow")
+    for offer in offers_of(summary):
+        console.print(f"{offer.purpose}:")
+        console.print(f"  {offer.command}", style="bold", soft_wrap=True)
 
 
 def _margin_text(best: Trial, margin: Margin[Entrant]) -> str:

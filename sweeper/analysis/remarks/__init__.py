@@ -1,0 +1,1 @@
+"""What keeps an answer from being what it seems, and the next sweep that would mend it."""

@@ -1,0 +1,46 @@
+"""All that is to be said of a sweep's answer, and the sweeps to run next."""
+
+from collections.abc import Iterator
+
+from sweeper.analysis.remarks.effects import MORE_SEEDS, effect_remarks
+from sweeper.analysis.remarks.likeness import schedule_remarks, size_remarks
+from sweeper.analysis.remarks.losses import diverged_remarks, failed_remarks, flattered_remarks
+from sweeper.analysis.remarks.next_sweeps import seeded
+from sweeper.analysis.remarks.places import edge_remarks, few_remarks
+from sweeper.analysis.remarks.remark import Offer, Remark
+from sweeper.analysis.summary.summarising import Summary
+
+SEVERAL = 4  # points at most that are run again together
+
+
+def remarks_of(summary: Summary) -> tuple[Remark, ...]:
+    """What keeps the answer from being what it seems; nothing, of an ordinary good sweep."""
+    return (
+        *diverged_remarks(summary),
+        *failed_remarks(summary),
+        *edge_remarks(summary),
+        *few_remarks(summary),
+        *flattered_remarks(summary),
+        *size_remarks(summary),
+        *schedule_remarks(summary),
+        *effect_remarks(summary),
+    )
+
+
+def offers_of(summary: Summary) -> tuple[Offer, ...]:
+    """The next sweeps: those of the remarks, and more seeds for what is tied or not known to be
+    apart. Each once."""
+    offers = [remark.offer for remark in remarks_of(summary)]
+    offers += _more_seeds(summary)
+    return tuple({offer.command: offer for offer in offers if offer is not None}.values())
+
+
+def _more_seeds(summary: Summary) -> Iterator[Offer | None]:
+    winner = summary.winner
+    if winner is None or len(summary.points) < 2:
+        return
+    if winner.noise is None:
+        yield seeded(summary.sweep, [p.point for p in summary.points[:2]], MORE_SEEDS - 1)
+    elif len(winner.noise.tied) > 1:
+        tied = [result.point for result in winner.noise.tied[:SEVERAL]]
+        yield seeded(summary.sweep, tied, MORE_SEEDS)
