@@ -2,6 +2,7 @@
 
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sweeper.analysis.forecasts import Forecast, forecasts_of
 from sweeper.analysis.monitor import Monitor
@@ -14,6 +15,9 @@ from sweeper.spec.train_settings import OWNED
 from sweeper.status import Status
 from sweeper.views.next_steps import fresh_command, train_command
 from trainable.errors import UserError
+
+if TYPE_CHECKING:
+    from sweeper.analysis.summary.optimum import OptimumInterval
 
 JsonObject = dict[str, object]
 MEASURED = (
@@ -115,11 +119,34 @@ def best_json(monitor: Monitor, best: Trial) -> JsonObject:
         **_point_json(ranking.best),
         "runner_up": _runner_up_json(ranking, best),
         "tied": [_point_json(other) for other in noise.tied[1:]] if noise is not None else None,
+        **_findings_json(monitor),
         "command": further_command(monitor.folder, best),
         "fresh_command": fresh_command(
             monitor.folder, best.trial_id, best.config.to_dict(), best.config.max_steps
         ),
     }
+
+
+def _findings_json(monitor: Monitor) -> JsonObject:
+    """What to take of each numeric setting, what keeps the answer from being what it seems, and the
+    commands of the sweeps to run next."""
+    # A list of sweeps waits for none of this.
+    from sweeper.analysis.reading.loading import of_state
+    from sweeper.analysis.remarks.remarking import offers_of, remarks_of
+    from sweeper.analysis.summary import summarise
+
+    summary = summarise(of_state(monitor.state, monitor.folder))
+    return {
+        "optima": [_optimum_json(optimum) for optimum in summary.optima],
+        "remarks": [{"kind": r.kind, "text": r.text} for r in remarks_of(summary)],
+        "next_sweeps": [asdict(offer) for offer in offers_of(summary)],
+    }
+
+
+def _optimum_json(optimum: "OptimumInterval") -> JsonObject:
+    """`rung` is where the trials were compared, on the scheduler's clock; null: at their ends."""
+    told = {name: value for name, value in asdict(optimum).items() if name != "level"}
+    return {**told, "rung": None if optimum.level is None else optimum.level.rung}
 
 
 def _point_json(point: PointResult[Entrant]) -> JsonObject:

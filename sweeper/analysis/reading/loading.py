@@ -81,7 +81,7 @@ def _described(sweep: SweepData, spec: SweepSpec, folder: RunFolder) -> SweepDat
     return replace(
         sweep,
         spec=spec,
-        spec_text=folder.spec.read_text(encoding="utf-8"),
+        spec_text=_text(folder.spec),
         description=spec.description,
         metric=spec.objective.metric,
         mode=spec.objective.mode,
@@ -202,6 +202,14 @@ def _pace(settings: Mapping[str, object]) -> tuple[int | None, int | None]:
         return None, None
     tokens = config.batch_size * config.context_length
     return tokens, tokens * flops_per_token(config)
+
+
+def _text(path: Path) -> str | None:
+    """None if it was deleted under a sweep that knows its own spec."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError:
+        return None
 
 
 def _data_meta(spec: SweepSpec) -> dict[str, object] | None:

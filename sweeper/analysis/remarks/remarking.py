@@ -3,11 +3,12 @@
 from collections.abc import Iterator
 
 from sweeper.analysis.remarks.effects import MORE_SEEDS, effect_remarks
-from sweeper.analysis.remarks.likeness import schedule_remarks, size_remarks
 from sweeper.analysis.remarks.losses import diverged_remarks, failed_remarks, flattered_remarks
 from sweeper.analysis.remarks.next_sweeps import seeded
 from sweeper.analysis.remarks.places import edge_remarks, few_remarks
 from sweeper.analysis.remarks.remark import Offer, Remark
+from sweeper.analysis.remarks.schedules import schedule_remarks
+from sweeper.analysis.remarks.sizes import size_remarks
 from sweeper.analysis.summary.summarising import Summary
 
 SEVERAL = 4  # points at most that are run again together

@@ -130,7 +130,7 @@ def with_warmups(
 ) -> list[TrialData]:
     points = [({"warmup_steps": w}, 3 + 0.1 * abs(math.log(1 + w) - 3)) for w in warmups]
     return [
-        replace(t, config={"warmup_steps": w, "max_steps": max_steps, "beta1": 0.9})
+        replace(t, config={"warmup_steps": w, "max_steps": max_steps})
         for t, w in zip(runs(rng, points, 1), warmups, strict=True)
     ]
 

@@ -21,7 +21,8 @@ def test_under_each_kernel_it_is_the_textbooks_posterior() -> None:
     fitted = Process(at, values)
     means, variances = fitted.each(there)
     assert len(fitted.kept) > 3
-    lengths, share = process._prior(2)
+    lengths, spread = process._prior(2)
+    share = process.NOISE * spread
     scaled, centre = (values - values.mean()) / values.std(), at.mean(0)
     for row, j in enumerate(fitted.kept):
         inner = kernel(at - centre, at - centre, lengths[j]) + np.eye(7) * (share[j] + 1e-8)
