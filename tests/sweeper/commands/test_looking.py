@@ -163,7 +163,7 @@ def test_the_winners_settings_from_the_start_are_advised_first(
     write_report(folder)
     page = html.unescape(folder.report.read_text())
     shown = [shlex.split(each) for each in re.findall(r"<code>(python -m .*?)</code>", page)]
-    assert [words[:3] for words in shown] == [
+    assert [words[:3] for words in shown[:3]] == [
         ["python", "-m", "trainable"],
         ["python", "-m", "trainable"],
         ["python", "-m", "sweeper"],
