@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from sweeper.analysis.remarks.effects import MORE_SEEDS, effect_remarks
 from sweeper.analysis.remarks.losses import diverged_remarks, failed_remarks, flattered_remarks
-from sweeper.analysis.remarks.next_sweeps import seeded
+from sweeper.analysis.remarks.next_sweeps import resume_command, seeded
 from sweeper.analysis.remarks.places import edge_remarks, few_remarks
 from sweeper.analysis.remarks.remark import Offer, Remark
 from sweeper.analysis.remarks.schedules import schedule_remarks
@@ -37,11 +37,15 @@ def offers_of(summary: Summary) -> tuple[Offer, ...]:
 
 
 def _more_seeds(summary: Summary) -> Iterator[Offer | None]:
-    winner = summary.winner
+    """For what is tied, or not known to be apart: the finals; where it has had them, a sweep."""
+    sweep, winner = summary.sweep, summary.winner
     if winner is None or len(summary.points) < 2:
         return
-    if winner.noise is None:
-        yield seeded(summary.sweep, [p.point for p in summary.points[:2]], MORE_SEEDS - 1)
-    elif len(winner.noise.tied) > 1:
-        tied = [result.point for result in winner.noise.tied[:SEVERAL]]
-        yield seeded(summary.sweep, tied, MORE_SEEDS)
+    tied = summary.points[:2] if winner.noise is None else winner.noise.tied
+    if len(tied) < 2 or sweep.scheduler == "pbt":
+        return
+    offer = seeded(sweep, [result.point for result in tied[:SEVERAL]], MORE_SEEDS)
+    if offer is not None and sweep.finals is None:
+        purpose = "Run the best ones with more seeds, until one stands out"
+        offer = Offer(purpose=purpose, command=resume_command(sweep, "--finals"))
+    yield offer

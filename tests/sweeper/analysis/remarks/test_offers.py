@@ -54,6 +54,9 @@ def swept(project: Path, tokens_folder: Path) -> Any:
 def planned(sweeper: Sweeper, offer: Offer) -> str:
     """What `plan` says of the command that is offered for `run`."""
     python, _, package, command, *arguments = shlex.split(offer.command)
+    if command == "resume":
+        assert arguments == ["lr", "--finals"]
+        return ""
     assert (python, package, command) == ("python", "sweeper", "run")
     said = sweeper("plan", *arguments, "--no-probe")
     assert said.code == 0, said.err
