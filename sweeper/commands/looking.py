@@ -84,8 +84,18 @@ def _list_row(monitor: Monitor) -> list[str]:
         f"{monitor.num_ended}/{monitor.num_trials}",
         "" if best is None else number(best.mean),
         "" if started is None else f"{started.astimezone():%Y-%m-%d %H:%M}",
-        "" if best is None else point_text(best.point),
+        "" if best is None else f"{point_text(best.point)}{_standing(monitor)}",
     ]
+
+
+def _standing(monitor: Monitor) -> str:
+    """What is to be known of the best in a few words, from the journal alone."""
+    finals = monitor.state.finals
+    if monitor.state_name != "finished":
+        return " so far"
+    if finals is None or finals.ended is None:
+        return ""
+    return ", tied after its finals" if finals.ended.winner is None else ", beats the finalists"
 
 
 def status(

@@ -152,21 +152,31 @@ class Ranking(Generic[T]):
         if self.best is None:
             return None
         if len(self.points) == 1:
-            return self._margin_on_the_way(self.best)
+            return self._margin_on_the_way(self.best, self.trials)
         second = self.points[1]
         return Margin(trial=second.best, value=sign_of(self.mode) * (second.mean - self.best.mean))
 
-    def _margin_on_the_way(self, best: PointResult[T]) -> Margin[T] | None:
+    @cached_property
+    def challenge(self) -> Margin[T] | None:
+        """Of the trials that are under way, the one that stood best beside the winner where both
+        were evaluated last: what is best so far may not be so at the end. None if there is none."""
+        if self.best is None:
+            return None
+        under_way = [t for t in self.trials if not t.status.ended and t.value is not None]
+        margins = [self._margin_on_the_way(self.best, [trial]) for trial in under_way]
+        return min(filter(None, margins), key=lambda margin: margin.value, default=None)
+
+    def _margin_on_the_way(self, best: PointResult[T], others: Iterable[T]) -> Margin[T] | None:
         ours = [_curve(trial) for trial in best.completed]
         shared = set.intersection(*(set(curve) for curve in ours))
         own = {trial.trial_id for trial in best.trials}
-        for trial in self.trials:
+        for trial in others:
             steps = shared & _curve(trial).keys()
             if trial.trial_id in own or not steps:
                 continue
             step, key = max(steps), repeats(trial, repeated=self.repeated)
-            others = (t for t in self.trials if repeats(t, repeated=self.repeated) == key)
-            theirs = [curve[step] for curve in map(_curve, others) if step in curve]
+            same = (t for t in self.trials if repeats(t, repeated=self.repeated) == key)
+            theirs = [curve[step] for curve in map(_curve, same) if step in curve]
             behind = statistics.fmean(theirs) - statistics.fmean(curve[step] for curve in ours)
             return Margin(trial=trial, value=sign_of(self.mode) * behind, step=step)
         return None

@@ -14,6 +14,7 @@ from sweeper.record.state.trial import Trial
 from sweeper.spec.train_settings import OWNED
 from sweeper.status import Status
 from sweeper.views.next_steps import fresh_command, train_command
+from sweeper.views.verdict import verdict_of
 from trainable.errors import UserError
 
 if TYPE_CHECKING:
@@ -112,12 +113,14 @@ def best_json(monitor: Monitor, best: Trial) -> JsonObject:
     ranking = ranking_of(monitor.state)
     assert ranking.best is not None, "there is a winner"
     noise = noise_in(ranking)
+    verdict = verdict_of(ranking, finished=monitor.state_name == "finished")
     return {
         "sweep": monitor.folder.name,
         **trial_json(monitor.state, best, monitor.folder),
         "config": best.config.to_dict(),
         **_point_json(ranking.best),
         "runner_up": _runner_up_json(ranking, best),
+        "verdict": None if verdict is None else asdict(verdict),
         "tied": [_point_json(other) for other in noise.tied[1:]] if noise is not None else None,
         **_findings_json(monitor),
         "command": further_command(monitor.folder, best),

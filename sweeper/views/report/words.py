@@ -1,10 +1,7 @@
 """The sentences of a report: the answer first, then how far it can be trusted."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sweeper.analysis.noise import CONFIDENCE, Noise
-from sweeper.analysis.reading.sweep_data import TrialData
 from sweeper.analysis.remarks.remark import Remark
 from sweeper.analysis.remarks.remarking import remarks_of
 from sweeper.analysis.summary.levels import Level
@@ -13,8 +10,7 @@ from sweeper.spec.points import Point, point_text, swept_text
 from sweeper.status import Status
 from sweeper.views.format import number, optimum_text
 from sweeper.views.report.figures.figure import level_title, metric_title
-
-MAX_NAMED = 4  # points that one sentence names
+from sweeper.views.verdict import challenge_text, listing, verdict_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,7 +21,7 @@ class Answer:
     lede: str
     optima: tuple[str, ...] = ()
     verdict: str = ""
-    verdict_kind: str = ""  # clear, tied or unknown
+    verdict_kind: str = ""  # clear, tied, unknown or open
     notes: tuple[str, ...] = ()  # what could not be read
     remarks: tuple[Remark, ...] = ()
 
@@ -40,37 +36,31 @@ def answer(summary: Summary) -> Answer:
     if summary.winner is None:
         headline, lede = _without_winner(summary)
         return Answer(headline=headline, lede=lede, notes=notes, remarks=remarks)
-    verdict, kind = _verdict(summary.winner)
+    verdict = verdict_of(summary.sweep.ranking, finished=_has_ended(summary), named=unbroken)
     return Answer(
         headline=_headline(summary, summary.winner),
         lede=_lede(summary, summary.winner),
         optima=tuple(map(optimum_text, summary.optima)),
-        verdict=verdict,
-        verdict_kind=kind,
+        verdict="" if verdict is None else verdict.text,
+        verdict_kind="" if verdict is None else verdict.kind,
         notes=notes,
         remarks=remarks,
     )
 
 
+def _has_ended(summary: Summary) -> bool:
+    return summary.sweep.state in ("finished", "unknown")
+
+
 def _headline(summary: Summary, winner: Winner) -> str:
-    tied = [] if winner.noise is None else list(winner.noise.tied)
+    """It claims no winner before the end of the sweep, nor one beyond whom it has looked at."""
+    noise, so_far = winner.noise, "" if _has_ended(summary) else " so far"
     best = unbroken(winner.best.point)
-    if len(tied) > 1:
-        return f"{_listing([p.point for p in tied])} are tied"
-    if summary.sweep.state == "finished" or summary.sweep.state == "unknown":
-        return f"{best} trains best"
-    return f"{best} is best so far"
-
-
-def _listing(points: Sequence[Point]) -> str:
-    """`learning_rate 0.0012 and 0.0024`: the only name of all points is said once."""
-    names = [unbroken(point) for point in points]
-    if len(points) > MAX_NAMED:
-        return f"{names[0]} and {len(names) - 1} others"
-    if all(len(point) == 1 and point.keys() == points[0].keys() for point in points):
-        names[1:] = [swept_text(value) for point in points[1:] for value in point.values()]
-        return f"{', '.join(names[:-1])} and {names[-1]}"
-    return "; ".join(names)
+    if noise is not None and len(noise.tied) > 1:
+        return f"{listing([point.point for point in noise.tied], unbroken)} are tied{so_far}"
+    if so_far:
+        return f"{best} is best so far"
+    return f"{best} trains best" + (" of the finalists" if noise and noise.left_out else "")
 
 
 def _lede(summary: Summary, winner: Winner) -> str:
@@ -84,41 +74,21 @@ def _lede(summary: Summary, winner: Winner) -> str:
     margin = winner.margin
     if margin is None:
         return f"{text}. There is no other to compare it with."
+    challenge = sweep.ranking.challenge
+    on = "" if challenge is None else f" {challenge_text(challenge, unbroken)}"
+    if margin == challenge:
+        return f"{text}.{on}"
     at = ""
     if margin.step is not None:
         stopped = margin.trial.status is Status.STOPPED
         why = "where that one was stopped" if stopped else "the last that both were evaluated at"
         at = f" at step {margin.step:,}, {why}"
-    return f"{text}: {margin_text(margin.value)} {unbroken(margin.trial.point)}{at}."
+    return f"{text}: {margin_text(margin.value)} {unbroken(margin.trial.point)}{at}.{on}"
 
 
 def margin_text(margin: float) -> str:
     """As `0.0120 ahead of`."""
     return f"{number(abs(margin))} {'behind' if margin < 0 else 'ahead of'}"
-
-
-def _verdict(winner: Winner) -> tuple[str, str]:
-    if winner.margin is None:
-        return "", ""
-    noise = winner.noise
-    if noise is None or noise.least_difference is None:
-        text = (
-            "Whether that is more than noise is not known: no two settings have repeats that "
-            "completed. To measure it, add `seeds: [0, 1, 2]` to the search space."
-        )
-        return text, "unknown"
-    if len(noise.tied) > 1:
-        return f"That is within the noise: {_noise_text(noise)}", "tied"
-    return f"That is more than noise: {_noise_text(noise)}", "clear"
-
-
-def _noise_text(noise: Noise[TrialData]) -> str:
-    assert noise.least_difference is not None
-    return (
-        f"another seed alone moves it by {number(noise.deviation)} (standard deviation, pooled, "
-        f"{noise.degrees} degrees of freedom), so less than {number(noise.least_difference)} "
-        f"between the first two can be chance (Tukey, {CONFIDENCE:.0%})."
-    )
 
 
 def _without_winner(summary: Summary) -> tuple[str, str]:

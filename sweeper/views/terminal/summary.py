@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.text import Text
 
-from sweeper.analysis.noise import noise_in
 from sweeper.record.ranking import Entrant, Margin, PointResult, Ranking, ranking_of
 from sweeper.record.run_folder import RunFolder
 from sweeper.record.state.events import Outcome
@@ -18,11 +17,10 @@ from sweeper.status import Status
 from sweeper.views.format import headline, number, optimum_text, size, title_of
 from sweeper.views.next_steps import GO_ON_COST, fresh_command, train_command
 from sweeper.views.terminal.trial_table import trial_table
+from sweeper.views.verdict import UNDER_WAY, challenge_text, verdict_of
 
 if TYPE_CHECKING:
     from sweeper.engine.sweep import Sweep
-
-MAX_TIED = 4  # named in one line
 
 
 def print_beginning(console: Console, sweep: "Sweep", slots: int, dashboard: str | None) -> None:
@@ -108,7 +106,8 @@ def _print_best(
     of = f", the best of its {seeds} seeds" if seeds > 1 else ""
     last = best.last_evaluation
     assert last is not None, "the best has an objective"
-    named = (f"Best: {point_text(best.values)}", "bold green")
+    so_far = "" if state.outcome == "finished" else " so far"
+    named = (f"Best{so_far}: {point_text(best.values)}", "bold green")
     console.print(Text.assemble("\n", named, f"  (trial {best.trial_id}{of})"))
     console.print(
         f"  validation loss {number(last.val_loss)}, "
@@ -120,11 +119,10 @@ def _print_best(
         console.print(f"  {metric} {number(point.mean)} in the mean over its seeds")
     if ranking.margin is not None:
         console.print(f"  {_margin_text(best, ranking.margin)}")
-    noise = noise_in(ranking)
-    if noise is not None and len(noise.tied) > 1:
-        others = [point_text(other.point) for other in noise.tied[1:]]
-        more = f" and {len(others) - MAX_TIED} more" if len(others) > MAX_TIED else ""
-        console.print(f"  within the noise, so tied with {'; '.join(others[:MAX_TIED])}{more}")
+    if (challenge := ranking.challenge) is not None and challenge != ranking.margin:
+        console.print(f"  {challenge_text(challenge)}")
+    if (verdict := verdict_of(ranking, finished=state.outcome == "finished")) is not None:
+        console.print(f"  {verdict.text}", markup=False)
 
 
 def _print_findings(console: Console, state: SweepState, folder: RunFolder) -> None:
@@ -153,4 +151,6 @@ def _margin_text(best: Trial, margin: Margin[Entrant]) -> str:
         return text
     stopped = margin.trial.status is Status.STOPPED
     why = "where that one stopped" if stopped else "the last that both were evaluated at"
+    if margin.trial.status in UNDER_WAY:
+        why = UNDER_WAY[margin.trial.status]
     return f"{text} at step {margin.step}, {why}"

@@ -105,7 +105,7 @@ def test_best_in_its_forms(sweeper: Sweeper, finished: RunFolder) -> None:
 
 def test_a_winner_of_a_sweep_that_has_not_ended(sweeper: Sweeper, interrupted: RunFolder) -> None:
     out = sweeper("best", "cut").out
-    assert "Best: " in out
+    assert "Best so far: " in out
     assert out.endswith("The sweep is interrupted: 1/4 trials have ended.\n")
 
 

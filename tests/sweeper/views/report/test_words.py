@@ -1,10 +1,14 @@
 """The answer in words, for each way in which a sweep can stand."""
 
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 
 from sweeper.analysis.summary import SweepData, summarise
+from sweeper.record.state.events import FinalsEnded, FinalsStarted, Value
+from sweeper.record.state.finals import Finals
+from sweeper.spec.sweep_spec import FinalsSpec
 from sweeper.status import Status
 from sweeper.views.report.words import Answer, answer
 from tests.sweeper.analysis.summary.sweeps import by_rate, seeded, sweep_of, trial
@@ -83,7 +87,6 @@ def test_nothing_started_is_said() -> None:
     [
         (Status.STOPPED, "at step 4, where that one was stopped"),
         (Status.DIVERGED, "at step 4, the last that both were evaluated at"),
-        (Status.RUNNING, "at step 4, the last that both were evaluated at"),
     ],
 )
 @pytest.mark.parametrize(("ahead", "place"), [(3.0, "0.5000 ahead of"), (2.0, "0.5000 behind")])
@@ -93,3 +96,61 @@ def test_only_what_was_stopped_is_said_to_have_been_and_behind_is_not_ahead(
     winner = trial("0000", {"learning_rate": 1e-3}, 2.5, 1.0)
     other = trial("0001", {"learning_rate": 1e-2}, ahead, None, status=status)
     assert f"{place} learning_rate 0.01 {said}." in told(sweep_of([winner, other])).lede
+
+
+@pytest.mark.parametrize(("ahead", "place"), [(3.0, "behind"), (2.0, "ahead of")])
+def test_one_that_still_runs_is_told_beside_the_best_so_far(ahead: float, place: str) -> None:
+    winner = trial("0000", {"learning_rate": 1e-3}, 2.5, 1.0)
+    second = trial("0001", {"learning_rate": 1e-4}, 2.6, 1.2)
+    runs = trial("0002", {"learning_rate": 1e-2}, ahead, status=Status.RUNNING)
+    for others in ([runs], [second, runs]):
+        said = told(sweep_of([winner, *others], state="running"))
+        assert said.headline == "learning_rate 0.001 is best so far"
+        assert f"0.01, which still runs, was 0.5000 {place} it at step 4." in said.lede
+
+
+@pytest.mark.parametrize("state", ["running", "interrupted", "failed"])
+def test_no_page_claims_a_winner_before_the_end(state: str) -> None:
+    said = told(sweep_of(seeded({1e-3: [1.0, 1.01], 1e-2: [2.0, 2.01]}), state=state))
+    assert said.headline == "learning_rate 0.001 is best so far"
+    assert said.verdict_kind == "open"
+    assert said.verdict.startswith("That is more than noise, so far")
+
+
+RATES = {"learning_rate": 1e-3}, {"learning_rate": 1e-2}
+BEGUN = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def finals(ended: bool, winner: dict[str, Value] | None = None) -> Finals:
+    begun = FinalsStarted(time=BEGUN, points=RATES, seeds=(1, 2))
+    over = FinalsEnded(time=BEGUN, winner=winner) if ended else None
+    return Finals(FinalsSpec(), 1, begun, ["0003", "0004"], over)
+
+
+def test_who_wins_the_finals_beats_the_others() -> None:
+    trials = seeded({1e-3: [1.0, 1.01, 1.02], 1e-2: [2.0, 2.01, 2.03], 1e-4: [2.5]})
+    said = told(sweep_of(trials, finals=finals(True, RATES[0])))
+    assert said.headline == "learning_rate 0.001 trains best"
+    assert said.verdict.replace("\u00a0", " ").startswith(
+        "learning_rate 0.001 beats learning_rate 0.01 at 95% (3 seeds each): another seed alone"
+    )
+    assert "(Tukey, 98.3%)" in said.verdict
+
+
+def test_who_had_no_part_in_the_finals_is_not_said_to_be_beaten() -> None:
+    trials = seeded({1e-3: [1.0, 1.01, 1.02], 1e-2: [2.0, 2.01, 2.03], 1e-4: [1.01]})
+    said = told(sweep_of(trials, finals=finals(True, RATES[0])))
+    assert said.headline == "learning_rate 0.001 trains best of the finalists"
+    assert "Nor can 1 point that was not in the finals be told from it" in said.verdict
+
+
+def test_a_tie_after_the_finals_and_finals_that_are_on_are_told() -> None:
+    trials = seeded({1e-3: [1.0, 1.2, 1.4], 1e-2: [1.1, 1.2, 1.5]})
+    said = told(sweep_of(trials, finals=finals(True)))
+    assert said.headline == "learning_rate 0.001 and 0.01 are tied"
+    assert said.verdict.startswith("Still tied after the finals: learning_rate\u00a00.001 and 0.01")
+    said = told(sweep_of(trials, finals=finals(False), state="running"))
+    assert said.headline == "learning_rate 0.001 and 0.01 are tied so far"
+    assert said.verdict == (
+        "Of 2 points in the finals none stands out so far: 2 trials of at most 6 have begun."
+    )
