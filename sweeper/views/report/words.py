@@ -6,7 +6,7 @@ from sweeper.analysis.remarks.remark import Remark
 from sweeper.analysis.remarks.remarking import remarks_of
 from sweeper.analysis.summary.levels import Level
 from sweeper.analysis.summary.summarising import Summary, Winner
-from sweeper.spec.points import Point, point_text, swept_text
+from sweeper.spec.points import Point, point_text
 from sweeper.status import Status
 from sweeper.views.format import number, optimum_text
 from sweeper.views.report.figures.figure import level_title, metric_title

@@ -211,7 +211,7 @@ def test_a_name_that_is_not_swept_in_a_trial_has_an_empty_cell(
     assert sum(" large " in line and "/16" in line for line in lines) == 2
 
 
-@pytest.mark.parametrize("status", [Status.STOPPED, Status.DIVERGED, Status.RUNNING])
+@pytest.mark.parametrize("status", [Status.STOPPED, Status.DIVERGED])
 def test_only_what_was_stopped_is_said_to_have_stopped(
     tmp_path: Path, plan: Plan, status: Status
 ) -> None:
