@@ -9,6 +9,8 @@ import typer
 from rich.console import Console
 
 from sweeper.analysis.reading.loading import load
+from sweeper.analysis.remarks.comparisons import comparable_offers
+from sweeper.analysis.remarks.remark import Offer
 from sweeper.analysis.summary.comparison import Comparison, Contender
 from sweeper.analysis.summary.comparison import compare as compare_sweeps
 from sweeper.commands.arguments import (
@@ -43,13 +45,15 @@ def compare(
 ) -> None:
     contenders = _contenders(names, runs)
     comparison = compare_sweeps(contenders)
+    offers = comparable_offers(contenders, comparison)
     if html is not None:
-        write_page(html, contenders, comparison)
+        write_page(html, contenders, comparison, offers)
     if json:
-        print_json(asdict(comparison))
+        told = {"next_sweeps": [asdict(offer) for offer in offers]}
+        print_json({**asdict(comparison), **told})
         return
     console = make_console()
-    print_comparison(console, comparison)
+    print_comparison(console, comparison, offers)
     if html is not None:
         console.print(f"\nWith plots: {html}")
 
@@ -73,7 +77,9 @@ def _contenders(names: Sequence[str], runs: Path) -> list[Contender]:
     ]
 
 
-def print_comparison(console: Console, comparison: Comparison) -> None:
+def print_comparison(
+    console: Console, comparison: Comparison, offers: Sequence[Offer] = ()
+) -> None:
     names = [outcome.name for outcome in comparison.outcomes]
 
     def show(first: str, rows: Table) -> None:
@@ -83,9 +89,12 @@ def print_comparison(console: Console, comparison: Comparison) -> None:
 
     show("sweep", outcome_table(comparison))
     if (verdict := verdict_text(comparison)) is not None:
-        console.print(f"\n{verdict}", style="bold green")
-    for caveat in comparison.caveats:
+        console.print(f"\n{verdict}", style="bold yellow" if comparison.unlike else "bold green")
+    for caveat in (*comparison.unlike, *comparison.caveats):
         console.print(caveat, style="yellow")
+    for offer in offers:
+        console.print(f"{offer.purpose}:")
+        console.print(f"  {offer.command}", style="bold", soft_wrap=True)
     for name, rows in value_tables(comparison).items():
         console.print()
         show(name, rows)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from sweeper.analysis.reading.sweep_data import SweepData
 from sweeper.analysis.summary.ends import ends_of
 from sweeper.analysis.summary.levels import levels_of
+from sweeper.analysis.summary.likeness import tokens_of_best, unlike_of
 from sweeper.analysis.summary.optimum import OptimumInterval, optima_of
 from sweeper.analysis.summary.response import Response, responses_of
 from sweeper.spec.domains.values import Scalar
@@ -43,6 +44,7 @@ class Outcome:
     best_values: Point  # its point
     num_seeds: int | None  # of its point that have completed
     best_step: int | None
+    best_tokens: int | None  # that it was trained on
     best_objective: float | None  # the mean over the seeds of its point
     val_loss: float | None  # its own, as what follows
     val_perplexity: float | None
@@ -73,6 +75,7 @@ class Comparison:
     outcomes: tuple[Outcome, ...]
     differences: tuple[Difference, ...]
     by_value: Mapping[str, tuple[ValueRow, ...]]  # swept name -> its values, in order
+    unlike: tuple[str, ...]  # why it cannot be said which is ahead
     caveats: tuple[str, ...]  # why what is compared is not quite the same
     best: str | None  # the sweep that is ahead; None: tied, or there is none
     margin: float | None  # to the next one; None: there is none
@@ -82,12 +85,15 @@ def compare(contenders: Sequence[Contender]) -> Comparison:
     """Side by side. The metric is the sweeps' own where they agree, else the validation loss."""
     alike = measured_alike(contenders)
     outcomes = tuple(map(_outcome, contenders, alike))
-    best, margin = _ahead(outcomes, alike[0].mode)
+    won = {c.name: sweep for c, sweep in zip(contenders, alike, strict=True) if sweep.ranking.best}
+    unlike = tuple(unlike_of(won, [c.spec.data for c in contenders if c.name in won]))
+    best, margin = (None, None) if unlike else _ahead(outcomes, alike[0].mode)
     return Comparison(
         metric=alike[0].metric,
         outcomes=outcomes,
         differences=tuple(_differences([c.spec for c in contenders])),
         by_value=_by_value(alike),
+        unlike=unlike,
         caveats=tuple(_caveats(contenders, outcomes)),
         best=best,
         margin=margin,
@@ -143,6 +149,7 @@ def _outcome(contender: Contender, alike: SweepData) -> Outcome:
         best_values={} if best is None else best.point,
         num_seeds=None if best is None else len(best.completed),
         best_step=None if trial is None else trial.step,
+        best_tokens=tokens_of_best(sweep),
         best_objective=statistics.fmean(measured) if measured else None,
         val_loss=None if trial is None else trial.loss,
         val_perplexity=None if trial is None else trial.perplexity,
@@ -228,14 +235,8 @@ def _order(value: Scalar) -> tuple[bool, float, str]:
 def _caveats(contenders: Sequence[Contender], outcomes: Sequence[Outcome]) -> list[str]:
     specs = [contender.spec for contender in contenders]
     caveats = [f"{c.name}: {note}" for c in contenders for note in c.sweep.notes]
-    if len({spec.data for spec in specs}) > 1:
-        caveats.append("They trained on different data: the losses do not compare.")
-    if len({spec.train.get("vocab_size") for spec in specs}) > 1:
-        caveats.append("Their vocabularies differ: compare bits per byte, not losses.")
     if len({(spec.objective.metric, spec.objective.mode) for spec in specs}) > 1:
         caveats.append("Their objectives differ: compared by validation loss.")
-    if len({outcome.best_step for outcome in outcomes} - {None}) > 1:
-        caveats.append("Their winners were trained for different numbers of steps.")
     unfinished = [outcome.name for outcome in outcomes if outcome.state != "finished"]
     if unfinished:
         caveats.append(f"Not finished: {', '.join(unfinished)}.")

@@ -4,6 +4,7 @@ import itertools
 from collections.abc import Sequence
 from pathlib import Path
 
+from sweeper.analysis.remarks.remark import Offer
 from sweeper.analysis.summary.comparison import (
     Comparison,
     Contender,
@@ -29,13 +30,18 @@ BEST_NOTE = "Open dots were not trained to their end. The line is the best at ea
 CURVES_NOTE = "Each sweep's winner in bold, its other trials faint."
 
 
-def write_page(path: Path, contenders: Sequence[Contender], comparison: Comparison) -> None:
+def write_page(
+    path: Path,
+    contenders: Sequence[Contender],
+    comparison: Comparison,
+    offers: Sequence[Offer] = (),
+) -> None:
     """Write it, whole or not at all.
 
     Raises:
         RunFolderError: it cannot be written there.
     """
-    page = render_page(contenders, comparison)
+    page = render_page(contenders, comparison, offers)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(path, lambda file: file.write(page.encode()))
@@ -43,7 +49,9 @@ def write_page(path: Path, contenders: Sequence[Contender], comparison: Comparis
         raise RunFolderError(f"--html {path}: cannot be written ({error.strerror})") from None
 
 
-def render_page(contenders: Sequence[Contender], comparison: Comparison) -> str:
+def render_page(
+    contenders: Sequence[Contender], comparison: Comparison, offers: Sequence[Offer] = ()
+) -> str:
     names = [contender.name for contender in contenders]
     sweeps = dict(zip(names, measured_alike(contenders), strict=True))
     optima = {name: best_optima(sweep) for name, sweep in sweeps.items()}
@@ -67,6 +75,7 @@ def render_page(contenders: Sequence[Contender], comparison: Comparison) -> str:
         figures,
         {"trials": {}, "shared": {}},
         comparison=comparison,
+        offers=offers,
         names=names,
         colours=dict(zip(names, colours, strict=False)),
         metric=title,

@@ -42,7 +42,9 @@ def outcome_table(comparison: Comparison) -> Table:
 
 
 def verdict_text(comparison: Comparison) -> str | None:
-    """Which sweep is ahead; None if there are no two winners."""
+    """Which sweep is ahead, or that it cannot be said; None if there are no two winners."""
+    if comparison.unlike:
+        return "Which of them is better cannot be said:"
     if comparison.margin is None:
         return None
     if comparison.best is None:

@@ -8,6 +8,7 @@ import pytest
 
 from sweeper.analysis.reading.parameters import joined
 from sweeper.analysis.reading.sweep_data import Parameter, SweepData, TrialData
+from sweeper.analysis.remarks.comparisons import comparable_offers
 from sweeper.analysis.summary.comparison import (
     Comparison,
     Contender,
@@ -156,11 +157,40 @@ def test_what_is_not_the_same_is_said(tiny_plan: Any, two: list[Contender]) -> N
     assert comparison.outcomes[1].best_objective == 1.0, "its validation loss"
     assert [caveat.split(":")[0] for caveat in comparison.caveats] == [
         "short",
-        "They trained on different data",
         "Their objectives differ",
-        "Their winners were trained for different numbers of steps.",
         "Not finished",
     ]
+    data, tokens = comparison.unlike
+    assert data == "They trained on different data: the losses do not compare."
+    assert tokens.startswith("Their winners were trained on different numbers of tokens.")
+
+
+def test_between_600_and_300_steps_no_winner_is_named(tiny_plan: Any) -> None:
+    spec = tiny_plan(space=GRID).spec
+    long = contender("long", spec, [at_rate("0000", 1e-3, 3.0, 2.6, 2.2, 2.0)])
+    short = contender("short", spec, [at_rate("0000", 1e-3, 2.9, 2.4)])
+    comparison = compare([long, short])
+    assert (comparison.best, comparison.margin) == (None, None)
+    assert comparison.unlike == (
+        "Their winners were trained on different numbers of tokens. After 80 they had: long "
+        "2.6000, short 2.4000; but there long had not come to the end of the schedule.",
+    )
+    assert verdict_text(comparison) == "Which of them is better cannot be said:"
+    (offer,) = comparable_offers([long, short], comparison)
+    assert offer.command.endswith("--set train.max_steps=16")
+    assert compare([long, replace(long, name="again")]).unlike == ()
+
+
+@pytest.mark.parametrize("setting", ["vocab_size", "context_length", "eval_windows"])
+def test_losses_of_other_tokens_or_windows_do_not_compare(tiny_plan: Any, setting: str) -> None:
+    spec = tiny_plan(space=GRID).spec
+    few, many = (
+        contender(f"{n}", spec, [replace(at_rate("0000", 1e-3, 2.0 + n), config={setting: n})])
+        for n in (1, 2)
+    )
+    comparison = compare([few, many])
+    assert len(comparison.unlike) == 1
+    assert comparison.best is None
 
 
 def figures(contenders: list[Contender], *names: str) -> list[Figure]:
