@@ -86,6 +86,14 @@ def title_of(metric: str) -> str:
     return METRIC_TITLES.get(metric, metric)
 
 
+def estimate_text(deviation: float) -> str:
+    """Of the noise, where no point was repeated."""
+    return (
+        "What neighbouring points leave over suggests that another seed moves it by about "
+        f"{deviation:.2g} (standard deviation, an estimate)."
+    )
+
+
 def optimum_label(optimum: "OptimumInterval") -> str:
     """As `0.0021 (95 %: 0.0018 to 0.0025)`, in a plot."""
     return f"{_rounded(optimum.taken)} (95 %: {_interval(optimum)})"

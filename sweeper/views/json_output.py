@@ -140,6 +140,7 @@ def _findings_json(monitor: Monitor) -> JsonObject:
 
     summary = summarise(of_state(monitor.state, monitor.folder))
     return {
+        "estimated_deviation": None if summary.winner is None else summary.winner.estimate,
         "optima": [_optimum_json(optimum) for optimum in summary.optima],
         "remarks": [{"kind": r.kind, "text": r.text} for r in remarks_of(summary)],
         "next_sweeps": [asdict(offer) for offer in offers_of(summary)],

@@ -8,20 +8,23 @@ from sweeper.analysis.reading.sweep_data import SweepData, TrialData
 from sweeper.analysis.summary.ends import End, ends_of, expected_of
 from sweeper.analysis.summary.importance import Importance, importance_of
 from sweeper.analysis.summary.levels import Level, levels_of
+from sweeper.analysis.summary.neighbours import estimated_deviation
 from sweeper.analysis.summary.optimum import OptimumInterval, optima_of
 from sweeper.analysis.summary.pairs import Pair, pairs_of
 from sweeper.analysis.summary.response import Response, responses_of
 from sweeper.analysis.summary.rungs import RungRow, Savings, rungs_of, savings_of
-from sweeper.record.ranking import Margin, PointResult, Ranking
+from sweeper.record.ranking import Margin, PointResult
 
 
 @dataclass(frozen=True, kw_only=True)
 class Winner:
-    """The best point. `noise` is None if no point was repeated: then nothing is known about it."""
+    """The best point. `noise` is None if no point was repeated: then `estimate` is the deviation
+    that neighbours suggest, if they do."""
 
     best: PointResult[TrialData]
     margin: Margin[TrialData] | None
     noise: Noise[TrialData] | None
+    estimate: float | None = None
 
     @property
     def trial(self) -> TrialData:
@@ -63,7 +66,7 @@ def summarise(sweep: SweepData) -> Summary:
     return Summary(
         sweep=sweep,
         points=sweep.ranking.points,
-        winner=winner_of(sweep.ranking),
+        winner=winner_of(sweep),
         levels=levels,
         responses=responses_of(sweep, levels),
         ends=ends,
@@ -73,8 +76,11 @@ def summarise(sweep: SweepData) -> Summary:
     )
 
 
-def winner_of(ranking: Ranking[TrialData]) -> Winner | None:
+def winner_of(sweep: SweepData) -> Winner | None:
     """None while no trial has completed."""
+    ranking = sweep.ranking
     if ranking.best is None:
         return None
-    return Winner(best=ranking.best, margin=ranking.margin, noise=noise_in(ranking))
+    noise = noise_in(ranking)
+    estimate = estimated_deviation(ranking.points, sweep.parameters) if noise is None else None
+    return Winner(best=ranking.best, margin=ranking.margin, noise=noise, estimate=estimate)

@@ -8,7 +8,7 @@ from sweeper.analysis.summary.levels import Level
 from sweeper.analysis.summary.summarising import Summary, Winner
 from sweeper.spec.points import Point, point_text
 from sweeper.status import Status
-from sweeper.views.format import number, optimum_text
+from sweeper.views.format import estimate_text, number, optimum_text
 from sweeper.views.report.figures.figure import level_title, metric_title
 from sweeper.views.verdict import challenge_text, listing, verdict_of
 
@@ -41,7 +41,7 @@ def answer(summary: Summary) -> Answer:
         headline=_headline(summary, summary.winner),
         lede=_lede(summary, summary.winner),
         optima=tuple(map(optimum_text, summary.optima)),
-        verdict="" if verdict is None else verdict.text,
+        verdict="" if verdict is None else verdict.text + _estimate(summary.winner),
         verdict_kind="" if verdict is None else verdict.kind,
         notes=notes,
         remarks=remarks,
@@ -50,6 +50,10 @@ def answer(summary: Summary) -> Answer:
 
 def _has_ended(summary: Summary) -> bool:
     return summary.sweep.state in ("finished", "unknown")
+
+
+def _estimate(winner: Winner) -> str:
+    return "" if winner.estimate is None else f" {estimate_text(winner.estimate)}"
 
 
 def _headline(summary: Summary, winner: Winner) -> str:

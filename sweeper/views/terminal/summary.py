@@ -14,7 +14,7 @@ from sweeper.record.state.sweep_state import SweepState
 from sweeper.record.state.trial import Trial
 from sweeper.spec.points import point_text
 from sweeper.status import Status
-from sweeper.views.format import headline, number, optimum_text, size, title_of
+from sweeper.views.format import estimate_text, headline, number, optimum_text, size, title_of
 from sweeper.views.next_steps import GO_ON_COST, fresh_command, train_command
 from sweeper.views.terminal.trial_table import trial_table
 from sweeper.views.verdict import UNDER_WAY, challenge_text, verdict_of
@@ -133,6 +133,8 @@ def _print_findings(console: Console, state: SweepState, folder: RunFolder) -> N
     from sweeper.analysis.summary import summarise
 
     summary = summarise(of_state(state, folder))
+    if summary.winner is not None and summary.winner.estimate is not None:
+        console.print(f"  {estimate_text(summary.winner.estimate)}")
     for optimum in summary.optima:
         console.print(f"  {optimum_text(optimum)}")
     for remark in remarks_of(summary):

@@ -29,6 +29,13 @@ def test_the_winner_is_named_with_its_margin_and_the_unknown_noise() -> None:
     assert "`seeds: [0, 1, 2]`" in said.verdict
 
 
+def test_without_seeds_the_noise_is_estimated_and_called_so() -> None:
+    losses = {1e-3 * 2**k: 3 + 0.05 * (k - 3.3) ** 2 + 0.01 * (k % 2) for k in range(8)}
+    said = told(sweep_of(by_rate(losses)))
+    assert "(standard deviation, an estimate)" in said.verdict
+    assert "estimate" not in told(sweep_of(by_rate({1e-3: 1.0, 1e-2: 2.0}))).verdict
+
+
 def test_within_the_noise_there_is_no_one_winner() -> None:
     said = told(sweep_of(seeded({1e-3: [1.0, 1.2, 1.4], 1e-2: [1.1, 1.2, 1.5]})))
     assert said.headline == "learning_rate 0.001 and 0.01 are tied"
