@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 from functools import cached_property
 
+from sweeper.analysis.neighbours import estimated_deviation
 from sweeper.analysis.noise import Noise, noise_in
 from sweeper.analysis.reading.sweep_data import SweepData, TrialData
 from sweeper.analysis.summary.ends import End, ends_of, expected_of
 from sweeper.analysis.summary.importance import Importance, importance_of
 from sweeper.analysis.summary.levels import Level, levels_of
-from sweeper.analysis.summary.neighbours import estimated_deviation
 from sweeper.analysis.summary.optimum import OptimumInterval, optima_of
 from sweeper.analysis.summary.pairs import Pair, pairs_of
 from sweeper.analysis.summary.response import Response, responses_of
@@ -82,5 +82,6 @@ def winner_of(sweep: SweepData) -> Winner | None:
     if ranking.best is None:
         return None
     noise = noise_in(ranking)
-    estimate = estimated_deviation(ranking.points, sweep.parameters) if noise is None else None
+    scales = {parameter.name: parameter.scale for parameter in sweep.parameters}
+    estimate = estimated_deviation(ranking.points, scales) if noise is None else None
     return Winner(best=ranking.best, margin=ranking.margin, noise=noise, estimate=estimate)

@@ -1,18 +1,18 @@
 """The noise where no point was repeated, as far as what neighbours leave over tells of it."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 
-from sweeper.analysis.reading.sweep_data import Parameter
 from sweeper.record.ranking import PointResult, T
+from sweeper.spec.domains.scale import Scale
 
 FEWEST = 3  # contrasts, below which nothing is said
 IN_A_ROW = 4  # values: a parabola goes through three of any
 
 
 def estimated_deviation(
-    points: Sequence[PointResult[T]], parameters: Sequence[Parameter]
+    points: Sequence[PointResult[T]], scales: Mapping[str, Scale]
 ) -> float | None:
     """The deviation of a loss by noise alone, from points along one setting, all else the same.
 
@@ -21,15 +21,18 @@ def estimated_deviation(
     1986, here with one order more, since losses bend). A curve that bends otherwise makes it too
     large. Of the points the better half counts, as for the noise of seeds.
 
+    Args:
+        scales: Of each name that is swept.
+
     Returns:
         None if too few points lie in a row.
     """
     competing = points[: max(2 * IN_A_ROW, (len(points) + 1) // 2)]
     contrasts = [
         contrast
-        for parameter in parameters
-        if parameter.scale != "category"
-        for row in _rows(competing, parameter)
+        for name, scale in scales.items()
+        if scale != "category"
+        for row in _rows(competing, name, scale)
         for contrast in _contrasts(row)
     ]
     if len(contrasts) < FEWEST:
@@ -38,16 +41,16 @@ def estimated_deviation(
 
 
 def _rows(
-    points: Sequence[PointResult[T]], parameter: Parameter
+    points: Sequence[PointResult[T]], name: str, scale: Scale
 ) -> Iterator[list[tuple[float, float]]]:
     """The points that differ in this setting alone, in its order: where they lie on its scale, and
     their losses."""
     rows: dict[str, list[tuple[float, float]]] = {}
     for result in points:
-        value = result.point.get(parameter.name)
-        if isinstance(value, int | float) and (value > 0 or parameter.scale == "linear"):
-            others = {k: v for k, v in result.point.items() if k != parameter.name}
-            at = math.log(value) if parameter.scale == "log" else float(value)
+        value = result.point.get(name)
+        if isinstance(value, int | float) and (value > 0 or scale == "linear"):
+            others = {k: v for k, v in result.point.items() if k != name}
+            at = math.log(value) if scale == "log" else float(value)
             rows.setdefault(repr(sorted(others.items())), []).append((at, result.mean))
     for row in rows.values():
         row.sort()
