@@ -49,6 +49,16 @@ class TrainConfig:
     tie_embeddings: bool = setting(False, "the output projection is the embedding")
     d_ff: int = setting(2048, "feed-forward dimension", at_least=1, at_most=2**24)
     num_layers: int = setting(6, "number of transformer layers", at_least=1, at_most=2**12)
+    parametrisation: Literal["standard", "mup", "completep"] = setting(
+        "standard",
+        "how initial weights, learning rates and scales follow the size: as stated, or from those "
+        "of a base size, over the width (mup) or over width and depth (completep)",
+    )
+    base_width: int = setting(256, "d_model that mup's settings are stated for", at_least=1)
+    base_depth: int = setting(4, "num_layers that completep's are stated for", at_least=1)
+    base_head_dim: int = setting(
+        64, "head size at which mup scales attention by 1/sqrt(head size)", at_least=1
+    )
     vocab_size: int = setting(
         32000, "vocabulary size; above every token id in the data", at_least=1, at_most=2**32
     )
@@ -93,6 +103,10 @@ class TrainConfig:
     grad_clip: float | None = setting(
         1.0, "global gradient norm is clipped to this; None: off", above=0, in_mid_run=True
     )
+    optimizer: Literal["adamw", "muon"] = setting(
+        "adamw", "AdamW for all weights, or Muon for the blocks' matrices and AdamW for the others"
+    )
+    muon_momentum: float = setting(0.95, "Muon's momentum (Nesterov's), below 1", at_least=0)
     beta1: float = setting(
         0.9, "AdamW's decay of the first moment, below 1", at_least=0, in_mid_run=True
     )
@@ -101,7 +115,12 @@ class TrainConfig:
     )
     adam_epsilon: float = setting(1e-8, "AdamW's epsilon", above=0, in_mid_run=True)
     weight_decay: float = setting(
-        0.1, "AdamW's weight decay, on matrices only", at_least=0, in_mid_run=True
+        0.1, "AdamW's and Muon's weight decay, on matrices only", at_least=0, in_mid_run=True
+    )
+    independent_weight_decay: bool = setting(
+        False,
+        "a step takes away weight_decay of a matrix, scaled by the schedule alone and not by the "
+        "learning rate; 1e-4 is usual",
     )
     z_loss: float | None = setting(
         None, "weight of log(Z)^2 of the softmax beside the loss (PaLM: 1e-4); None: off", above=0
@@ -191,6 +210,7 @@ class TrainConfig:
                 raise ConfigError(key, f"{problem}, got {shown(getattr(self, key))}")
 
         require(self.beta1 < 1, "beta1", "must be below 1")
+        require(self.muon_momentum < 1, "muon_momentum", "must be below 1")
         require(self.beta2 < 1, "beta2", "must be below 1")
         require(
             self.d_model % self.num_heads == 0, "num_heads", f"must divide d_model ({self.d_model})"

@@ -57,6 +57,7 @@ class Shape(NamedTuple):
     eval_windows: int
     dtype: str
     compile: bool
+    optimizer: str
     device: str
 
 

@@ -39,7 +39,7 @@ FLOORS = [
     sweeper.corpus
     sweeper.corpus.reading
     sweeper.errors sweeper.status
-    trainable.__main__ trainable.generate trainable.export
+    trainable.__main__ trainable.generate trainable.export trainable.coordinate_check
     trainable.command_line
     trainable.loop
     trainable.weights

@@ -5,9 +5,10 @@ from pathlib import Path
 
 from trainable.config import TrainConfig
 from trainable.errors import DeviceError
-from trainable.model.model_size import num_params
+from trainable.model.model_size import block_matrix_params, num_params
 
 STATE_BYTES_PER_PARAM = 16  # float32 weight, gradient and AdamW's two moments
+MOMENT_BYTES_PER_PARAM = 4
 COPY_BYTES_PER_PARAM = 4  # an average of the weights; the weights before a step that is measured
 MAX_LOGITS_BYTES = 2**30  # above this the loss runs in chunks (trainable/model/loss.py)
 
@@ -26,8 +27,12 @@ def estimate_memory(config: TrainConfig, micro_batch_size: int | None = None) ->
     kept_per_token = config.num_layers * (of_width * config.d_model + 5 * config.d_ff) * item
     logits = min(3 * 4 * tokens * config.vocab_size, MAX_LOGITS_BYTES)
     kept = max(tokens * kept_per_token + logits, COPY_BYTES_PER_PARAM * num_params(config))
-    averaged = COPY_BYTES_PER_PARAM if config.averaged_steps else 0
-    return (STATE_BYTES_PER_PARAM + averaged) * num_params(config) + kept
+    state = STATE_BYTES_PER_PARAM * num_params(config)
+    if config.averaged_steps is not None:
+        state += COPY_BYTES_PER_PARAM * num_params(config)
+    if config.optimizer == "muon":  # which has one moment
+        state -= MOMENT_BYTES_PER_PARAM * block_matrix_params(config)
+    return state + kept
 
 
 def too_large(config: TrainConfig, device: str, problem: str) -> DeviceError:

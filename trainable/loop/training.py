@@ -22,7 +22,12 @@ from trainable.model.compilation import CompiledBlocks
 from trainable.model.loss import next_token_loss
 from trainable.model.transformer import LanguageModel
 from trainable.optimisation.averaging import WeightAverage
-from trainable.optimisation.optimizer import build_optimizer, clipped_step, restore_optimizer
+from trainable.optimisation.optimizer import (
+    build_muon,
+    build_optimizer,
+    clipped_step,
+    restore_optimizer,
+)
 from trainable.optimisation.schedule import learning_rate_at
 from trainable.weights.checkpoint import (
     Checkpoint,
@@ -68,6 +73,7 @@ class Trainer:
         require_room(config, str(self.device), free)
         self.model = LanguageModel(config).to(self.device)
         self.optimizer = build_optimizer(self.model, config)
+        self.muon = build_muon(self.model, config)
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=self.dtype == torch.float16)
         self.statistics = Statistics(self.device)
         averaged = config.averaged_steps
@@ -130,12 +136,15 @@ class Trainer:
         windows = self._batches.take(self.step + 1)
         loss = self._gradients_that_fit(windows.to(self.device, non_blocking=True))
         self.scaler.unscale_(self.optimizer)
+        if self.muon is not None:
+            self.scaler.unscale_(self.muon)
         gradients = [p.grad for p in self.model.parameters() if p.grad is not None]
         grad_norm = torch.nn.utils.get_total_norm(gradients)
         finite = torch.isfinite(grad_norm) & torch.isfinite(loss)
         update = UpdateSize(self.model.parameters()) if measured else None
         clipped_step(
             self.optimizer,
+            self.muon,
             learning_rate=learning_rate_at(config, self.step + 1),
             grad_clip=config.grad_clip,
             grad_norm=grad_norm,
@@ -143,7 +152,7 @@ class Trainer:
         )
         self._update_ratio = update.ratio() if update is not None else None
         self.scaler.update()
-        self.optimizer.zero_grad(set_to_none=True)
+        self.model.zero_grad(set_to_none=True)
         self.statistics.add(loss, grad_norm, finite)
         self.step += 1
         if self.average is not None:
@@ -161,7 +170,7 @@ class Trainer:
                     device = str(self.device)
                     raise too_large(self.config, device, "there is no memory left") from error
             # Outside the handler: the exception's traceback keeps the tensors of the step alive.
-            self.optimizer.zero_grad(set_to_none=True)
+            self.model.zero_grad(set_to_none=True)
             self.micro_batch_size //= 2
             if self.device.type == "cuda":
                 torch.cuda.empty_cache()
@@ -266,6 +275,7 @@ class Trainer:
             train_seconds=self.train_seconds,
             micro_batch_size=self.micro_batch_size,
             end_of_text=self.end_of_text,
+            muon={} if self.muon is None else self.muon.state_dict(),
             average={} if self.average is None else self.average.state_dict(),
         )
         write_checkpoint(path, checkpoint)
@@ -283,6 +293,8 @@ class Trainer:
             self.average.load_state_dict(saved.average or saved.model)
         try:
             restore_optimizer(self.optimizer, saved.optimizer)
+            if self.muon is not None:
+                restore_optimizer(self.muon, saved.muon)
             if saved.scaler:  # empty where the run before did not scale its loss
                 self.scaler.load_state_dict(saved.scaler)
             self.statistics.load_state_dict(saved.statistics)

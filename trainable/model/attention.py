@@ -1,7 +1,5 @@
 """Causal attention by the kernel that is fastest for its shape and device."""
 
-import math
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -12,8 +10,8 @@ from torch import Tensor
 EXPLICIT_UP_TO_LENGTH = 512
 
 
-def causal_attention(queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
-    """softmax(q k^T / sqrt(head_dim)) v, each position seeing itself and what is before it.
+def causal_attention(queries: Tensor, keys: Tensor, values: Tensor, scale: float) -> Tensor:
+    """softmax(scale q k^T) v, each position seeing itself and what is before it.
 
     Args:
         queries: (batch, heads, length, head_dim); keys and values likewise, or of a longer length
@@ -21,20 +19,20 @@ def causal_attention(queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
     """
     length = queries.shape[-2]
     if length == 1:
-        return F.scaled_dot_product_attention(queries, keys, values)
+        return F.scaled_dot_product_attention(queries, keys, values, scale=scale)
     explicit = queries.device.type == "cpu" and queries.dtype == torch.bfloat16
     if explicit and length <= EXPLICIT_UP_TO_LENGTH:
-        return _explicit_attention(queries, keys, values)
-    return F.scaled_dot_product_attention(queries, keys, values, is_causal=True)
+        return _explicit_attention(queries, keys, values, scale)
+    return F.scaled_dot_product_attention(queries, keys, values, is_causal=True, scale=scale)
 
 
-def _explicit_attention(queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
-    length, head_dim = queries.shape[-2:]
+def _explicit_attention(queries: Tensor, keys: Tensor, values: Tensor, scale: float) -> Tensor:
+    length = queries.shape[-2]
     future = torch.full((length, length), -torch.inf, dtype=queries.dtype).triu(1)
     scores = torch.baddbmm(
         future,
         queries.flatten(0, 1),
         keys.flatten(0, 1).transpose(1, 2),
-        alpha=1 / math.sqrt(head_dim),
+        alpha=scale,
     )
     return torch.bmm(scores.softmax(-1), values.flatten(0, 1)).view_as(queries)

@@ -5,8 +5,6 @@ one of the other. Matrix products run in the dtype of the hidden states; the wei
 and are cast where they are used, which is `torch.autocast` without its bookkeeping on every call.
 """
 
-import math
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -14,18 +12,27 @@ from torch import Tensor, nn
 from trainable.config import TrainConfig
 from trainable.errors import ConfigError
 from trainable.model.attention import causal_attention
+from trainable.model.parametrisation import (
+    attention_scale,
+    branch_scale,
+    initial_deviation,
+    output_scale,
+)
 
 
 class RMSNorm(nn.Module):
-    """x / rms(x) * weight over the last dimension (https://arxiv.org/abs/1910.07467)."""
+    """x / rms(x) * weight over the last dimension (https://arxiv.org/abs/1910.07467), times a scale
+    that is not learned."""
 
-    def __init__(self, size: int, epsilon: float) -> None:
+    def __init__(self, size: int, epsilon: float, scale: float = 1.0) -> None:
         super().__init__()
         self.epsilon = epsilon
+        self.scale = scale
         self.weight = nn.Parameter(torch.ones(size))
 
     def forward(self, hidden: Tensor) -> Tensor:
-        weight = self.weight.to(hidden.dtype)
+        weight = self.weight if self.scale == 1 else self.weight * self.scale
+        weight = weight.to(hidden.dtype)
         return F.rms_norm(hidden, weight.shape, weight, self.epsilon)
 
 
@@ -118,6 +125,7 @@ class Attention(nn.Module):
             self.q_norm = RMSNorm(config.head_dim, config.rms_norm_eps)
             self.k_norm = RMSNorm(config.head_dim, config.rms_norm_eps)
         self.qk_norm = config.qk_norm
+        self.scale = attention_scale(config)
         self.o_proj = Projection(config.d_model, config.d_model)
 
     def forward(self, hidden: Tensor, rope: tuple[Tensor, Tensor], cache: KVCache | None) -> Tensor:
@@ -133,7 +141,7 @@ class Attention(nn.Module):
         if self.heads_a_group > 1:
             keys = keys.repeat_interleave(self.heads_a_group, dim=1)
             values = values.repeat_interleave(self.heads_a_group, dim=1)
-        mixed = causal_attention(queries, keys, values)
+        mixed = causal_attention(queries, keys, values, self.scale)
         output: Tensor = self.o_proj(mixed.transpose(1, 2).flatten(2))
         return output
 
@@ -159,11 +167,13 @@ class Block(nn.Module):
         self.self_attn = Attention(config, layer)
         self.post_attention_layernorm = RMSNorm(config.d_model, config.rms_norm_eps)
         self.mlp = FeedForward(config)
+        self.scale = branch_scale(config)
 
     def forward(self, hidden: Tensor, rope: tuple[Tensor, Tensor], cache: KVCache | None) -> Tensor:
-        hidden = hidden + self.self_attn(self.input_layernorm(hidden), rope, cache)
-        hidden = hidden + self.mlp(self.post_attention_layernorm(hidden))
-        return hidden
+        attended = self.self_attn(self.input_layernorm(hidden), rope, cache)
+        hidden = torch.add(hidden, attended, alpha=self.scale)
+        fed = self.mlp(self.post_attention_layernorm(hidden))
+        return torch.add(hidden, fed, alpha=self.scale)
 
 
 class Decoder(nn.Module):
@@ -173,7 +183,7 @@ class Decoder(nn.Module):
         super().__init__()
         self.embed_tokens = nn.Embedding(config.vocab_size, config.d_model)
         self.layers = nn.ModuleList(Block(config, layer) for layer in range(config.num_layers))
-        self.norm = RMSNorm(config.d_model, config.rms_norm_eps)
+        self.norm = RMSNorm(config.d_model, config.rms_norm_eps, output_scale(config))
         self.rope = Rope(config)
 
     def blocks(self, hidden: Tensor, cache: KVCache | None = None) -> Tensor:
@@ -199,20 +209,18 @@ class LanguageModel(nn.Module):
 
     @torch.no_grad()
     def initialise(self, config: TrainConfig) -> None:
-        """Draw the weights from N(0, 2 / (5 d_model)), on the CPU: the same on every device.
+        """Draw the weights from N(0, 2 / (5 d_model)), on the CPU: the same on every device
+        (`parametrisation` has what differs).
 
         "Small init" of https://arxiv.org/abs/1910.05895, which gives unit-scale logits at every
         width; projections back into the residual stream are scaled by 1 / sqrt(2 num_layers) as in
         GPT-2, so that its variance does not grow with depth.
         """
         generator = torch.Generator().manual_seed(config.seed)
-        std = math.sqrt(2 / (5 * config.d_model))
         for name, weight in self.named_parameters():
             if weight.ndim < 2:
                 continue
-            into_residual = name.endswith(("o_proj.weight", "down_proj.weight"))
-            scale = 1 / math.sqrt(2 * config.num_layers) if into_residual else 1.0
-            weight.normal_(0.0, std * scale, generator=generator)
+            weight.normal_(0.0, initial_deviation(config, name), generator=generator)
 
     @property
     def output_weight(self) -> Tensor:

@@ -32,6 +32,7 @@ class Checkpoint:
     statistics: dict[str, Tensor]
     train_seconds: float
     micro_batch_size: int
+    muon: dict[str, object] = field(default_factory=dict)  # its state; empty: AdamW has all weights
     end_of_text: int | None = None  # the token after each document of the data
     average: dict[str, Tensor] = field(default_factory=dict)  # of the weights; empty: none is kept
 
@@ -111,11 +112,15 @@ def _checked(parts: object, path: Path) -> Checkpoint:
         if not isinstance(average, dict):
             raise CheckpointError(f"{path}: damaged: average cannot be {shown(average)}")
         _require_weights(average, config, path)
+    muon = parts.get("muon", {})
+    if not isinstance(muon, dict):
+        raise CheckpointError(f"{path}: damaged: muon cannot be {shown(muon)}")
     end_of_text = parts.get("end_of_text")
     return Checkpoint(
         **{name: parts[name] for name in kinds} | {"config": config},
         end_of_text=end_of_text if type(end_of_text) is int else None,
         average=average,
+        muon=muon,
     )
 
 

@@ -20,6 +20,7 @@ from trainable.model.model_size import weight_shapes
 from trainable.settings import shown
 from trainable.weights.llama_config import LlamaDescription, read_llama_config, require_described
 from trainable.weights.outline import INDEX_FILE, WEIGHTS_FILE
+from trainable.weights.plain_scales import with_scales
 
 EMBEDDING, OUTPUT = "model.embed_tokens.weight", "lm_head.weight"
 KEYS_AND_VALUES = ("self_attn.k_proj.weight", "self_attn.v_proj.weight")
@@ -50,7 +51,7 @@ def read_llama_folder(folder: Path, config: TrainConfig) -> dict[str, Tensor]:
             weights[name] = heads.repeat_interleave(groups, dim=0).flatten(0, 1)
     if description.tied and not config.tie_embeddings:
         weights[OUTPUT] = weights[EMBEDDING].clone()
-    return weights
+    return with_scales(config, weights)
 
 
 def _shapes_there(config: TrainConfig, description: LlamaDescription) -> dict[str, tuple[int, ...]]:

@@ -18,6 +18,7 @@ from trainable.errors import CheckpointError
 from trainable.weights.llama_config import CONFIG_FILE, llama_config
 from trainable.weights.llama_tokenizer import llama_tokenizer
 from trainable.weights.outline import WEIGHTS_FILE
+from trainable.weights.plain_scales import without_scales
 
 
 def write_llama_folder(
@@ -43,7 +44,7 @@ def write_llama_folder(
         described, settings = llama_tokenizer(tokenizer, end_of_text, config.context_length)
         _write_json(folder / TOKENIZER_FILE, described)
         _write_json(folder / "tokenizer_config.json", settings)
-    _write_weights(folder / WEIGHTS_FILE, weights)
+    _write_weights(folder / WEIGHTS_FILE, without_scales(config, weights))
     ends = {"bos_token_id": None, "eos_token_id": end_of_text, "pad_token_id": end_of_text}
     _write_json(folder / "generation_config.json", {"_from_model_config": True, **ends})
     _write_json(folder / CONFIG_FILE, llama_config(config, end_of_text))

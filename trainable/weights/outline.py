@@ -10,6 +10,7 @@ from typing import Any
 
 from trainable.config import TrainConfig
 from trainable.errors import CheckpointError, ConfigError
+from trainable.model.parametrisation import attention_scale, branch_scale, output_scale
 from trainable.weights.llama_config import LlamaDescription, read_llama_config, require_described
 
 WEIGHTS_FILE, INDEX_FILE = "model.safetensors", "model.safetensors.index.json"
@@ -25,6 +26,11 @@ SHAPE = (
     "rope_theta",
     "rms_norm_eps",
 )
+SCALES = {  # what of its parametrisation is in the model, and not only in its training
+    "scale of attention": attention_scale,
+    "scale of the output": output_scale,
+    "scale of a block": branch_scale,
+}
 
 
 def require_fitting(source: Path, config: TrainConfig) -> None:
@@ -54,6 +60,11 @@ def require_same_model(config: TrainConfig, saved: TrainConfig, path: Path) -> N
         f"{name} is {getattr(saved, name)} there and {getattr(config, name)} here"
         for name in SHAPE
         if getattr(saved, name) != getattr(config, name)
+    ]
+    different += [
+        f"{name} is {scale(saved):g} there and {scale(config):g} here (parametrisation)"
+        for name, scale in SCALES.items()
+        if scale(saved) != scale(config)
     ]
     if different:
         raise CheckpointError(f"{path}: of another model: {', '.join(different)}")

@@ -29,8 +29,6 @@ Synonyms = Mapping[str, str]  # what there is -> what else people call it
 # What other training programs have, with what is to be known of it here.
 _NOT_OFFERED: Synonyms = {
     "the model has none": "dropout",
-    "it is AdamW": "optimizer optim",
-    "AdamW has beta1 and beta2": "momentum",
     "the length of a run is max_steps": "epochs num_epochs num_train_epochs",
     "it is SwiGLU": "activation",
     "the loss is plain cross-entropy": "label_smoothing",

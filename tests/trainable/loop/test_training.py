@@ -83,6 +83,29 @@ def test_resuming_is_exact_on_two_threads_too(tiny: MakeConfig, tmp_path: Path, 
     assert_same_weights(resumed, straight)
 
 
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"optimizer": "muon"},
+        {"optimizer": "muon", "parametrisation": "completep", "independent_weight_decay": True},
+        {"schedule": "wsd", "qk_norm": True, "num_kv_heads": 1, "tie_embeddings": True},
+        {"parametrisation": "mup", "base_width": 8, "z_loss": 1e-3, "weight_decay": 0.5},
+    ],
+)
+def test_resuming_is_exact_with_what_is_beyond_the_guide(
+    tiny: MakeConfig, tmp_path: Path, settings: dict[str, object]
+) -> None:
+    config = tiny(**settings)
+    straight = Trainer(config)
+    expected = run(straight)
+    resumed = Trainer(config)
+    reports = run(resumed, 5)
+    resumed.save(tmp_path / "checkpoint.pt")
+    resumed = Trainer(config, resume_from=tmp_path / "checkpoint.pt")
+    assert measured(reports + run(resumed)) == measured(expected)
+    assert_same_weights(resumed, straight)
+
+
 def test_going_on_in_the_same_process_is_exact_too(tiny: MakeConfig, tmp_path: Path) -> None:
     straight, paused = Trainer(tiny()), Trainer(tiny())
     expected = run(straight)

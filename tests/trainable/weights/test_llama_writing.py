@@ -18,6 +18,8 @@ BASE = {
     "context_length": 16,
 }
 
+SMALLER = {"base_width": 12, "base_depth": 1, "base_head_dim": 4}
+
 
 def model_of(config: TrainConfig) -> LanguageModel:
     """Of weights far from the initial ones."""
@@ -36,6 +38,9 @@ def model_of(config: TrainConfig) -> LanguageModel:
         ({"num_kv_heads": 2, "tie_embeddings": True}, "llama"),
         ({"qk_norm": True}, "qwen3"),
         ({"qk_norm": True, "num_kv_heads": 1, "tie_embeddings": True}, "qwen3"),
+        ({"parametrisation": "completep", **SMALLER}, "llama"),
+        ({"parametrisation": "completep", **SMALLER, "qk_norm": True}, "qwen3"),
+        ({"parametrisation": "mup", **SMALLER, "tie_embeddings": True}, "llama"),
     ],
 )
 def test_transformers_has_the_same_logits_and_what_is_read_back_is_the_same(
@@ -53,7 +58,7 @@ def test_transformers_has_the_same_logits_and_what_is_read_back_is_the_same(
     read = read_weights(tmp_path / "out", config)
     assert read.keys() == model.state_dict().keys()
     for name, weight in model.state_dict().items():
-        assert torch.equal(read[name], weight), name
+        torch.testing.assert_close(read[name], weight, rtol=1e-6, atol=0, msg=name)
 
 
 @pytest.mark.parametrize(

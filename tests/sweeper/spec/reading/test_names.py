@@ -33,7 +33,7 @@ from sweeper.spec.train_settings import TYPES
         ("n_layer", "; did you mean 'num_layers'?"),
         ("seq-len", "; did you mean 'context_length'?"),
         ("dropout", "; dropout is not offered: the model has none"),
-        ("optimizer", "; optimizer is not offered: it is AdamW"),
+        ("optim", "; did you mean 'optimizer'?"),
         ("budget", "; did you mean 'checkpoints.budget'?"),
         ("foo", ""),
     ],
