@@ -95,7 +95,7 @@ def clipped_step(
     if muon is not None and finite:
         gradients = [p.grad for group in muon.param_groups for p in group["params"]]
         torch._foreach_div_(gradients, scale)
-        muon.step()
+        muon.step()  # type: ignore[no-untyped-call]
 
 
 def restore_optimizer(optimizer: torch.optim.Optimizer, saved: dict[str, Any]) -> None:
