@@ -7,7 +7,7 @@ from rich.console import Console
 from sweeper.corpus.folder import CorpusFolder
 from sweeper.corpus.meta import Meta
 from sweeper.corpus.preparation import DEFAULT_TOKENIZER, DEFAULT_VAL_FRACTION, prepare
-from sweeper.corpus.progress import tell
+from sweeper.corpus.progress import tell_meanwhile
 from sweeper.corpus.staging import OutputExistsError
 from trainable.errors import DataError
 
@@ -27,7 +27,7 @@ def prepare_default(root: Path = ROOT, *, console: Console | None = None) -> Pat
     folder = CorpusFolder(root / DEFAULT_CORPUS)
     if not folder.meta.exists():
         if console is not None:
-            tell(console, f"Preparing the built-in corpus, once: {folder.path}")
+            tell_meanwhile(console, f"Preparing the built-in corpus, once: {folder.path}")
         try:
             prepare([], folder.path, console=console)
         except OutputExistsError:

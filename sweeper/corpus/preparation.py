@@ -11,7 +11,13 @@ from rich.console import Console
 
 from sweeper.corpus.folder import CorpusFolder
 from sweeper.corpus.meta import Meta
-from sweeper.corpus.progress import ENOUGH_TEXTS, print_summary, stage, tell, thin_validation
+from sweeper.corpus.progress import (
+    ENOUGH_TEXTS,
+    print_summary,
+    stage,
+    tell_meanwhile,
+    thin_validation,
+)
 from sweeper.corpus.reading.documents import DocumentReader
 from sweeper.corpus.reading.inputs import (
     InputFile,
@@ -70,6 +76,7 @@ def prepare(
 
     Raises:
         DataError: a setting, an input or the output cannot be used.
+        OSError: the folder is there, and its summary cannot be written.
     """
     _check_settings(val_fraction, text_field)
     spec = parse_tokenizer(tokenizer)
@@ -204,7 +211,7 @@ class _Job:
                         text for side, text in documents if side is Split.train
                     )
                 if self.console is not None:
-                    tell(self.console, f"Training a BPE of {size:,} tokens")
+                    tell_meanwhile(self.console, f"Training a BPE of {size:,} tokens")
                 return LibraryEncoder(train_bpe(sample, size), is_whole=True)
 
     @contextmanager

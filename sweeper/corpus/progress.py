@@ -3,7 +3,7 @@ when it is there."""
 
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from rich.console import Console
@@ -28,11 +28,21 @@ ENOUGH_TEXTS = 1000  # different ones in the validation text: no more are counte
 
 
 def tell(console: Console, shown: str | Text | Table) -> None:
-    """Print it if anybody reads it; `… | head` or a full disk does not end a preparation."""
+    """Print it if anybody reads it.
+
+    Raises:
+        OSError: the screen leads to a full disk.
+    """
     try:
         console.print(shown, markup=False, highlight=False, soft_wrap=not isinstance(shown, Table))
-    except (OSError, SystemExit):  # rich exits where a pipe is closed
+    except SystemExit:  # rich exits where a pipe is closed, as by `… | head`
         console.quiet = True
+
+
+def tell_meanwhile(console: Console, shown: str) -> None:
+    """Print how far a preparation is, which a full disk behind the screen does not end."""
+    with suppress(OSError):
+        tell(console, shown)
 
 
 class Stage:
@@ -60,7 +70,7 @@ class Stage:
             self._bar.update(self._task, completed=self.done)
             return
         seconds_left = (time.monotonic() - self._started) * (self.total / max(1, self.done) - 1)
-        tell(
+        tell_meanwhile(
             self._console,
             f"{self.label}: {readable_bytes(self.done)} of {readable_bytes(self.total)}, "
             f"about {readable_seconds(seconds_left)} left",
@@ -77,7 +87,7 @@ def stage(label: str, total: int, console: Console | None) -> Iterator[Stage]:
     """Show the progress through `total` bytes on `console`; None shows nothing."""
     console = console or Console(quiet=True)
     if not console.is_terminal:
-        tell(console, f"{label} ({readable_bytes(total)})")
+        tell_meanwhile(console, f"{label} ({readable_bytes(total)})")
         yield Stage(label, total, console, None)
         return
     columns = (
@@ -121,17 +131,19 @@ def thin_validation(meta: Meta, num_texts: int) -> list[str]:
             f"({windows} windows of {context:,}, unless a sweep says otherwise): its windows "
             f"overlap or are all the same; {remedy}"
         )
+    texts = "a single text" if num_texts == 1 else f"{num_texts:,} different texts"
     if num_texts < ENOUGH_TEXTS and 2 * num_texts <= meta.val_documents:
-        told.append(
-            f"validation has {meta.val_documents:,} documents, but only {num_texts:,} different "
-            f"ones; {remedy}"
-        )
+        told.append(f"validation has {meta.val_documents:,} documents, but only {texts}; {remedy}")
     return told
 
 
 def print_summary(
     console: Console, meta: Meta, out: Path, *, warnings: Sequence[str], notes: Sequence[str]
 ) -> None:
+    """
+    Raises:
+        OSError: as `tell`.
+    """
     num_files = sum(source.files for source in meta.sources)
     num_bytes = sum(source.bytes for source in meta.sources)
     files = "1 file" if num_files == 1 else f"{num_files:,} files"

@@ -15,17 +15,22 @@ BLOCK = 2**16  # bytes
 
 
 class Journal:
-    """Appends events to a journal file. The run folder's lock makes sure that nobody else does."""
+    """Appends events to a journal file. The run folder's lock makes sure that no other driver does;
+    what an editor or a shell does to the file is undone, since all of it is kept in memory too."""
 
     def __init__(self, path: Path) -> None:
         """Opens the file, or makes it. A last line that a kill has torn is cut off."""
         self.path = path
         self.torn = cut_torn_line(path)
         self.failure: StorageError | None = None
+        self.times_put_back = 0
         self._file = path.open("a+b", buffering=0)
+        self._content = bytearray(self._read())
+        self._changed_ns = self._status.st_mtime_ns
 
     def append(self, event: Event) -> None:
-        """Write one event; on disk when this returns.
+        """Write one event; on disk when this returns. A file that somebody has cut or changed is put
+        back first: what follows the change could not be read.
 
         Raises:
             StorageError: it could not be written; then nothing after it can be written either.
@@ -34,9 +39,14 @@ class Journal:
         if self.failure is not None:
             raise self.failure
         try:
-            while line:
-                line = line[self._file.write(line) :]
+            if not self._is_as_left:
+                self.put_back()
+            left = line
+            while left:
+                left = left[self._file.write(left) :]
             os.fsync(self._file.fileno())
+            self._content += line
+            self._changed_ns = self._status.st_mtime_ns
         except OSError as error:
             self.failure = StorageError(
                 f"{self.path}: cannot be written ({error.strerror}), so the sweep has stopped; "
@@ -46,31 +56,47 @@ class Journal:
 
     @property
     def is_in_place(self) -> bool:
-        """Whether the file that is written to is still where it was made."""
+        """Whether the file that is written to is still where it was made, and as it was left."""
         try:
-            return os.path.samestat(os.fstat(self._file.fileno()), self.path.stat())
+            is_there = os.path.samestat(self._status, self.path.stat())
         except FileNotFoundError:
             return False
+        return is_there and self._is_as_left
+
+    @property
+    def _is_as_left(self) -> bool:
+        status = self._status
+        if status.st_size == len(self._content) and status.st_mtime_ns != self._changed_ns:
+            if self._read() != self._content:
+                return False
+            self._changed_ns = status.st_mtime_ns  # as by `touch`
+        return status.st_size == len(self._content)
+
+    @property
+    def _status(self) -> os.stat_result:
+        return os.fstat(self._file.fileno())
+
+    def _read(self) -> bytes:
+        self._file.seek(0)
+        return self._file.read()
 
     @property
     def moved_to(self) -> Path | None:
         """Where the file is now; None if it has been deleted."""
-        descriptor = self._file.fileno()
-        if not os.fstat(descriptor).st_nlink:
+        if not self._status.st_nlink:
             return None
         try:
-            return Path(os.readlink(f"/proc/self/fd/{descriptor}"))
+            return Path(os.readlink(f"/proc/self/fd/{self._file.fileno()}"))
         except OSError:  # only Linux says
             return self.path
 
     def put_back(self) -> None:
-        """Write the file anew where it was made, with all that it has: a file that is deleted lives
-        on as long as it is open."""
-        self._file.seek(0)
-        content = self._file.read()
-        write_atomically(self.path, lambda file: file.write(content))
+        """Write the file anew where it was made, with all that was appended."""
+        write_atomically(self.path, lambda file: file.write(self._content))
         self._file.close()
         self._file = self.path.open("a+b", buffering=0)
+        self._changed_ns = self._status.st_mtime_ns
+        self.times_put_back += 1
 
     def close(self) -> None:
         self._file.close()

@@ -34,6 +34,7 @@ class Losses(Watcher):
         self.folder = sweep.folder
         self.say = say
         self._measured: set[str] = set()  # trials that have a metrics file
+        self._told_put_back = sweep.journal.times_put_back
         self._due = 0.0
 
     def measured(self, trial: Trial, rows: list[Metrics]) -> None:
@@ -62,9 +63,12 @@ class Losses(Watcher):
             StorageError: the whole folder is gone, or another is in its place.
         """
         self.sweep.require_in_place()
-        if not self.sweep.journal.is_in_place:
-            self.sweep.journal.put_back()
-            self.say(f"{self.folder.journal}: was deleted or replaced; it is back as it was.")
+        journal = self.sweep.journal
+        if not journal.is_in_place:
+            journal.put_back()
+        if journal.times_put_back > self._told_put_back:
+            self._told_put_back = journal.times_put_back
+            self.say(f"{journal.path}: was deleted, replaced or changed; it is back as it was.")
         if not self.folder.spec.exists():
             write_spec(self.folder.spec, self.sweep.plan.spec, PUT_BACK)
             self.say(f"{self.folder.spec}: was deleted; it has been written again.")
@@ -87,7 +91,8 @@ class Losses(Watcher):
             write_json(config, trial.config.to_dict())
             put_back.append(config.name)
         rows = [row for row in trial.evaluations if before is None or row.step < before]
-        if metrics.name not in names and (rows or trial_id in self._measured):
+        lost = metrics.name not in names or not metrics.stat().st_size
+        if lost and (rows or trial_id in self._measured):
             write_metrics(metrics, rows)
             put_back.append(f"{metrics.name} (of which only the evaluations could be)")
         self.sweep.checkpoints.note_gone(trial_id, names)

@@ -9,7 +9,7 @@ import shlex
 from collections.abc import Callable, Iterable, Iterator
 
 from sweeper.corpus.reading.inputs import InputFile, Source
-from sweeper.corpus.reading.json_lines import json_texts
+from sweeper.corpus.reading.json_lines import json_texts, refuse_records
 from sweeper.corpus.reading.left_out import LeftOut, Tally
 from sweeper.corpus.reading.parquet import parquet_rows
 from sweeper.corpus.reading.pieces import documents_in
@@ -95,8 +95,15 @@ class DocumentReader:
                         yield from self._in_blocks([value or b""])
                     raw.advance_to(rows.share)
                 raw.advance_to(1.0)
-            case _:
+            case suffix:
+                if suffix == ".json":
+                    self._refuse_records(file)
                 yield from self._in_blocks(text_blocks(raw.blocks(), file.name))
+
+    def _refuse_records(self, file: InputFile) -> None:
+        with file.path.open("rb") as stream:
+            start = stream.read(FIRST_BLOCK_BYTES)
+        refuse_records(start, file.name, self.text_field, is_named=file.folder is None)
 
     def _in_blocks(self, blocks: Iterable[bytes]) -> Iterator[bytes]:
         is_empty = True

@@ -1,7 +1,9 @@
 """The texts of a file of JSON lines: one object a line, one of its fields the text."""
 
 import json
+import shlex
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Any
 
 from sweeper.corpus.reading.left_out import LeftOut, Tally
@@ -28,6 +30,32 @@ def json_texts(
             yield _encoded(text, left_out)
 
 
+def refuse_records(start: bytes, name: str, text_field: str, *, is_named: bool) -> None:
+    """Refuse a .json file that holds documents, rather than train on its brackets and quotes. Any
+    other is text, as the settings in a folder of source code are.
+
+    Args:
+        start: How the file begins.
+        is_named: Whether the user has named the file itself, and not a folder that it is in.
+
+    Raises:
+        DataError: an array of objects or texts, or objects with that field.
+    """
+    text = start.decode("utf-8-sig", "ignore").lstrip()
+    items, which = (text[1:].lstrip(), ".[]") if text.startswith("[") else (text, ".")
+    try:
+        first, _ = json.JSONDecoder().raw_decode(items)
+    except (ValueError, RecursionError):
+        first = None
+    has_text = isinstance(first, dict) and text_field in first
+    if has_text or (is_named and items is not text and items.startswith(("{", '"'))):
+        lines = shlex.quote(str(Path(name).with_suffix(".jsonl")))
+        raise DataError(
+            f"{name}: is JSON, of which prepare reads an object a line, in a .jsonl file; make "
+            f"one: jq -c '{which}' {shlex.quote(name)} > {lines}"
+        )
+
+
 def _text_of(line: bytes, where: str, text_field: str) -> str | None:
     record, asked_for = _parsed(line, where), printable(text_field)
     if not isinstance(record, dict):
@@ -36,9 +64,10 @@ def _text_of(line: bytes, where: str, text_field: str) -> str | None:
             f"got {printable(line.decode('utf-8-sig').strip()[:40])}"
         )
     if text_field not in record:
+        there = f"there are: {enumerated(record)}; name one with --text_field"
         raise DataError(
-            f"{where}: no field '{asked_for}'; there are: {enumerated(record) or 'none'}; "
-            "name one with --text_field"
+            f"{where}: no field '{asked_for}'"
+            + (f"; {there}" if record else ", and no other; remove the line")
         )
     text = record[text_field]
     if text is None or isinstance(text, str):

@@ -59,6 +59,8 @@ def parquet_rows(path: Path, name: str, text_field: str) -> Iterator[Rows]:
 def _check_column(pa: Any, schema: Any, name: str, text_field: str) -> None:
     remedy, asked_for = "name one with --text_field", printable(text_field)
     match schema.get_all_field_indices(text_field):
+        case [] if not schema.names:
+            raise DataError(f"{name}: no column '{asked_for}', and no other; leave the file out")
         case []:
             raise DataError(
                 f"{name}: no column '{asked_for}'; there are: {enumerated(schema.names)}; {remedy}"

@@ -37,3 +37,15 @@ def test_with_its_input_closed_nothing_is_deleted_unasked(finished: RunFolder) -
     code, told = ended("delete lr --checkpoints", "<&- >/dev/null")
     assert (code, told) == (2, "nothing was deleted: there is nobody to ask; add --yes\n")
     assert finished.journal.is_file()
+
+
+def test_what_is_prepared_is_there_though_nobody_reads_its_summary(tmp_path: Path) -> None:
+    """Of a preparation a full disk behind the screen leaves out no word but how far it is."""
+    (tmp_path / "a.txt").write_text("text " * 3000)
+    full = "standard output: cannot be written (No space left on device)\n"
+    for number, (redirected, code, told) in enumerate(
+        [(">/dev/full", 1, full), (">/dev/full 2>&1", 1, ""), (">&-", 0, ""), ("| head -0", 0, "")]
+    ):
+        out = tmp_path / f"out{number}"
+        assert ended(f"prepare {tmp_path / 'a.txt'} --out {out}", redirected) == (code, told)
+        assert (out / "meta.json").is_file()

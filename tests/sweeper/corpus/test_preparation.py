@@ -182,7 +182,7 @@ def test_too_little_validation_text_is_told(tmp_path: Path) -> None:
         "the same; give more text or a larger --val_fraction (it was 0.05)" in output
     )
     assert (
-        f"warning: validation has {validation.val_documents} documents, but only 1 different ones;"
+        f"warning: validation has {validation.val_documents} documents, but only a single text;"
         in output
     )
 

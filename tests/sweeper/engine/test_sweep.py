@@ -380,4 +380,4 @@ def test_a_disk_that_is_full_at_the_end_leaves_no_file_open(
     with pytest.raises(StorageError, match="No space left on device"):
         sweep.close("interrupted")
     with pytest.raises(ValueError, match="closed file"):
-        sweep.journal.put_back()
+        _ = sweep.journal.is_in_place

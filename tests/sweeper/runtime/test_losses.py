@@ -95,6 +95,11 @@ def checkpoints(folder: RunFolder) -> None:
         shutil.rmtree(path)
 
 
+def emptied(folder: RunFolder) -> None:
+    """`> metrics.jsonl`"""
+    folder.trial_metrics("0000").write_bytes(b"")
+
+
 def outcome(folder: RunFolder) -> Any:
     """What a sweep has found out, but for what of it is on storage."""
     state = read_state(folder)
@@ -110,9 +115,10 @@ OF_A_TRIAL = [
      r"metrics.jsonl .* Lost: checkpoint_000000\. It will go on from its beginning\."),
     (remove("0000", "config.json"), r"Trial 0000: .* lost files\. Written again: config.json\."),
     (remove("0000", "metrics.jsonl"), r"Trial 0000: .* Written again: metrics.jsonl \(of which"),
+    (emptied, r"Trial 0000: .* lost files\. Written again: metrics.jsonl \(of which"),
     (checkpoints, r"Trial 0000: .* Lost: checkpoint_000000\. It will go on from its beginning\."),
 ]  # fmt: skip
-NAMES = ["folder", "config", "metrics", "checkpoints"]
+NAMES = ["folder", "config", "metrics", "metrics emptied", "checkpoints"]
 
 
 @pytest.mark.parametrize(("hand", "message"), OF_A_TRIAL, ids=NAMES)
@@ -159,18 +165,57 @@ def test_the_weights_of_a_trial_that_has_completed_can_be_trained_again(
     assert run(folder, plan) == [], "once"
 
 
-def test_a_journal_that_is_deleted_or_replaced_is_put_back_whole(
-    tmp_path: Path, plan: Plan
+def cut(folder: RunFolder) -> None:
+    """By a line, as an editor does that had the file open before the last one."""
+    content = folder.journal.read_bytes()
+    folder.journal.write_bytes(content[: content.rindex(b"\n", 0, -1) + 1])
+
+
+def torn(folder: RunFolder) -> None:
+    with folder.journal.open("r+b") as file:
+        file.truncate(folder.journal.stat().st_size // 2)
+
+
+def edited(folder: RunFolder) -> None:
+    """In place, and no longer than before."""
+    content = folder.journal.read_bytes().replace(b'"continue"', b'"discount"')
+    folder.journal.write_bytes(content)
+    os.utime(folder.journal, ns=(0, 0))  # the clock of files ticks slowly
+
+
+def lengthened(folder: RunFolder) -> None:
+    with folder.journal.open("ab") as file:
+        file.write(b"# a note\n")
+
+
+AT_THE_JOURNAL: list[Hand] = [
+    lambda folder: folder.journal.unlink(),
+    lambda folder: os.replace(shutil.copy(folder.spec, "other"), folder.journal),
+    lambda folder: folder.journal.write_bytes(b""),
+    cut,
+    torn,
+    edited,
+    lengthened,
+]
+
+
+@pytest.mark.parametrize("hand", AT_THE_JOURNAL)
+@pytest.mark.parametrize("looks", [True, False], ids=["seen at once", "seen at the next line"])
+def test_a_journal_that_is_deleted_replaced_or_changed_is_put_back_whole(
+    tmp_path: Path, plan: Plan, hand: Hand, looks: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole, replaced = new_folder(tmp_path / "whole", plan), tmp_path / "other"
+    monkeypatch.chdir(tmp_path)
+    if not looks:
+        monkeypatch.setattr("sweeper.runtime.losses.LOOK_EVERY_SECONDS", 3600)
+    whole, folder = new_folder(tmp_path / "whole", plan), new_folder(tmp_path, plan)
     run(whole, plan)
-    replaced.write_text("another\n")
-    hands: list[Hand] = [lambda f: f.journal.unlink(), lambda f: os.replace(replaced, f.journal)]
-    for hand in hands:
-        folder = new_folder(tmp_path, plan)
-        (told,) = run(folder, plan, hand)
-        assert told == f"{folder.journal}: was deleted or replaced; it is back as it was."
-        assert outcome(folder) == outcome(whole)
+    (told,) = run(folder, plan, hand)
+    assert told == f"{folder.journal}: was deleted, replaced or changed; it is back as it was."
+    assert outcome(folder) == outcome(whole)
+
+
+def test_a_journal_that_is_touched_is_as_it_was(tmp_path: Path, plan: Plan) -> None:
+    assert run(new_folder(tmp_path, plan), plan, lambda folder: os.utime(folder.journal)) == []
 
 
 def test_a_search_space_that_is_deleted_is_written_again(tmp_path: Path, plan: Plan) -> None:

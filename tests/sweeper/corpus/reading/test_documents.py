@@ -166,3 +166,38 @@ def test_a_line_too_long_for_memory_is_named(
     write(tmp_path / "a.jsonl", b'{"text": "one"}\n{"text": "' + b"x" * 200 + b'"}\n')
     with pytest.raises(DataError, match=r"a\.jsonl:2: longer than 100 bytes; .* one JSON object a"):
         read(tmp_path / "a.jsonl")
+
+
+@pytest.mark.parametrize(
+    ("content", "which"),
+    [
+        (b'[{"text": "a"}]', ".[]"),
+        (b'\xef\xbb\xbf\n [\n  {"text": "a"},\n {"other": 1}]\n', ".[]"),
+        (b'["a", "b"]', ".[]"),
+        (b'[{"body": "' + b"x" * (1 << 21) + b'"}]', ".[]"),
+        (b'{"text": "a"}\n{"text": "b"}\n', "."),
+        (b'{\n "text": "a"\n}', "."),
+    ],
+)
+def test_documents_in_a_json_file_are_refused_with_what_makes_them_readable(
+    tmp_path: Path, content: bytes, which: str
+) -> None:
+    path = write(tmp_path / "a b.json", content)
+    with pytest.raises(DataError, match=r"a b\.json: is JSON, of which prepare reads an obj") as e:
+        read(path)
+    assert str(e.value).endswith(f"jq -c '{which}' '{path}' > '{tmp_path}/a b.jsonl'")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"[1, 2]", b"[]", b"", b"{", b'{"name": "x"}\n', b"[" * 100_000, b"[no JSON", b"plain text"],
+)
+def test_any_other_json_file_is_text(tmp_path: Path, content: bytes) -> None:
+    documents = read(write(tmp_path / "a.json", content))
+    assert b"".join(documents) == content
+    write(tmp_path / "package.json", b'[{"name": "text"}]')
+    in_folder = DocumentReader(find_files([str(tmp_path)], tmp_path), text_field="text")
+    assert b'[{"name": "text"}]' in list(in_folder), "settings in a folder of source code"
+    write(tmp_path / "rows.json", b'[{"text": "a"}]')
+    with pytest.raises(DataError, match=r"rows\.json: is JSON, of which"):
+        list(DocumentReader(find_files([str(tmp_path)], tmp_path), text_field="text"))

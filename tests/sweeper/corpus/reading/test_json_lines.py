@@ -34,7 +34,7 @@ def test_blank_lines_and_nulls_are_left_out() -> None:
             b'{"body": "x", "id": 1}',
             r"a\.jsonl:2: no field 'text'; there are: body, id; .*--t",
         ),
-        (b"{}", r"a\.jsonl:2: no field 'text'; there are: none"),
+        (b"{}", r"a\.jsonl:2: no field 'text', and no other; remove the line"),
         (b'{"text": 5}', r"a\.jsonl:2: field 'text' must be text, got 5; .*--text_field"),
         (b'{"text": "\xff"}', r"a\.jsonl:2: byte 10 of the line is not UTF-8"),
         (b'{"text": ' + b"9" * 5000 + b"}", r"a\.jsonl:2: field 'text' must be text, got inf"),

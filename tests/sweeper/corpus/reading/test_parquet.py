@@ -56,6 +56,9 @@ def test_parquet_mistakes_are_named(tmp_path: Path) -> None:
         read(path)
     with pytest.raises(DataError, match=r"a\.parquet: column 'id' must be text, it is int64"):
         read(path, "id")
+    pq.write_table(pa.table({}), path)
+    with pytest.raises(DataError, match=r"a\.parquet: no column 'text', and no other; leave the"):
+        read(path)
     path.write_bytes(b"not parquet, though it is long enough to have a footer")
     with pytest.raises(DataError, match=r"a\.parquet: cannot be read as Parquet: "):
         read(path)

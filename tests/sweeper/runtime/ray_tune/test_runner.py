@@ -181,6 +181,7 @@ def test_a_full_disk_stops_the_sweep_and_it_resumes(
         if count == 12:
             journal._file.close()
             journal._file = open("/dev/full", "ab", buffering=0)  # noqa: SIM115
+            patch.setattr(Journal, "_is_as_left", True)
         append(journal, event)
 
     space = write_space(resources=ONE_AT_A_TIME)
