@@ -29,8 +29,8 @@ class Journal:
         self._changed_ns = self._status.st_mtime_ns
 
     def append(self, event: Event) -> None:
-        """Write one event; on disk when this returns. A file that somebody has cut or changed is put
-        back first: what follows the change could not be read.
+        """Write one event; on disk when this returns. A file that somebody has changed is put back
+        first: what follows the change could not be read.
 
         Raises:
             StorageError: it could not be written; then nothing after it can be written either.

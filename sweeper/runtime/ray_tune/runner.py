@@ -15,6 +15,7 @@ from sweeper.runtime.ray_tune.adapters import SweepCallback, SweepScheduler, Swe
 from sweeper.runtime.ray_tune.cluster import living_nodes, ray_messages_to
 from sweeper.runtime.ray_tune.controller import SweepController, controlled
 from sweeper.runtime.ray_tune.faults import Faults
+from sweeper.runtime.ray_tune.head import watching_head
 from sweeper.runtime.ray_tune.interrupt import Interrupt
 from sweeper.runtime.ray_tune.trial_actor import TrialActor
 from sweeper.runtime.signals import Deadline, ending_by_signals
@@ -41,6 +42,7 @@ def run_trials(
     audience.catch_up()
     with (
         ending_by_signals(end, sweep.folder),
+        watching_head(end),
         ray_messages_to(logging.FileHandler(sweep.folder.log)),
         controlled(partial(SweepController, faults, nodes, _idle(placement))),
     ):

@@ -19,11 +19,13 @@ from trainable.loop.metrics import Metrics
 
 STARTS = "SWEEPER_TEST_STARTS"  # names the file in which trials note where they begin
 GATE = "SWEEPER_TEST_GATE"  # names a file without which trials hang
-HANG_AT = "SWEEPER_TEST_HANG_AT"  # the step at which they do; 6, between two checkpoints
-NODE_WAIT = "SWEEPER_TEST_NODE_WAIT"  # seconds in which a lost node may come back
+HANG_AT = "SWEEPER_TEST_HANG_AT"  # names a file with the step at which they do; none: HANGS_AT
+NODE_WAIT = "SWEEPER_TEST_NODE_WAIT"  # seconds in which a lost node, or the head, may come back
 BACKOFF = "SWEEPER_TEST_BACKOFF"  # seconds that a trial waits after each of its failures
 SHOWN = "SWEEPER_TEST_SHOWN"  # is set where the driver is to print
 PAUSING = "SWEEPER_TEST_PAUSING"  # names a file that is there once a trial is being paused
+HANGS_AT = 6  # between two checkpoints
+ROOT = Path(__file__).parents[4]
 
 
 class NotingTrainer(ClosedFormTrainer):
@@ -39,9 +41,10 @@ class HangingTrainer(ClosedFormTrainer):
     """Hangs at a step, and cannot be paused there."""
 
     def train(self) -> Iterator[Metrics | None]:
+        gate, elsewhere = Path(os.environ[GATE]), Path(os.environ.get(HANG_AT, "none"))
+        hangs_at = int(elsewhere.read_text()) if elsewhere.exists() else HANGS_AT
         for metrics in super().train():
-            gate = Path(os.environ[GATE])
-            while self.step == int(os.environ.get(HANG_AT, "6")) and not gate.exists():
+            while self.step == hangs_at and not gate.exists():
                 gate.with_suffix(".waited-at").touch()
                 time.sleep(0.05)
             yield metrics
@@ -66,8 +69,9 @@ def note_pauses(file: Path) -> None:
 
 def main() -> None:
     if NODE_WAIT in os.environ:
-        from sweeper.runtime.ray_tune import runner
+        from sweeper.runtime.ray_tune import head, runner
 
+        head.WAIT_SECONDS = float(os.environ[NODE_WAIT])
         runner.OWN_WAIT_SECONDS = float(os.environ[NODE_WAIT])
     if BACKOFF in os.environ:
         from sweeper.record.state import trial

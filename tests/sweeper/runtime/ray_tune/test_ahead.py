@@ -3,19 +3,18 @@ before it, forced on a real Ray cluster: the driver stands still while its trial
 
 import signal
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from ray.cluster_utils import Cluster
 
 from sweeper.record.metrics_files import read_metrics
 from sweeper.record.progress import read_progress
 from sweeper.record.run_folder import RunFolder
 from sweeper.status import ExitCode
-from tests.sweeper.runtime.ray_tune.driver import GATE, HANG_AT, PAUSING
-from tests.sweeper.runtime.ray_tune.test_kills import ROOT, decided, events, rows, state_of
+from tests.sweeper.runtime.ray_tune.driver import PAUSING
+from tests.sweeper.runtime.ray_tune.test_kills import decided, events, rows, state_of, undisturbed
 from tests.sweeper.runtime.ray_tune.test_resume import session
 from tests.sweeper.waiting import wait_until
 
@@ -25,21 +24,6 @@ SECTIONS = {
     "scheduler": {"type": "asha", "mode": "promote", "grace_steps": 2},  # rungs at 2 and 8
     "resources": {"cpu": 2},  # one at a time: with more, who comes first is chance
 }
-
-
-@pytest.fixture
-def step(
-    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[int]:
-    """At which a trial hangs until the gate opens, on a cluster that outlives the drivers."""
-    monkeypatch.setenv("PYTHONPATH", str(ROOT))
-    monkeypatch.setenv(GATE, str(tmp_path / "gate"))
-    monkeypatch.setenv(HANG_AT, str(request.param))
-    monkeypatch.setenv(PAUSING, str(tmp_path / "pausing"))
-    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 2})
-    monkeypatch.setenv("RAY_ADDRESS", cluster.address)
-    yield request.param
-    cluster.shutdown()
 
 
 def killed(driver: subprocess.Popen[bytes]) -> int:
@@ -61,18 +45,21 @@ def told_twice(driver: subprocess.Popen[bytes]) -> int:
         pytest.param(6, told_twice, ExitCode.INTERRUPTED, marks=pytest.mark.slow),
         pytest.param(16, killed, -signal.SIGKILL, marks=pytest.mark.slow),
     ],
-    indirect=["step"],
 )
 def test_no_evaluation_is_lost(
     tmp_path: Path,
     write_space: Any,
+    cluster: None,
+    monkeypatch: pytest.MonkeyPatch,
     step: int,
     end: Callable[[subprocess.Popen[bytes]], int],
     code: int,
 ) -> None:
     gate, pausing = tmp_path / "gate", tmp_path / "pausing"
+    (tmp_path / "hang-at").write_text(str(step))
+    monkeypatch.setenv(PAUSING, str(pausing))
     space = write_space(**SECTIONS)
-    folder, whole = (RunFolder(tmp_path / runs / "tiny") for runs in ("runs", "whole"))
+    folder, whole = RunFolder(tmp_path / "runs" / "tiny"), undisturbed(space, tmp_path / "whole")
     driver = session("run", space, folder.path.parent)
     wait_until(driver, gate.with_suffix(".waited-at").exists)
     driver.send_signal(signal.SIGINT)
@@ -86,12 +73,11 @@ def test_no_evaluation_is_lost(
         assert events(folder) == record, "the driver has not heard of it"
 
     assert session("resume", "tiny", folder.path.parent).wait() == ExitCode.DONE
-    assert session("run", space, whole.path.parent).wait() == ExitCode.DONE
     assert decided(folder) == decided(whole)
     assert rows(state_of(folder), folder) == rows(state_of(whole), whole)
-    for trial in state_of(whole).trials:
-        measured, as_whole = (read_metrics(f.trial_metrics(trial)) for f in (folder, whole))
-        assert [row.val_loss for row in measured] == [row.val_loss for row in as_whole]
+    for trial_id, trial in state_of(whole).trials.items():
+        measured = read_metrics(folder.trial_metrics(trial_id))
+        assert [row.val_loss for row in measured] == [row.val_loss for row in trial.evaluations]
 
 
 def has_saved(folder: RunFolder, step: int) -> bool:

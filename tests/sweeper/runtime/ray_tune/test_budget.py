@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
-import pytest
 from rich.console import Console
 
 from sweeper.commands.sweeping import conclude
@@ -19,7 +18,6 @@ from sweeper.spec.reading.spec_file import load_spec
 from sweeper.status import ExitCode, Status
 from sweeper.views.format import size
 from tests.sweeper.journals import raw_events
-from tests.sweeper.runtime.ray_tune.driver import STARTS
 
 SECTIONS = {
     "space": {"learning_rate": {"grid": [1e-4, 2e-4, 4e-4, 8e-4, 1e-3, 2e-3, 1e-2, 3e-2, 0.7]}},
@@ -52,16 +50,15 @@ def decided(folder: RunFolder) -> list[tuple[Any, ...]]:
 
 
 def test_promoted_after_all_it_starts_again_and_nothing_else_changes(
-    tmp_path: Path, write_space: Any, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, write_space: Any, cluster: None
 ) -> None:
-    monkeypatch.setenv(STARTS, str(tmp_path / "straight-starts"))
+    starts = tmp_path / "starts"
     straight, without, _ = run(write_space(**SECTIONS), tmp_path / "straight")
     largest = max(e["bytes"] for e in raw_events(straight.journal) if e["event"] == "checkpoint")
     budget = 3 * largest + largest // 2
     assert without.checkpoints.high_water > budget
 
-    starts = tmp_path / "starts"
-    monkeypatch.setenv(STARTS, str(starts))
+    starts.unlink()
     space = write_space(**SECTIONS, checkpoints={"budget": budget})
     folder, state, shown = run(space, tmp_path / "tight")
 

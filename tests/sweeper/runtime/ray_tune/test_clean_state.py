@@ -64,7 +64,9 @@ class DirtyTrainer(ClosedFormTrainer):
         path.write_text(json.dumps({"step": self.step, "found": self.found}))
 
 
-def test_nothing_of_a_trial_reaches_the_next(tmp_path: Path, write_space: Any) -> None:
+def test_nothing_of_a_trial_reaches_the_next(
+    tmp_path: Path, write_space: Any, cluster: None
+) -> None:
     space = write_space(scheduler={"type": "fifo"}, train={"eval_every_steps": 8}, max_concurrent=1)
     console = Console(file=io.StringIO(), width=100)
     options = Options(runs=tmp_path / "runs", dashboard=False, trainer=TRAINER)

@@ -11,18 +11,15 @@ import pytest
 
 from sweeper.record.run_folder import RunFolder
 from sweeper.status import ExitCode
-from tests.sweeper.runtime.ray_tune.test_kills import state_of
+from tests.sweeper.runtime.ray_tune.test_kills import state_of, undisturbed
 from tests.sweeper.runtime.ray_tune.test_resume import (
     ONE_AT_A_TIME,
     SECTIONS,
     assert_ended_as,
-    gate,
     hung,
     session,
     wait_until,
 )
-
-assert gate  # a fixture
 
 
 @pytest.fixture
@@ -33,11 +30,11 @@ def said(tmp_path: Path) -> Iterator[IO[str]]:
 
 
 def test_the_folder_of_a_trial_that_runs(
-    tmp_path: Path, write_space: Any, gate: Path, said: IO[str]
+    tmp_path: Path, write_space: Any, cluster: None, said: IO[str]
 ) -> None:
     """And that of one that waits for its promotion; then the sweep is killed, and resumed."""
-    space = write_space(**SECTIONS, resources=ONE_AT_A_TIME)
-    folder, whole = (RunFolder(tmp_path / name / "tiny") for name in ("runs", "whole"))
+    gate, space = tmp_path / "gate", write_space(**SECTIONS, resources=ONE_AT_A_TIME)
+    folder, whole = RunFolder(tmp_path / "runs" / "tiny"), undisturbed(space, tmp_path / "whole")
     process = session("run", space, folder.path.parent, stderr=said)
     wait_until(process, lambda: hung(folder))
     waiting = [trial.trial_id for trial in state_of(folder).trials.values() if trial.checkpoint]
@@ -51,7 +48,6 @@ def test_the_folder_of_a_trial_that_runs(
 
     gate.touch()
     assert session("resume", "tiny", folder.path.parent, stderr=said).wait() == ExitCode.DONE
-    assert session("run", space, whole.path.parent).wait() == ExitCode.DONE
     assert_ended_as(folder, whole)
     everything = Path(said.name).read_text()
     assert "Traceback" not in everything
@@ -62,12 +58,12 @@ def test_the_folder_of_a_trial_that_runs(
 def test_the_folder_of_the_sweep(
     tmp_path: Path,
     write_space: Any,
-    gate: Path,
+    cluster: None,
     said: IO[str],
     moved: bool,
 ) -> None:
-    space = write_space(**SECTIONS, resources=ONE_AT_A_TIME)
-    folder, whole = (RunFolder(tmp_path / name / "tiny") for name in ("runs", "whole"))
+    gate, space = tmp_path / "gate", write_space(**SECTIONS, resources=ONE_AT_A_TIME)
+    folder, whole = RunFolder(tmp_path / "runs" / "tiny"), undisturbed(space, tmp_path / "whole")
     process = session("run", space, folder.path.parent, stderr=said)
     wait_until(process, lambda: hung(folder))
     there = RunFolder(tmp_path / "there" / "tiny") if moved else folder
@@ -83,5 +79,4 @@ def test_the_folder_of_the_sweep(
 
     gate.touch()
     assert session("resume", "tiny", there.path.parent).wait() == ExitCode.DONE
-    assert session("run", space, whole.path.parent).wait() == ExitCode.DONE
     assert_ended_as(there, whole)

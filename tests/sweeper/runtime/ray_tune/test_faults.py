@@ -20,10 +20,8 @@ from tests.sweeper.journals import raw_events
 from tests.sweeper.runtime.ray_tune.faulty_trainers import (
     EXITS,
     FULL,
-    FULL_WHILE,
     HANGS,
     HEAVY,
-    NOTES,
     POISON,
     RAISES,
     SILENT,
@@ -34,6 +32,8 @@ from tests.sweeper.runtime.ray_tune.faulty_trainers import (
 )
 
 RATES = [SOUND, EXITS, RAISES, UNREADABLE, SILENT, UNSAVED]
+
+pytestmark = pytest.mark.usefixtures("cluster")
 
 
 @pytest.fixture
@@ -55,9 +55,8 @@ def failures(folder: RunFolder, trial: str) -> list[str]:
 
 
 def test_every_failure_costs_its_trial_alone(
-    tmp_path: Path, write_space: Any, console: Console, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, write_space: Any, console: Console
 ) -> None:
-    monkeypatch.setenv(NOTES, str(tmp_path / "notes"))
     space = write_space(
         space={"learning_rate": {"grid": RATES}},
         scheduler={"type": "fifo"},
@@ -159,11 +158,10 @@ def test_a_process_that_cannot_be_used_again_is_not_the_next_trials_failure(
 
 
 def test_a_checkpoint_on_a_full_disk_stops_the_sweep_and_costs_no_trial_anything(
-    tmp_path: Path, write_space: Any, console: Console, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, write_space: Any, console: Console
 ) -> None:
     full = tmp_path / "full"
     full.touch()
-    monkeypatch.setenv(FULL_WHILE, str(full))
     space = write_space(scheduler={"type": "fifo"}, train={"eval_every_steps": 4}, max_retries=0)
     with pytest.raises(StorageError, match=r"trial 000\d: .*No space left .* resume \S+/tiny"):
         run_file(space, console, options(tmp_path / "runs", FULL))

@@ -12,7 +12,7 @@ from sweeper.record.run_folder import RunFolder
 from sweeper.running import Options, resume_sweep, run_file
 from sweeper.status import ExitCode, Status
 from tests.sweeper.journals import raw_events
-from tests.sweeper.runtime.ray_tune.faulty_trainers import BROKEN, BROKEN_WHILE
+from tests.sweeper.runtime.ray_tune.faulty_trainers import BROKEN
 from tests.sweeper.runtime.ray_tune.test_kills import state_of
 
 RAISES = ("raises", "before their first step:", "RuntimeError: no driver of version 12 or newer")
@@ -32,13 +32,12 @@ DIED = "The process of the trial died."
     ],
 )
 def test_it_is_not_made_for_every_trial(
-    tmp_path: Path, write_space: Any, monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path, write_space: Any, cluster: None,
     capfd: pytest.CaptureFixture[str], how: str, before: str, error: str, max_retries: int,
 ) -> None:  # fmt: skip
     broken = tmp_path / "broken"
     broken.write_text(how)
-    monkeypatch.setenv(BROKEN_WHILE, str(broken))
-    space = {"learning_rate": {"grid": [k * 1e-4 for k in range(1, 10)]}}
+    space = {"learning_rate": {"grid": [k * 1e-4 for k in range(1, 6)]}}
     timeout = {"trial_timeout_s": 5} if how == "hangs" else {}
     file = write_space(space=space, scheduler={"type": "fifo"}, max_retries=max_retries, **timeout)
     console = Console(file=io.StringIO(), width=100)

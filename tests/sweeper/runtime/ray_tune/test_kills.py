@@ -8,25 +8,27 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
 import pytest
-from ray.cluster_utils import Cluster
 
+from sweeper.engine.audience import Audience
+from sweeper.plan.plan import make_plan
 from sweeper.record.replay import replay
-from sweeper.record.run_folder import CHECKPOINT_FILE, RunFolder
+from sweeper.record.run_folder import CHECKPOINT_FILE, RunFolder, create_run_folder
 from sweeper.record.state.sweep_state import SweepState
 from sweeper.record.tables import result_rows
+from sweeper.runtime.in_process import InProcess
 from sweeper.spec.reading.spec_file import load_spec
 from sweeper.status import ExitCode
+from tests.sweeper.closed_form import ClosedFormTrainer
+from tests.sweeper.in_process import opened
 from tests.sweeper.journals import raw_events
-from tests.sweeper.runtime.ray_tune.driver import STARTS
+from tests.sweeper.runtime.ray_tune.driver import ROOT
 
 pytestmark = pytest.mark.slow
 MAX_EVENTS_A_SESSION = 16
-ROOT = Path(__file__).parents[4]
 RATES = [float(f"{10 ** (-4 + n / 8):.3g}") for n in range(24)] + [0.7]
 SECTIONS = {
     "space": {"learning_rate": {"grid": RATES}},
@@ -38,16 +40,11 @@ SECTIONS = {
 
 
 @pytest.fixture
-def starts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A cluster that outlives the drivers; the file in which its trials note their starts."""
+def starts(tmp_path: Path, cluster: None) -> Path:
+    """The file in which trials note their starts."""
     notes = tmp_path / "starts"
     notes.touch()
-    monkeypatch.setenv(STARTS, str(notes))
-    monkeypatch.setenv("PYTHONPATH", str(ROOT))
-    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 2})
-    monkeypatch.setenv("RAY_ADDRESS", cluster.address)
-    yield notes
-    cluster.shutdown()
+    return notes
 
 
 def session(*arguments: object) -> subprocess.Popen[bytes]:
@@ -61,6 +58,18 @@ def session_of(
     driver = [sys.executable, "-m", "tests.sweeper.runtime.ray_tune.driver"]
     command = [*driver, *map(str, arguments), trainer]
     return subprocess.Popen(command, cwd=ROOT, start_new_session=True, stderr=stderr)
+
+
+def undisturbed(space: Path, runs: Path) -> RunFolder:
+    """The sweep that nothing has happened to: without Ray, where it takes milliseconds and is the
+    same (`test_runner.py`)."""
+    spec, source = load_spec(space)
+    plan = make_plan(spec, Path(str(spec.data)), source)
+    folder = create_run_folder(runs, plan.spec, None, str(space))
+    with opened(folder, plan) as sweep:
+        InProcess(sweep, Audience(sweep, []), ClosedFormTrainer).run()
+        sweep.close("finished")
+    return folder
 
 
 def events(folder: RunFolder) -> list[dict[str, Any]]:
@@ -135,8 +144,7 @@ def test_killed_again_and_again_it_ends_as_if_never_killed(
     """In every way, at random, from the first event of a session on."""
     sections = {**SECTIONS, "scheduler": {**SECTIONS["scheduler"], "mode": mode}}
     space = write_space(**sections)
-    whole = RunFolder(tmp_path / "whole" / "tiny")
-    assert session("run", space, whole.path.parent).wait() == ExitCode.DONE
+    whole = undisturbed(space, tmp_path / "whole")
     rng = random.Random(mode)
     left, sweep = pytestconfig.getoption("--kills") // 2, 0
     while left:

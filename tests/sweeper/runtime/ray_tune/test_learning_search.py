@@ -4,21 +4,18 @@ import os
 import random
 import shutil
 import signal
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from optuna.trial import TrialState
-from ray.cluster_utils import Cluster
 
 from sweeper.engine.observing import Observer
 from sweeper.record.run_folder import RunFolder
 from sweeper.spec.reading.spec_file import load_spec
 from sweeper.status import ExitCode
 from sweeper.strategy.search.optuna_search import OptunaSearcher
-from tests.sweeper.runtime.ray_tune.driver import STARTS
-from tests.sweeper.runtime.ray_tune.test_kills import ROOT, decided, events, rows, session, state_of
+from tests.sweeper.runtime.ray_tune.test_kills import decided, events, rows, session, state_of
 from tests.sweeper.waiting import wait_until
 
 pytestmark = pytest.mark.slow
@@ -38,18 +35,6 @@ LATER = {
     "scheduler": {"type": "asha", "mode": "promote", "grace_steps": 4},
     "resources": {"cpu": 2},  # one at a time: with more, who comes first is chance
 }
-
-
-@pytest.fixture
-def cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """One that outlives the drivers."""
-    (tmp_path / "starts").touch()
-    monkeypatch.setenv(STARTS, str(tmp_path / "starts"))
-    monkeypatch.setenv("PYTHONPATH", str(ROOT))
-    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 2})
-    monkeypatch.setenv("RAY_ADDRESS", cluster.address)
-    yield
-    cluster.shutdown()
 
 
 def created(folder: RunFolder) -> list[Any]:

@@ -29,7 +29,7 @@ from tests.sweeper.runtime.ray_tune.faulty_trainers import (
     NOTES,
     SOUND,
 )
-from tests.sweeper.runtime.ray_tune.test_kills import decided, events, rows, state_of
+from tests.sweeper.runtime.ray_tune.test_kills import decided, events, rows, state_of, undisturbed
 from tests.sweeper.runtime.ray_tune.test_resume import session
 from tests.sweeper.waiting import wait_until
 
@@ -151,27 +151,35 @@ def test_a_kill_by_rays_memory_monitor_is_one_failure(
     assert rows[EXITS]["num_failures"] == len(said)
 
 
-def test_the_only_node_of_this_machine_dies(
-    tmp_path: Path, write_space: Any, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("process", "told"),
+    [
+        ("raylet", "none is alive. Waiting 2 s for one; then the sweep ends here"),
+        ("gcs_server", "does not answer. Waiting 2 s for it; then the sweep ends here"),
+    ],
+)
+def test_ray_of_this_machine_dies(
+    tmp_path: Path, write_space: Any, monkeypatch: pytest.MonkeyPatch, process: str, told: str
 ) -> None:
     gate, said = tmp_path / "gate", tmp_path / "stderr"
     monkeypatch.setenv(GATE, str(gate))
     monkeypatch.setenv(NODE_WAIT, "2")
     space = write_space(resources={"cpu": os.cpu_count()})
-    folder, whole = (RunFolder(tmp_path / runs / "tiny") for runs in ("runs", "whole"))
+    folder, whole = RunFolder(tmp_path / "runs" / "tiny"), undisturbed(space, tmp_path / "whole")
     with said.open("w") as stderr:
         driver = session("run", space, folder.path.parent, stderr=stderr)
     wait_until(driver, gate.with_suffix(".waited-at").exists)
-    of_driver = ["pgrep", "-P", str(driver.pid), "-x", "raylet"]
-    raylet = subprocess.run(of_driver, capture_output=True, text=True, check=True).stdout
-    os.kill(int(raylet), signal.SIGKILL)
+    of_driver = ["pgrep", "-P", str(driver.pid), "-x", process]
+    found = subprocess.run(of_driver, capture_output=True, text=True, check=True).stdout
+    os.kill(int(found), signal.SIGKILL)
     assert driver.wait() == ExitCode.INTERRUPTED
-    assert "none is alive. Waiting 2 s for one; then the sweep ends here" in said.read_text()
-    assert events(folder)[-1]["outcome"] == "interrupted"
+    assert told in said.read_text()
+    assert f"python -m sweeper resume {folder.path}" in said.read_text() or (
+        events(folder)[-1]["outcome"] == "interrupted"
+    )
     assert not any(event.get("counted") for event in events(folder))
 
     gate.touch()
     assert session("resume", "tiny", folder.path.parent).wait() == ExitCode.DONE
-    assert session("run", space, whole.path.parent).wait() == ExitCode.DONE
     assert decided(folder) == decided(whole)
     assert rows(state_of(folder), folder) == rows(state_of(whole), whole)

@@ -19,14 +19,14 @@ from sweeper.running import Options, resume_sweep, run_file
 from sweeper.status import ExitCode, Status
 from tests.sweeper.closed_form import REFERENCE
 from tests.sweeper.journals import raw_events
-from tests.sweeper.runtime.ray_tune.driver import GATE
+from tests.sweeper.runtime.ray_tune.driver import GATE, ROOT
 from tests.sweeper.runtime.ray_tune.test_kills import (
-    ROOT,
     decided,
     events,
     rows,
     session_of,
     state_of,
+    undisturbed,
 )
 from tests.sweeper.waiting import wait_until
 
@@ -85,8 +85,7 @@ def test_moved_or_copied_it_goes_on_where_it_is_under_one_driver_at_a_time(
     original = contents(folder)
 
     gate.touch()
-    assert session("run", space, tmp_path / "whole").wait() == ExitCode.DONE
-    whole = RunFolder(tmp_path / "whole" / "tiny")
+    whole = undisturbed(space, tmp_path / "whole")
     copy = RunFolder(tmp_path / "copies" / "another-name")
     shutil.copytree(folder.path, copy.path)
     relative = os.path.relpath(copy.path, ROOT)
@@ -131,14 +130,12 @@ def test_ended_in_the_middle_of_a_trial_that_hangs_it_resumes(
     assert events(folder)[-1]["event"] != "session_ended"
 
     gate.touch()
-    resumed = session("resume", "tiny", tmp_path / "runs")
-    straight = session("run", space, tmp_path / "whole")
-    assert (resumed.wait(), straight.wait()) == (ExitCode.DONE, ExitCode.DONE)
-    assert_ended_as(folder, RunFolder(tmp_path / "whole" / "tiny"))
+    assert session("resume", "tiny", tmp_path / "runs").wait() == ExitCode.DONE
+    assert_ended_as(folder, undisturbed(space, tmp_path / "whole"))
 
 
 def test_a_finished_sweep_gets_more_trials_another_chance_and_other_resources(
-    tmp_path: Path, write_space: Any
+    tmp_path: Path, write_space: Any, cluster: None
 ) -> None:
     space = write_space(
         space={"learning_rate": {"choice": [1e-3, 0.2]}}, scheduler={"type": "fifo"},

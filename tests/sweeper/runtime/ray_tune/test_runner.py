@@ -31,6 +31,8 @@ from trainable.config import TrainConfig
 ONE_AT_A_TIME = {"cpu": os.cpu_count()}
 FAILING = REFERENCE.replace("ClosedForm", "Failing")
 
+pytestmark = pytest.mark.usefixtures("cluster")
+
 
 @pytest.fixture
 def console() -> Console:

@@ -5,24 +5,21 @@ import os
 import random
 import signal
 import subprocess
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from ray.cluster_utils import Cluster
 
 from sweeper.record.replay import replay
 from sweeper.record.run_folder import CHECKPOINT_FILE, RunFolder
 from sweeper.record.tables import result_rows
 from sweeper.spec.reading.spec_file import load_spec
 from sweeper.status import ExitCode
-from tests.sweeper.journals import RawEvent, raw_events
+from tests.sweeper.journals import RawEvent
+from tests.sweeper.runtime.ray_tune.test_kills import events, session_of
 from tests.sweeper.waiting import wait_until
 
 KILLS = 3
-ROOT = Path(__file__).parents[4]
 SPACE = {"learning_rate": {"grid": [1e-4, 2e-4, 5e-4, 1e-3, 2e-3, 5e-3, 0.7]}}
 SCHEDULERS = {
     "hyperband": {"type": "hyperband", "grace_steps": 4, "reduction_factor": 2},
@@ -43,30 +40,8 @@ pytestmark = [
 ]
 
 
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[None]:
-    """It outlives the drivers."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PYTHONPATH", str(ROOT))
-        ray_cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 2})
-        patch.setenv("RAY_ADDRESS", ray_cluster.address)
-        yield
-        ray_cluster.shutdown()
-
-
 def session(*arguments: object) -> subprocess.Popen[bytes]:
-    command = [
-        sys.executable,
-        "-m",
-        "tests.sweeper.runtime.ray_tune.driver",
-        *map(str, arguments),
-        "PathTrainer",
-    ]
-    return subprocess.Popen(command, cwd=ROOT, start_new_session=True)
-
-
-def events(folder: RunFolder) -> list[RawEvent]:
-    return list(raw_events(folder.journal)) if folder.journal.exists() else []
+    return session_of("PathTrainer", *arguments)
 
 
 def decided(folder: RunFolder) -> list[RawEvent]:

@@ -67,7 +67,7 @@ def sweep(tmp_path: Path, write_space: Any) -> tuple[Path, RunFolder]:
     return space, RunFolder(tmp_path / "runs" / "tiny")
 
 
-def test_a_pipe_that_is_closed_ends_nothing(sweep: tuple[Path, RunFolder]) -> None:
+def test_a_pipe_that_is_closed_ends_nothing(sweep: tuple[Path, RunFolder], cluster: None) -> None:
     """`python -m sweeper run … 2>&1 | head -2`."""
     space, folder = sweep
     command = [

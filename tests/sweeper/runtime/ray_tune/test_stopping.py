@@ -15,7 +15,7 @@ from sweeper.record.run_folder import RunFolder
 from sweeper.status import ExitCode
 from tests.sweeper.journals import raw_events
 from tests.sweeper.runtime.ray_tune.driver import BACKOFF
-from tests.sweeper.runtime.ray_tune.faulty_trainers import NOTES, RAISES, SOUND, STUCK
+from tests.sweeper.runtime.ray_tune.faulty_trainers import RAISES, SOUND, STUCK
 
 ROOT = Path(__file__).parents[4]
 
@@ -35,7 +35,11 @@ def hangs(folder: RunFolder, notes: Path) -> bool:
 
 @pytest.mark.parametrize("rate, trouble", [(RAISES, waits), (SOUND, hangs)])
 def test_sigterm_in_trouble(
-    tmp_path: Path, write_space: Any, rate: float, trouble: Callable[[RunFolder, Path], bool]
+    tmp_path: Path,
+    write_space: Any,
+    cluster: None,
+    rate: float,
+    trouble: Callable[[RunFolder, Path], bool],
 ) -> None:
     notes, runs = tmp_path / "notes", tmp_path / "runs"
     space = write_space(
@@ -52,7 +56,7 @@ def test_sigterm_in_trouble(
             STUCK,
         ],
         cwd=ROOT,
-        env={**os.environ, NOTES: str(notes), BACKOFF: "60"},
+        env={**os.environ, BACKOFF: "60"},
         start_new_session=True,
     )
     folder = RunFolder(runs / "tiny")

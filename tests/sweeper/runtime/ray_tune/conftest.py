@@ -1,0 +1,51 @@
+"""A Ray cluster that tests share: to start one takes longer than most of the sweeps in them."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import ray
+from ray.cluster_utils import Cluster
+
+from tests.sweeper.runtime.ray_tune.driver import GATE, HANG_AT, ROOT, STARTS
+from tests.sweeper.runtime.ray_tune.faulty_trainers import BROKEN_WHILE, FULL_WHILE, NOTES
+
+# What trials look at, by the name that it has in the folder of each test.
+LOOKED_AT = {
+    GATE: "gate",
+    HANG_AT: "hang-at",
+    STARTS: "starts",
+    NOTES: "notes",
+    FULL_WHILE: "full",
+    BROKEN_WHILE: "broken",
+}
+
+
+@pytest.fixture(scope="session")
+def cluster_and_link(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
+    """The cluster's address, and the link that its processes take for the folder of a test: they
+    have the environment of the moment in which they were started."""
+    link = tmp_path_factory.mktemp("shared") / "now"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", str(ROOT))
+        for variable, name in LOOKED_AT.items():
+            patch.setenv(variable, str(link / name))
+        cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": os.cpu_count()})
+    yield cluster.address, link
+    ray.shutdown()
+    cluster.shutdown()
+
+
+@pytest.fixture
+def cluster(
+    cluster_and_link: tuple[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """For sweeps that run on a cluster which outlives their drivers."""
+    address, link = cluster_and_link
+    link.unlink(missing_ok=True)
+    link.symlink_to(tmp_path)
+    monkeypatch.setenv("RAY_ADDRESS", address)
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    for variable, name in LOOKED_AT.items():
+        monkeypatch.setenv(variable, str(tmp_path / name))
