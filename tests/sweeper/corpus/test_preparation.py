@@ -187,6 +187,15 @@ def test_too_little_validation_text_is_told(tmp_path: Path) -> None:
     )
 
 
+def test_names_are_no_markup_on_a_console_that_knows_it(tmp_path: Path) -> None:
+    named = tmp_path / "[red]t.json"
+    Tokenizer(models.BPE({"a": 0, "b": 1, " ": 2}, [])).save(str(named))
+    (tmp_path / "a.txt").write_text("a b\n" * 1000)
+    out = tmp_path / "[bold]out"
+    output = told(tmp_path / "a.txt", out, tokenizer=str(named))
+    assert output.count(f"tokenizer {named}: 3 tokens") == output.count(f"{out} from 1 file") == 1
+
+
 def test_enough_validation_text_is_not_told(tmp_path: Path) -> None:
     lines = [f"line {number} of a text that goes on\n" for number in range(300_000)]
     (tmp_path / "a.txt").write_text("".join(lines))

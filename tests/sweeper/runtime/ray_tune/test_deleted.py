@@ -32,7 +32,8 @@ def said(tmp_path: Path) -> Iterator[IO[str]]:
 def test_the_folder_of_a_trial_that_runs(
     tmp_path: Path, write_space: Any, cluster: None, said: IO[str]
 ) -> None:
-    """And that of one that waits for its promotion; then the sweep is killed, and resumed."""
+    """And that of one that waits for its promotion, and half of the journal; then the sweep is
+    killed, and resumed."""
     gate, space = tmp_path / "gate", write_space(**SECTIONS, resources=ONE_AT_A_TIME)
     folder, whole = RunFolder(tmp_path / "runs" / "tiny"), undisturbed(space, tmp_path / "whole")
     process = session("run", space, folder.path.parent, stderr=said)
@@ -40,10 +41,14 @@ def test_the_folder_of_a_trial_that_runs(
     waiting = [trial.trial_id for trial in state_of(folder).trials.values() if trial.checkpoint]
     for trial_id in waiting:
         shutil.rmtree(folder.trial(trial_id))
+    record = folder.journal.read_bytes()
+    folder.journal.write_bytes(record[: len(record) // 2])
     told = [f"Trial {trial_id}: {folder.trial(trial_id)}/ was deleted." for trial_id in waiting]
+    told.append(f"{folder.journal}: was deleted, replaced or changed; it is back as it was.")
     wait_until(process, lambda: all(text in Path(said.name).read_text() for text in told))
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
+    assert folder.journal.read_bytes().startswith(record)
     assert all(folder.trial_config(trial_id).is_file() for trial_id in waiting)
 
     gate.touch()
@@ -54,7 +59,7 @@ def test_the_folder_of_a_trial_that_runs(
     assert [everything.count(text) for text in told] == [1] * len(told)
 
 
-@pytest.mark.parametrize("moved", [False, True])
+@pytest.mark.parametrize("moved", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_the_folder_of_the_sweep(
     tmp_path: Path,
     write_space: Any,

@@ -23,12 +23,15 @@ DIED = "The process of the trial died."
 @pytest.mark.parametrize(
     ("how", "before", "error", "max_retries"),
     [
-        (*RAISES, 0),
         (*RAISES, 2),
-        ("exits as it is made", UNHEARD, DIED, 1),
-        ("exits", UNHEARD, DIED, 2),
-        ("segmentation fault", UNHEARD, DIED, 0),
-        ("unreadable", "before their first step:", "UnreadableError", 1),
+        ("exits", UNHEARD, DIED, 0),
+        pytest.param(*RAISES, 0, marks=pytest.mark.slow),
+        pytest.param("exits as it is made", UNHEARD, DIED, 1, marks=pytest.mark.slow),
+        pytest.param("exits", UNHEARD, DIED, 2, marks=pytest.mark.slow),
+        pytest.param("segmentation fault", UNHEARD, DIED, 0, marks=pytest.mark.slow),
+        pytest.param(
+            "unreadable", "before their first step:", "UnreadableError", 1, marks=pytest.mark.slow
+        ),
     ],
 )
 def test_it_is_not_made_for_every_trial(
