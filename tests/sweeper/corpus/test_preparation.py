@@ -193,7 +193,7 @@ def test_names_are_no_markup_on_a_console_that_knows_it(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("a b\n" * 1000)
     out = tmp_path / "[bold]out"
     output = told(tmp_path / "a.txt", out, tokenizer=str(named))
-    assert output.count(f"tokenizer {named}: 3 tokens") == output.count(f"{out} from 1 file") == 1
+    assert output.count(f"tokenizer {named}: ") == output.count(f"{out} from 1 file") == 1
 
 
 def test_enough_validation_text_is_not_told(tmp_path: Path) -> None:
