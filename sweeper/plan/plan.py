@@ -1,5 +1,6 @@
 """What a sweep will do: its spec with every default filled in, and the config of every trial."""
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -96,8 +97,8 @@ def plan_again(resolved: SweepSpec, source: YamlSource) -> Plan:
 
 def _require_data(folder: CorpusFolder, spec: SweepSpec, source: YamlSource) -> None:
     for file in (folder.train, folder.val):
-        if not file.is_file():
-            there = folder.path.is_dir()
+        if not os.path.isfile(file):  # which, unlike a Path, takes names of any length
+            there = os.path.isdir(folder.path)
             problem = f"{folder.path} has no {file.name}" if there else f"no folder {folder.path}"
             raise SpecError([source.problem(("data",), f"{problem}; {folder.remedy()}")])
     metric = spec.objective.metric
@@ -118,8 +119,8 @@ def _resolve(spec: SweepSpec, data: Path | None = None) -> SweepSpec:
         del train["warmup_steps"]  # for each trial the one that its length asks for
         length = train["max_steps"]
         swept = any("max_steps" in domain.sets(key) for key, domain in spec.space.items())
-        if isinstance(length, int) and not swept:
-            train["warmup_steps"] = default_warmup_steps(length)
+        if isinstance(length, int | float) and not swept:  # 2e3 is a whole number too
+            train["warmup_steps"] = default_warmup_steps(int(length))
     # What the newest checkpoint lacks is what a kill costs: at most the steps since an evaluation.
     train["checkpoint_every_steps"] = spec.train.get(
         "checkpoint_every_steps", Derived(times=1, of="eval_every_steps")

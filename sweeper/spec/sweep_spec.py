@@ -229,8 +229,9 @@ class SweepSpec(_Section):
         if isinstance(weights := stated.get("init_from"), str):
             stated["init_from"] = os.path.expanduser(weights)
         settings = derive(DEFAULTS | stated)
-        if "warmup_steps" not in stated and isinstance(settings["max_steps"], int):
-            stated |= {"warmup_steps": default_warmup_steps(settings["max_steps"])}
+        length = settings["max_steps"]
+        if "warmup_steps" not in stated and isinstance(length, int | float):
+            stated |= {"warmup_steps": default_warmup_steps(int(length))}
             settings = derive(DEFAULTS | stated)
         if "eval_every_steps" in stated or not isinstance(self.scheduler, EarlySpec):
             return settings

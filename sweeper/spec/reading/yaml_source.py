@@ -165,7 +165,7 @@ class _Reader:
             self.refuse(node, f"cannot be read as {_shown(node)}: {str(node.value)[:40]!r}")
             return None
         if isinstance(value, int) and abs(value) >= 2**63:
-            self.refuse(node, "a whole number must be below 2^63")
+            self.refuse(node, f"a whole number must be below 2^63, got {str(node.value)[:40]}")
         if isinstance(value, str) and not is_plain(value):
             self.refuse(node, f"text must have no control characters, got {value[:40]!r}")
         return value

@@ -19,7 +19,8 @@ def as_json(forecast: Forecast) -> str:
 
 def print_forecast(console: Console, forecast: Forecast) -> None:
     at_once = min(forecast.slots, forecast.num_trials)
-    trials = f"{forecast.num_trials} trials, {at_once} at a time"
+    plural = "" if forecast.num_trials == 1 else "s"
+    trials = f"{forecast.num_trials} trial{plural}, {at_once} at a time"
     told = f": {trials}, scheduler {forecast.scheduler}\n"
     console.print(Text.assemble((forecast.name, "bold"), told))
     console.print(_shape_table(forecast), soft_wrap=False)

@@ -53,6 +53,25 @@ def test_the_resolved_spec_states_every_setting_that_is_not_swept(
     assert spec.train["d_model"] == TrainConfig().d_model
 
 
+@pytest.mark.parametrize("section", ["train: {max_steps: %s}", "space: {max_steps: {grid: [%s]}}"])
+def test_a_length_written_as_a_decimal_has_the_same_warmup(
+    tmp_path: Path, tokens_folder: Path, section: str
+) -> None:
+    swept = "" if section.startswith("space") else "space: {seed: {grid: [1]}}\n"
+    spelled = [
+        plan(tmp_path, tokens_folder, f"{swept}{section % length}\n").trials[0].config
+        for length in ("2000", "2e3", "2000.0")
+    ]
+    assert {config.warmup_steps for config in spelled} == {200}
+    assert spelled[0] == spelled[1] == spelled[2]
+
+
+@pytest.mark.parametrize("name", ["x" * 300, "x/" * 3000])
+def test_data_under_a_name_that_no_disk_takes_is_no_folder(tmp_path: Path, name: str) -> None:
+    with pytest.raises(SpecError, match=r"space.yaml: data: no folder .*x; make one with: "):
+        plan(tmp_path, tmp_path / name, LR)
+
+
 def test_the_resolved_spec_leads_to_the_same_trials(tmp_path: Path, tokens_folder: Path) -> None:
     text = LR + "scheduler: {type: asha, grace_steps: 20}\nsearch: {seed: 7}\n"
     first = plan(tmp_path, tokens_folder, text)

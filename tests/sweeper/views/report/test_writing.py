@@ -48,8 +48,20 @@ def test_one_file_that_needs_no_other(finished: Callable[..., RunFolder]) -> Non
     assert len(text) < 6e6
     assert {p.name for p in report.pictures} == {"loss_by_learning_rate.png", "learning_curves.png"}
     assert all(p.read_bytes().startswith(b"\x89PNG") for p in report.pictures)
+    anew, further = "Train for longer with its settings", "Or train it further (its learning rate"
+    assert 0 < text.find(anew) < text.find("python -m trainable --") < text.find(further)
     assert f"python -m sweeper export {folder.path} " in text
     assert sorted(p.name for p in folder.path.iterdir() if p.name.endswith(".tmp")) == []
+
+
+def test_its_commands_name_whole_paths_wherever_the_page_is_opened(
+    finished: Callable[..., RunFolder], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = finished()
+    monkeypatch.chdir(folder.path.parent)
+    text = write_report(RunFolder(Path(folder.path.name))).path.read_text()
+    assert f"python -m sweeper export {folder.path} " in text
+    assert f"--resume_from {folder.trials}/" in text
 
 
 @pytest.mark.parametrize(
