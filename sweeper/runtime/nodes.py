@@ -1,6 +1,10 @@
-"""What happens when a cluster has lost every node on which a sweep could go on."""
+"""What happens when a cluster has lost every node on which a sweep could go on, or its head."""
 
-from collections.abc import Callable, Collection
+import contextlib
+import socket
+import threading
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 
 from sweeper.engine.sweep import Sweep
 from sweeper.plan.placement import Node, Placement
@@ -11,6 +15,11 @@ LOOK_EVERY_SECONDS = 1.0
 # about to get another.
 OWN_WAIT_SECONDS = 30.0
 CLUSTER_WAIT_SECONDS = 600.0
+# Without the server at the cluster's head nothing of Ray works: who talks to it waits, and is ended
+# by Ray after a minute of that, without a word of what to do.
+HEAD_WAIT_SECONDS = 30.0
+HEAD_LOOK_SECONDS = 2.0
+HEAD_ANSWER_SECONDS = 5.0
 
 
 class Nodes:
@@ -77,3 +86,53 @@ class Nodes:
         if not self.living():
             return "The nodes of the cluster are lost: none is alive"
         return "No node that is left in the cluster has room for a trial that waits"
+
+
+@contextmanager
+def watching_head(
+    address: str, end: Callable[[], None], say: Callable[[str], None] = tell
+) -> Iterator[None]:
+    """End the sweep, as a signal does, when the head does not answer for some time. It is watched
+    by a thread of its own: the main one may be in a call of Ray's that waits.
+
+    Args:
+        address: HOST:PORT.
+    """
+    over = threading.Event()
+    watcher = threading.Thread(target=_watch_head, args=(address, end, say, over), daemon=True)
+    watcher.start()
+    try:
+        yield
+    finally:
+        over.set()
+        watcher.join()
+
+
+def _watch_head(
+    address: str, end: Callable[[], None], say: Callable[[str], None], over: threading.Event
+) -> None:
+    missed = 0.0
+    while not over.wait(HEAD_LOOK_SECONDS):
+        if _answers(address):
+            if missed:
+                say("The head of the cluster answers again.")
+            missed = 0.0
+            continue
+        if not missed:
+            say(
+                f"The head of the Ray cluster, {address}, does not answer. Waiting "
+                f"{HEAD_WAIT_SECONDS:g} s for it; then the sweep ends here, and can be resumed."
+            )
+        missed += HEAD_LOOK_SECONDS
+        if missed > HEAD_WAIT_SECONDS:
+            say("It has not come back.")
+            return end()
+
+
+def _answers(address: str) -> bool:
+    host, _, port = address.rpartition(":")
+    with contextlib.suppress(OSError):
+        where = (host.strip("[]"), int(port))
+        socket.create_connection(where, timeout=HEAD_ANSWER_SECONDS).close()
+        return True
+    return False

@@ -4,18 +4,23 @@ import logging
 import os
 from functools import partial
 
+import ray
 from ray import tune
 
 from sweeper.engine.audience import Audience
 from sweeper.engine.sweep import Sweep
 from sweeper.plan.placement import Placement
 from sweeper.record.state.events import Outcome
-from sweeper.runtime.nodes import CLUSTER_WAIT_SECONDS, OWN_WAIT_SECONDS, Nodes
+from sweeper.runtime.nodes import (
+    CLUSTER_WAIT_SECONDS,
+    OWN_WAIT_SECONDS,
+    Nodes,
+    watching_head,
+)
 from sweeper.runtime.ray_tune.adapters import SweepCallback, SweepScheduler, SweepSearch, request
 from sweeper.runtime.ray_tune.cluster import living_nodes, ray_messages_to
 from sweeper.runtime.ray_tune.controller import SweepController, controlled
 from sweeper.runtime.ray_tune.faults import Faults
-from sweeper.runtime.ray_tune.head import watching_head
 from sweeper.runtime.ray_tune.interrupt import Interrupt
 from sweeper.runtime.ray_tune.trial_actor import TrialActor
 from sweeper.runtime.signals import Deadline, ending_by_signals
@@ -42,7 +47,7 @@ def run_trials(
     audience.catch_up()
     with (
         ending_by_signals(end, sweep.folder),
-        watching_head(end),
+        watching_head(ray.get_runtime_context().gcs_address, end),
         ray_messages_to(logging.FileHandler(sweep.folder.log)),
         controlled(partial(SweepController, faults, nodes, _idle(placement))),
     ):

@@ -1,5 +1,7 @@
 """A cluster without a node for a sweep: what is said, how long it waits, when it ends."""
 
+import queue
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,7 +11,7 @@ import pytest
 
 from sweeper.plan.placement import Node, Placement
 from sweeper.record.run_folder import create_run_folder
-from sweeper.runtime.nodes import Nodes
+from sweeper.runtime.nodes import Nodes, watching_head
 from sweeper.spec.sweep_spec import ResourceCase, Resources
 from tests.sweeper.in_process import opened
 
@@ -98,3 +100,49 @@ def test_where_nothing_waits_nothing_is_missed(watched: Any) -> None:
     with watched(cpu=1) as cluster:
         cluster.until(60, live=set(), placed=set(), nodes=[])
         assert cluster.said == []
+
+
+@pytest.fixture
+def quick_looks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sweeper.runtime.nodes.HEAD_LOOK_SECONDS", 0.01)
+
+
+def test_a_head_that_is_gone_is_told_and_waited_for_before_the_end(
+    quick_looks: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sweeper.runtime.nodes.HEAD_WAIT_SECONDS", 0.05)
+    said: queue.Queue[str] = queue.Queue()
+    with socket.create_server(("127.0.0.1", 0)) as head:
+        address = f"127.0.0.1:{head.getsockname()[1]}"
+        watch = watching_head(address, lambda: said.put("the end"), said.put)
+        with watch:
+            head.accept()[0].close()
+            head.close()
+            told = [said.get(timeout=60) for _ in range(3)]
+    assert told == [
+        f"The head of the Ray cluster, {address}, does not answer. Waiting 0.05 s for it; then the "
+        "sweep ends here, and can be resumed.",
+        "It has not come back.",
+        "the end",
+    ]
+
+
+def test_a_head_that_comes_back_ends_nothing(quick_looks: None) -> None:
+    said: queue.Queue[str] = queue.Queue()
+    with socket.create_server(("127.0.0.1", 0)) as head:
+        port = head.getsockname()[1]
+    with watching_head(f"127.0.0.1:{port}", lambda: said.put("the end"), said.put):
+        assert "Waiting 30 s for it" in said.get(timeout=60)
+        with socket.create_server(("127.0.0.1", port)):
+            assert said.get(timeout=60) == "The head of the cluster answers again."
+    assert said.empty() or "does not answer" in said.get()
+
+
+def test_a_head_that_answers_is_not_spoken_of(quick_looks: None) -> None:
+    said: queue.Queue[str] = queue.Queue()
+    with socket.create_server(("127.0.0.1", 0)) as head:
+        address = f"127.0.0.1:{head.getsockname()[1]}"
+        with watching_head(address, lambda: said.put("the end"), said.put):
+            for _ in range(3):
+                head.accept()[0].close()
+    assert said.empty()

@@ -69,9 +69,10 @@ def note_pauses(file: Path) -> None:
 
 def main() -> None:
     if NODE_WAIT in os.environ:
-        from sweeper.runtime.ray_tune import head, runner
+        from sweeper.runtime import nodes
+        from sweeper.runtime.ray_tune import runner
 
-        head.WAIT_SECONDS = float(os.environ[NODE_WAIT])
+        nodes.HEAD_WAIT_SECONDS = float(os.environ[NODE_WAIT])
         runner.OWN_WAIT_SECONDS = float(os.environ[NODE_WAIT])
     if BACKOFF in os.environ:
         from sweeper.record.state import trial
