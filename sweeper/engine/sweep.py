@@ -4,6 +4,7 @@ on disk before it takes effect. Nothing here knows Ray, so anything can drive it
 
 import time
 from collections.abc import Iterable
+from dataclasses import asdict
 from typing import NoReturn, Self
 
 from sweeper.engine.checkpoint_keeper import CheckpointKeeper
@@ -222,17 +223,7 @@ class Sweep:
             return Decision.CONTINUE
         if metrics.step > trial.step:
             verdict = self.state.judge(trial, metrics)
-            self._record(
-                Evaluated(
-                    time=now(),
-                    trial=trial_id,
-                    metrics=metrics,
-                    decision=verdict.decision,
-                    rung=verdict.rung,
-                    rank=verdict.rank,
-                    of=verdict.of,
-                )
-            )
+            self._record(Evaluated(time=now(), trial=trial_id, metrics=metrics, **asdict(verdict)))
         return trial.decision
 
     def checkpointed(self, trial_id: str, checkpoint: str) -> list[Metrics]:

@@ -23,7 +23,7 @@ from sweeper.spec.scheduler_spec import (
     FifoSpec,
     PbtSpec,
 )
-from sweeper.spec.sweep_spec import SweepSpec
+from sweeper.spec.sweep_spec import Objective, SweepSpec
 from sweeper.strategy.schedulers import make_scheduler
 from sweeper.strategy.schedulers.scheduler import Fifo
 from sweeper.strategy.simulation import (
@@ -137,6 +137,8 @@ class Forecast:
     is_exact: bool  # those were all orders
     finals: FinalsForecast | None = None  # beside all of that
     thin_validation: ThinValidation | None = None  # too little text to validate on
+    # Why ends will be forecast without the schedule; None if they are with it, or not at all.
+    no_schedule: str | None = None
 
 
 def forecast(plan: Plan, machine: Machine, speeds: Mapping[Shape, Speed]) -> Forecast:
@@ -183,6 +185,7 @@ def forecast(plan: Plan, machine: Machine, speeds: Mapping[Shape, Speed]) -> For
         orders_of_merit=len(outcomes),
         is_exact=not is_early or (scale == 1 and math.factorial(len(jobs)) <= MAX_ORDERS),
         finals=_finals(plan.spec, jobs, machine.slots, timed),
+        no_schedule=_no_schedule(plan.spec),
     )
 
 
@@ -204,15 +207,24 @@ def _finals(spec: SweepSpec, jobs: Sequence[Job], slots: int, timed: bool) -> Fi
 
 def _simulated(jobs: Sequence[Job], spec: SweepSpec, slots: int) -> list[Simulated]:
     """The sweep under each order of merit, or a sample of them."""
-    seed = spec.search.seed
+    by_place = spec.model_copy(update={"objective": Objective()})  # of which less is better
     return [
-        simulate(jobs, make_scheduler(spec.scheduler, "min", seed), slots, by_merit(merits))
-        for merits in orders_of_merit(len(jobs), seed)
+        simulate(jobs, make_scheduler(by_place, foreseen=True), slots, by_merit(merits))
+        for merits in orders_of_merit(len(jobs), spec.search.seed)
     ]
 
 
+def _no_schedule(spec: SweepSpec) -> str | None:
+    by_forecast = isinstance(spec.scheduler, AshaSpec) and spec.scheduler.compare == "forecast"
+    if spec.objective.falls or not (by_forecast or spec.search.algorithm == "model"):
+        return None
+    return f"objective.mode is {spec.objective.mode}, and the schedule tells how a loss falls"
+
+
 def _scheduler_name(spec: AnySchedulerSpec) -> str:
-    return f"asha, {spec.mode}" if isinstance(spec, AshaSpec) else spec.type
+    if not isinstance(spec, AshaSpec):
+        return spec.type
+    return f"asha, {spec.mode}" + (", by forecasts" if spec.compare == "forecast" else "")
 
 
 def _shown(jobs: Sequence[Job], spec: AnySchedulerSpec) -> list[int]:

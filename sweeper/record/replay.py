@@ -1,4 +1,5 @@
-"""The state that a run folder's journal leads to. Each decision is made again and compared."""
+"""The state that a run folder's journal leads to. Each decision is made again and compared, but for
+those that rest on a forecast, which stand."""
 
 from collections.abc import Iterable
 
@@ -53,8 +54,8 @@ def replay_event(state: SweepState, event: Event, folder: RunFolder, number: int
     where = f"{folder.journal}:{number}"
     try:
         if isinstance(event, Evaluated):
-            trial, recorded = state.trial_of(event), _verdict_of(event)
-            verdict = state.judge(trial, event.metrics)
+            trial, recorded = state.trial_of(event), event.verdict
+            verdict = state.judge(trial, event.metrics, recorded)
             if verdict != recorded:
                 raise RunFolderError(
                     f"{where}: trial {event.trial} at step {event.metrics.step} got "
@@ -70,10 +71,6 @@ def replay_event(state: SweepState, event: Event, folder: RunFolder, number: int
         raise damaged_line(where, str(error)) from None
     except LookupError as error:
         raise damaged_line(where, f"{event.event}: cannot follow here: {error}") from None
-
-
-def _verdict_of(event: Evaluated) -> Verdict:
-    return Verdict(event.decision, event.rung, event.rank, event.of)
 
 
 def _told(verdict: Verdict) -> str:

@@ -72,12 +72,15 @@ class GraceSpec(EarlySpec):
 class AshaSpec(GraceSpec):
     """Asynchronous successive halving: at grace × reduction_factor^k on the clock, the best
     1 / reduction_factor go on. With `stop` that is decided when a trial arrives; with `promote` it
-    pauses until it has earned to go on."""
+    pauses until it has earned to go on. The best are those of the least loss there or, with
+    `forecast`, at their ends; these also need a chance of `alpha` to be the best."""
 
     type: Literal["asha"] = "asha"
     mode: Literal["stop", "promote"] = "stop"
     reduction_factor: WholeNumber = Field(default=2, ge=2)
     brackets: Brackets = 1
+    compare: Literal["loss", "forecast"] = "loss"
+    alpha: Annotated[float, Field(gt=0, lt=1)] | None = None
 
     @property
     def pauses(self) -> bool:

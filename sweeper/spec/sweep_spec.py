@@ -68,6 +68,11 @@ class Objective(_Section):
     ] = "val_loss"
     mode: Mode = "min"
 
+    @property
+    def falls(self) -> bool:
+        """Whether it is a loss, which comes down as the schedule of the learning rate does."""
+        return self.mode == "min"
+
 
 def sign_of(mode: Mode) -> float:
     """The objective times this is less where it is better."""

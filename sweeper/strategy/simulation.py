@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from sweeper.spec.points import Point
 from sweeper.status import Decision, Status
 from sweeper.strategy.next_step import Step, next_step
 from sweeper.strategy.schedulers.scheduler import Promotion, Scheduler
@@ -46,6 +47,7 @@ class Job:
     tokens_per_step: int
     flops_per_token: int
     diverges: bool = False  # at its last stop
+    point: Point | None = None  # where ends are forecast
 
     @property
     def end(self) -> int:
@@ -158,7 +160,7 @@ class _Simulation:
             return self._next_job()
         name = self.names[chosen] = f"{len(self.created):04d}"
         self.created[name] = chosen
-        self.scheduler.added(name, self.jobs[chosen].end)
+        self.scheduler.added(name, self.jobs[chosen].end, self.jobs[chosen].point)
         return chosen
 
     def _seen(self, i: int) -> Seen:

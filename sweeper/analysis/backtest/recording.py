@@ -46,6 +46,7 @@ class Curve:
             tokens_per_step=self.tokens_per_step,
             flops_per_token=self.flops_per_token,
             diverges=self.diverged,
+            point=self.point,
         )
 
     def trial(self, trial_id: str, status: Status, evaluations: int) -> Trial:

@@ -46,7 +46,7 @@ def _play(spec: SweepSpec, field: Field, draw: Draw) -> Outcome:
     return replay(
         field,
         draw,
-        make_scheduler(spec.scheduler, spec.objective.mode, search.seed),
+        make_scheduler(drawn),
         clock=spec.scheduler.clock,
         choose=chooser(field, drawn, draw.order) if search.learns else None,
         num_trials=search.num_trials,

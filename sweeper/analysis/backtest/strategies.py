@@ -7,6 +7,7 @@ from typing import Literal
 
 from sweeper.analysis.backtest.recording import Field, Recording
 from sweeper.analysis.backtest.replay import Draw, Outcome, replay
+from sweeper.spec.points import Point
 from sweeper.status import Decision
 from sweeper.strategy.schedulers.asha import Asha
 from sweeper.strategy.schedulers.hyperband import Hyperband
@@ -36,7 +37,7 @@ class TopK(Fifo):
         self.scores: dict[str, float] = {}  # of those at the rung
         self.promoted: set[str] = set()
 
-    def added(self, trial_id: str, end: int) -> None:
+    def added(self, trial_id: str, end: int, point: Point | None = None) -> None:
         self.on_the_way.add(trial_id)
 
     def ended(self, trial_id: str) -> None:

@@ -16,7 +16,10 @@ from sweeper.record.state.events import Event
 from trainable.settings import shown
 
 # Fields that are only written if they say something, so that lines are as they always were.
-_SELDOM = {"found": False, "step": None, "placement": None, "num_trials": None}
+_SELDOM: dict[str, object] = {
+    "found": False,
+    **dict.fromkeys(("step", "placement", "num_trials", "forecast", "deviation", "chance")),
+}
 
 
 def to_line(event: Event) -> bytes:

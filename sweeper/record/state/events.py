@@ -3,7 +3,7 @@
 Fields that older versions did not write have a default.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from typing import Annotated, ClassVar, Literal
 
@@ -11,6 +11,7 @@ from pydantic import AwareDatetime, ConfigDict, Field
 
 from sweeper.record.state.checkpoints import CHECKPOINT_NAME
 from sweeper.status import Decision, Status
+from sweeper.strategy.schedulers.scheduler import Verdict
 from trainable.loop.metrics import Metrics
 
 LARGEST = 2**63 - 1  # what a column of a table holds
@@ -153,6 +154,13 @@ class Evaluated(_OfTrial):
     rung: Whole | None
     rank: Whole | None
     of: Whole | None
+    forecast: float | None = None  # with these three, that of its end was what was decided on
+    deviation: float | None = None
+    chance: float | None = None  # to be the best by more than noise
+
+    @property
+    def verdict(self) -> Verdict:
+        return Verdict(**{each.name: getattr(self, each.name) for each in fields(Verdict)})
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -45,6 +45,7 @@ from sweeper.spec.domains.values import Settings
 from sweeper.spec.sweep_spec import SweepSpec
 from sweeper.status import Decision, Status
 from sweeper.strategy.schedulers import make_scheduler
+from sweeper.strategy.schedulers.forecast_asha import ForecastAsha
 from sweeper.strategy.schedulers.scheduler import Promotion, Verdict
 from trainable.config import TrainConfig
 from trainable.loop.metrics import Metrics
@@ -60,7 +61,7 @@ class SweepState:
         self.checkpoints = CheckpointAccount()
         self.arrivals = Arrivals()
         self.warm_start: WarmStart | None = None  # of `search.from`
-        self.scheduler = make_scheduler(spec.scheduler, spec.objective.mode, spec.search.seed)
+        self.scheduler = make_scheduler(spec)
         self.sessions: list[Session] = []
         self.search_ended: SearchEnded | None = None  # there is no other trial to come
         self.finals = None if spec.finals is None else Finals(spec.finals, spec.num_seeds)
@@ -147,7 +148,9 @@ class SweepState:
             trial.is_final = True
             self.finals.trials.append(event.id)
             return
-        self.scheduler.added(trial.trial_id, trial.config.max_steps * self._pace(trial.config))
+        point = {key: trial.values[key] for key in self.spec.space if key in trial.values}
+        end = trial.config.max_steps * self._pace(trial.config)
+        self.scheduler.added(trial.trial_id, end, point)
 
     def trial_of(self, event: TrialEvent) -> Trial:
         """
@@ -237,14 +240,21 @@ class SweepState:
     def _pace(self, config: TrainConfig) -> int:
         return clock_per_step(config, self.spec.scheduler.clock)
 
-    def judge(self, trial: Trial, metrics: Metrics) -> Verdict:
-        """Give an evaluation to the scheduler, which may happen only once. Returns its verdict."""
+    def judge(self, trial: Trial, metrics: Metrics, recorded: Verdict | None = None) -> Verdict:
+        """Give an evaluation to the scheduler, which may happen only once. Returns its verdict.
+
+        Args:
+            recorded: What was decided when it was judged before; what rested on a forecast stands.
+        """
         value = metrics.value(self.spec.objective.metric)
         step, max_steps = metrics.step, trial.config.max_steps
         pace = self._pace(trial.config)
+        told = trial.trial_id, step * pace, value, max_steps * pace
         if trial.is_final:  # who came so far is judged at the end
             verdict = Verdict(Decision.CONTINUE)
+        elif recorded is not None and isinstance(self.scheduler, ForecastAsha):
+            verdict = self.scheduler.recall(*told, recorded)
         else:
-            verdict = self.scheduler.report(trial.trial_id, step * pace, value, max_steps * pace)
+            verdict = self.scheduler.report(*told)
         ended = metrics.diverged or step >= max_steps
         return replace(verdict, decision=Decision.STOP) if ended else verdict

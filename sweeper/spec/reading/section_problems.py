@@ -18,7 +18,13 @@ from sweeper.spec.reading.space_problems import (
     space_problems,
 )
 from sweeper.spec.reading.yaml_source import Plain, Problem
-from sweeper.spec.scheduler_spec import GRACE_KEYS, AnySchedulerSpec, GraceSpec, PbtSpec
+from sweeper.spec.scheduler_spec import (
+    GRACE_KEYS,
+    AnySchedulerSpec,
+    AshaSpec,
+    GraceSpec,
+    PbtSpec,
+)
 from sweeper.spec.space import AnyDomain
 from sweeper.spec.sweep_spec import FinalsSpec, Resources, Search, Seeds, SweepSpec
 from sweeper.spec.train_settings import (
@@ -119,6 +125,8 @@ def section_problems(sections: Sections) -> list[Problem]:
         problems += _finals_problems(space, sections.scheduler)
     if isinstance(sections.scheduler, GraceSpec):
         problems += _grace_problems(sections.scheduler)
+    if isinstance(sections.scheduler, AshaSpec):
+        problems += _comparison_problems(sections.scheduler)
     if isinstance(sections.scheduler, PbtSpec):
         problems += _pbt_problems(sections)
     if (search := sections.search) is not None:
@@ -189,6 +197,17 @@ def _grace_problems(scheduler: GraceSpec) -> list[Problem]:
         elif clock != scheduler.clock and stated:
             remedy = f"set clock: {clock}, or state {scheduler.grace_key}"
             problems.append((("scheduler", key), f"the clock is {scheduler.clock}; {remedy}"))
+    return problems
+
+
+def _comparison_problems(scheduler: AshaSpec) -> list[Problem]:
+    problems: list[Problem] = []
+    if scheduler.compare == "loss" and scheduler.alpha is not None:
+        problem = "is for compare: forecast; set that, or remove it"
+        problems.append((("scheduler", "alpha"), problem))
+    if scheduler.compare == "forecast" and scheduler.brackets != 1:
+        problem = "with compare: forecast all trials are compared with one another; remove it"
+        problems.append((("scheduler", "brackets"), problem))
     return problems
 
 

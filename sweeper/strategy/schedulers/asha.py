@@ -6,6 +6,7 @@ import math
 from collections.abc import Collection, Iterator
 from typing import Literal
 
+from sweeper.spec.points import Point
 from sweeper.spec.sweep_spec import sign_of
 from sweeper.status import Decision
 from sweeper.strategy.schedulers.scheduler import Promotion, Verdict, score_of
@@ -101,7 +102,7 @@ class Asha:
         self.bracket_of: dict[str, Bracket] = {}
         self.last_time: dict[str, int] = {}
 
-    def added(self, trial_id: str, end: int) -> None: ...
+    def added(self, trial_id: str, end: int, point: Point | None = None) -> None: ...
 
     def ended(self, trial_id: str) -> None: ...
 

@@ -4,6 +4,7 @@ import math
 from collections.abc import Collection, Iterator
 from typing import Literal, NamedTuple
 
+from sweeper.spec.points import Point
 from sweeper.spec.sweep_spec import sign_of
 from sweeper.status import Decision
 from sweeper.strategy.schedulers.scheduler import Promotion, Verdict, score_of
@@ -144,7 +145,7 @@ class Hyperband:
         self.bracket_of: dict[str, SyncBracket] = {}
         self.number = -1  # of the newest bracket: it begins at this rung
 
-    def added(self, trial_id: str, end: int) -> None:
+    def added(self, trial_id: str, end: int, point: Point | None = None) -> None:
         if not self.brackets or self.brackets[-1].is_full:
             self._open_bracket(end)
         bracket = self.bracket_of[trial_id] = self.brackets[-1]

@@ -6,6 +6,7 @@ from collections.abc import Collection
 from typing import Literal
 
 from sweeper.spec.domains.values import as_written
+from sweeper.spec.points import Point
 from sweeper.spec.sweep_spec import sign_of
 from sweeper.status import Decision
 from sweeper.strategy.schedulers.scheduler import Promotion, Verdict, score_of
@@ -47,7 +48,7 @@ class Pbt:
         # The trials yet to go on from this rung, each with the one that it takes over from.
         self.waiting: dict[str, str | None] = {}
 
-    def added(self, trial_id: str, end: int) -> None:
+    def added(self, trial_id: str, end: int, point: Point | None = None) -> None:
         self.time[trial_id] = 0
 
     def ended(self, trial_id: str) -> None:

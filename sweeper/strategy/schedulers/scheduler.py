@@ -9,6 +9,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Protocol
 
+from sweeper.spec.points import Point
 from sweeper.status import Decision
 
 
@@ -16,13 +17,18 @@ from sweeper.status import Decision
 class Verdict:
     """A decision and its ground: the trial was number `rank` (from 1) of the `of` trials at `rung`.
 
-    A rung is a time on the sweep's clock: a step, a number of tokens, or of FLOPs.
+    A rung is a time on the sweep's clock: a step, a number of tokens, or of FLOPs. Where trials are
+    compared by forecasts, it says where this one is expected to end, with what deviation, and its
+    chance to be the best: rounded, so that the journal has what was decided on.
     """
 
     decision: Decision
     rung: int | None = None
     rank: int | None = None
     of: int | None = None
+    forecast: float | None = None
+    deviation: float | None = None
+    chance: float | None = None
 
 
 @dataclass(frozen=True)
@@ -36,8 +42,9 @@ class Promotion:
 
 
 class Scheduler(Protocol):
-    def added(self, trial_id: str, end: int) -> None:
-        """A trial has been created; it ends at `end` (on the sweep's clock) unless stopped."""
+    def added(self, trial_id: str, end: int, point: Point | None = None) -> None:
+        """A trial has been created; it ends at `end` (on the sweep's clock) unless stopped. Its
+        point is needed where ends are forecast."""
 
     def ended(self, trial_id: str) -> None:
         """A trial has ended, in whatever way. If it is tried again, it reports again."""
@@ -63,7 +70,7 @@ class Scheduler(Protocol):
 class Fifo:
     """Every trial runs to its end."""
 
-    def added(self, trial_id: str, end: int) -> None: ...
+    def added(self, trial_id: str, end: int, point: Point | None = None) -> None: ...
 
     def ended(self, trial_id: str) -> None: ...
 

@@ -21,13 +21,14 @@ class Courses:
         self.spec = spec
         self.axes = Axes(spec.space)
         self.sign = sign_of(spec.objective.mode)
+        self.scheduled = spec.objective.falls
         self._lengths: dict[str, tuple[Schedule, int]] = {}
 
     def finals(self, observations: Sequence[Observation]) -> list[Final | None]:
         """Where each point ends; None where nothing can be said about it yet. One that diverged
         ends as the worst of the others."""
-        courses = [self._course(observation) for observation in observations]
-        finals = finals_of(self.axes, courses)
+        courses = [self.course(observation) for observation in observations]
+        finals = finals_of(self.axes, courses, scheduled=self.scheduled)
         worst = max((final.value for final in finals if final is not None), default=None)
         if worst is None:
             return finals
@@ -36,7 +37,7 @@ class Courses:
             for seen, final in zip(observations, finals, strict=True)
         ]
 
-    def _course(self, seen: Observation) -> Course:
+    def course(self, seen: Observation) -> Course:
         schedule, end = self._length(seen.point)
         ended = seen.status is Status.COMPLETED and seen.value is not None
         curve = () if _is_lost(seen) else seen.curve

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from sweeper.spec.points import Point
 from sweeper.status import Status
 
-CALIBRATION = 4  # so many curves to their ends before any other is forecast
+CALIBRATION = 6  # so many curves to their ends before any other is forecast
 
 
 @dataclass(frozen=True)

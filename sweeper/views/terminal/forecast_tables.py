@@ -97,6 +97,8 @@ def _notes(forecast: Forecast) -> list[str | Text]:
             f"Finals: at most {finals.num_trials} trials more, of the {finals.num_points} best "
             f"points that are tied, with the seeds {seeds}; none where one stands out."
         )
+    if forecast.no_schedule is not None:
+        notes.append(f"Ends are forecast without the schedule: {forecast.no_schedule}.")
     if len(forecast.rungs) > 1:
         orders = f"all {forecast.orders_of_merit}" if forecast.is_exact else "random"
         notes.append(

@@ -14,7 +14,7 @@ from sweeper.status import Status
 from tests.sweeper.closed_form import loss_at
 from tests.sweeper.in_process import drive
 
-RATES = [1e-4, 2e-4, 4e-4, 8e-4, 1.6e-3, 3.2e-3, 6.4e-3, 1.3e-2, 2.6e-2, 5e-2, 0.9]
+RATES = [round(1e-4 * 1.5**k, 6) for k in range(16)] + [0.9]
 
 
 def swept(plan: Plan, tmp_path: Path) -> tuple[RunFolder, Sweep]:
@@ -28,7 +28,7 @@ def test_trials_that_were_stopped_have_an_end_that_is_forecast(
     plan = tiny_plan(
         train={"eval_every_steps": 2},
         space={"learning_rate": {"grid": RATES}},
-        search={"seed": 3},
+        scheduler={"type": "asha", "grace_steps": 4, "compare": "forecast"},
     )
     folder, sweep = swept(plan, tmp_path)
     forecasts = forecasts_of(sweep.state)
@@ -36,8 +36,8 @@ def test_trials_that_were_stopped_have_an_end_that_is_forecast(
     assert len(forecasts) >= 3
     for trial_id, forecast in forecasts.items():
         truth = loss_at(sweep.trials[trial_id].config, 16)
-        assert forecast.mean == pytest.approx(truth, abs=0.1)
-        assert forecast.deviation > 0
+        assert abs(forecast.mean - truth) < 3 * forecast.deviation
+        assert forecast.deviation < 0.5
     told = {trial.trial_id: trial.forecast for trial in load(folder).trials}
     assert told == {trial_id: forecasts.get(trial_id) for trial_id in sweep.trials}
 
@@ -45,7 +45,7 @@ def test_trials_that_were_stopped_have_an_end_that_is_forecast(
 @pytest.mark.parametrize(
     ("sections", "why"),
     [
-        ({"space": {"learning_rate": {"grid": RATES[:3]}}}, "three have come to their ends"),
+        ({"space": {"learning_rate": {"grid": RATES[:5]}}}, "too few have come to their ends"),
         ({"scheduler": {"type": "pbt", "interval_steps": 4}}, "settings change on the way"),
     ],
 )

@@ -3,6 +3,7 @@
 import heapq
 import random
 from collections.abc import Sequence
+from dataclasses import replace as changed
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,8 @@ SCHEDULERS: list[dict[str, Any]] = [
     {"type": "asha", "grace_steps": 2, "brackets": 2},
     {"type": "asha", "grace_steps": 4, "mode": "promote"},
     {"type": "asha", "grace_steps": 2, "mode": "promote", "reduction_factor": 3},
+    {"type": "asha", "grace_steps": 4, "compare": "forecast"},
+    {"type": "asha", "grace_steps": 4, "compare": "forecast", "mode": "promote"},
     {"type": "asha", "grace_tokens": 4 * 64, "clock": "tokens"},
     {"type": "asha", "grace_steps": 2, "mode": "promote", "reduction_factor": 16},  # no promotions
     {"type": "hyperband", "grace_steps": 2},
@@ -71,7 +74,7 @@ def in_order(field: Field, plan: Plan) -> tuple[int, ...]:
 
 def journaled(folder: RunFolder, pace: int) -> list[Told]:
     return [
-        (e.trial, e.metrics.step * pace, Verdict(e.decision, e.rung, e.rank, e.of))
+        (e.trial, e.metrics.step * pace, e.verdict)
         for e in read_journal(folder.journal)
         if isinstance(e, Evaluated)
     ]
@@ -80,12 +83,12 @@ def journaled(folder: RunFolder, pace: int) -> list[Told]:
 def replayed(field: Field, plan: Plan, slots: int) -> tuple[list[Told], list[int], list[Status]]:
     """What was decided where, with a trial's last evaluation as the engine notes it."""
     spec = plan.spec.scheduler
-    scheduler = Listening(make_scheduler(spec, "min", plan.spec.search.seed))
+    scheduler = Listening(make_scheduler(plan.spec))
     draw = Draw(number=0, order=in_order(field, plan), slots=slots)
     outcome = replay(field, draw, scheduler, clock=spec.clock)  # type: ignore[arg-type]
     ends = [field.jobs(spec.clock)[s].stops[-1].clock for s in draw.order]
     said = [
-        (trial, at, Verdict(Decision.STOP, v.rung, v.rank, v.of) if at == ends[int(trial)] else v)
+        (trial, at, changed(v, decision=Decision.STOP) if at == ends[int(trial)] else v)
         for trial, at, v in scheduler.said
     ]
     return said, [outcome.steps[s] for s in draw.order], [outcome.ends[s] for s in draw.order]
@@ -220,7 +223,7 @@ def test_a_search_that_learns_is_told_what_a_sweep_tells_it(
     outcome = replay(
         field,
         Draw(number=0, order=tuple(range(16)), slots=1),
-        make_scheduler(plan.spec.scheduler, "min", 0),
+        make_scheduler(plan.spec),
         choose=noted,
     )
     assert created == tried

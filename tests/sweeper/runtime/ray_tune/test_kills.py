@@ -92,9 +92,9 @@ def saved_step(folder: RunFolder, trial_id: str) -> int:
 
 
 def decided(folder: RunFolder) -> list[tuple[Any, ...]]:
-    keep = ("trial", "decision", "rung", "rank", "of")
+    keep = ("trial", "decision", "rung", "rank", "of", "forecast", "deviation", "chance")
     return [
-        (*(e[key] for key in keep), e["metrics"]["step"], e["metrics"]["val_loss"])
+        (*(e.get(key) for key in keep), e["metrics"]["step"], e["metrics"]["val_loss"])
         for e in events(folder)
         if e["event"] == "report"
     ]
@@ -133,6 +133,7 @@ ENDS = [kill, kill_all, end, interrupt, interrupt_twice, end_and_kill]
 
 
 @pytest.mark.timeout(3600)  # with many more kills than by itself
+@pytest.mark.parametrize("compare", ["loss", "forecast"])
 @pytest.mark.parametrize("mode", ["promote", "stop"])
 def test_killed_again_and_again_it_ends_as_if_never_killed(
     tmp_path: Path,
@@ -140,11 +141,14 @@ def test_killed_again_and_again_it_ends_as_if_never_killed(
     starts: Path,
     pytestconfig: pytest.Config,
     mode: str,
+    compare: str,
 ) -> None:
     """In every way, at random, from the first event of a session on."""
-    sections = {**SECTIONS, "scheduler": {**SECTIONS["scheduler"], "mode": mode}}
+    scheduler = {**SECTIONS["scheduler"], "mode": mode, "compare": compare}
+    sections = {**SECTIONS, "scheduler": scheduler}
     space = write_space(**sections)
     whole = undisturbed(space, tmp_path / "whole")
+    assert compare == "loss" or any("forecast" in event for event in events(whole))
     rng = random.Random(mode)
     left, sweep = pytestconfig.getoption("--kills") // 2, 0
     while left:

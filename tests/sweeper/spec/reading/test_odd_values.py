@@ -210,6 +210,10 @@ def test_an_unknown_swept_name_is_told_once_and_not_for_each_of_its_values(tmp_p
          " such name is swept; did you mean 'learning_rate'?"),
         (LR + "scheduler: {type: asha, grace_steps: 1, brackets: 1e9}", "2: scheduler.brackets: "
          "must be at most 63, got 1000000000.0"),
+        (LR + "scheduler: {type: asha, grace_steps: 1, alpha: 0.1}", "2: scheduler.alpha: is for "
+         "compare: forecast; set that, or remove it"),
+        (LR + "scheduler: {type: asha, grace_steps: 1, compare: forecast, brackets: 2}", "2: "
+         "scheduler.brackets: with compare: forecast all trials are compared with one another"),
         (LR + "constraints: [{less: [lr, 1]}]", "2: constraints.0.less.0: no training setting 'lr'"
          "; did you mean 'learning_rate'?"),
     ],

@@ -61,3 +61,15 @@ def test_a_search_that_learns_is_told_by_its_stand_ins(tiny_plan: Any) -> None:
     assert "tpe chooses points by results: random ones stand for them here." in told
     drawn = tiny_plan(space=SIZES, search={**search, "algorithm": "sobol"})
     assert "stand for them" not in printed(drawn, machine, None)
+
+
+def test_it_says_where_ends_are_forecast_without_the_schedule(tiny_plan: Any) -> None:
+    forecasts = {"type": "asha", "grace_steps": 4, "compare": "forecast"}
+    upwards = {"metric": "val_loss", "mode": "max"}
+    machine = Machine(slots=1, free_memory=None)
+    text = printed(tiny_plan(scheduler=forecasts, objective=upwards), machine, None)
+    assert "scheduler asha, stop, by forecasts" in text
+    assert "without the schedule: objective.mode is max" in text.replace("\n", " ")
+    assert "without the schedule" not in printed(tiny_plan(scheduler=forecasts), machine, None)
+    by_loss = tiny_plan(scheduler={"type": "asha", "grace_steps": 4}, objective=upwards)
+    assert "without the schedule" not in printed(by_loss, machine, None)

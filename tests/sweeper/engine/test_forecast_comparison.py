@@ -1,0 +1,104 @@
+"""`compare: forecast` at work: killed at any event, whatever a library says after the resume."""
+
+import itertools
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sweeper.record.run_folder import RunFolder, create_run_folder
+from sweeper.spec.sweep_spec import SweepSpec
+from sweeper.status import Status
+from sweeper.strategy.schedulers.foresight import CurveForesight, Expected
+from tests.sweeper.closed_form import BEST_LEARNING_RATE
+from tests.sweeper.in_process import Killed, Mortal, drive
+from tests.sweeper.journals import raw_events
+
+RATES = [round(1e-5 * 2**k, 8) for k in range(17)] + [0.7]
+SPACE = {"learning_rate": {"grid": RATES}}
+FORMS = [{"mode": mode, "clock": clock} for mode in ("stop", "promote") for clock in ("step",)] + [
+    {"mode": "promote", "clock": "tokens"}
+]
+
+
+def plan_of(tiny_plan: Any, mode: str, clock: str) -> Any:
+    grace = {"grace_steps": 4} if clock == "step" else {"grace_tokens": 4 * 64}
+    scheduler = {"type": "asha", "compare": "forecast", "mode": mode, "clock": clock, **grace}
+    train = {"eval_every_steps": 2, "checkpoint_every_steps": 2}
+    return tiny_plan(space=SPACE, train=train, scheduler=scheduler)
+
+
+def new_folder(root: Path, spec: SweepSpec) -> RunFolder:
+    return create_run_folder(root, spec, None, "space.yaml")
+
+
+def decided(folder: RunFolder) -> list[dict[str, Any]]:
+    aside = {"time", "checkpoint"}
+    return [
+        {key: value for key, value in event.items() if key not in aside}
+        for event in raw_events(folder.journal)
+        if event["event"] in {"report", "promoted", "trial_ended"}
+    ]
+
+
+# A process that is killed does not close its files.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize("form", FORMS, ids=lambda form: "-".join(form.values()))
+def test_killed_at_any_event_it_decides_as_if_never_killed(
+    tmp_path: Path, tiny_plan: Any, form: dict[str, str]
+) -> None:
+    plan = plan_of(tiny_plan, **form)
+    whole = new_folder(tmp_path / "whole", plan.spec)
+    sweep = drive(whole, plan)
+    forecast = [e for e in decided(whole) if "forecast" in e]
+    assert len(forecast) >= 5
+    assert all(e["deviation"] > 0 and 0 <= e["chance"] <= 1 for e in forecast)
+    completed = sweep.state.with_status(Status.COMPLETED)
+    best = min(completed, key=lambda trial: trial.evaluations[-1].val_loss or 9.0)
+    assert 0.7 < best.config.learning_rate / BEST_LEARNING_RATE < 1.5
+    assert len(completed) < len(RATES) / 2 + 2
+    for at in itertools.count(5, 29):
+        folder = new_folder(tmp_path / str(at), plan.spec)
+        with pytest.MonkeyPatch.context() as patch:
+            Mortal(patch, at, before=bool(at % 2))
+            try:
+                drive(folder, plan)
+            except Killed:
+                drive(folder, plan)
+            else:
+                break
+        assert decided(folder) == decided(whole), f"killed at event {at}"
+    assert at > 80
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_a_resume_takes_its_decisions_from_the_journal(tmp_path: Path, tiny_plan: Any) -> None:
+    """Even where another version forecasts the opposite."""
+    plan = plan_of(tiny_plan, "stop", "step")
+    folder = new_folder(tmp_path, plan.spec)
+    with pytest.MonkeyPatch.context() as patch:
+        Mortal(patch, 130, before=False)
+        with pytest.raises(Killed):
+            drive(folder, plan)
+    before = decided(folder)
+    assert "stop" in {e["decision"] for e in before if "forecast" in e}
+    expected = CurveForesight.expected
+
+    def opposite(self: CurveForesight, trial_ids: Sequence[str], time: int) -> list[Expected]:
+        return [Expected(-end.value, 0.1) for end in expected(self, trial_ids, time)]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(CurveForesight, "expected", opposite)
+        drive(folder, plan)
+    assert decided(folder)[: len(before)] == before
+
+
+def test_a_journal_that_is_only_read_is_not_forecast_from(
+    tmp_path: Path, tiny_plan: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = plan_of(tiny_plan, "promote", "step")
+    folder = new_folder(tmp_path, plan.spec)
+    drive(folder, plan)
+    monkeypatch.setattr(CurveForesight, "expected", None)  # what is not called need not be there
+    drive(folder, plan)
