@@ -16,7 +16,7 @@ from sweeper.engine.session.fingerprint import take_fingerprint
 from sweeper.engine.session.resuming import NO_CHANGES, Changes, prepare_resumption
 from sweeper.engine.session.terms import SessionTerms
 from sweeper.engine.sweep import Sweep
-from sweeper.engine.warm_starting import read_warm_start
+from sweeper.engine.warm_starting import Here, read_warm_start
 from sweeper.errors import StorageError
 from sweeper.plan.devices import require_devices, require_gpus
 from sweeper.plan.placement import Placement, place
@@ -30,7 +30,7 @@ from sweeper.record.run_folder import (
     find_run_folder,
     require_free_name,
 )
-from sweeper.record.state.events import Outcome
+from sweeper.record.state.events import Fingerprint, Outcome
 from sweeper.record.state.sweep_state import SweepState
 from sweeper.record.state.warm_start import WarmStart
 from sweeper.record.tables import Tables
@@ -146,7 +146,9 @@ def resume_sweep(
         for line in resumption.notes:
             console.print(line)
         # What the journal has is never read again: the other sweep may be gone.
-        warm_start = resumption.state.warm_start or _read_warm_start(plan, source, options)
+        warm_start = resumption.state.warm_start or _read_warm_start(
+            plan, source, options, session.fingerprint
+        )
         prepared = Prepared(
             plan=plan,
             source=source,
@@ -181,11 +183,12 @@ def prepare_run(
     data = prepare_default(console=console) if spec.data is None else Path(spec.data)
     plan = make_plan(spec, data.resolve(), source)
     _check_tokens(plan)
+    fingerprint = take_fingerprint(plan.spec, options.trainer)
     return Prepared(
         plan=plan,
         source=source,
-        warm_start=_read_warm_start(plan, source, options),
-        session=SessionTerms(fingerprint=take_fingerprint(plan.spec, options.trainer)),
+        warm_start=_read_warm_start(plan, source, options, fingerprint),
+        session=SessionTerms(fingerprint=fingerprint),
     )
 
 
@@ -261,10 +264,13 @@ def _check_tokens(plan: Plan) -> None:
         check_data(config)
 
 
-def _read_warm_start(plan: Plan, source: YamlSource, options: Options) -> WarmStart | None:
+def _read_warm_start(
+    plan: Plan, source: YamlSource, options: Options, fingerprint: Fingerprint
+) -> WarmStart | None:
     if plan.spec.search.from_run is None:
         return None
-    return read_warm_start(plan.spec, options.runs, source)
+    here = Here(plan=plan, fingerprint=fingerprint)
+    return read_warm_start(plan.spec, options.runs, source, here)
 
 
 def _watchers(sweep: Sweep, console: Console, options: Options) -> list[Watcher]:

@@ -11,11 +11,12 @@ from rich.console import Console
 from sweeper.commands.arguments import Json, Name, Quiet, Runs, Verbose
 from sweeper.corpus import preparation
 from sweeper.engine.session.resuming import Changes
-from sweeper.engine.warm_starting import read_warm_start
+from sweeper.engine.warm_starting import taken_trials
 from sweeper.plan.placement import Node
 from sweeper.plan.preview import preview
 from sweeper.record.run_folder import RUNS
 from sweeper.running import (
+    TRAINER,
     Options,
     SessionResult,
     WandbMode,
@@ -83,7 +84,7 @@ def plan(
         file,
         overrides,
         nodes=nodes_of_cluster if "RAY_ADDRESS" in os.environ else None,
-        read_earlier=lambda spec, source: read_warm_start(spec, runs, source),
+        read_earlier=lambda plan, source: taken_trials(plan, runs, source, TRAINER),
         probe=probe,
     )
     if json:

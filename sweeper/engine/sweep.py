@@ -60,8 +60,7 @@ class Sweep:
         self.journal = journal
         self.checkpoints = CheckpointKeeper(state, folder, self._record)
         self.late: dict[str, list[Metrics]] = {}  # what watchers may not have heard of
-        earlier = state.warm_start.observations if state.warm_start else ()
-        self._search = PointSearch(plan, earlier)
+        self._search = PointSearch(plan, state.warm_start)
         self._finals = FinalRounds(plan)
         self._waiting: list[Trial] = []  # to be handed out before any that is new
         self._standing = Standing(folder)
@@ -142,6 +141,11 @@ class Sweep:
         """The next trial to run, from its newest checkpoint: first those that an earlier session
         left or that failed a while ago, then those that have earned a promotion, then the plan's
         next, then those of the finals. None if there is none, or not yet."""
+        while (trial := self._next_trial()) is not None and trial.taken_from is not None:
+            pass  # it is created, and has run already
+        return trial
+
+    def _next_trial(self) -> Trial | None:
         moment = time.time()
         for trial in self._waiting:
             if not trial.waits(moment):
@@ -165,7 +169,7 @@ class Sweep:
                     return self._create(planned)
                 if not busy:  # what runs may still change what is expected of other points
                     self._record(SearchEnded(time=now(), chance=self._search.chance))
-                    return self.next_trial()
+                    return self._next_trial()
             case Step.END:
                 for trial_id in sorted(paused):
                     self.end(trial_id)
@@ -193,8 +197,15 @@ class Sweep:
             write_json(path, config)
         except OSError as error:
             self.storage_failed(f"{path}: cannot be written ({error.strerror})")
+        earlier = self.state.warm_start and self.state.warm_start.trial_with(config)
         self._record(
-            TrialCreated(time=now(), id=planned.trial_id, values=planned.values, config=config)
+            TrialCreated(
+                time=now(),
+                id=planned.trial_id,
+                values=planned.values,
+                config=config,
+                taken=earlier.id if earlier else None,
+            )
         )
         return self.trials[planned.trial_id]
 

@@ -1,28 +1,45 @@
-"""Reads another sweep's results for a search that goes on from them."""
+"""Reads another sweep's results for one that goes on from them."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from sweeper.engine.observing import observe
+from sweeper.engine.session.fingerprint import take_fingerprint
 from sweeper.errors import RunFolderError, SpecError
+from sweeper.plan.plan import Plan
 from sweeper.record.replay import read_state
 from sweeper.record.run_folder import find_run_folder
+from sweeper.record.state.events import EarlierTrial, Fingerprint
 from sweeper.record.state.sweep_state import SweepState
 from sweeper.record.state.trial import Trial
-from sweeper.record.state.warm_start import WarmStart
-from sweeper.spec.points import point_of
+from sweeper.record.state.warm_start import OF_THE_RUN, WarmStart, results_key
+from sweeper.spec.points import Point, point_of
 from sweeper.spec.reading.yaml_source import YamlSource
 from sweeper.spec.sweep_spec import SweepSpec
 from sweeper.status import Status
 
-# Settings that say how a trial is run, not what it comes to; `data` stands for the files.
-UNLIKE = {"seed", "eval_every_steps", "checkpoint_every_steps", "train_data", "val_data", "device"}
+UNLIKE = {"seed", *OF_THE_RUN}
+WHOLE = (Status.COMPLETED, Status.DIVERGED)  # there is no more to learn by running on
 
 
-def read_warm_start(spec: SweepSpec, runs: Path, source: YamlSource) -> WarmStart:
+@dataclass(frozen=True, kw_only=True)
+class Here:
+    """What a trial of the earlier sweep must have been to be one of this sweep's own."""
+
+    plan: Plan
+    fingerprint: Fingerprint
+
+
+def read_warm_start(
+    spec: SweepSpec, runs: Path, source: YamlSource, here: Here | None = None
+) -> WarmStart:
     """The points of the sweep that `search.from` names which have ended and lie in this space.
 
     They are found by their settings, whatever was swept there.
+
+    Args:
+        here: None: no trial is taken as it is.
 
     Raises:
         SpecError: there is no such sweep, or it was about something else.
@@ -39,7 +56,7 @@ def read_warm_start(spec: SweepSpec, runs: Path, source: YamlSource) -> WarmStar
         problem = f"that sweep's objective is {was}, and this one's {now}; results do not compare"
         raise SpecError([source.problem(("search", "from"), problem)])
     observations, unfit = [], 0
-    different = set() if earlier.data == spec.data else {"data"}
+    different = _different_grounds(state, spec, here)
     for trials in _points(state):
         point = point_of(spec.space, trials[0].config.to_dict())
         if point is None or not spec.admits(point):
@@ -48,7 +65,62 @@ def read_warm_start(spec: SweepSpec, runs: Path, source: YamlSource) -> WarmStar
         observations.append(observe(spec, point, trials))
         then, now_ = trials[0].config.to_dict(), spec.settings(point)
         different |= {name for name in then if name not in UNLIKE and then[name] != now_[name]}
-    return WarmStart(str(folder.path), tuple(observations), unfit, tuple(sorted(different)))
+    return WarmStart(
+        str(folder.path),
+        tuple(observations),
+        unfit,
+        tuple(sorted(different)),
+        () if here is None else tuple(_taken(state, here)),
+    )
+
+
+def _different_grounds(state: SweepState, spec: SweepSpec, here: Here | None) -> set[str]:
+    """Whether the two train on other data, or by other code, as far as that is known."""
+    then = [session.environment.fingerprint for session in state.sessions]
+    if here is None or not all(each.data for each in then):
+        return set() if state.spec.data == spec.data else {"data"}
+    found = set() if all(each.data == here.fingerprint.data for each in then) else {"data"}
+    if any(each.code != here.fingerprint.code for each in then):
+        found.add("the training code")
+    return found
+
+
+def _taken(state: SweepState, here: Here) -> Iterator[EarlierTrial]:
+    """The trials that have come to their ends there with the settings that one here would have, on
+    the same data and by the same code in all of its sessions."""
+    then = [session.environment.fingerprint for session in state.sessions]
+    ours = (here.fingerprint.code, here.fingerprint.data)
+    if state.spec.scheduler.type == "pbt" or any((t.code, t.data) != ours for t in then):
+        return
+    spec = here.plan.spec
+    planned = {repr(_without_seed(trial.values, spec)) for trial in here.plan.trials}
+    for trial in state.trials.values():
+        if trial.status not in WHOLE or not trial.evaluations:
+            continue
+        config = trial.config.to_dict()
+        point = point_of(spec.space, config)
+        if point is None or not (here.plan.has_stand_ins or repr(point) in planned):
+            continue
+        if spec.repeats_points and trial.config.seed not in _seeds(spec):
+            continue
+        seed = {"seed": trial.config.seed} if spec.repeats_points else {}
+        same = here.plan.trial_at(0, point | seed)
+        if same is not None and results_key(same.config.to_dict()) == results_key(config):
+            yield EarlierTrial(
+                id=trial.trial_id,
+                status=trial.status,
+                config=config,
+                evaluations=tuple(trial.evaluations),
+            )
+
+
+def _seeds(spec: SweepSpec) -> list[int]:
+    """All that its trials may have, where points are repeated."""
+    return spec.repeated_seeds() if spec.seeds else [spec.first_seed, *spec.repeated_seeds()]
+
+
+def _without_seed(values: Point, spec: SweepSpec) -> Point:
+    return {k: v for k, v in values.items() if not (spec.repeats_points and k == "seed")}
 
 
 def _points(state: SweepState) -> Iterator[list[Trial]]:
@@ -56,7 +128,23 @@ def _points(state: SweepState) -> Iterator[list[Trial]]:
     alike: dict[str, list[Trial]] = {}
     for trial in state.trials.values():
         if trial.status.ended or trial.status is Status.PAUSED:
-            seeded = state.spec.seeds is not None
-            values = {k: v for k, v in trial.values.items() if not (seeded and k == "seed")}
-            alike.setdefault(repr(values), []).append(trial)
+            alike.setdefault(repr(_without_seed(trial.values, state.spec)), []).append(trial)
     yield from alike.values()
+
+
+def taken_trials(plan: Plan, runs: Path, source: YamlSource, trainer: str) -> list[str]:
+    """The planned trials that would be taken from the sweep that `search.from` names.
+
+    Raises:
+        SpecError: there is no such sweep, or it was about something else.
+    """
+    here = Here(plan=plan, fingerprint=take_fingerprint(plan.spec, trainer))
+    found = read_warm_start(plan.spec, runs, source, here)
+    if plan.has_stand_ins:  # the points are not known yet
+        return []
+    same = (found.trial_with(trial.config.to_dict()) for trial in plan.trials)
+    return [
+        trial.trial_id
+        for trial, earlier in zip(plan.trials, same, strict=True)
+        if earlier is not None
+    ]

@@ -8,7 +8,7 @@ none diverges or fails.
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -125,6 +125,7 @@ class Forecast:
     clock: Clock  # of the rungs
     scheduler: str
     num_trials: int
+    num_taken: int  # of them, as another sweep has run them: all else is without these
     dropped: int  # points that the constraints ruled out
     searcher: str | None  # that will choose the points by results: random ones are looked at here
     slots: int
@@ -141,8 +142,14 @@ class Forecast:
     no_schedule: str | None = None
 
 
-def forecast(plan: Plan, machine: Machine, speeds: Mapping[Shape, Speed]) -> Forecast:
-    """What the plan costs on this machine. `speeds` may lack shapes, or be empty."""
+def forecast(
+    plan: Plan, machine: Machine, speeds: Mapping[Shape, Speed], taken: Collection[str] = ()
+) -> Forecast:
+    """What the plan costs on this machine. `speeds` may lack shapes, or be empty.
+
+    Args:
+        taken: The trials that cost nothing, since another sweep has run them.
+    """
     alike: dict[Shape, list[PlannedTrial]] = {}
     for trial in plan.trials:
         alike.setdefault(shape_of(trial.config), []).append(trial)
@@ -152,15 +159,16 @@ def forecast(plan: Plan, machine: Machine, speeds: Mapping[Shape, Speed]) -> For
     scheduler = plan.spec.scheduler
     jobs = []
     for trial in plan.trials:
-        shape = by_shape[shape_of(trial.config)]
-        jobs.append(job_of(trial, scheduler, shape.flops_per_token, shape.speed))
+        if trial.trial_id not in taken:
+            shape = by_shape[shape_of(trial.config)]
+            jobs.append(job_of(trial, scheduler, shape.flops_per_token, shape.speed))
     timed = all(shape.speed is not None for shape in by_shape.values())
     whole = simulate(jobs, Fifo(), machine.slots, by_merit(range(len(jobs))))
     all_whole = _cost(jobs, [whole], 1.0, timed)
     outcomes, expected, scale = [whole], all_whole, 1.0
     if is_early := not isinstance(scheduler, FifoSpec | PbtSpec):
         sample = jobs[:MAX_SIMULATED_TRIALS]
-        scale = len(jobs) / len(sample)
+        scale = len(jobs) / max(1, len(sample))
         outcomes = _simulated(sample, plan.spec, machine.slots)
         expected = _cost(sample, outcomes, scale, timed)
     reached = Counter[int]()
@@ -170,7 +178,8 @@ def forecast(plan: Plan, machine: Machine, speeds: Mapping[Shape, Speed]) -> For
         name=plan.spec.name,
         clock=scheduler.clock,
         scheduler=_scheduler_name(scheduler),
-        num_trials=len(jobs),
+        num_trials=len(plan.trials),
+        num_taken=len(taken),
         dropped=plan.dropped,
         searcher=plan.spec.search.algorithm if plan.has_stand_ins else None,
         slots=machine.slots,
@@ -181,20 +190,24 @@ def forecast(plan: Plan, machine: Machine, speeds: Mapping[Shape, Speed]) -> For
         ),
         whole=all_whole,
         expected=expected,
-        saved=1 - expected.flops / all_whole.flops,
+        saved=1 - expected.flops / all_whole.flops if jobs else 0.0,
         orders_of_merit=len(outcomes),
         is_exact=not is_early or (scale == 1 and math.factorial(len(jobs)) <= MAX_ORDERS),
-        finals=_finals(plan.spec, jobs, machine.slots, timed),
+        finals=_finals(
+            plan.spec, len(plan.trials) // plan.spec.num_seeds, jobs, machine.slots, timed
+        ),
         no_schedule=_no_schedule(plan.spec),
     )
 
 
-def _finals(spec: SweepSpec, jobs: Sequence[Job], slots: int, timed: bool) -> FinalsForecast | None:
+def _finals(
+    spec: SweepSpec, num_points: int, jobs: Sequence[Job], slots: int, timed: bool
+) -> FinalsForecast | None:
     """A round begins when the one before is through."""
-    if spec.finals is None:
+    if spec.finals is None or not jobs:
         return None
     dearest = max(jobs, key=lambda job: (job.stops[-1].seconds, job.end))
-    num_points = min(spec.finals.top, len(jobs) // spec.num_seeds)
+    num_points = min(spec.finals.top, num_points)
     a_round = [dearest] * num_points
     outcome = simulate(a_round, Fifo(), slots, by_merit(range(num_points)))
     return FinalsForecast(

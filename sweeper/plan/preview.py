@@ -1,6 +1,6 @@
 """What a sweep would do and cost. Nothing is started or written."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,7 +20,6 @@ from sweeper.plan.probe import data_to_look_at, measure_speeds, this_machine
 from sweeper.plan.validation import thin_validation
 from sweeper.spec.reading.spec_file import load_spec
 from sweeper.spec.reading.yaml_source import YamlSource
-from sweeper.spec.sweep_spec import SweepSpec
 from trainable.config import TrainConfig
 from trainable.data.token_files import check_data
 
@@ -30,7 +29,7 @@ def preview(
     overrides: Sequence[str] = (),
     *,
     nodes: Callable[[], Sequence[Node]] | None = None,
-    read_earlier: Callable[[SweepSpec, YamlSource], object] | None = None,
+    read_earlier: Callable[[Plan, YamlSource], Collection[str]] | None = None,
     probe: bool = True,
 ) -> Forecast:
     """What the sweep in a file would cost; with `probe`, in time too, at the speed of this machine.
@@ -38,8 +37,8 @@ def preview(
     Args:
         nodes: Gives the nodes of the cluster to run on, and is called once the file is known to be
             right. None means this machine alone.
-        read_earlier: Reads the sweep that `search.from` names, as a run would. None means that
-            nobody looks whether it is there.
+        read_earlier: Reads the sweep that `search.from` names, as a run would, and says which of
+            the plan's trials have run there. None means that nobody looks whether it is there.
 
     Raises:
         UserError: the sweep could not be run.
@@ -50,8 +49,9 @@ def preview(
         demands = {(s.vocab_size, s.context_length): config for s, config in shapes(plan).items()}
         for config in demands.values():
             check_data(config)
+        taken: Collection[str] = ()
         if spec.search.from_run is not None and read_earlier is not None:
-            read_earlier(plan.spec, source)
+            taken = read_earlier(plan, source)
         require_devices(plan, source)
         here, free_memory = this_machine()
         placement = place(plan, (here,) if nodes is None else nodes(), source)
@@ -60,7 +60,7 @@ def preview(
         # The built-in corpus has enough, but may not be prepared yet.
         thin = thin_validation(plan) if spec.data is not None else None
     machine = Machine(slots=placement.slots, free_memory=free_memory)
-    return replace(forecast(plan, machine, speeds), thin_validation=thin)
+    return replace(forecast(plan, machine, speeds, taken), thin_validation=thin)
 
 
 def _speeds(plan: Plan, placement: Placement, here: Node, free_memory: int) -> dict[Shape, Speed]:

@@ -39,6 +39,7 @@ def result_rows(state: SweepState, folder: RunFolder) -> list[Row]:
                 "checkpoint": str(checkpoint.relative_to(folder.path)) if checkpoint else None,
                 "checkpoint_bytes": stored.size if stored else None,
                 "num_failures": trial.failures,
+                "taken_from": trial.taken_from,
                 "error": trial.error,
             }
         )

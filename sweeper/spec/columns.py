@@ -42,6 +42,7 @@ MEASURED: Columns = {
     "checkpoint": str,
     "checkpoint_bytes": int,
     "num_failures": int,
+    "taken_from": str,
     "error": str,
 }
 # Beside the training settings, all columns of either table: no bundle may be called so.

@@ -204,11 +204,18 @@ class SweepSpec(_Section):
         """How many seeds every point is run with."""
         return 1 if self.seeds is None else len(self.seeds)
 
+    @property
+    def first_seed(self) -> int:
+        """That of a point's first trial, where the space does not sweep it."""
+        seed = self.seeds[0] if self.seeds else self.train.get("seed", DEFAULTS["seed"])
+        assert isinstance(seed, int), "a setting that is a whole number, and never derived"
+        return seed
+
     def fresh_seeds(self) -> list[int]:
         """Those of the finals, one for each round: the lowest that no trial before them has."""
         if self.finals is None:
             return []
-        used = {self.train.get("seed", DEFAULTS["seed"])} if self.seeds is None else {*self.seeds}
+        used = {*(self.seeds or [self.first_seed])}
         return list(islice((seed for seed in count() if seed not in used), self.finals.seeds))
 
     def repeated_seeds(self) -> list[int]:

@@ -87,6 +87,7 @@ def trial_json(
         "max_steps": trial.config.max_steps,
         "rung": trial.rung,
         "attempts": trial.attempts,
+        "taken_from": trial.taken_from,
         **{name: last.value(name) if last else None for name in MEASURED},
         "forecast": None if forecast is None else asdict(forecast),
         "checkpoint": str(checkpoint) if checkpoint else None,

@@ -182,6 +182,7 @@ def _trial(sweep: SweepData, row: Row, evaluations: Sequence[Evaluation]) -> Tri
         num_params=row.get("num_params"),
         checkpoint=row.get("checkpoint"),
         error=row.get("error"),
+        taken_from=row.get("taken_from"),
         tokens_per_step=tokens,
         flops_per_step=flops,
     )

@@ -60,6 +60,7 @@ class TrialData:
     num_params: int | None = None
     checkpoint: str | None = None  # the newest, as a path in the run folder
     error: str | None = None
+    taken_from: str | None = None  # the trial of another sweep that it is
     forecast: Forecast | None = None  # of its end, where it has not come to it
 
     @property

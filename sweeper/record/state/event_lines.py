@@ -19,6 +19,8 @@ from trainable.settings import shown
 _SELDOM: dict[str, object] = {
     "found": False,
     **dict.fromkeys(("step", "placement", "num_trials", "forecast", "deviation", "chance")),
+    "taken": None,
+    "trials": (),
 }
 
 

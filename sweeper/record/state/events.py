@@ -84,6 +84,16 @@ class ObservedPoint(_Line):
 
 
 @dataclass(frozen=True, kw_only=True)
+class EarlierTrial(_Line):
+    """A trial of an earlier sweep that has come to its end, whole."""
+
+    id: TrialId  # there
+    status: Status
+    config: dict[str, Value]
+    evaluations: tuple[Metrics, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class _Event(_Line):
     time: Moment
 
@@ -124,6 +134,7 @@ class WarmStarted(_Event):
     points: tuple[ObservedPoint, ...]
     unfit: Whole
     different: tuple[str, ...]
+    trials: tuple[EarlierTrial, ...] = ()  # that need not run again
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,6 +145,7 @@ class TrialCreated(_Event):
     id: TrialId
     values: dict[str, Value]
     config: dict[str, Value]
+    taken: TrialId | None = None  # this trial of the earlier sweep is it: it has run there
 
 
 @dataclass(frozen=True, kw_only=True)

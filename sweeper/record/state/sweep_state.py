@@ -143,14 +143,25 @@ class SweepState:
         if event.id in self.trials:
             raise ValueError(f"id: trial {event.id} has been created before")
         trial = Trial(event.id, event.values, self._config(event.config))
+        if event.taken is not None:
+            self._take(trial, event.taken)
         self.trials[event.id] = trial
         if self.finals is not None and self.finals.are_on:
             trial.is_final = True
             self.finals.trials.append(event.id)
-            return
+        if trial.is_final or trial.taken_from is not None:
+            return  # not the scheduler's
         point = {key: trial.values[key] for key in self.spec.space if key in trial.values}
         end = trial.config.max_steps * self._pace(trial.config)
         self.scheduler.added(trial.trial_id, end, point)
+
+    def _take(self, trial: Trial, earlier_id: str) -> None:
+        """The trial has run in the earlier sweep."""
+        if self.warm_start is None:
+            raise ValueError("taken: no other sweep's results have been taken over")
+        earlier = self.warm_start.trial(earlier_id)
+        trial.status, trial.evaluations = earlier.status, list(earlier.evaluations)
+        trial.taken_from = f"trial {earlier_id} of {self.warm_start.run}"
 
     def trial_of(self, event: TrialEvent) -> Trial:
         """

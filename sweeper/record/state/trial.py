@@ -31,6 +31,7 @@ class Trial:
     losses: int = 0  # attempts lost with their node, which was not the trial's fault
     failed_at: float | None = None  # Unix time; None once it has been tried again
     progress: Metrics | None = None  # the newest; for the eye, not in the journal
+    taken_from: str | None = None  # as `trial 0003 of runs/lr`: it has run there, and not here
     is_final: bool = False  # of the finals, so that the search and the scheduler know nothing of it
 
     @property

@@ -225,6 +225,9 @@ def _pbt_problems(sections: Sections) -> list[Problem]:
     if sections.search is not None and sections.search.algorithm not in ("grid", "random"):
         problem = "pbt changes the values that were suggested; use grid or random"
         problems.append((("search", "algorithm"), problem))
+    if sections.search is not None and sections.search.from_run is not None:
+        problem = "under pbt a trial takes values on its way, so none of another sweep is the same"
+        problems.append((("search", "from"), f"{problem}; remove it"))
     if sections.has_budget:
         problem = "pbt needs the checkpoint of every trial that is paused; remove it"
         problems.append((("checkpoints", "budget"), problem))

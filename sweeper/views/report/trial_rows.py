@@ -23,7 +23,7 @@ class TableRow:
     trial_id: str
     status: str
     cells: tuple[TableCell, ...]
-    error: str  # the error's last line
+    error: str  # the error's last line, or which trial of another sweep it is
     is_winner: bool
 
 
@@ -47,7 +47,7 @@ def trial_table(summary: Summary) -> TrialTable:
             trial_id=trial.trial_id,
             status=str(trial.status),
             cells=_cells(sweep, names, trial),
-            error=_last_line(trial.error),
+            error=_last_line(trial.error) or _taken_text(trial),
             is_winner=trial.trial_id == winner,
         )
         for trial in sweep.trials
@@ -86,6 +86,10 @@ def _blank() -> TableCell:
     return TableCell(text="", is_number=False)
 
 
+def _taken_text(trial: TrialData) -> str:
+    return "" if trial.taken_from is None else f"taken from {trial.taken_from}"
+
+
 def _last_line(error: str | None) -> str:
     lines = (error or "").strip().splitlines()
     return lines[-1] if lines else ""
@@ -111,7 +115,11 @@ def trial_details(sweep: SweepData) -> dict[str, dict[str, object]]:
     details: dict[str, dict[str, object]] = {}
     for trial in sweep.trials:
         config = {k: swept_text(v) for k, v in trial.config.items() if k not in shared}
-        facts = {"parameters": count(trial.num_params), "checkpoint": trial.checkpoint}
+        facts = {
+            "parameters": count(trial.num_params),
+            "checkpoint": trial.checkpoint,
+            "taken from": trial.taken_from,
+        }
         known = {name: text for name, text in facts.items() if text and text != "-"}
         details[trial.trial_id] = {"facts": known, "config": config}
         if trial.error:

@@ -18,7 +18,7 @@ def as_json(forecast: Forecast) -> str:
 
 
 def print_forecast(console: Console, forecast: Forecast) -> None:
-    at_once = min(forecast.slots, forecast.num_trials)
+    at_once = min(forecast.slots, forecast.num_trials - forecast.num_taken)
     plural = "" if forecast.num_trials == 1 else "s"
     trials = f"{forecast.num_trials} trial{plural}, {at_once} at a time"
     told = f": {trials}, scheduler {forecast.scheduler}\n"
@@ -90,6 +90,11 @@ def _notes(forecast: Forecast) -> list[str | Text]:
     elif forecast.searcher:
         notes.append(
             f"{forecast.searcher} chooses points by results: random ones stand for them here."
+        )
+    if forecast.num_taken:
+        notes.append(
+            f"{forecast.num_taken} of {forecast.num_trials} trials are taken from the sweep that "
+            "`search.from` names: they have run there just so, and cost nothing."
         )
     if (finals := forecast.finals) is not None:
         seeds = ", ".join(map(str, finals.seeds))

@@ -94,7 +94,7 @@ def _cells(
         metric: [number(objective(state, trial)) for trial in trials],
         "perplexity": [number(m.val_perplexity if m else None, 2) for m in last],
         "tok/s": [count(m.tokens_per_second if m else None) for m in newest],
-        "state": [trial.status.value for trial in trials],
+        "state": [trial.status.value + (", taken" if trial.taken_from else "") for trial in trials],
         "left": [
             duration(seconds_left(trial)) if trial.status is Status.RUNNING else ""
             for trial in trials
