@@ -37,7 +37,10 @@ def _called(sweep: SweepData) -> str:
 
 
 def reusing(sweep: SweepData, spec: SweepSpec) -> dict[str, object]:
-    """The search that goes on from what this sweep has found: the model trains nothing again."""
+    """The search that goes on from what this sweep has found, and trains nothing again. The points
+    of a grid come again; draws from another range do not, so that the model tries those."""
+    if spec.search.algorithm == "grid" and spec.scheduler.type != "pbt":
+        return {"search.from": sweep.folder}
     algorithm = spec.search.algorithm if spec.search.learns else "model"
     listed = algorithm == "model" and all(parameter.options for parameter in sweep.parameters)
     search: dict[str, object] = {"algorithm": algorithm, "from": sweep.folder}

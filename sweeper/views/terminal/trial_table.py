@@ -6,7 +6,7 @@ from rich.console import Console, Group, RenderableType
 from rich.text import Text
 
 from sweeper.analysis.forecasts import forecasts_of
-from sweeper.record.ranking import objective, ranked
+from sweeper.record.ranking import SEED, objective, ranked
 from sweeper.record.state.sweep_state import SweepState
 from sweeper.record.state.trial import Trial
 from sweeper.spec.clock import clock_per_step
@@ -81,10 +81,7 @@ def _cells(
     metric = state.spec.objective.metric.removeprefix("val_")
     columns = {
         "trial": [trial.trial_id for trial in trials],
-        **{
-            key: [swept_text(t.values[key]) if key in t.values else "" for t in trials]
-            for key in state.spec.swept_names()
-        },
+        **{key: [_value_text(trial, key) for trial in trials] for key in state.spec.swept_names()},
         "curve": curves(state, trials, width=curve_width, ascii=ascii),
         "step": [
             f"{metrics.step if metrics else 0}/{trial.config.max_steps}"
@@ -109,6 +106,13 @@ def _cells(
         columns["perplexity"] = [number(objective(state, trial), 2) for trial in trials]
     missable = {"curve", "rung", "left", "likely"}
     return [(key, cells) for key, cells in columns.items() if any(cells) or key not in missable]
+
+
+def _value_text(trial: Trial, key: str) -> str:
+    """A point's first trial has its seed from `train:`, beside those of the finals."""
+    if key == SEED:
+        return str(trial.config.seed)
+    return swept_text(trial.values[key]) if key in trial.values else ""
 
 
 def rung_step(state: SweepState, trial: Trial) -> str:

@@ -119,7 +119,7 @@ def test_an_extended_grid_goes_on_from_the_old_one(swept: Any, sweeper: Sweeper)
     summary = swept(**SWEEPS["edge"])
     (offer,) = [remark.offer for remark in remarks_of(summary) if remark.kind == "edge"]
     assert "space.learning_rate.grid=[1e-05, 0.0001, 0.001, 0.01, 0.1]" in offer.command
-    assert '"from": "runs/lr"' in offer.command
+    assert "search.from=" in offer.command
     assert "5 trials" in planned(sweeper, offer)
 
 

@@ -31,9 +31,6 @@ def load(tmp_path: Path, search: str, more: str = "") -> None:
         ("algorithm: tpe, num_trials: 200000", "6: search.num_trials: a sweep has at most"),
         ("algorithm: tpa, num_trials: 5", "6: search.algorithm: must be 'grid', 'random', 'sobol', "
          "'tpe', 'gp' or 'model', got 'tpa'"),
-        ("algorithm: random, num_trials: 5, from: lr", "6: search.from: a random search "
-         "learns from no results; set algorithm: tpe, gp or model, or remove it"),
-        ("algorithm: sobol, num_trials: 5, from: lr", "6: search.from: a sobol search learns from"),
         (f"{TPE}, alpha: 0.1", "6: search.alpha: is for algorithm: model, not tpe; remove it"),
         ("algorithm: model, num_trials: 5, alpha: 1", "6: search.alpha: must be less than 1"),
         (f"{TPE}, form: lr", "6: search.form: no such key; did you mean 'from'?"),
