@@ -36,6 +36,13 @@ class TrainConfig:
     val_data: str | None = setting(None, "validation tokens: a .npy file or a raw array")
     data_dtype: str | None = setting(None, "type of raw arrays (uint16, ...); None: from meta.json")
 
+    separate_documents: bool = setting(
+        False, "a token attends within its own document, where meta.json names the one after each"
+    )
+    windows_at_documents: bool = setting(
+        False, "training windows begin where documents begin, instead of anywhere"
+    )
+
     # The upper bounds are far above any model's. With them a count of parameters, of tokens a step
     # or of FLOPs a token always fits 64 bits.
     d_model: int = setting(512, "hidden dimension", at_least=1, at_most=2**20)

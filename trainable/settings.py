@@ -84,6 +84,7 @@ OTHER_NAMES = {
     "beta1": "adam_beta1",
     "beta2": "adam_beta2",
     "adam_epsilon": "eps epsilon adam_eps",
+    "separate_documents": "document_masking doc_mask intra_document_masking reset_attention_mask",
     "num_layers": "layers n_layer n_layers depth num_hidden_layers",
     "num_kv_heads": "kv_heads n_kv_head num_key_value_heads n_kv_heads",
     "tie_embeddings": "tie_word_embeddings weight_tying tied_embeddings",

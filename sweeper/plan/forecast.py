@@ -58,6 +58,7 @@ class Shape(NamedTuple):
     dtype: str
     compile: bool
     optimizer: str
+    separate_documents: bool
     device: str
 
 

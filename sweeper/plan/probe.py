@@ -247,7 +247,7 @@ def measure(trainer: "Trainer", seconds: float) -> Speed:
     _wait_for_device(trainer)
     elapsed, tokens = time.perf_counter() - started, trainer.tokens - tokens_before
     started = time.perf_counter()
-    trainer.evaluate()
+    trainer.validate()
     return Speed(
         tokens_per_second=tokens / elapsed, evaluation_seconds=time.perf_counter() - started
     )

@@ -10,20 +10,35 @@ import numpy as np
 import torch
 
 from trainable.config import TrainConfig
-from trainable.data.token_files import Tokens
+from trainable.data.token_files import Tokens, document_at_or_after, separator_of
 from trainable.errors import DataError
 
 
 def training_windows(
-    tokens: Tokens, *, seed: int, step: int, batch_size: int, context_length: int
+    tokens: Tokens,
+    *,
+    seed: int,
+    step: int,
+    batch_size: int,
+    context_length: int,
+    separator: int | None = None,
 ) -> torch.Tensor:
     """The windows of the `step`-th step, drawn evenly over the whole file.
+
+    Args:
+        separator: the token after each document, where windows are to begin with documents: each
+            with the one at or behind the place that was drawn, so that nothing needs to be known of
+            the file. Long documents make the ones behind them likelier, not themselves.
 
     Returns:
         int64, shape (batch_size, context_length + 1): inputs are `[:, :-1]`, targets `[:, 1:]`.
     """
     generator = np.random.default_rng((seed, step))
     starts = generator.integers(0, len(tokens) - context_length, size=batch_size)
+    if separator is not None:
+        starts = np.array(
+            [document_at_or_after(tokens, int(s), separator, context_length) for s in starts]
+        )
     return gather_windows(tokens, starts, context_length)
 
 
@@ -34,6 +49,7 @@ class TrainingBatches:
     def __init__(self, tokens: Tokens, config: TrainConfig, device: torch.device) -> None:
         self._tokens = tokens
         self._config = config
+        self._separator = separator_of(config) if config.windows_at_documents else None
         self._pin = device.type == "cuda"  # pinned memory is what a non-blocking copy needs
         self._reader = ThreadPoolExecutor(max_workers=1, thread_name_prefix="batches")
         self._ahead: dict[int, Future[torch.Tensor]] = {}
@@ -51,6 +67,7 @@ class TrainingBatches:
             step=step,
             batch_size=self._config.batch_size,
             context_length=self._config.context_length,
+            separator=self._separator,
         )
         require_in_vocabulary(windows, self._config.vocab_size, str(self._config.train_data))
         return windows.pin_memory() if self._pin else windows

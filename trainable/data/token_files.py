@@ -33,6 +33,7 @@ UNREADABLE = (
 # file is sampled evenly and its meta.json, where there is one, answers for the rest.
 MAX_SCANNED_BYTES = 256 * 2**20
 SCAN_CHUNK_BYTES = 4 * 2**20
+SEARCHED_TOKENS = 2**14  # at once, for the end of a document
 
 
 def open_tokens(path: Path, data_dtype: str | None = None) -> Tokens:
@@ -127,6 +128,12 @@ def check_data(config: TrainConfig) -> None:
         DataError: a file missing or of the wrong kind, shorter than one window of context_length
             + 1 tokens, or holding a token id below 0 or at or above vocab_size.
     """
+    for key in ("separate_documents", "windows_at_documents"):
+        if getattr(config, key) and separator_of(config) is None:
+            raise DataError(
+                f"{key}: needs the token after each document: `separator` in the meta.json beside "
+                f"{config.train_data}"
+            )
     for key in ("train_data", "val_data"):
         value = getattr(config, key)
         if value is None:
@@ -149,6 +156,24 @@ def check_data(config: TrainConfig) -> None:
                 f"{path}: token ids reach {largest}, outside the vocabulary; "
                 f"set vocab_size to {largest + 1} or more, got {config.vocab_size}"
             )
+
+
+def separator_of(config: TrainConfig) -> int | None:
+    """The token after each document of the training data, as their `meta.json` has it."""
+    return None if config.train_data is None else read_meta(Path(config.train_data)).separator
+
+
+def document_at_or_after(tokens: Tokens, place: int, separator: int, context_length: int) -> int:
+    """Where the first document begins at `place` or behind it; the file's first one where none
+    does that leaves room for a window."""
+    last = len(tokens) - context_length - 1
+    if place == 0:
+        return 0
+    for start in range(place - 1, last, SEARCHED_TOKENS):
+        ends = np.flatnonzero(tokens[start : min(start + SEARCHED_TOKENS, last)] == separator)
+        if len(ends):
+            return start + int(ends[0]) + 1
+    return 0
 
 
 def token_range(tokens: Tokens) -> tuple[int, int]:

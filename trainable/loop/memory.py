@@ -26,6 +26,8 @@ def estimate_memory(config: TrainConfig, micro_batch_size: int | None = None) ->
     of_width = 18 if config.qk_norm else 16
     kept_per_token = config.num_layers * (of_width * config.d_model + 5 * config.d_ff) * item
     logits = min(3 * 4 * tokens * config.vocab_size, MAX_LOGITS_BYTES)
+    if config.separate_documents:
+        logits += tokens * config.context_length  # a byte for each pair of positions
     kept = max(tokens * kept_per_token + logits, COPY_BYTES_PER_PARAM * num_params(config))
     state = STATE_BYTES_PER_PARAM * num_params(config)
     if config.averaged_steps is not None:

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor
 
+from trainable.model.attention import within_documents
 from trainable.model.transformer import LanguageModel
 
 WATCHED_WINDOWS = 4
@@ -31,7 +32,12 @@ class UpdateSize:
 
 @torch.no_grad()
 def largest_values(
-    model: LanguageModel, windows: Tensor, dtype: torch.dtype, *, at_once: int
+    model: LanguageModel,
+    windows: Tensor,
+    dtype: torch.dtype,
+    *,
+    at_once: int,
+    separator: int | None = None,
 ) -> tuple[float, float]:
     """The largest absolute value in the residual stream, before or behind any block, and the
     largest absolute logit.
@@ -39,14 +45,16 @@ def largest_values(
     Args:
         windows: (rows, context_length + 1) token ids, a few rows of them.
         at_once: rows of one forward pass.
+        separator: the token after each document, where these are kept apart.
     """
     activations, logits = [], []
     for rows in torch.split(windows, at_once):
         hidden = model.embed(rows[:, :-1], dtype)
+        seen = None if separator is None else within_documents(rows[:, :-1], separator)
         rope = model.model.rope.tables(0, hidden.shape[1], dtype)
         activations.append(hidden.abs().max())
         for block in model.model.layers:
-            hidden = block(hidden, rope, None)
+            hidden = block(hidden, rope, None, seen)
             activations.append(hidden.abs().max())
         last = model.model.norm(hidden[:, -WATCHED_LOGITS:])
         logits.append(model.logits(last).abs().max())

@@ -9,15 +9,15 @@ import torch
 from torch import Tensor
 
 from trainable.config import TrainConfig
-from trainable.data.batches import TrainingBatches, gather_windows, require_in_vocabulary
-from trainable.data.meta import read_meta
-from trainable.data.token_files import check_data, evaluation_starts, open_tokens
+from trainable.data.run_data import RunData
+from trainable.data.token_files import check_data
 from trainable.errors import CheckpointError, ConfigError
 from trainable.loop.device import resolve_device, resolve_dtype
 from trainable.loop.memory import available_memory, is_out_of_memory, require_room, too_large
 from trainable.loop.metrics import Metrics, bits_per_byte, perplexity
 from trainable.loop.signals import WATCHED_WINDOWS, UpdateSize, largest_values
 from trainable.loop.statistics import Statistics
+from trainable.model.attention import within_documents
 from trainable.model.compilation import CompiledBlocks
 from trainable.model.loss import next_token_loss
 from trainable.model.transformer import LanguageModel
@@ -80,12 +80,18 @@ class Trainer:
         self.average = WeightAverage(self.model, averaged) if averaged is not None else None
         blocks = self.model.model.blocks
         self._blocks = CompiledBlocks(blocks) if config.compile else blocks
-        self._open_data()
+        self.data = RunData(config, self.device)
+        self.end_of_text = self.data.end_of_text
         if resume_from is not None:
             self._resume(resume_from, micro_batch_size)
         elif config.init_from is not None:
             self.model.load_state_dict(read_weights(Path(config.init_from), config))
         self._update_ratio: Tensor | None = None
+
+    @property
+    def separator(self) -> int | None:
+        """The token after each document, where these are kept apart."""
+        return self.end_of_text if self.config.separate_documents else None
 
     @property
     def num_params(self) -> int:
@@ -117,7 +123,7 @@ class Trainer:
             if due or diverged:
                 train_loss = self.statistics.take_mean_loss()  # waits for the device
                 interval_seconds += time.perf_counter() - started
-                validation = self._validate() if evaluate and not diverged else {}
+                validation = self.validate() if evaluate and not diverged else {}
                 self.train_seconds += time.perf_counter() - started
                 tokens = interval_steps * config.batch_size * config.context_length
                 metrics = self._metrics(train_loss, validation, tokens / interval_seconds, diverged)
@@ -133,7 +139,7 @@ class Trainer:
     def _take_step(self, *, measured: bool) -> None:
         """One optimiser step on the windows of step number `self.step + 1`."""
         config = self.config
-        windows = self._batches.take(self.step + 1)
+        windows = self.data.batches.take(self.step + 1)
         loss = self._gradients_that_fit(windows.to(self.device, non_blocking=True))
         self.scaler.unscale_(self.optimizer)
         if self.muon is not None:
@@ -179,35 +185,37 @@ class Trainer:
         """Leave the gradients of the batch's mean loss in the parameters; that loss."""
         total = torch.zeros((), device=windows.device)
         for rows in torch.split(windows, self.micro_batch_size):
-            loss = self._loss(rows, self.config.z_loss) * (len(rows) / len(windows))
+            loss = self._loss(rows) * (len(rows) / len(windows))
             torch.autograd.backward(self.scaler.scale(loss))
             total += loss.detach()
         return total
 
-    def _loss(self, windows: Tensor, z_loss: float | None = None) -> Tensor:
+    def _loss(self, windows: Tensor) -> Tensor:
         """Mean loss over windows (rows, context_length + 1), in nats a token."""
-        hidden = self._blocks(self.model.embed(windows[:, :-1], self.dtype))
-        return next_token_loss(hidden, self.model.output_weight, windows[:, 1:], z_loss)
+        tokens, separator = windows[:, :-1], self.separator
+        seen = None if separator is None else within_documents(tokens, separator)
+        hidden = self._blocks(self.model.embed(tokens, self.dtype), seen=seen)
+        return next_token_loss(hidden, self.model.output_weight, windows[:, 1:], self.config.z_loss)
 
     @torch.no_grad()
     def evaluate(self) -> float:
         """Mean loss over the `eval_windows` fixed validation windows, in nats a token."""
         total = 0.0
-        for windows in torch.split(self._val_windows, self.micro_batch_size):
+        for windows in torch.split(self.data.val_windows, self.micro_batch_size):
             total += float(self._loss(windows.to(self.device))) * len(windows)
-        return total / len(self._val_windows)
+        return total / len(self.data.val_windows)
 
-    def _validate(self) -> dict[str, float | None]:
+    def validate(self) -> dict[str, float | None]:
         """What an evaluation measures, by the names of the metrics."""
         val_loss, ema_loss = self.evaluate(), None
         if self.average is not None:
             with self.average.in_place():
                 ema_loss = self.evaluate()
-        windows = self._val_windows[:WATCHED_WINDOWS].to(self.device)
+        windows = self.data.val_windows[:WATCHED_WINDOWS].to(self.device)
         max_activation, max_logit = largest_values(
-            self.model, windows, self.dtype, at_once=self.micro_batch_size
+            self.model, windows, self.dtype, at_once=self.micro_batch_size, separator=self.separator
         )
-        known = self._bytes_per_token
+        known = self.data.bytes_per_token
         return {
             "val_loss": val_loss,
             "val_perplexity": perplexity(val_loss),
@@ -241,20 +249,6 @@ class Trainer:
             diverged=diverged,
             **validation,
         )
-
-    def _open_data(self) -> None:
-        config = self.config
-        train_file, val_file = Path(str(config.train_data)), Path(str(config.val_data))
-        train_tokens = open_tokens(train_file, config.data_dtype)
-        self._batches = TrainingBatches(train_tokens, config, self.device)
-        val_tokens = open_tokens(val_file, config.data_dtype)
-        starts = evaluation_starts(
-            val_tokens, num_windows=config.eval_windows, context_length=config.context_length
-        )
-        self._val_windows = gather_windows(val_tokens, starts, config.context_length)
-        require_in_vocabulary(self._val_windows, config.vocab_size, str(val_file))
-        self._bytes_per_token = read_meta(val_file).bytes_per_token
-        self.end_of_text = read_meta(train_file).separator
 
     def save(self, path: Path) -> None:
         """Write a checkpoint of the state after `self.step` steps, atomically.

@@ -14,7 +14,7 @@ from torch import Tensor
 from torch._dynamo.exc import TorchDynamoException
 from torch._inductor.exc import InductorError
 
-Blocks = Callable[[Tensor], Tensor]
+Blocks = Callable[..., Tensor]  # of hidden states and what each position sees
 
 
 class CompiledBlocks:
@@ -24,15 +24,15 @@ class CompiledBlocks:
         self._eager = blocks
         self._run: Blocks = torch.compile(blocks, dynamic=False)
 
-    def __call__(self, hidden: Tensor) -> Tensor:
+    def __call__(self, hidden: Tensor, *, seen: Tensor | None = None) -> Tensor:
         if self._run is self._eager:
-            return self._eager(hidden)
+            return self._eager(hidden, seen=seen)
         try:
-            return self._run(hidden)
+            return self._run(hidden, seen=seen)
         except (TorchDynamoException, InductorError) as error:
             reason = str(error).splitlines()[0]
             warnings.warn(
                 f"torch.compile failed, training goes on without it: {reason}", stacklevel=2
             )
             self._run = self._eager
-            return self._eager(hidden)
+            return self._eager(hidden, seen=seen)

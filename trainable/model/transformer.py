@@ -128,7 +128,13 @@ class Attention(nn.Module):
         self.scale = attention_scale(config)
         self.o_proj = Projection(config.d_model, config.d_model)
 
-    def forward(self, hidden: Tensor, rope: tuple[Tensor, Tensor], cache: KVCache | None) -> Tensor:
+    def forward(
+        self,
+        hidden: Tensor,
+        rope: tuple[Tensor, Tensor],
+        cache: KVCache | None,
+        seen: Tensor | None = None,
+    ) -> Tensor:
         queries, keys, values = (
             projection(hidden).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)
             for projection in (self.q_proj, self.k_proj, self.v_proj)
@@ -141,7 +147,7 @@ class Attention(nn.Module):
         if self.heads_a_group > 1:
             keys = keys.repeat_interleave(self.heads_a_group, dim=1)
             values = values.repeat_interleave(self.heads_a_group, dim=1)
-        mixed = causal_attention(queries, keys, values, self.scale)
+        mixed = causal_attention(queries, keys, values, self.scale, seen)
         output: Tensor = self.o_proj(mixed.transpose(1, 2).flatten(2))
         return output
 
@@ -169,8 +175,14 @@ class Block(nn.Module):
         self.mlp = FeedForward(config)
         self.scale = branch_scale(config)
 
-    def forward(self, hidden: Tensor, rope: tuple[Tensor, Tensor], cache: KVCache | None) -> Tensor:
-        attended = self.self_attn(self.input_layernorm(hidden), rope, cache)
+    def forward(
+        self,
+        hidden: Tensor,
+        rope: tuple[Tensor, Tensor],
+        cache: KVCache | None,
+        seen: Tensor | None = None,
+    ) -> Tensor:
+        attended = self.self_attn(self.input_layernorm(hidden), rope, cache, seen)
         hidden = torch.add(hidden, attended, alpha=self.scale)
         fed = self.mlp(self.post_attention_layernorm(hidden))
         return torch.add(hidden, fed, alpha=self.scale)
@@ -186,12 +198,18 @@ class Decoder(nn.Module):
         self.norm = RMSNorm(config.d_model, config.rms_norm_eps, output_scale(config))
         self.rope = Rope(config)
 
-    def blocks(self, hidden: Tensor, cache: KVCache | None = None) -> Tensor:
-        """Embedded tokens to final hidden states, both (batch, length, d_model)."""
+    def blocks(
+        self, hidden: Tensor, cache: KVCache | None = None, seen: Tensor | None = None
+    ) -> Tensor:
+        """Embedded tokens to final hidden states, both (batch, length, d_model).
+
+        Args:
+            seen: what each position attends to (`within_documents`); None: all before it.
+        """
         start = 0 if cache is None else cache.length
         rope = self.rope.tables(start, hidden.shape[1], hidden.dtype)
         for block in self.layers:
-            hidden = block(hidden, rope, cache)
+            hidden = block(hidden, rope, cache, seen)
         output: Tensor = self.norm(hidden)
         return output
 

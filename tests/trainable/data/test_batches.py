@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from trainable.config import TrainConfig
 from trainable.data.batches import TrainingBatches, gather_windows, training_windows
-from trainable.data.token_files import evaluation_starts
+from trainable.data.token_files import document_at_or_after, evaluation_starts
 
 TOKENS = np.arange(5000, dtype=np.uint16)  # a token is its own place
 
@@ -30,6 +30,31 @@ def test_a_window_is_a_run_of_the_text() -> None:
     batch = windows()
     assert batch.shape == (8, 11) and batch.dtype == torch.int64
     assert torch.equal(batch.diff(dim=1), torch.ones(8, 10, dtype=torch.int64))
+
+
+def test_windows_begin_with_documents_wherever_these_are() -> None:
+    """Of documents of 1 to 40 tokens, with 0 after each."""
+    lengths = np.random.default_rng(0).integers(1, 40, size=400)
+    tokens = np.concatenate([[*range(1, length + 1), 0] for length in lengths]).astype(np.uint8)
+    begins = {0, *(np.flatnonzero(tokens == 0) + 1)}
+    drawn = [
+        training_windows(tokens, seed=0, step=step, batch_size=50, context_length=10, separator=0)
+        for step in range(40)
+    ]
+    windows = torch.cat(drawn)
+    assert (windows[:, 0] == 1).all()
+    places = [document_at_or_after(tokens, place, 0, 10) for place in range(len(tokens) - 10)]
+    last = len(tokens) - 11
+    for place, found in enumerate(places):
+        behind = [begin for begin in begins if place <= begin <= last]
+        assert found == min(behind, default=0)
+
+
+def test_a_file_of_one_document_has_one_window_that_begins_with_it() -> None:
+    found = training_windows(
+        TOKENS + 1, seed=0, step=1, batch_size=3, context_length=10, separator=0
+    )
+    assert (found == torch.arange(1, 12)).all()
 
 
 def test_the_whole_file_is_drawn_from_its_very_ends_too() -> None:

@@ -1,6 +1,8 @@
 """The loop: exact resuming, divergence, memory, and the one physical limit, a source's entropy."""
 
+import json
 import math
+import shutil
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -104,6 +106,21 @@ def test_resuming_is_exact_with_what_is_beyond_the_guide(
     resumed = Trainer(config, resume_from=tmp_path / "checkpoint.pt")
     assert measured(reports + run(resumed)) == measured(expected)
     assert_same_weights(resumed, straight)
+
+
+@pytest.mark.parametrize("setting", ["separate_documents", "windows_at_documents"])
+def test_documents_are_kept_apart_where_the_data_mark_them(
+    tiny: MakeConfig, tmp_path: Path, data_dir: Path, setting: str
+) -> None:
+    with pytest.raises(DataError, match=f"{setting}: needs the token after each document: `separ"):
+        Trainer(tiny(**{setting: True}))
+    for name in ("train.npy", "val.npy"):
+        shutil.copy(data_dir / name, tmp_path / name)
+    (tmp_path / "meta.json").write_text(json.dumps({"vocab_size": 8, "separator": 3}))
+    data = {"train_data": str(tmp_path / "train.npy"), "val_data": str(tmp_path / "val.npy")}
+    plain, apart = (run(Trainer(tiny(**data, **given))) for given in ({}, {setting: True}))
+    assert [m.train_loss for m in plain] != [m.train_loss for m in apart]
+    assert apart[-1].val_loss is not None and apart[-1].val_loss < math.log(8)
 
 
 def test_going_on_in_the_same_process_is_exact_too(tiny: MakeConfig, tmp_path: Path) -> None:
