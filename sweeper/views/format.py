@@ -96,14 +96,15 @@ def estimate_text(deviation: float) -> str:
 
 def optimum_label(optimum: "OptimumInterval") -> str:
     """As `0.0021 (95 %: 0.0018 to 0.0025)`, in a plot."""
-    return f"{_rounded(optimum.taken)} (95 %: {_interval(optimum)})"
+    taken = _rounded(optimum.taken) if optimum.is_known else "anywhere"
+    return f"{taken} (95 %: {_interval(optimum)})"
 
 
 def optimum_text(optimum: "OptimumInterval") -> str:
     """As `Take learning_rate 0.0021: the best lies in 0.0018 to 0.0025 (95 %), and …`."""
     name, taken, interval = optimum.name, _rounded(optimum.taken), _interval(optimum)
     of = "" if optimum.group is None else f" for {swept_text(optimum.group)}"
-    if optimum.at_low_end and optimum.at_high_end:
+    if not optimum.is_known:
         return f"Where the best {name}{of} lies cannot be told: anywhere from {interval}."
     if optimum.level is not None:
         return (

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from sweeper.analysis.reading.sweep_data import Parameter, SweepData, TrialData
-from sweeper.analysis.remarks.next_sweeps import refined, resume_command, seeded
+from sweeper.analysis.remarks.next_sweeps import narrowed, refined, resume_command, seeded
 from sweeper.analysis.remarks.remark import Offer, Remark
 from sweeper.analysis.summary.summarising import Summary
 from sweeper.spec.points import point_text, swept_text
@@ -105,7 +105,7 @@ def _place(
 
 def _below(summary: Summary, lost: Sequence[TrialData], place: Place | None) -> Offer | None:
     """A closer look between the best value and where training breaks, if the one is next to the
-    other; else around the best."""
+    other; else what is left without that."""
     leader = summary.sweep.ranking.leader
     if place is None or leader is None or place.parameter.scale == "category":
         return None
@@ -115,5 +115,9 @@ def _below(summary: Summary, lost: Sequence[TrialData], place: Place | None) -> 
     values = sorted(tried)
     if not isinstance(best, int | float) or best not in values:
         return None
-    at = values.index(best)
-    return refined(summary.sweep, place.parameter, values[max(0, at - 1) : at + 2])
+    at, gone = values.index(best), {trial.point.get(name) for trial in lost}
+    around = values[max(0, at - 1) : at + 2]
+    if not gone.isdisjoint(around):
+        return refined(summary.sweep, place.parameter, around)
+    left = [value for value in values if value not in gone]
+    return narrowed(summary.sweep, place.parameter, left, f"Leave out the {name} that breaks")

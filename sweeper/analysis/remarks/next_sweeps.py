@@ -85,6 +85,21 @@ def refined(sweep: SweepData, parameter: Parameter, around: Sequence[float]) -> 
     return Offer(purpose=purpose, command=run_command(sweep, {key: change, **reusing(sweep, spec)}))
 
 
+def narrowed(
+    sweep: SweepData, parameter: Parameter, values: Sequence[float], purpose: str
+) -> Offer | None:
+    """The same sweep with these values of a setting alone, or with a range from the least of them
+    to the largest; None where they are fewer than two."""
+    spec = _spec(sweep, parameter)
+    if spec is None or len(values) < 2:
+        return None
+    ends = [parameter.low or 0.0, parameter.high or 0.0]
+    change = (
+        list(values) if parameter.options else [_like(ends, x) for x in (values[0], values[-1])]
+    )
+    return Offer(purpose=purpose, command=run_command(sweep, {_key(spec, parameter): change}))
+
+
 def listed_only(
     sweep: SweepData, name: str, values: Sequence[Scalar], purpose: str
 ) -> Offer | None:
@@ -98,15 +113,12 @@ def listed_only(
 
 
 def seeded(sweep: SweepData, points: Iterable[Point], more: int) -> Offer | None:
-    """These points alone with so many more seeds, all of them to their ends. None where the seed is
-    a setting of the sweep itself."""
+    """These points alone with so many more seeds, all of them to their ends. None for a sweep
+    without `seeds:`, whose trials have one of their own."""
     spec = sweep.spec
-    if spec is None or "seed" in spec.train:
+    if spec is None or spec.seeds is None:
         return None
-    if any("seed" in domain.sets(name) for name, domain in spec.space.items()):
-        return None
-    initial = list(points)
-    used = list(spec.seeds or [0])
+    initial, used = list(points), list(spec.seeds)
     fresh = [seed for seed in range(max(used) + 1 + more) if seed not in used][:more]
     search = {"algorithm": "random", "num_trials": len(initial), "initial": initial}
     changes = {"seeds": [*used, *fresh], "search": search, "scheduler": {"type": "fifo"}}
@@ -164,7 +176,7 @@ def _middle(parameter: Parameter, a: float, b: float) -> float:
 
 def _like(values: Sequence[float], x: float) -> float:
     """A number as they are written: whole where all of them are, otherwise of three digits."""
-    if all(float(value).is_integer() for value in values) and abs(x) >= 1:
+    if all(float(value).is_integer() for value in values) and (x == 0 or abs(x) >= 1):
         return round(x)
     return float(f"{x:.3g}")
 

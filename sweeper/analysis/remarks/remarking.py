@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from sweeper.analysis.reading.sweep_data import SweepData
 from sweeper.analysis.remarks.effects import MORE_SEEDS, effect_remarks
 from sweeper.analysis.remarks.losses import diverged_remarks, failed_remarks, flattered_remarks
 from sweeper.analysis.remarks.next_sweeps import resume_command, seeded
@@ -42,10 +43,17 @@ def _more_seeds(summary: Summary) -> Iterator[Offer | None]:
     if winner is None or len(summary.points) < 2:
         return
     tied = summary.points[:2] if winner.noise is None else winner.noise.tied
-    if len(tied) < 2 or sweep.scheduler == "pbt":
+    if len(tied) < 2:
         return
-    offer = seeded(sweep, [result.point for result in tied[:SEVERAL]], MORE_SEEDS)
-    if offer is not None and sweep.finals is None:
+    if sweep.finals is None and _may_have_finals(sweep):
         purpose = "Run the best ones with more seeds, until one stands out"
-        offer = Offer(purpose=purpose, command=resume_command(sweep, "--finals"))
-    yield offer
+        yield Offer(purpose=purpose, command=resume_command(sweep, "--finals"))
+    else:
+        yield seeded(sweep, [result.point for result in tied[:SEVERAL]], MORE_SEEDS)
+
+
+def _may_have_finals(sweep: SweepData) -> bool:
+    """Whether its points can run again with other seeds."""
+    if sweep.spec is None or sweep.scheduler == "pbt":
+        return False
+    return not any("seed" in domain.sets(name) for name, domain in sweep.spec.space.items())

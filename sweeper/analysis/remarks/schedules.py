@@ -4,10 +4,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from sweeper.analysis.reading.sweep_data import SweepData, TrialData
-from sweeper.analysis.remarks.next_sweeps import listed_only, reusing, run_command
+from sweeper.analysis.remarks.next_sweeps import narrowed, reusing, run_command
 from sweeper.analysis.remarks.remark import Offer, Remark
 from sweeper.analysis.summary.summarising import Summary
-from sweeper.spec.domains.values import Scalar
 from sweeper.spec.points import swept_text
 from sweeper.status import Status
 from trainable.config import TrainConfig
@@ -100,13 +99,13 @@ def _to_their_ends(sweep: SweepData) -> Offer | None:
 def _others(
     sweep: SweepData, name: str, runs: Sequence[_Run], poor: Sequence[_Run]
 ) -> Offer | None:
-    """Those values of a setting that can be judged, where two of them are listed."""
-    listed = next((p.options for p in sweep.parameters if p.name == name), ())
+    """Those values of a setting that can be judged."""
     lost = {getattr(run.config, name) for run in poor}
-    left: list[Scalar] = [value for value in listed if value not in lost]
-    if len(left) < 2:
+    left = sorted({getattr(run.config, name) for run in runs} - lost)
+    parameter = next((p for p in sweep.parameters if p.name == name), None)
+    if parameter is None:
         return None
-    return listed_only(sweep, name, left, "Compare those that can be judged")
+    return narrowed(sweep, parameter, left, "Compare those that can be judged")
 
 
 def _longer(sweep: SweepData, runs: Sequence[_Run]) -> Offer | None:

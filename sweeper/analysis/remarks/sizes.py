@@ -54,7 +54,7 @@ def _alike(
             **spec.space[name].meaning(name, trial.point[name]),
             "max_steps": round(ratio * size / (trial.tokens_per_step or 1)),
         }
-        for size, trial in trials.items()
+        for size, trial in sorted(trials.items())
     }
     space = {key: d for key, d in spec.model_dump()["space"].items() if key != name}
     space["size" if "size" not in space else f"{name}_"] = {"grid": bundles}

@@ -43,6 +43,7 @@ class OptimumInterval:
     regret: float  # in the units of the objective
     at_low_end: bool
     at_high_end: bool
+    is_known: bool = True  # False: it may lie anywhere in what was tried
 
 
 def optima_of(
@@ -178,4 +179,5 @@ class _Cut:
             regret=float(regrets[order[np.searchsorted(within, LEVEL)], taken]),
             at_low_end=low == 0 and (least is None or first > least),
             at_high_end=high == NODES - 1,
+            is_known=(low, high) != (0, NODES - 1),
         )

@@ -115,7 +115,7 @@ def test_it_is_said_in_one_sentence_with_the_value_to_take() -> None:
     )
     at_end = replace(told, at_high_end=True)
     assert "0.0018 to 0.0025 or above (95 %), at the edge" in optimum_text(at_end)
-    assert "cannot be told" in optimum_text(replace(at_end, at_low_end=True))
+    assert "cannot be told" in optimum_text(replace(at_end, is_known=False))
 
 
 def test_a_number_is_written_out_and_rounded_to_what_it_can_bear() -> None:
