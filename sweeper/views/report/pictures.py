@@ -1,5 +1,6 @@
 """The plots of a report as PNGs, for papers and chats: `plots/` in the run folder."""
 
+import math
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -83,9 +84,8 @@ def _response(summary: Summary, response: Response) -> Draw:
             if (optimum := optima.get(group)) is not None:
                 label = f"{name}optimum {optimum_label(optimum)}"
                 axes.axvspan(optimum.low, optimum.high, color=colour, alpha=0.12, linewidth=0)
-                axes.plot(
-                    optimum.taken, optimum.value, "*", ms=14, mfc="white", mec=colour, label=label
-                )
+                taken = optimum.taken if optimum.is_known else math.nan
+                axes.plot(taken, optimum.value, "*", ms=14, mfc="white", mec=colour, label=label)
         if parameter.scale == "log":
             _log_axis(axes, [v for v in parameter.options if isinstance(v, int | float)])
         axes.set(xlabel=parameter.name, ylabel=metric_title(sweep))

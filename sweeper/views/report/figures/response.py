@@ -253,7 +253,7 @@ def _optimum(optimum: OptimumInterval, colour: str, of_sweep: str = "") -> Trace
         "type": "scatter",
         "mode": "markers",
         "name": label,
-        "x": [optimum.taken],
+        "x": [optimum.taken if optimum.is_known else None],
         "y": [short(optimum.value)],
         "marker": {
             "symbol": "star-diamond",

@@ -78,6 +78,13 @@ SWEEPS: dict[str, dict[str, Any]] = {
     },
     "few": {"space": {"learning_rate": {"grid": [1e-4, 1e-3, 1e-2]}}},
     "diverged": {"space": {"learning_rate": {"grid": [1e-4, 1e-3, 1e-2, 0.5]}}},
+    "diverged far from the best": {
+        "space": {"learning_rate": {"grid": [5e-4, 1e-3, 2e-3, 4e-3, 0.5, 0.9]}}
+    },
+    "short warmup of a range": {
+        "space": {"warmup_steps": {"randint": [0, 14]}},
+        "search": {"algorithm": "random", "num_trials": 8},
+    },
     "sizes": {
         "space": {"size": {"grid": SIZES}, "learning_rate": {"grid": [5e-4, 1e-3, 2e-3, 4e-3]}}
     },
