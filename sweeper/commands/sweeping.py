@@ -11,7 +11,7 @@ from rich.console import Console
 from sweeper.commands.arguments import Json, Name, Quiet, Runs, Verbose
 from sweeper.corpus import preparation
 from sweeper.engine.session.resuming import Changes
-from sweeper.engine.warm_starting import taken_trials
+from sweeper.engine.warm_starting import taken_from_earlier
 from sweeper.plan.placement import Node
 from sweeper.plan.preview import preview
 from sweeper.record.run_folder import RUNS
@@ -84,7 +84,7 @@ def plan(
         file,
         overrides,
         nodes=nodes_of_cluster if "RAY_ADDRESS" in os.environ else None,
-        read_earlier=lambda plan, source: taken_trials(plan, runs, source, TRAINER),
+        read_earlier=lambda plan, source: taken_from_earlier(plan, runs, source, TRAINER),
         probe=probe,
     )
     if json:

@@ -7,6 +7,7 @@ from pathlib import Path
 from sweeper.engine.observing import observe
 from sweeper.engine.session.fingerprint import take_fingerprint
 from sweeper.errors import RunFolderError, SpecError
+from sweeper.plan.forecast import Taken
 from sweeper.plan.plan import Plan
 from sweeper.record.replay import read_state
 from sweeper.record.run_folder import find_run_folder
@@ -132,19 +133,15 @@ def _points(state: SweepState) -> Iterator[list[Trial]]:
     yield from alike.values()
 
 
-def taken_trials(plan: Plan, runs: Path, source: YamlSource, trainer: str) -> list[str]:
-    """The planned trials that would be taken from the sweep that `search.from` names.
+def taken_from_earlier(plan: Plan, runs: Path, source: YamlSource, trainer: str) -> Taken:
+    """What the sweep that `search.from` names would spare. Of a search that learns it is not known
+    beforehand.
 
     Raises:
         SpecError: there is no such sweep, or it was about something else.
     """
     here = Here(plan=plan, fingerprint=take_fingerprint(plan.spec, trainer))
     found = read_warm_start(plan.spec, runs, source, here)
-    if plan.has_stand_ins:  # the points are not known yet
-        return []
-    same = (found.trial_with(trial.config.to_dict()) for trial in plan.trials)
-    return [
-        trial.trial_id
-        for trial, earlier in zip(plan.trials, same, strict=True)
-        if earlier is not None
-    ]
+    known = () if plan.has_stand_ins else plan.trials
+    trials = (trial for trial in known if found.trial_with(trial.config.to_dict()) is not None)
+    return Taken(trials=frozenset(t.trial_id for t in trials), different=found.different)

@@ -8,7 +8,7 @@ none diverges or fails.
 
 import math
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -75,6 +75,14 @@ def shapes(plan: Plan) -> dict[Shape, TrainConfig]:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Taken:
+    """What the sweep that `search.from` names spares this one."""
+
+    trials: frozenset[str]  # that cost nothing, since they have run there
+    different: tuple[str, ...]  # what is not the same there
+
+
+@dataclass(frozen=True, kw_only=True)
 class Machine:
     """What the sweep would run on. None means not known."""
 
@@ -126,7 +134,8 @@ class Forecast:
     clock: Clock  # of the rungs
     scheduler: str
     num_trials: int
-    num_taken: int  # of them, as another sweep has run them: all else is without these
+    num_taken: int | None  # of them, by `search.from`: all else is without these
+    differs_there: tuple[str, ...]  # why no more are
     dropped: int  # points that the constraints ruled out
     searcher: str | None  # that will choose the points by results: random ones are looked at here
     slots: int
@@ -144,13 +153,14 @@ class Forecast:
 
 
 def forecast(
-    plan: Plan, machine: Machine, speeds: Mapping[Shape, Speed], taken: Collection[str] = ()
+    plan: Plan, machine: Machine, speeds: Mapping[Shape, Speed], taken: Taken | None = None
 ) -> Forecast:
     """What the plan costs on this machine. `speeds` may lack shapes, or be empty.
 
     Args:
-        taken: The trials that cost nothing, since another sweep has run them.
+        taken: What `search.from` spares; None if there is none.
     """
+    spared = frozenset() if taken is None else taken.trials
     alike: dict[Shape, list[PlannedTrial]] = {}
     for trial in plan.trials:
         alike.setdefault(shape_of(trial.config), []).append(trial)
@@ -160,7 +170,7 @@ def forecast(
     scheduler = plan.spec.scheduler
     jobs = []
     for trial in plan.trials:
-        if trial.trial_id not in taken:
+        if trial.trial_id not in spared:
             shape = by_shape[shape_of(trial.config)]
             jobs.append(job_of(trial, scheduler, shape.flops_per_token, shape.speed))
     timed = all(shape.speed is not None for shape in by_shape.values())
@@ -180,7 +190,8 @@ def forecast(
         clock=scheduler.clock,
         scheduler=_scheduler_name(scheduler),
         num_trials=len(plan.trials),
-        num_taken=len(taken),
+        num_taken=None if taken is None else len(spared),
+        differs_there=() if taken is None else taken.different,
         dropped=plan.dropped,
         searcher=plan.spec.search.algorithm if plan.has_stand_ins else None,
         slots=machine.slots,

@@ -1,6 +1,6 @@
 """What a sweep would do and cost. Nothing is started or written."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,6 +9,7 @@ from sweeper.plan.forecast import (
     Forecast,
     Machine,
     Shape,
+    Taken,
     forecast,
     shape_of,
     shapes,
@@ -29,7 +30,7 @@ def preview(
     overrides: Sequence[str] = (),
     *,
     nodes: Callable[[], Sequence[Node]] | None = None,
-    read_earlier: Callable[[Plan, YamlSource], Collection[str]] | None = None,
+    read_earlier: Callable[[Plan, YamlSource], Taken] | None = None,
     probe: bool = True,
 ) -> Forecast:
     """What the sweep in a file would cost; with `probe`, in time too, at the speed of this machine.
@@ -37,8 +38,8 @@ def preview(
     Args:
         nodes: Gives the nodes of the cluster to run on, and is called once the file is known to be
             right. None means this machine alone.
-        read_earlier: Reads the sweep that `search.from` names, as a run would, and says which of
-            the plan's trials have run there. None means that nobody looks whether it is there.
+        read_earlier: Reads the sweep that `search.from` names, as a run would, and says what
+            that spares this one. None means that nobody looks whether it is there.
 
     Raises:
         UserError: the sweep could not be run.
@@ -49,7 +50,7 @@ def preview(
         demands = {(s.vocab_size, s.context_length): config for s, config in shapes(plan).items()}
         for config in demands.values():
             check_data(config)
-        taken: Collection[str] = ()
+        taken = None
         if spec.search.from_run is not None and read_earlier is not None:
             taken = read_earlier(plan, source)
         require_devices(plan, source)

@@ -18,7 +18,7 @@ def as_json(forecast: Forecast) -> str:
 
 
 def print_forecast(console: Console, forecast: Forecast) -> None:
-    at_once = min(forecast.slots, forecast.num_trials - forecast.num_taken)
+    at_once = min(forecast.slots, forecast.num_trials - (forecast.num_taken or 0))
     plural = "" if forecast.num_trials == 1 else "s"
     trials = f"{forecast.num_trials} trial{plural}, {at_once} at a time"
     told = f": {trials}, scheduler {forecast.scheduler}\n"
@@ -91,10 +91,12 @@ def _notes(forecast: Forecast) -> list[str | Text]:
         notes.append(
             f"{forecast.searcher} chooses points by results: random ones stand for them here."
         )
-    if forecast.num_taken:
+    if forecast.num_taken is not None and forecast.searcher is None:
+        others = ", ".join(forecast.differs_there)
         notes.append(
             f"{forecast.num_taken} of {forecast.num_trials} trials are taken from the sweep that "
             "`search.from` names: they have run there just so, and cost nothing."
+            + (f" What differs there: {others}." if others else "")
         )
     if (finals := forecast.finals) is not None:
         seeds = ", ".join(map(str, finals.seeds))

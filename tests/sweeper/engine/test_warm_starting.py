@@ -10,7 +10,7 @@ import pytest
 from sweeper.engine.session.fingerprint import take_fingerprint
 from sweeper.engine.session.terms import SessionTerms
 from sweeper.engine.sweep import Sweep
-from sweeper.engine.warm_starting import Here, read_warm_start, taken_trials
+from sweeper.engine.warm_starting import Here, read_warm_start, taken_from_earlier
 from sweeper.errors import SpecError
 from sweeper.plan.forecast import Machine, forecast
 from sweeper.plan.plan import Plan
@@ -325,12 +325,15 @@ def test_a_plan_says_how_many_are_taken_and_costs_the_others_alone(
     run_with(runs, grid(tiny_plan, "first", RATES))
     plan = grid(tiny_plan, "wider", [*RATES, 3e-3])
     source = read_yaml(runs.parent / "space.yaml")
-    taken = taken_trials(plan, runs, source, REFERENCE)
+    taken = taken_from_earlier(plan, runs, source, REFERENCE)
     told = forecast(plan, Machine(slots=1, free_memory=None), {}, taken)
     assert (told.num_trials, told.num_taken) == (5, 4)
     alone = forecast(grid(tiny_plan, "first", [3e-3]), Machine(slots=1, free_memory=None), {})
     assert told.whole == alone.whole
     all_taken = forecast(
-        plan, Machine(slots=1, free_memory=None), {}, [t.trial_id for t in plan.trials]
+        plan,
+        Machine(slots=1, free_memory=None),
+        {},
+        replace(taken, trials=frozenset(t.trial_id for t in plan.trials)),
     )
     assert (all_taken.whole.tokens, all_taken.num_taken) == (0, 5)
