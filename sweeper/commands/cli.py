@@ -116,6 +116,7 @@ command(
     examples(
         "resume lr",
         "resume lr --num-trials 40",
+        "resume lr --finals",
         "resume lr --retry-failed --set max_retries=5",
         "resume lr --set resources.cpu=2 --set max_concurrent=4",
     )

@@ -18,8 +18,9 @@ from sweeper.record.replay import replay
 from sweeper.record.run_folder import RunFolder, create_run_folder
 from sweeper.record.state.events import FinalsEnded
 from sweeper.status import Status
+from sweeper.views.terminal.live_view import progress_line
 from tests.sweeper.closed_form import REFERENCE
-from tests.sweeper.in_process import Killed, Mortal, drive, run_trial
+from tests.sweeper.in_process import Killed, Mortal, drive, opened, run_trial
 from tests.sweeper.journals import raw_events
 
 RATES = [1e-4, 1e-3, 3e-3, 1e-2, 1e-1]
@@ -277,3 +278,18 @@ def test_where_no_trial_has_completed_they_are_over_at_once(
 def test_what_makes_no_sense_is_refused(tiny_plan: Any, sections: Any, problem: str) -> None:
     with pytest.raises(SpecError, match=problem):
         tiny_plan(**{"finals": FINALS} | sections)
+
+
+def test_status_says_where_they_are(tmp_path: Path, losses: Any, plan_of: Any) -> None:
+    losses(noisy(ALIKE))
+    plan = plan_of()
+    with opened(new_folder(tmp_path, plan), plan) as sweep:
+        told = []
+        while (trial := sweep.next_trial()) is not None:
+            told.append(progress_line(sweep.state, sweep.state.num_trials, None, None))
+            run_trial(sweep, trial)
+        told.append(progress_line(sweep.state, sweep.state.num_trials, None, None))
+    assert told[0] == "0/5 trials ended, then finals of at most 9"
+    assert told[5] == "5/14 trials ended, finals of 3 points: seed 1 of at most 3"
+    assert told[13] == "13/14 trials ended, finals of 3 points: seed 3 of at most 3"
+    assert told[14] == "14/14 trials ended"

@@ -6,7 +6,7 @@ from typing import Any
 
 from rich.console import Console
 
-from sweeper.plan.forecast import Machine, forecast, shapes
+from sweeper.plan.forecast import Machine, Taken, forecast, shapes
 from sweeper.plan.jobs import Speed
 from sweeper.views.terminal.forecast_tables import print_forecast
 
@@ -73,3 +73,29 @@ def test_it_says_where_ends_are_forecast_without_the_schedule(tiny_plan: Any) ->
     assert "without the schedule" not in printed(tiny_plan(scheduler=forecasts), machine, None)
     by_loss = tiny_plan(scheduler={"type": "asha", "grace_steps": 4}, objective=upwards)
     assert "without the schedule" not in printed(by_loss, machine, None)
+
+
+def test_finals_are_counted_at_most(tiny_plan: Any) -> None:
+    """Of two slots each round of three takes two turns, of 16 seconds and four evaluations."""
+    speed = Speed(tokens_per_second=64, evaluation_seconds=1.5)
+    machine = Machine(slots=2, free_memory=2**40)
+    text = printed(tiny_plan(space=SIZES, finals={"seeds": 2}), machine, speed)
+    assert "Finals: at most 6 trials more, of the 3 best points that are tied, with" in text
+    assert "the seeds 1, 2;" in " ".join(text.split())
+    (row,) = [line.split() for line in text.splitlines() if line.startswith("finals, at most")]
+    assert row[-1] == "1m28s"
+    few = printed(tiny_plan(space=SIZES, seeds=[3, 4], finals={"top": 9}), machine, speed)
+    assert "at most 12 trials more, of the 4 best points" in few
+    assert "the seeds 0, 1, 2;" in " ".join(few.split())
+
+
+def test_what_another_sweep_spares_is_told_and_what_keeps_it_from_more(tiny_plan: Any) -> None:
+    plan = tiny_plan(space=SIZES, scheduler={"type": "fifo"})
+    for spared, different in ((1, ()), (0, ("data", "max_steps"))):
+        taken = Taken(trials=frozenset(["0002"][:spared]), different=different)
+        console = Console(file=io.StringIO(), width=80)
+        machine = Machine(slots=2, free_memory=None)
+        print_forecast(console, forecast(plan, machine, {}, taken))
+        text = " ".join(console.file.getvalue().split())  # type: ignore[attr-defined]
+        assert f"{spared} of 4 trials are taken from the sweep that `search.from` names" in text
+        assert ("What differs there: data, max_steps." in text) == bool(different)
