@@ -139,7 +139,10 @@ def faulty(trial: Trial, step: int) -> Fault:
     "fault",
     [pytest.param(never, id="sound"), pytest.param(faulty, id="faulty", marks=pytest.mark.slow)],
 )
-@pytest.mark.parametrize("before", [True, False], ids=["before", "after"])
+@pytest.mark.parametrize(
+    "before",
+    [pytest.param(True, id="before"), pytest.param(False, id="after", marks=pytest.mark.slow)],
+)
 def test_killed_at_any_event_it_ends_as_if_never_killed(
     tmp_path: Path, any_plan: Plan, monkeypatch: pytest.MonkeyPatch, before: bool, fault: Any
 ) -> None:

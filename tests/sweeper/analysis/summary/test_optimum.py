@@ -57,7 +57,13 @@ def interval(xs: np.ndarray, loss: Loss, noise: float, seeds: int, number: int) 
 
 @pytest.mark.parametrize(
     ("num_rates", "seeds", "octaves", "noise"),
-    [(5, 2, 4, 0.003), (5, 2, 4, 0.01), (7, 2, 6, 0.01), (9, 3, 6, 0.003), (9, 1, 6, 0.01)],
+    [
+        (5, 2, 4, 0.01),
+        (9, 1, 6, 0.01),
+        pytest.param(5, 2, 4, 0.003, marks=pytest.mark.slow),
+        pytest.param(7, 2, 6, 0.01, marks=pytest.mark.slow),
+        pytest.param(9, 3, 6, 0.003, marks=pytest.mark.slow),
+    ],
 )
 def test_nine_in_ten_intervals_hold_the_true_optimum(
     num_rates: int, seeds: int, octaves: int, noise: float

@@ -367,7 +367,7 @@ def test_earlier_results_decide_from_the_first_trial_on(tmp_path: Path, tiny_pla
     assert off[1] < off[0] / 2
 
 
-@pytest.mark.parametrize("algorithm", ["sobol", "tpe", "gp"])
+@pytest.mark.parametrize("algorithm", ["sobol", "tpe", pytest.param("gp", marks=pytest.mark.slow)])
 def test_every_suggestion_satisfies_the_constraints(
     tmp_path: Path, tiny_plan: Any, algorithm: str
 ) -> None:
