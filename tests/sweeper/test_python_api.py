@@ -41,6 +41,7 @@ def test_importing_it_costs_nothing() -> None:
         _ = sweeper.nonsense
 
 
+@pytest.mark.slow
 def test_its_types_are_told(tmp_path: Path) -> None:
     """A type checker takes them from the package, also behind the lazy import."""
     root = Path(sweeper.__file__).parents[1]

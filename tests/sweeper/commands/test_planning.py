@@ -8,7 +8,7 @@ import pytest
 
 from sweeper.record.run_folder import RunFolder
 from tests.sweeper.commands.conftest import Sweeper
-from tests.sweeper.commands.test_bad_input import IN_THE_DATA, IN_THE_FILE, SPACE
+from tests.sweeper.commands.test_bad_input import IN_THE_DATA, IN_THE_FILE, SPACE, contents
 
 
 @pytest.fixture
@@ -22,11 +22,13 @@ def space(project: Path) -> Path:
 
 
 def require_refused(sweeper: Sweeper, *more: str) -> str:
-    """What both say."""
+    """What both say, and neither writes anything."""
+    before = contents(Path.cwd())
     planned = sweeper("plan", "space.yaml", "--no-probe", *more)
     run = sweeper("run", "space.yaml", "--no-dashboard", *more)
     assert (planned.code, planned.out) == (2, "")
     assert (run.code, run.err) == (2, planned.err)
+    assert contents(Path.cwd()) == before
     return planned.err
 
 
@@ -37,11 +39,14 @@ def test_a_mistake_in_the_file(space: Path, sweeper: Sweeper, mistake: str) -> N
     assert message in require_refused(sweeper)
 
 
-@pytest.mark.parametrize("mistake", ["a wrong dtype", "no array", "no file"])
-def test_a_mistake_in_the_data(space: Path, sweeper: Sweeper, mistake: str) -> None:
+@pytest.mark.parametrize("mistake", IN_THE_DATA)
+@pytest.mark.parametrize("name", ["train.npy", "val.npy"])
+def test_a_mistake_in_the_data(space: Path, sweeper: Sweeper, name: str, mistake: str) -> None:
     spoil, message = IN_THE_DATA[mistake]
-    spoil(space.parent / "data" / "train.npy")
-    assert message in require_refused(sweeper)
+    spoil(space.parent / "data" / name)
+    told = require_refused(sweeper)
+    assert name in told
+    assert message in told
 
 
 @pytest.mark.parametrize(
