@@ -1,6 +1,7 @@
 """How fast and how frugal is `trainable`, beside `transformers`' Llama in the loop one would write?
 
     python benchmarks/training.py                   # the CPU shapes, each side in its best mode
+    python benchmarks/training.py --parts           # what each part beyond the guide costs
     python benchmarks/training.py --device cuda     # the guide's large model, and its share of peak
 
 Both sides train in one process, in turns, at the same shape, threads and precision; a ratio is the
@@ -18,6 +19,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -49,18 +51,32 @@ GUIDE_LARGE = {
     "context_length": 1024,
     "batch_size": 64,
 }
+PARTS: dict[str, dict[str, object]] = {
+    "as the guide has it": {},
+    "wsd": {"schedule": "wsd"},
+    "average of the weights": {"ema_steps": 1000},
+    "mup": {"parametrisation": "mup", "base_width": 64},
+    "completep": {"parametrisation": "completep", "base_width": 64, "base_depth": 2},
+    "z-loss": {"z_loss": 1e-4},
+    "QK-norm": {"qk_norm": True},
+    "2 heads of keys and values": {"num_kv_heads": 2},
+    "tied embeddings": {"tie_embeddings": True},
+    "documents apart": {"separate_documents": True},
+    "muon": {"optimizer": "muon"},
+}
 MODES = [("float32", False), ("bfloat16", False), ("float32", True), ("bfloat16", True)]
 Steps = Callable[[int], None]
 
 
 def make_config(
-    folder: Path, shape: dict[str, int], *, dtype: str, compile: bool, device: str
+    folder: Path, shape: dict[str, Any], *, dtype: str, compile: bool, device: str
 ) -> TrainConfig:
     """A run at `shape` on random tokens; it reports every 10 steps and evaluates never."""
     path = folder / f"tokens_{shape['vocab_size']}.npy"
     if not path.exists():
         tokens = np.random.default_rng(0).integers(0, shape["vocab_size"], 2_000_000)
         np.save(path, tokens.astype(np.uint16))
+        (folder / "meta.json").write_text('{"separator": 0}')
     return TrainConfig(
         train_data=str(path),
         val_data=str(path),
@@ -174,6 +190,27 @@ def compare(
     return statistics.median(best["trainable"][1])
 
 
+def compare_parts(folder: Path, shape: dict[str, int], *, turns: int) -> None:
+    """Print the time of a step with each part, as a multiple of that without any."""
+    for dtype in ("float32", "bfloat16"):
+        runs = {
+            name: ours(
+                make_config(folder, {**shape, **part}, dtype=dtype, compile=False, device="cpu")
+            )
+            for name, part in PARTS.items()
+        }
+        first = min((steps(2), seconds_a_step(steps, 3))[1] for steps in runs.values())
+        count = 10 * max(1, round(0.1 / first))  # whole intervals of logging
+        taken: dict[str, list[float]] = {name: [] for name in runs}
+        for _ in range(turns):
+            for name, steps in runs.items():
+                taken[name].append(seconds_a_step(steps, count))
+        plain = taken[next(iter(PARTS))]
+        for name, values in taken.items():
+            ratio = statistics.median(v / p for v, p in zip(values, plain, strict=True))
+            print(f"    {dtype:9} {name:28} {ratio:.3f} of the time", flush=True)
+
+
 def peak_memory(side: str, shape: dict[str, int], dtype: str) -> float:
     """Peak resident GiB of a process that takes 3 steps."""
     given = json.dumps({"side": side, "shape": shape, "dtype": dtype})
@@ -246,6 +283,7 @@ def main() -> None:
     parser.add_argument("--shapes", nargs="*", choices=list(SHAPES), default=list(SHAPES))
     parser.add_argument("--threads", nargs="*", type=int, default=[1, 2])
     parser.add_argument("--no-compile", action="store_true", help="eager modes only: much quicker")
+    parser.add_argument("--parts", action="store_true", help="what each part costs, and no more")
     parser.add_argument("--measure-memory", help=argparse.SUPPRESS)
     given = parser.parse_args()
     warnings.filterwarnings("ignore", category=FutureWarning)
@@ -255,6 +293,12 @@ def main() -> None:
             return measure_memory(folder, json.loads(given.measure_memory))
         if given.device == "cuda":
             return gpu_table(folder, given.turns)
+        if given.parts:
+            with threads(given.threads[-1]):
+                for label in given.shapes:
+                    print(f"{label}, {given.threads[-1]} threads", flush=True)
+                    compare_parts(folder, SHAPES[label], turns=given.turns)
+            return None
         modes = [mode for mode in MODES if not (mode[1] and given.no_compile)]
         for label in given.shapes:
             shape = SHAPES[label]

@@ -76,8 +76,11 @@ def parse_tokenizer(text: str) -> TokenizerSpec:
     except OSError as error:
         raise DataError(f"--tokenizer: {shown}: cannot be read: {error.strerror}") from error
     if is_folder:
-        name = printable(str(path / "tokenizer.json"))
-        raise DataError(f"--tokenizer: {shown}: is a folder; name the file: {name}")
+        file = path / "tokenizer.json"  # as transformers' save_pretrained writes it
+        if not file.is_file():
+            name = printable(str(file))
+            raise DataError(f"--tokenizer: {shown}: is a folder without {name}; name a file")
+        return FromFile(load_tokenizer(file))
     raise DataError(
         f"--tokenizer: {shown}: no such tokenizer or file; there are: bytes, bpe:VOCAB "
         f"(for example bpe:4096), path/to/tokenizer.json{nearest(text, ['bytes', 'bpe:'])}"

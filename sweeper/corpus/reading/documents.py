@@ -1,4 +1,4 @@
-"""Reading documents from files as a stream: text, JSON lines, Parquet.
+"""Reading documents from files as a stream: text, JSON lines, Parquet, Arrow.
 
 A document is a `bytes` of valid UTF-8. No file is ever held in memory as a whole.
 """
@@ -8,6 +8,7 @@ import re
 import shlex
 from collections.abc import Callable, Iterable, Iterator
 
+from sweeper.corpus.reading.arrow import arrow_rows
 from sweeper.corpus.reading.inputs import InputFile, Source
 from sweeper.corpus.reading.json_lines import json_texts, refuse_records
 from sweeper.corpus.reading.left_out import LeftOut, Tally
@@ -87,9 +88,10 @@ class DocumentReader:
                 for text in json_texts(lines, file.name, self.text_field, self.left_out):
                     self.place = f"{file.name}:{raw.num_lines}"
                     yield from self._in_blocks([text])
-            case ".parquet":
+            case ".parquet" | ".arrow" as suffix:
                 raw.hash_whole()  # its pages are read out of order
-                for rows in parquet_rows(file.path, file.name, self.text_field):
+                rows_of = parquet_rows if suffix == ".parquet" else arrow_rows
+                for rows in rows_of(file.path, file.name, self.text_field):
                     for number, value in enumerate(rows.texts, rows.first):
                         self.place = f"{file.name}: row {number}"
                         yield from self._in_blocks([value or b""])

@@ -12,6 +12,7 @@ from typing import BinaryIO
 
 from pydantic import BaseModel, ConfigDict
 
+from sweeper.corpus.reading.arrow import without_descriptions
 from sweeper.corpus.reading.left_out import LeftOut, Tally
 from sweeper.corpus.reading.names import printable, shortened
 from trainable.errors import DataError
@@ -162,7 +163,8 @@ class _Search:
                 continue
             self._entered.add(identity)
             folders[:] = sorted(name for name in folders if self._leads_on(parent, name))
-            for path in (Path(parent, name) for name in sorted(names) if not _is_hidden(name)):
+            texts = sorted(without_descriptions(names))
+            for path in (Path(parent, name) for name in texts if not _is_hidden(name)):
                 if not path.is_file():
                     self.left_out[LeftOut.not_files] += 1
                     continue

@@ -37,14 +37,10 @@ def parquet_rows(path: Path, name: str, text_field: str) -> Iterator[Rows]:
             # buffer_size: without it a whole column chunk (often a GB) is read at once
             pq.ParquetFile(stream, buffer_size=BUFFER_BYTES, pre_buffer=False) as file,
         ):
-            _check_column(pa, file.schema_arrow, name, text_field)
+            check_column(pa, file.schema_arrow, name, text_field)
             num_rows = 0
             for batch in file.iter_batches(ROWS_A_BATCH, columns=[text_field]):
-                # With `a.b` a field b of a column a comes along.
-                column = batch.column(batch.schema.get_field_index(text_field))
-                texts = column.cast(pa.large_binary()).to_pylist()
-                for number, text in enumerate(texts, num_rows + 1):
-                    _check_text(text, f"{name}: row {number}", text_field)
+                texts = texts_of(pa, batch, name, text_field, before=num_rows)
                 first, num_rows = num_rows + 1, num_rows + batch.num_rows
                 share = num_rows / max(1, file.metadata.num_rows)
                 yield Rows(first=first, texts=texts, share=share)
@@ -56,8 +52,23 @@ def parquet_rows(path: Path, name: str, text_field: str) -> Iterator[Rows]:
         raise DataError(f"{name}: cannot be read as Parquet: {problem}") from error
 
 
-def _check_column(pa: Any, schema: Any, name: str, text_field: str) -> None:
+def texts_of(pa: Any, batch: Any, name: str, text_field: str, *, before: int) -> list[bytes | None]:
+    """The texts of a batch of rows, `before` of which came before it.
+
+    Raises:
+        DataError: one that is not UTF-8.
+    """
+    # With `a.b` a field b of a column a comes along.
+    column = batch.column(batch.schema.get_field_index(text_field))
+    texts: list[bytes | None] = column.cast(pa.large_binary()).to_pylist()
+    for number, text in enumerate(texts, before + 1):
+        _check_text(text, f"{name}: row {number}", text_field)
+    return texts
+
+
+def check_column(pa: Any, schema: Any, name: str, text_field: str) -> None:
     remedy, asked_for = "name one with --text_field", printable(text_field)
+    """Raise DataError where a table has no one such column of text."""
     match schema.get_all_field_indices(text_field):
         case [] if not schema.names:
             raise DataError(f"{name}: no column '{asked_for}', and no other; leave the file out")

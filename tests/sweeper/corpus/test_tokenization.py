@@ -153,6 +153,13 @@ def test_dtype_is_the_smallest_that_holds_the_vocabulary(size: int, dtype: str) 
     assert dtype_for(size) == dtype
 
 
+def test_a_folder_that_transformers_saved_is_its_tokenizer(tmp_path: Path) -> None:
+    train_bpe([b"some text"], 300).save(str(tmp_path / "tokenizer.json"))
+    found = parse_tokenizer(str(tmp_path))
+    assert isinstance(found, FromFile)
+    assert found.tokenizer.get_vocab() == train_bpe([b"some text"], 300).get_vocab()
+
+
 def test_tokenizers_are_named_as_they_are(tmp_path: Path) -> None:
     path = file_with(tmp_path, None)
     assert parse_tokenizer("bytes") == Bytes()
@@ -176,7 +183,7 @@ def test_tokenizers_are_named_as_they_are(tmp_path: Path) -> None:
         ("x" * 5000, "x{200}…: cannot be read: File name too long"),
         ("caf\udce9", r"caf\\xe9: no such tokenizer or file"),
         ("a\0b", r"a\\x00b: no such tokenizer or file"),
-        ("/", "/: is a folder; name the file: /tokenizer.json"),
+        ("/", "/: is a folder without /tokenizer.json; name a file"),
     ],
 )
 def test_an_unknown_tokenizer_is_refused(text: str, message: str) -> None:
