@@ -33,7 +33,8 @@ def export_trial(monitor: Monitor, trial_id: str | None, out: Path) -> tuple[Tri
     if checkpoint is None:
         raise ExportError(
             f"{monitor.folder.path}: trial {trial.trial_id} ({trial.status}) has no checkpoint; "
-            f"{_trials_with_one(monitor)}"
+            + (f"it is {trial.taken_from}; " if trial.taken_from else "")
+            + _trials_with_one(monitor)
         )
     try:
         if out.exists() and (not out.is_dir() or any(out.iterdir())):

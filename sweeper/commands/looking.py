@@ -163,8 +163,9 @@ def _winner(monitor: Monitor) -> Trial:
 def _command(monitor: Monitor, winner: Trial) -> str:
     there = further_command(monitor.folder, winner)
     if there is None:
+        where = f"is there: {winner.taken_from}" if winner.taken_from else "is gone"
         raise RunFolderError(
-            f"{monitor.folder.path}: the checkpoint of trial {winner.trial_id} is gone; its "
+            f"{monitor.folder.path}: the checkpoint of trial {winner.trial_id} {where}; its "
             f"settings: python -m sweeper best {monitor.folder.called} --yaml"
         )
     return there

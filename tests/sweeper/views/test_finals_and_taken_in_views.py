@@ -53,6 +53,7 @@ def test_commands(folder: RunFolder, sweeper: Sweeper) -> None:
     taken = [trial["trial_id"] for trial in trials if trial["taken_from"] is not None]
     assert len(taken) == 3
     assert "taken from trial 000" in sweeper("trial", "wider", taken[0]).out
+    assert "it is trial 000" in sweeper("export", "wider", taken[0], "out").err
     rows = [line for line in sweeper("status", "wider").out.splitlines() if "completed" in line]
     assert sum("completed, taken" in row for row in rows) == 3
     assert len(rows) == 7

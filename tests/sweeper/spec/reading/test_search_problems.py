@@ -31,6 +31,8 @@ def load(tmp_path: Path, search: str, more: str = "") -> None:
         ("algorithm: tpe, num_trials: 200000", "6: search.num_trials: a sweep has at most"),
         ("algorithm: tpa, num_trials: 5", "6: search.algorithm: must be 'grid', 'random', 'sobol', "
          "'tpe', 'gp' or 'model', got 'tpa'"),
+        ("from: lr}\nscheduler: {type: pbt, interval_steps: 9", "6: search.from: under pbt a trial "
+         "takes values on its way, so none of another sweep is the same; remove it"),
         (f"{TPE}, alpha: 0.1", "6: search.alpha: is for algorithm: model, not tpe; remove it"),
         ("algorithm: model, num_trials: 5, alpha: 1", "6: search.alpha: must be less than 1"),
         (f"{TPE}, form: lr", "6: search.form: no such key; did you mean 'from'?"),
