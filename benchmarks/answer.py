@@ -17,6 +17,7 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
+from benchmarks.by_forecast import by_forecast
 from benchmarks.model import model
 from benchmarks.plain_process import plain_process
 from benchmarks.stock import sampling, stopping
@@ -38,6 +39,7 @@ GROUPS = {
     "gp": lambda recording: sampling("GP")(recording, BUDGETS),
     "plain process": lambda recording: plain_process(recording, BUDGETS),
     "model": lambda recording: model(recording, BUDGETS),
+    "forecast": by_forecast,
 }
 FEWER_ORDERS = {"gp": 20, "tpe": 2}  # of what takes long: one order in so many
 LARGE = 60  # settings, beyond which that takes longer still: half as many again

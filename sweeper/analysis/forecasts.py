@@ -27,6 +27,11 @@ class Forecast:
     mean: float
     deviation: float
 
+    @property
+    def half_width(self) -> float:
+        """Of the interval of 90 %."""
+        return 1.645 * self.deviation
+
 
 def forecasts_of(state: SweepState) -> dict[str, Forecast]:
     """Of each trial that has been evaluated and has not come to its end; the others are left out.

@@ -9,7 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
 
-from sweeper.analysis.reading.sweep_data import SweepData
+from sweeper.analysis.forecasts import Forecast
+from sweeper.analysis.reading.sweep_data import SweepData, TrialData
 from sweeper.analysis.summary.response import Response
 from sweeper.analysis.summary.summarising import Summary
 from sweeper.spec.points import swept_text
@@ -119,6 +120,8 @@ def _curves(sweep: SweepData) -> Draw:
                 linewidth=1.4,
                 label=label,
             )
+            if trial.forecast is not None:
+                _draw_likely_end(axes, trial, trial.forecast, points[-1])
         axes.set(xlabel="step", ylabel=metric_title(sweep))
         best = next((t for t in sweep.trials if t.status is Status.COMPLETED), None)
         if best is not None:
@@ -127,3 +130,13 @@ def _curves(sweep: SweepData) -> Draw:
             axes.legend(frameon=False)
 
     return draw
+
+
+def _draw_likely_end(
+    axes: Axes, trial: TrialData, forecast: Forecast, last: tuple[int, float]
+) -> None:
+    """Dotted from where it is, with a bar of 90 % at its end."""
+    grey, end = "#9aa1aa", trial.max_steps or last[0]
+    axes.plot([last[0], end], [last[1], forecast.mean], ":", color=grey, alpha=0.6, linewidth=1)
+    width = forecast.half_width
+    axes.errorbar(end, forecast.mean, yerr=width, capsize=2, color=grey, alpha=0.6, linewidth=1)

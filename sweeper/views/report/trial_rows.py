@@ -6,7 +6,7 @@ from sweeper.analysis.reading.sweep_data import SweepData, TrialData
 from sweeper.analysis.summary.summarising import Summary
 from sweeper.spec.domains.values import Scalar, Settings
 from sweeper.spec.points import swept_text
-from sweeper.views.format import count, number
+from sweeper.views.format import count, likely, number
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,7 +41,8 @@ def trial_table(summary: Summary) -> TrialTable:
     names = [parameter.name for parameter in sweep.parameters]
     columns = [*names, *(["seed"] if sweep.repeated else []), "step"]
     metric = sweep.metric.removeprefix("val_").replace("_", " ")
-    columns += [metric, *(["perplexity"] if sweep.metric != "val_perplexity" else []), "tokens/s"]
+    columns += [metric, *(["likely end"] if _is_foretold(sweep) else [])]
+    columns += [*(["perplexity"] if sweep.metric != "val_perplexity" else []), "tokens/s"]
     rows = [
         TableRow(
             trial_id=trial.trial_id,
@@ -65,10 +66,17 @@ def _cells(sweep: SweepData, names: list[str], trial: TrialData) -> tuple[TableC
     of = "" if trial.max_steps is None else f"/{trial.max_steps}"
     cells.append(_number_cell(trial.step, f"{trial.step}{of}"))
     cells.append(_number_cell(trial.value, number(trial.value)))
+    if _is_foretold(sweep):
+        end = trial.forecast
+        cells.append(_number_cell(end.mean, likely(end)) if end else _blank())
     if sweep.metric != "val_perplexity":
         cells.append(_number_cell(trial.perplexity, number(trial.perplexity, 2)))
     cells.append(_number_cell(trial.tokens_per_second, count(trial.tokens_per_second)))
     return tuple(cells)
+
+
+def _is_foretold(sweep: SweepData) -> bool:
+    return any(trial.forecast is not None for trial in sweep.trials)
 
 
 def _value_cell(value: Scalar) -> TableCell:

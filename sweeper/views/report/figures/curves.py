@@ -6,6 +6,7 @@ from typing import TypeVar
 
 from sweeper.analysis.reading.sweep_data import Evaluation, SweepData, TrialData
 from sweeper.status import Status
+from sweeper.views.format import likely
 from sweeper.views.report.figures.figure import (
     COLOURS,
     GROUP_COLOURS,
@@ -51,16 +52,19 @@ def curves_figure(sweep: SweepData) -> Figure | None:
     if trials[0].status is Status.COMPLETED:
         lines.append((_best_trace(sweep, trials[0], limit), trials[:1]))
     ends = [(_end_trace(sweep, s, of), of) for s, of in groups if of and s in STYLES]
+    foretold = [trial for trial in trials if trial.forecast is not None]
+    ways = [(_likely_trace(sweep, foretold), foretold)] if foretold else []
     axes = {
         name: {
             "title": AXES[name],
             "x": [_line_x(name, of, limit) for _, of in lines]
-            + [_end_x(name, of) for _, of in ends],
+            + [_end_x(name, of) for _, of in ends]
+            + [_likely_x(name, of) for _, of in ways],
             "shapes": _rung_shapes(sweep) if name == sweep.clock else [],
         }
         for name in _known_axes(trials)
     }
-    return _along_step([trace for trace, _ in lines + ends], axes, [sweep], trials)
+    return _along_step([trace for trace, _ in lines + ends + ways], axes, [sweep], trials)
 
 
 def compared_curves_figure(sweeps: Mapping[str, SweepData]) -> Figure | None:
@@ -204,6 +208,47 @@ def _end_trace(sweep: SweepData, status: Status, trials: Sequence[TrialData]) ->
         },
         "hoverinfo": "skip",
     }
+
+
+def _likely_trace(sweep: SweepData, trials: Sequence[TrialData]) -> Trace:
+    """From where each trial is, dotted to where it would end, with a bar of 90 % there."""
+    ends = [trial.forecast for trial in trials if trial.forecast is not None]
+    told = [
+        f"<b>{t.trial_id}</b> likely end {likely(e)}" for t, e in zip(trials, ends, strict=True)
+    ]
+    return {
+        "type": "scatter",
+        "mode": "lines",
+        "name": f"likely ends ({len(trials):,})",
+        "y": [
+            y
+            for trial, end in zip(trials, ends, strict=True)
+            for y in (short(_finite(trial)[-1].value), short(end.mean), None)
+        ],
+        # Not customdata, by which the page finds what a trial has measured.
+        "text": [text for each in told for text in ("", each, None)],
+        "hovertemplate": f"%{{text}}, {metric_title(sweep)}<extra></extra>",
+        "error_y": {
+            "type": "data",
+            "array": [b for end in ends for b in (None, short(end.half_width, 3), None)],
+            "color": "@grey",
+            "thickness": 0.7,
+            "width": 2,
+        },
+        "line": {"color": "@muted", "width": 1, "dash": "dot"},
+        "opacity": 0.7 if len(trials) < 60 else 0.4,
+    }
+
+
+def _likely_x(axis: str, trials: Sequence[TrialData]) -> Coordinates:
+    x: Coordinates = []
+    for trial in trials:
+        last = _finite(trial)[-1]
+        step = trial.max_steps or last.step
+        seconds = last.seconds * step / last.step if last.seconds and last.step else last.seconds
+        end = Evaluation(step=step, value=None, seconds=seconds)
+        x += [_coordinate(axis, trial, last), _coordinate(axis, trial, end), None]
+    return x
 
 
 def _rung_shapes(sweep: SweepData) -> list[Trace]:

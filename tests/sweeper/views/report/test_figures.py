@@ -6,6 +6,7 @@ from typing import Any
 import plotly.graph_objects as go
 import pytest
 
+from sweeper.analysis.forecasts import Forecast
 from sweeper.analysis.reading.sweep_data import Evaluation
 from sweeper.analysis.summary import SweepData, summarise
 from sweeper.status import Status
@@ -97,3 +98,22 @@ def test_thinned_keeps_the_first_and_the_last() -> None:
 
 def test_log_ticks_are_round() -> None:
     assert log_ticks(1e-3, 2e-2) == [0.001, 0.002, 0.005, 0.01, 0.02]
+
+
+def test_a_stopped_curve_goes_on_dotted_to_its_likely_end_on_every_axis() -> None:
+    end = Forecast(mean=1.5, deviation=0.1)
+    trials = [
+        trial("0000", {"learning_rate": 1e-3}, 3.0, 2.0, 1.0),
+        trial("0001", {"learning_rate": 1e-2}, 4.0, status=Status.STOPPED, forecast=end),
+    ]
+    figure = curves_figure(sweep_of(trials))
+    assert figure is not None
+    (likely,) = [trace for trace in figure["data"] if "likely" in trace["name"]]
+    assert (likely["x"], likely["y"]) == ([4, 16, None], [4.0, 1.5, None])
+    assert likely["error_y"]["array"] == [None, 0.165, None]
+    assert likely["text"][1] == "<b>0001</b> likely end 1.50 ± 0.10"
+    index = figure["data"].index(likely)
+    on_axes = {name: axis["x"][index] for name, axis in figure["axes"].items()}
+    assert on_axes["tokens"] == [40, 160, None]
+    assert on_axes["seconds"] == [4, 16, None]
+    assert "likely" not in str(curves_figure(sweep_of(trials[:1])))
