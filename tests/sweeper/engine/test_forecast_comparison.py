@@ -7,12 +7,15 @@ from typing import Any
 
 import pytest
 
+from sweeper.record.ranking import best_trial
 from sweeper.record.run_folder import RunFolder, create_run_folder
+from sweeper.record.state.trial import Trial
 from sweeper.spec.sweep_spec import SweepSpec
 from sweeper.status import Status
 from sweeper.strategy.schedulers.foresight import CurveForesight, Expected
+from sweeper.strategy.surface.observation import CALIBRATION
 from tests.sweeper.closed_form import BEST_LEARNING_RATE
-from tests.sweeper.in_process import Killed, Mortal, drive
+from tests.sweeper.in_process import Fault, Killed, Mortal, drive
 from tests.sweeper.journals import raw_events
 
 RATES = [round(1e-5 * 2**k, 8) for k in range(17)] + [0.7]
@@ -92,6 +95,33 @@ def test_a_resume_takes_its_decisions_from_the_journal(tmp_path: Path, tiny_plan
         patch.setattr(CurveForesight, "expected", opposite)
         drive(folder, plan)
     assert decided(folder)[: len(before)] == before
+
+
+@pytest.mark.parametrize("mode", ["stop", "promote"])
+def test_trials_that_fail_keep_nobody_waiting(
+    tmp_path: Path, tiny_plan: Any, monkeypatch: pytest.MonkeyPatch, mode: str
+) -> None:
+    """One fails on its way to calibrate the others, one loses its node and comes to its end."""
+    monkeypatch.setattr("sweeper.record.state.trial.backoff_seconds", lambda _: 0.0)
+    plan = plan_of(tiny_plan, mode, "step")
+    sound = new_folder(tmp_path / "sound", plan.spec)
+    first, second, *_ = drive(sound, plan).state.with_status(Status.COMPLETED)
+
+    def fault(trial: Trial, step: int) -> Fault:
+        if trial.trial_id == first.trial_id and step == 10:
+            return "fails"
+        if trial.trial_id == second.trial_id and step == 10 and not trial.losses:
+            return "is lost"
+        return None
+
+    state = drive(new_folder(tmp_path / "faulty", plan.spec), plan, fault=fault).state
+    assert state.trials[first.trial_id].status is Status.FAILED
+    assert state.trials[second.trial_id].status is Status.COMPLETED
+    assert len(state.with_status(Status.COMPLETED)) >= CALIBRATION
+    assert all(trial.status.ended for trial in state.trials.values())
+    best = best_trial(state)
+    assert best is not None
+    assert 0.5 < best.config.learning_rate / BEST_LEARNING_RATE < 2
 
 
 def test_a_journal_that_is_only_read_is_not_forecast_from(
