@@ -16,12 +16,12 @@ from sweeper.strategy.surface.courses import Courses
 from sweeper.strategy.surface.observation import Observation
 from sweeper.strategy.surface.surface import Surface
 
-START = 3  # points, before any is chosen for what it promises
-# Between these shares of each axis they lie: a run in a corner of the space mostly tells that the
-# corner is one.
+# Between these shares of each axis the first points lie: a run in a corner of the space mostly
+# tells that the corner is one.
 INNER = (0.3, 0.7)
 MOST_CANDIDATES = 500  # of a large grid, or of a space with ranges, so many are looked at at a time
 ALPHA = 0.1  # the chance of a better point at which the search ends
+_OUT = (Status.FAILED, Status.STOPPED)  # they cannot win any more
 _AT_THEIR_ENDS = (Status.COMPLETED, Status.DIVERGED)
 
 
@@ -48,19 +48,22 @@ class ModelSearcher:
             return
         finals = self._courses.finals(seen)
         known = [final for final in finals if final is not None]
-        if len(seen) < START or not known:
+        if not known:
             yield from self._farthest_first(candidates, seen)
             return
         surface = Surface(self._axes, known)
         pending = [
             observation.point
             for observation, final in zip(seen, finals, strict=True)
-            if final is None and observation.status is not Status.FAILED
+            if final is None and observation.status not in _OUT
         ]
-        self.chance = surface.chance_of_better([*candidates, *pending])
+        unseen = [*candidates, *pending]
+        promise = surface.expected_improvement(unseen)
+        self.chance = surface.chance_of_better(unseen, promise)
         if self.chance < self._alpha:
             return
-        promise = surface.believing(pending).expected_improvement(candidates)
+        if pending:
+            promise = surface.believing(pending).expected_improvement(candidates)
         for index in np.argsort(-promise, kind="stable"):
             yield candidates[index]
 

@@ -1,10 +1,10 @@
 """A Gaussian process over coordinates, averaged over what its kernel may be.
 
 There is no optimiser in it: the lengths of the kernel and the share of noise are averaged over a
-fixed set of draws from their priors, each weighted by how well it explains the values (Rasmussen
-and Williams, Gaussian Processes for Machine Learning, chapters 2 and 5.2; the variance of the
-signal is integrated out, as in O'Hagan 1978). So the same values give the same process, few values
-give a wide one, and none is ever fitted badly.
+fixed set of draws from their priors, and the deviation of the signal over a grid, each weighted by
+how well it explains the values (Rasmussen and Williams, Gaussian Processes for Machine Learning,
+chapters 2 and 5.2). So the same values give the same process, few values give a wide one, and none
+is ever fitted badly.
 """
 
 from functools import cache
@@ -21,7 +21,12 @@ LENGTH, LENGTH_SPREAD = 1.0, 0.5  # of the kernel in units of the axes: median, 
 NOISE, NOISE_SPREAD = 3e-3, 1.5  # its variance as a share of the signal's: the same
 MISFIT = 3e-4  # that share where the noise is measured: what is left is no noise
 TREND = 1.0  # the prior variance of level, slope and bend, as a share of the signal's
-SHAPE, RATE = 1.0, 1.0  # of the prior of the variance of the signal, in units of the values' own
+# The same of a slope where a valley is expected: its bottom may lie beyond what was tried.
+SLOPE = 16.0
+# What the deviation of the signal may be, in units of the values' own, evenly on a log scale; the
+# prior of its variance is 1 / Gamma(1, 1).
+SIGNALS = np.geomspace(0.05, 20, 48)
+LOG_PRIOR = -2 * np.log(SIGNALS) - 1 / SIGNALS**2
 NEGLIGIBLE = 1e-3  # the weight of a kernel as a share of the largest
 JITTER = 1e-8
 
@@ -30,7 +35,12 @@ class Process:
     """What values at some coordinates say about all others."""
 
     def __init__(
-        self, at: Array, values: Array, variances: Array | None = None, noise: float = NOISE
+        self,
+        at: Array,
+        values: Array,
+        variances: Array | None = None,
+        bends: Array | None = None,
+        noise: float = NOISE,
     ) -> None:
         """
         Args:
@@ -38,42 +48,57 @@ class Process:
             values: Shape (n,).
             variances: Shape (n,): how uncertain each value is by itself, beside the noise that all
                 have. None: not at all.
+            bends: Shape (dimensions,): the second derivative that is expected along each dimension,
+                in units of the signal's deviation. None: as likely upwards as downwards.
             noise: The median of the prior of its share.
         """
-        self._at = at - (centre := at.mean(0))
-        self._centre = centre
+        self._centre = at.mean(0)
+        self._at = at - self._centre
+        self._bends = np.zeros(at.shape[1]) if bends is None else bends
+        self._slope = TREND if bends is None else SLOPE
         self._level, self._scale = float(values.mean()), float(values.std()) or 1.0
+        scaled, valley = (values - self._level) / self._scale, self._valley(self._at)
         self._lengths, spreads = _prior(at.shape[1])
         share = noise * spreads
         own = np.zeros(len(values)) if variances is None else variances / self._scale**2
         spread = share[:, None] + own + JITTER
         kernel = self._covariance(self._at, self._at) + spread[:, :, None] * np.eye(len(values))
         self._inverse = np.linalg.inv(kernel)
-        self._pull = self._inverse @ ((values - self._level) / self._scale)
-        # The signal's variance has the prior 1 / InverseGamma(SHAPE, RATE).
-        shape = SHAPE + len(values) / 2
-        rate = RATE + self._pull @ ((values - self._level) / self._scale) / 2
-        self._variance = rate / (shape - 1)  # of Student's t with 2 shape degrees of freedom
-        log_weights = -shape * np.log(rate) - np.linalg.slogdet(kernel)[1] / 2
+        self._pull, self._sag = self._inverse @ scaled, self._inverse @ valley
+        # How likely the values are under each kernel (a row) and each deviation s of the signal
+        # (equation 2.30): they lie around s valley with the covariance s^2 kernel.
+        square = (
+            (self._pull @ scaled)[:, None] / SIGNALS**2
+            - 2 * (self._pull @ valley)[:, None] / SIGNALS
+            + (self._sag @ valley)[:, None]
+        )
+        log_weights = LOG_PRIOR - len(values) * np.log(SIGNALS) - square / 2
+        log_weights -= np.linalg.slogdet(kernel)[1][:, None] / 2
         weights = np.exp(log_weights - log_weights.max())
+        of_kernel = weights.sum(axis=1)
         # Of many values a few kernels are left; what the others would say is not worked out.
-        self.kept = kept = np.flatnonzero(weights > NEGLIGIBLE)
-        self.weights: Array = weights[kept] / weights[kept].sum()
-        self._lengths, self._variance = self._lengths[kept], self._variance[kept]
-        self._inverse, self._pull = self._inverse[kept], self._pull[kept]
-        noise = self.weights @ (share[kept] * self._variance)
-        self.noise = self._scale * float(np.sqrt(noise))  # the deviation of a value by noise alone
+        self.kept = kept = np.flatnonzero(of_kernel > NEGLIGIBLE * of_kernel.max())
+        self.weights: Array = of_kernel[kept] / of_kernel[kept].sum()
+        self._lengths, self._inverse = self._lengths[kept], self._inverse[kept]
+        self._pull, self._sag = self._pull[kept], self._sag[kept]
+        self._signals = weights[kept] / of_kernel[kept, None]
+        self._signal, self._variance = self._signals @ SIGNALS, self._signals @ SIGNALS**2
+        noise_variance = self.weights @ (share[kept] * self._variance)
+        self.noise = self._scale * float(np.sqrt(noise_variance))  # of a value by noise alone
 
     def each(self, at: Array) -> tuple[Array, Array]:
         """The mean and the variance there under each of the kernels, apart from noise: two arrays
         of shape (kernels, m)."""
         at = at - self._centre
         kernel = self._covariance(at, self._at)
-        mean = self._level + self._scale * np.einsum("jmn,jn->jm", kernel, self._pull)
+        pulled, sagged = self._means(at, kernel)
+        mean = self._level + self._scale * (pulled + self._signal[:, None] * sagged)
         known = ((kernel @ self._inverse) * kernel).sum(-1)
         square = (at * at).sum(1)
-        left = np.maximum(1 + TREND * (1 + square + square**2 / 2) - known, JITTER)
-        return mean, self._scale**2 * self._variance[:, None] * left
+        trend = TREND * (1 + square**2 / 2) + self._slope * square
+        left = np.maximum(1 + trend - known, JITTER)
+        unsure = (self._variance - self._signal**2)[:, None] * sagged**2  # of the signal
+        return mean, self._scale**2 * (self._variance[:, None] * left + unsure)
 
     def forecast(self, at: Array) -> tuple[Array, Array]:
         """The mean and the deviation there, apart from noise: two arrays of shape (m,)."""
@@ -91,22 +116,39 @@ class Process:
         if number < 3:
             return 1.0
         precision = np.diagonal(self._inverse, axis1=1, axis2=2)
-        squares = self._pull**2 / precision / self._variance[:, None]
+        pull = self._pull - self._signal[:, None] * self._sag
+        squares = pull**2 / precision / self._variance[:, None]
         surprise = float(self.weights @ squares.mean(axis=1))
         return float(np.sqrt(number / (number - 2) * max(1.0, surprise)))
 
     def sample(self, at: Array, number: int) -> Array:
         """Draws of the values there together, apart from noise: shape (kernels, number, m). The
         same process and coordinates give the same draws."""
-        mean, _ = self.each(at)
         at = at - self._centre
         known = self._covariance(at, self._at)
         prior = self._covariance(at, at)
         left = prior - known @ self._inverse @ known.transpose(0, 2, 1)
         root = np.linalg.cholesky(left + 1e-6 * np.eye(len(at)))
         normal = np.random.default_rng(0).standard_normal((len(root), number, len(at)))
-        scale = self._scale * np.sqrt(self._variance)[:, None, None]
-        return mean[:, None, :] + scale * (normal @ root.transpose(0, 2, 1))
+        pulled, sagged = self._means(at, known)
+        # Each draw has a deviation of the signal of its own, evenly over its distribution.
+        middles = (np.arange(number) + 0.5) / number
+        cumulated = np.cumsum(self._signals, axis=1)
+        signal = SIGNALS[(cumulated[:, :, None] < middles).sum(axis=1).clip(max=len(SIGNALS) - 1)]
+        around = sagged[:, None, :] + normal @ root.transpose(0, 2, 1)
+        drawn: Array = pulled[:, None, :] + signal[:, :, None] * around
+        return self._level + self._scale * drawn
+
+    def _means(self, at: Array, kernel: Array) -> tuple[Array, Array]:
+        """Under each kernel the mean there is the first plus the signal's deviation times the
+        second: what the values say, and what the expected valley adds where they say little."""
+        pulled = np.einsum("jmn,jn->jm", kernel, self._pull)
+        return pulled, self._valley(at) - np.einsum("jmn,jn->jm", kernel, self._sag)
+
+    def _valley(self, at: Array) -> Array:
+        """The expected bend, integrated twice: shape (m,)."""
+        valley: Array = (at * at) @ self._bends / 2
+        return valley
 
     def _covariance(self, a: Array, b: Array) -> Array:
         """Under each kernel, shape (kernels, m, n), as a share of the signal's variance: Matérn's
@@ -116,7 +158,8 @@ class Process:
         distance = np.sqrt(5 * np.tensordot(1 / self._lengths**2, square, axes=(1, 2)))
         smooth = (1 + distance + distance**2 / 3) * np.exp(-distance)
         product = a @ b.T
-        covariance: Array = smooth + TREND * (1 + product + product**2 / 2)
+        trend = TREND * (1 + product**2 / 2) + self._slope * product
+        covariance: Array = smooth + trend
         return covariance
 
 

