@@ -140,11 +140,12 @@ def _findings_json(monitor: Monitor) -> JsonObject:
     from sweeper.analysis.summary import summarise
 
     summary = summarise(of_state(monitor.state, monitor.folder))
+    remarks = remarks_of(summary)
     return {
         "estimated_deviation": None if summary.winner is None else summary.winner.estimate,
         "optima": [_optimum_json(optimum) for optimum in summary.optima],
-        "remarks": [{"kind": r.kind, "text": r.text} for r in remarks_of(summary)],
-        "next_sweeps": [asdict(offer) for offer in offers_of(summary)],
+        "remarks": [{"kind": r.kind, "text": r.text} for r in remarks],
+        "next_sweeps": [asdict(offer) for offer in offers_of(summary, remarks)],
     }
 
 

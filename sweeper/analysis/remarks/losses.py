@@ -67,7 +67,8 @@ class Place:
 def place_of(sweep: SweepData, lost: Sequence[TrialData]) -> Place | None:
     """The part of the space that the lost trials lie in and the fewest of the others. None where
     that says little."""
-    others = [trial for trial in sweep.trials if trial not in lost and trial.evaluations]
+    gone = {trial.trial_id for trial in lost}
+    others = [trial for trial in sweep.trials if trial.trial_id not in gone and trial.evaluations]
     if not others:
         return None
     places = [place for p in sweep.parameters for place in _places(p, lost, others)]

@@ -1,6 +1,6 @@
 """All that is to be said of a sweep's answer, and the sweeps to run next."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from sweeper.analysis.reading.sweep_data import SweepData
 from sweeper.analysis.remarks.effects import MORE_SEEDS, effect_remarks
@@ -29,11 +29,10 @@ def remarks_of(summary: Summary) -> tuple[Remark, ...]:
     )
 
 
-def offers_of(summary: Summary) -> tuple[Offer, ...]:
-    """The next sweeps: those of the remarks, and more seeds for what is tied or not known to be
-    apart. Each once."""
-    offers = [remark.offer for remark in remarks_of(summary)]
-    offers += _more_seeds(summary)
+def offers_of(summary: Summary, remarks: Sequence[Remark]) -> tuple[Offer, ...]:
+    """The next sweeps: those of the remarks on it, and more seeds for what is tied or not known to
+    be apart. Each once."""
+    offers = [*(remark.offer for remark in remarks), *_more_seeds(summary)]
     return tuple({offer.command: offer for offer in offers if offer is not None}.values())
 
 

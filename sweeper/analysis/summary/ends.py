@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from sweeper.strategy.surface.surface import Surface
 
 FEWEST = 4  # points at their ends, below which nothing is expected of others
+MOST_ON_SURFACE = 256  # points; its cost is their cube
 MOST_NOT_RUN = 500  # points, of which something is said
 
 
@@ -92,10 +93,18 @@ def surface_of(sweep: SweepData, ends: Sequence[End]) -> "Surface":
     }
     finals = [
         Final(point=end.point, value=sweep.sign * end.value, deviation=end.deviation)
-        for end in ends
+        for end in _telling(sweep, ends)
     ]
     measured = any(end.measured and end.deviation for end in ends)
     return Surface(Axes(space), finals, MISFIT if measured else NOISE)
+
+
+def _telling(sweep: SweepData, ends: Sequence[End]) -> list[End]:
+    """All of them; of very many the best, and as many of the others, from the better to the worse,
+    which tell where the best is not."""
+    ordered = sorted(ends, key=lambda end: sweep.sign * end.value)
+    best, others = ordered[: MOST_ON_SURFACE // 2], ordered[MOST_ON_SURFACE // 2 :]
+    return best + others[:: -(-len(others) // (MOST_ON_SURFACE // 2)) or 1]
 
 
 def _domain(parameter: Parameter, points: Sequence[Point]) -> AnyDomain:

@@ -93,7 +93,7 @@ class Page:
 
 
 def make_page(summary: Summary, meta_line: str, commands: tuple[Offer, ...]) -> Page:
-    figures = Figures()
+    figures, said = Figures(), answer(summary)
     place, sweep = figures.place, summary.sweep
     responses = [
         place(
@@ -117,13 +117,13 @@ def make_page(summary: Summary, meta_line: str, commands: tuple[Offer, ...]) -> 
     ]
     return Page(
         summary=summary,
-        answer=answer(summary),
+        answer=said,
         meta_line=meta_line,
         winner_facts=_winner_facts(summary),
         tied=_tied(summary),
         not_run=_not_run(summary),
         commands=commands,
-        next_sweeps=offers_of(summary),
+        next_sweeps=offers_of(summary, said.remarks),
         figures=figures,
         responses=tuple(plot for plot in responses if plot),
         curves=place("curves", "Learning curves", curves_figure(sweep)),

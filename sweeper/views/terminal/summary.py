@@ -137,9 +137,10 @@ def _print_findings(console: Console, state: SweepState, folder: RunFolder) -> N
         console.print(f"  {estimate_text(summary.winner.estimate)}")
     for optimum in summary.optima:
         console.print(f"  {optimum_text(optimum)}")
-    for remark in remarks_of(summary):
+    remarks = remarks_of(summary)
+    for remark in remarks:
         console.print(remark.text, style="yellow")
-    for offer in offers_of(summary):
+    for offer in offers_of(summary, remarks):
         console.print(f"{offer.purpose}:")
         console.print(f"  {offer.command}", style="bold", soft_wrap=True)
 

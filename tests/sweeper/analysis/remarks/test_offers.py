@@ -115,7 +115,8 @@ def test_every_command_that_is_offered_can_be_planned(
     swept: Any, sweeper: Sweeper, sections: dict[str, Any]
 ) -> None:
     summary = swept(**sections)
-    remarks, offers = remarks_of(summary), offers_of(summary)
+    remarks = remarks_of(summary)
+    offers = offers_of(summary, remarks)
     assert remarks, "there is a trap"
     assert all(remark.offer for remark in remarks), "each with its command"
     for offer in offers:
@@ -155,5 +156,5 @@ def test_names_that_a_shell_would_break_are_quoted(
     monkeypatch.chdir(there)
     summary = swept(**SWEEPS["few"])
     assert math.isfinite(summary.points[0].mean)
-    for offer in offers_of(summary):
+    for offer in offers_of(summary, remarks_of(summary)):
         planned(sweeper, offer)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from sweeper.analysis.forecasts import Forecast
-from sweeper.analysis.summary.ends import ends_of, expected_of
+from sweeper.analysis.summary.ends import MOST_ON_SURFACE, ends_of, expected_of, surface_of
 from sweeper.status import Status
 from tests.sweeper.analysis.summary.sweeps import by_rate, seeded, sweep_of, trial
 
@@ -51,3 +51,14 @@ def test_of_points_that_a_model_did_not_choose_it_is_said_what_is_expected(tiny_
     assert all(end.deviation > 0 for end in expected)
     grid = replace(sweep, spec=tiny_plan(space=space).spec)
     assert expected_of(grid, ends_of(grid)) == (), "of a grid all will run"
+
+
+def test_of_thousands_of_points_the_best_and_some_of_the_others_make_the_surface() -> None:
+    rates = {1e-4 * 1.003**k: 2 + 0.1 * abs(math.log2(1e-4 * 1.003**k / 1e-3)) for k in range(2000)}
+    sweep = sweep_of(by_rate(rates))
+    surface = surface_of(sweep, ends_of(sweep))
+    assert len(surface.finals) <= MOST_ON_SURFACE
+    tried = [final.point["learning_rate"] for final in surface.finals]
+    best = sorted(rates, key=rates.__getitem__)
+    assert set(best[: MOST_ON_SURFACE // 2]) <= set(tried)
+    assert max(tried) > 0.9 * max(rates), "what is far off says where the best is not"
