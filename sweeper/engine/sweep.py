@@ -16,6 +16,7 @@ from sweeper.engine.takeover import drop_unrecorded_checkpoints, lacks_rung_chec
 from sweeper.errors import StorageError
 from sweeper.plan.plan import Plan, PlannedTrial
 from sweeper.record.journal import Journal
+from sweeper.record.metrics_files import write_metrics
 from sweeper.record.progress import unrecorded
 from sweeper.record.replay import replay
 from sweeper.record.run_folder import RunFolder, write_json
@@ -192,12 +193,16 @@ class Sweep:
 
     def _create(self, planned: PlannedTrial) -> Trial:
         config = planned.config.to_dict()
+        warm_start = self.state.warm_start
+        earlier = None if warm_start is None else warm_start.trial_with(config)
         path = self.folder.trial_config(planned.trial_id)
         try:
             write_json(path, config)
+            if earlier is not None:  # it has measured already
+                path = self.folder.trial_metrics(planned.trial_id)
+                write_metrics(path, list(earlier.evaluations))
         except OSError as error:
             self.storage_failed(f"{path}: cannot be written ({error.strerror})")
-        earlier = self.state.warm_start and self.state.warm_start.trial_with(config)
         self._record(
             TrialCreated(
                 time=now(),

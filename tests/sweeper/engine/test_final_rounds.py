@@ -293,3 +293,36 @@ def test_status_says_where_they_are(tmp_path: Path, losses: Any, plan_of: Any) -
     assert told[5] == "5/14 trials ended, finals of 3 points: seed 1 of at most 3"
     assert told[13] == "13/14 trials ended, finals of 3 points: seed 3 of at most 3"
     assert told[14] == "14/14 trials ended"
+
+
+@pytest.mark.parametrize("search", ["model", "tpe", "gp", "random", "sobol"])
+def test_every_search_has_them(tmp_path: Path, losses: Any, tiny_plan: Any, search: str) -> None:
+    losses(noisy(ALIKE))
+    listed = search == "model"
+    plan = tiny_plan(
+        space={"learning_rate": {"grid": RATES} if listed else {"loguniform": [1e-4, 1e-1]}},
+        search={"algorithm": search} | ({} if listed else {"num_trials": 4}),
+        scheduler=SCHEDULERS["fifo"],
+        finals={"top": 2, "seeds": 1},
+    )
+    folder = new_folder(tmp_path, plan)
+    sweep = drive(folder, plan)
+    assert len(of_finals(sweep)) == 2
+    assert sweep.state.num_trials == len(sweep.trials)
+    assert prepare_resumption(folder, Changes(), REFERENCE).session is None, "nothing is left"
+
+
+def test_a_point_that_was_drawn_twice_is_one_run_and_no_repeat(
+    tmp_path: Path, losses: Any, tiny_plan: Any
+) -> None:
+    """Two trials of one seed are alike whatever the noise is."""
+    losses(noisy(ALIKE))
+    plan = tiny_plan(
+        space={"learning_rate": {"choice": [1e-3, 1e-2]}},
+        search={"algorithm": "random", "num_trials": 6},
+        scheduler=SCHEDULERS["fifo"],
+        finals={"top": 2, "seeds": 1},
+    )
+    points = ranking_of(drive(new_folder(tmp_path, plan), plan).state).points
+    assert [len(point.values) for point in points] == [2, 2]
+    assert sorted(len(point.completed) for point in points)[-1] >= 4

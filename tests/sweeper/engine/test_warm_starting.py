@@ -14,12 +14,14 @@ from sweeper.engine.warm_starting import Here, read_warm_start, taken_from_earli
 from sweeper.errors import SpecError
 from sweeper.plan.forecast import Machine, forecast
 from sweeper.plan.plan import Plan
+from sweeper.record.metrics_files import read_metrics
 from sweeper.record.ranking import ranking_of
 from sweeper.record.replay import replay
 from sweeper.record.run_folder import RunFolder, create_run_folder
 from sweeper.record.state.event_lines import read_line, to_line
 from sweeper.record.state.events import WarmStarted
 from sweeper.record.state.warm_start import WarmStart
+from sweeper.runtime.losses import Losses
 from sweeper.spec.reading.spec_file import load_spec
 from sweeper.spec.reading.yaml_source import read_yaml
 from sweeper.status import Status
@@ -231,6 +233,12 @@ def test_a_wider_grid_trains_only_what_is_new(
         there = ended[trial.config.learning_rate]
         assert trial.taken_from == f"trial {there.trial_id} of {first.folder.path}"
         assert (trial.status, trial.evaluations) == (there.status, there.evaluations)
+        assert read_metrics(sweep.folder.trial_metrics(trial.trial_id)) == there.evaluations
+    said: list[str] = []
+    with opened(sweep.folder, wider) as again:
+        Losses(again, said.append)._look()
+    told = {text.split(":")[0] for text in said}  # of what ran here: nothing kept its metrics
+    assert told.isdisjoint(f"Trial {trial.trial_id}" for trial in taken)
     # In every view by the one ranking; and the earlier folder is needed no more.
     best = ranking_of(sweep.state).winner
     assert best is not None
