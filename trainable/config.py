@@ -51,6 +51,7 @@ class TrainConfig:
         None,
         "heads of keys and values, shared by groups of heads; divides num_heads; None: as many",
         at_least=1,
+        at_most=LARGEST_WHOLE,
     )
     qk_norm: bool = setting(False, "RMSNorm of each head's queries and keys, as Qwen3 has it")
     tie_embeddings: bool = setting(False, "the output projection is the embedding")
@@ -94,7 +95,11 @@ class TrainConfig:
         in_mid_run=True,
     )
     decay_steps: int | None = setting(
-        None, "steps in which wsd's falls; None: decay_fraction says", at_least=1, in_mid_run=True
+        None,
+        "steps in which wsd's falls; None: decay_fraction says",
+        at_least=1,
+        at_most=LARGEST_WHOLE,
+        in_mid_run=True,
     )
     decay_shape: Literal["1-sqrt", "linear", "cosine"] = setting(
         "1-sqrt", "the way in which wsd's learning rate falls", in_mid_run=True
@@ -137,6 +142,7 @@ class TrainConfig:
         "evaluate, beside the weights, their average over about so many last steps: an exponential "
         "one whose decay is 1 - 1/ema_steps; None: ema_fraction says",
         at_least=1,
+        at_most=LARGEST_WHOLE,
     )
     ema_fraction: float | None = setting(
         None, "ema_steps as a share of max_steps; None: off", above=0, at_most=1

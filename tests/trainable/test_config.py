@@ -3,7 +3,7 @@
 import re
 from dataclasses import fields
 from itertools import pairwise
-from typing import Any
+from typing import Any, get_type_hints
 
 import pytest
 import torch
@@ -15,7 +15,7 @@ from trainable.errors import ConfigError
 from trainable.model.model_size import flops_per_token, num_params
 from trainable.settings import typed
 
-WHOLE = [spec.name for spec in fields(TrainConfig) if type(spec.default) is int]
+WHOLE = [name for name, kind in get_type_hints(TrainConfig).items() if kind in (int, int | None)]
 FLAGS = [*WHOLE, "keep_checkpoints", "micro_batch_size", "num_threads"]
 
 
