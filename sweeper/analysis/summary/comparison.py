@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from sweeper.analysis.reading.sweep_data import SweepData
 from sweeper.analysis.summary.ends import ends_of
 from sweeper.analysis.summary.levels import levels_of
-from sweeper.analysis.summary.likeness import tokens_of_best, unlike_of
+from sweeper.analysis.summary.likeness import least_lead, tokens_of_best, unlike_of
 from sweeper.analysis.summary.optimum import OptimumInterval, optima_of
 from sweeper.analysis.summary.response import Response, responses_of
 from sweeper.spec.domains.values import Scalar
@@ -79,6 +79,7 @@ class Comparison:
     caveats: tuple[str, ...]  # why what is compared is not quite the same
     best: str | None  # the sweep that is ahead; None: tied, or there is none
     margin: float | None  # to the next one; None: there is none
+    chance: float | None  # a lead that can be chance; None: not known
 
 
 def compare(contenders: Sequence[Contender]) -> Comparison:
@@ -97,6 +98,7 @@ def compare(contenders: Sequence[Contender]) -> Comparison:
         caveats=tuple(_caveats(contenders, outcomes)),
         best=best,
         margin=margin,
+        chance=least_lead(won.values()),
     )
 
 

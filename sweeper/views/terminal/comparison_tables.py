@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 
+from sweeper.analysis.noise import CONFIDENCE
 from sweeper.analysis.summary.comparison import Comparison, Outcome
 from sweeper.spec.points import swept_text
 from sweeper.views.format import count, duration, flops, number
@@ -49,7 +50,12 @@ def verdict_text(comparison: Comparison) -> str | None:
         return None
     if comparison.best is None:
         return "The best of them are tied."
-    return f"{comparison.best} is ahead by {number(comparison.margin)} ({comparison.metric})."
+    ahead = f"{comparison.best} is ahead by {number(comparison.margin)} ({comparison.metric})"
+    if comparison.chance is None:
+        return f"{ahead}; whether that is more than noise is not known."
+    place = "more than" if comparison.margin > comparison.chance else "within"
+    limit = f"less than {number(comparison.chance)} can be chance (Tukey, {CONFIDENCE:.0%})"
+    return f"{ahead}, which is {place} the noise: {limit}."
 
 
 def value_tables(comparison: Comparison) -> dict[str, Table]:

@@ -67,7 +67,9 @@ def two(tiny_plan: Any) -> list[Contender]:
 def test_who_is_ahead_and_by_how_much(two: list[Contender]) -> None:
     comparison = compare(two)
     assert (comparison.best, comparison.margin) == ("wide", 0.25)
-    assert verdict_text(comparison) == "wide is ahead by 0.2500 (val_loss)."
+    assert verdict_text(comparison) == (
+        "wide is ahead by 0.2500 (val_loss); whether that is more than noise is not known."
+    )
     narrow, wide = comparison.outcomes
     assert (narrow.num_completed, wide.num_completed) == (1, 2)
     assert (narrow.tokens, wide.tokens) == (200, 320)
@@ -119,6 +121,22 @@ def test_repeated_seeds_count_by_their_mean_and_not_by_the_luckiest(tiny_plan: A
         (1.75, 1.55),
         (2.0, 2.5),
     ]
+
+
+def test_a_lead_is_told_from_chance(tiny_plan: Any) -> None:
+    spec = tiny_plan(space=GRID, seeds=[0, 1]).spec
+    first = contender("first", spec, seeded({1e-2: [1.0, 1.02], 1e-3: [1.5, 1.52]}))
+    near = contender("near", spec, seeded({1e-2: [1.01, 1.03], 1e-3: [1.5, 1.52]}))
+    far = contender("far", spec, seeded({1e-2: [2.0, 2.02], 1e-3: [2.5, 2.52]}))
+    # By scipy's table: 5.757 for four means and four degrees, and a mean has two seeds.
+    limit = "less than 0.0576 can be chance (Tukey, 95%)"
+    close, clear = compare([first, near]), compare([first, far])
+    assert verdict_text(close) == (
+        f"first is ahead by 0.0100 (val_loss), which is within the noise: {limit}."
+    )
+    assert verdict_text(clear) == (
+        f"first is ahead by 1.0000 (val_loss), which is more than the noise: {limit}."
+    )
 
 
 def test_the_same_twice_is_tied_and_a_single_value_is_no_table(tiny_plan: Any) -> None:
