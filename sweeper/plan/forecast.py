@@ -34,6 +34,7 @@ from sweeper.strategy.simulation import (
     orders_of_merit,
     simulate,
 )
+from sweeper.strategy.surface.observation import CALIBRATION
 from trainable.config import TrainConfig
 from trainable.loop.memory import estimate_memory
 from trainable.model.model_size import flops_per_token, num_params
@@ -249,7 +250,9 @@ def _no_schedule(spec: SweepSpec) -> str | None:
 def _scheduler_name(spec: AnySchedulerSpec) -> str:
     if not isinstance(spec, AshaSpec):
         return spec.type
-    return f"asha, {spec.mode}" + (", by forecasts" if spec.compare == "forecast" else "")
+    return f"asha, {spec.mode}" + (
+        f", by forecasts once {CALIBRATION} have ended" if spec.compare == "forecast" else ""
+    )
 
 
 def _shown(jobs: Sequence[Job], spec: AnySchedulerSpec) -> list[int]:

@@ -149,11 +149,15 @@ class SweepState:
         if self.finals is not None and self.finals.are_on:
             trial.is_final = True
             self.finals.trials.append(event.id)
-        if trial.is_final or trial.taken_from is not None:
+        if trial.is_final:
             return  # not the scheduler's
         point = {key: trial.values[key] for key in self.spec.space if key in trial.values}
         end = trial.config.max_steps * self._pace(trial.config)
-        self.scheduler.added(trial.trial_id, end, point)
+        if trial.taken_from is None:
+            self.scheduler.added(trial.trial_id, end, point)
+        elif isinstance(self.scheduler, ForecastAsha):
+            curve = trial.curve(self.spec.objective.metric, self.spec.scheduler.clock)
+            self.scheduler.learn(trial.trial_id, end, point, curve)
 
     def _take(self, trial: Trial, earlier_id: str) -> None:
         """The trial has run in the earlier sweep."""

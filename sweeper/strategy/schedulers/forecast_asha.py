@@ -1,7 +1,7 @@
 """ASHA that compares where trials will end, instead of where they are."""
 
 import math
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -62,6 +62,14 @@ class ForecastAsha(Asha):
 
     def added(self, trial_id: str, end: int, point: Point | None = None) -> None:
         self.foresight.added(trial_id, end, point)
+
+    def learn(self, trial_id: str, end: int, point: Point, curve: Mapping[int, float]) -> None:
+        """A trial has run elsewhere, to these values over the clock. It is at no rung here, but
+        where others end is forecast from it too."""
+        self.added(trial_id, end, point)
+        for time, value in curve.items():
+            if (score := score_of(value, self.sign)) < math.inf:
+                self.foresight.reached(trial_id, time, score)
 
     def ended(self, trial_id: str) -> None:
         self._ranked = None

@@ -14,12 +14,13 @@ from sweeper.engine.warm_starting import Here, read_warm_start, taken_from_earli
 from sweeper.errors import SpecError
 from sweeper.plan.forecast import Machine, forecast
 from sweeper.plan.plan import Plan
+from sweeper.record.journal import read_journal
 from sweeper.record.metrics_files import read_metrics
 from sweeper.record.ranking import ranking_of
 from sweeper.record.replay import replay
 from sweeper.record.run_folder import RunFolder, create_run_folder
 from sweeper.record.state.event_lines import read_line, to_line
-from sweeper.record.state.events import WarmStarted
+from sweeper.record.state.events import Evaluated, WarmStarted
 from sweeper.record.state.warm_start import WarmStart
 from sweeper.runtime.losses import Losses
 from sweeper.spec.reading.spec_file import load_spec
@@ -249,6 +250,21 @@ def test_a_wider_grid_trains_only_what_is_new(
     assert [t.taken_from for t in replayed.trials.values()] == [
         t.taken_from for t in sweep.trials.values()
     ]
+
+
+def test_forecasts_learn_from_trials_that_are_taken(runs: Path, tiny_plan: Any) -> None:
+    rates = [1e-4, 2e-4, 4e-4, 8e-4, 1.6e-3, 3.2e-3, 6.4e-3]
+    every = {"train": {"eval_every_steps": 4}}
+    run_with(runs, grid(tiny_plan, "first", rates, **every))
+    forecasts = {"type": "asha", "grace_steps": 4, "compare": "forecast"}
+    plan = grid(tiny_plan, "wider", [*rates, 2e-2, 5e-2], scheduler=forecasts, **every)
+    sweep = run_with(runs, plan, prepared(plan, runs))
+    new = [trial for trial in sweep.trials.values() if trial.taken_from is None]
+    told = [e for e in read_journal(sweep.folder.journal) if isinstance(e, Evaluated)]
+    assert {event.trial for event in told if event.forecast} & {t.trial_id for t in new}
+    assert Status.STOPPED in {trial.status for trial in new}
+    replayed = replay(plan.spec, sweep.folder)
+    assert [t.status for t in replayed.trials.values()] == [t.status for t in sweep.trials.values()]
 
 
 @pytest.mark.parametrize(

@@ -208,6 +208,19 @@ def test_other_seeds_of_the_best_point_are_not_stopped_for_it() -> None:
         assert asha.report(trial_id, GRACE, loss(rate, GRACE, 2), END).decision is decision
 
 
+def test_what_has_run_elsewhere_is_learnt_from() -> None:
+    """So a grid that is extended is forecast from its first new trial on."""
+    asha = make_scheduler(spec())
+    assert isinstance(asha, ForecastAsha)
+    for number, rate in enumerate([1e-4, 2e-4, 4e-4, 8e-4, 1.6e-3, 6.4e-3]):
+        curve = {time: loss(rate, time) for time in (4, 8, 16)}
+        asha.learn(f"old{number}", END, {"learning_rate": rate}, curve)
+    asha.added("new", END, {"learning_rate": 1e-2})
+    verdict = asha.report("new", GRACE, loss(1e-2, GRACE), END)
+    assert (verdict.decision, verdict.of) == (STOP, 1)
+    assert verdict.forecast == pytest.approx(loss(1e-2, END), abs=0.3)
+
+
 def test_a_trial_of_a_length_that_none_has_had_goes_on() -> None:
     """Nothing can be said of it."""
     foresight = CurveForesight(spec())
