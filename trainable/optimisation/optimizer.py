@@ -9,7 +9,11 @@ from torch import Tensor, nn
 from trainable.config import TrainConfig
 from trainable.model.parametrisation import is_hidden_matrix, update_scale
 
-MOMENTS = ("exp_avg", "exp_avg_sq", "momentum_buffer")
+# What an optimiser keeps of each weight, in the weight's shape.
+MOMENTS: dict[type[torch.optim.Optimizer], tuple[str, ...]] = {
+    torch.optim.AdamW: ("exp_avg", "exp_avg_sq"),
+    torch.optim.Muon: ("momentum_buffer",),
+}
 
 
 def build_optimizer(model: nn.Module, config: TrainConfig) -> torch.optim.AdamW:
@@ -102,14 +106,14 @@ def restore_optimizer(optimizer: torch.optim.Optimizer, saved: dict[str, Any]) -
     """Take over the moments of a checkpoint, keeping the hyperparameters of this run's config.
 
     Raises:
-        ValueError: moments of other shapes, which torch would only meet at the next step; torch
-            raises several kinds for a state that is none of its own.
+        KeyError, ValueError: moments that are missing or of other shapes, which torch would only
+            meet at the next step; torch raises more kinds for a state that is none of its own.
     """
     own = optimizer.state_dict()["param_groups"]
     optimizer.load_state_dict({"state": saved["state"], "param_groups": own})
     for parameter, state in optimizer.state.items():
-        for name in MOMENTS:
-            if name in state and state[name].shape != parameter.shape:
+        for name in MOMENTS[type(optimizer)]:
+            if state[name].shape != parameter.shape:
                 raise ValueError(f"{name} of shape {tuple(state[name].shape)}")
-        if "step" in state and state["step"].numel() != 1:
+        if isinstance(optimizer, torch.optim.AdamW) and state["step"].numel() != 1:
             raise ValueError(f"step of shape {tuple(state['step'].shape)}")

@@ -105,6 +105,11 @@ def test_the_file_of_another_program_is_refused(tmp_path: Path) -> None:
         ("model", None, "damaged: model cannot be None"),
         ("optimizer", {}, "damaged: its state does not fit"),
         ("optimizer", {"state": {0: {"step": 1}}}, "damaged: its state does not fit"),
+        (
+            "optimizer",
+            {"state": {0: {"exp_avg": torch.ones(64, 16), "exp_avg_sq": torch.ones(64, 16)}}},
+            "damaged: its state does not fit",
+        ),
         ("statistics", {}, "damaged: its state does not fit"),
         ("statistics", {"loss_sum": torch.ones(2)}, "damaged: its state does not fit"),
     ],
