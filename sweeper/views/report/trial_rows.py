@@ -23,7 +23,8 @@ class TableRow:
     trial_id: str
     status: str
     cells: tuple[TableCell, ...]
-    error: str  # the error's last line, or which trial of another sweep it is
+    error: str  # the error's last line
+    origin: str  # which trial of another sweep it is
     is_winner: bool
 
 
@@ -48,7 +49,8 @@ def trial_table(summary: Summary) -> TrialTable:
             trial_id=trial.trial_id,
             status=str(trial.status),
             cells=_cells(sweep, names, trial),
-            error=_last_line(trial.error) or _taken_text(trial),
+            error=_last_line(trial.error),
+            origin="" if trial.taken_from is None else f"taken from {trial.taken_from}",
             is_winner=trial.trial_id == winner,
         )
         for trial in sweep.trials
@@ -92,10 +94,6 @@ def _number_cell(value: float | None, text: str) -> TableCell:
 
 def _blank() -> TableCell:
     return TableCell(text="", is_number=False)
-
-
-def _taken_text(trial: TrialData) -> str:
-    return "" if trial.taken_from is None else f"taken from {trial.taken_from}"
 
 
 def _last_line(error: str | None) -> str:
