@@ -71,6 +71,18 @@ def test_the_saving_is_what_the_stopped_did_not_run() -> None:
     assert (savings.seconds.spent, savings.seconds.full) == (20.0, 32.0)
 
 
+def test_what_another_sweep_has_spent_is_not_spent_here() -> None:
+    point = {"learning_rate": 1e-3}
+    trials = [
+        trial("0000", point, 4.0, 3.0, 2.0, 1.0),
+        trial("0001", point, 4.0, 3.0, 2.0, 1.5, taken_from="trial 0003 of runs/lr"),
+    ]
+    savings = savings_of(sweep_of(trials))
+    assert savings is not None
+    assert savings.tokens is not None
+    assert (savings.tokens.spent, savings.tokens.full) == (160, 320)
+
+
 def test_what_an_old_table_lacks_is_not_made_up() -> None:
     savings = savings_of(sweep_of([trial("0000", {}, 1.0, tokens_per_step=None)]))
     assert savings is not None
