@@ -63,8 +63,8 @@ class Process:
         own = np.zeros(len(values)) if variances is None else variances / self._scale**2
         spread = share[:, None] + own + JITTER
         kernel = self._covariance(self._at, self._at) + spread[:, :, None] * np.eye(len(values))
-        self._inverse = np.linalg.inv(kernel)
-        self._pull, self._sag = self._inverse @ scaled, self._inverse @ valley
+        both = np.linalg.solve(kernel, np.stack([scaled, valley], axis=1))
+        self._pull, self._sag = both[..., 0], both[..., 1]
         # How likely the values are under each kernel (a row) and each deviation s of the signal
         # (equation 2.30): they lie around s valley with the covariance s^2 kernel.
         square = (
@@ -79,7 +79,7 @@ class Process:
         # Of many values a few kernels are left; what the others would say is not worked out.
         self.kept = kept = np.flatnonzero(of_kernel > NEGLIGIBLE * of_kernel.max())
         self.weights: Array = of_kernel[kept] / of_kernel[kept].sum()
-        self._lengths, self._inverse = self._lengths[kept], self._inverse[kept]
+        self._lengths, self._inverse = self._lengths[kept], np.linalg.inv(kernel[kept])
         self._pull, self._sag = self._pull[kept], self._sag[kept]
         self._signals = weights[kept] / of_kernel[kept, None]
         self._signal, self._variance = self._signals @ SIGNALS, self._signals @ SIGNALS**2
