@@ -22,7 +22,7 @@ NOISE, NOISE_SPREAD = 3e-3, 1.5  # its variance as a share of the signal's: the 
 MISFIT = 3e-4  # that share where the noise is measured: what is left is no noise
 TREND = 1.0  # the prior variance of level, slope and bend, as a share of the signal's
 # The same of a slope where a valley is expected: its bottom may lie beyond what was tried.
-SLOPE = 16.0
+SLOPE = 4.0
 # What the deviation of the signal may be, in units of the values' own, evenly on a log scale; the
 # prior of its variance is 1 / Gamma(1, 1).
 SIGNALS = np.geomspace(0.05, 20, 48)
