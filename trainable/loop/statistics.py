@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor
 
+COUNTS = ("num_losses", "skipped", "skipped_in_row", "longest_row")
+
 
 class Statistics:
     """Sums over the steps since the last metrics, and the count of steps that were skipped.
@@ -46,4 +48,6 @@ class Statistics:
         for name, value in vars(self).items():
             if state[name].shape != value.shape:
                 raise ValueError(f"{name} of shape {tuple(state[name].shape)}")
+            if name in COUNTS and not 0 <= float(state[name]) < torch.inf:
+                raise ValueError(f"{name} of {float(state[name])}")
             setattr(self, name, state[name].to(value.device))

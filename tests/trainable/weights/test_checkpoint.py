@@ -1,3 +1,4 @@
+import math
 import os
 import pickle
 import subprocess
@@ -10,6 +11,7 @@ import torch
 
 from trainable.config import TrainConfig
 from trainable.errors import CheckpointError
+from trainable.loop.statistics import COUNTS
 from trainable.loop.training import Trainer
 from trainable.weights.checkpoint import newest_good_checkpoint, read_checkpoint
 
@@ -212,3 +214,15 @@ def test_a_full_disk_is_said_and_earlier_checkpoints_stay(checkpoint: Path) -> N
         assert "not written ([Errno 27] File too large); earlier checkpoints are intact" in line
     assert checkpoint.read_bytes() == before
     assert os.listdir(checkpoint.parent) == [checkpoint.name]
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -1.0])
+@pytest.mark.parametrize("name", COUNTS)
+def test_a_count_that_is_none_is_told(
+    checkpoint: Path, tiny: MakeConfig, name: str, value: float
+) -> None:
+    parts = torch.load(checkpoint)
+    parts["statistics"][name] = torch.tensor(value)
+    torch.save(parts, checkpoint)
+    with pytest.raises(CheckpointError, match=rf"its state does not fit \(ValueError: {name} of"):
+        Trainer(tiny(), resume_from=checkpoint)
