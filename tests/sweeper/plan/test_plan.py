@@ -227,6 +227,15 @@ def test_a_metric_that_these_data_cannot_give_is_refused(tmp_path: Path) -> None
         plan(tmp_path, tmp_path, text)
 
 
+def test_an_average_that_no_trial_keeps_is_no_objective(
+    tmp_path: Path, tokens_folder: Path
+) -> None:
+    text = LR + "objective: {metric: val_loss_ema}\n"
+    with pytest.raises(SpecError, match=r"ema_fraction: must be set: objective\.metric is val_los"):
+        plan(tmp_path, tokens_folder, text)
+    assert plan(tmp_path, tokens_folder, text.replace("train: {", "train: {ema_steps: 2, ")).trials
+
+
 def test_problems_are_told_ten_at_a_time(tmp_path: Path, tokens_folder: Path) -> None:
     sizes = ", ".join(f"s{n}: {{d_model: {2 * n}, num_heads: 1, d_ff: 0}}" for n in range(1, 4))
     text = f"space: {{size: {{grid: {{{sizes}}}}}}}\n"

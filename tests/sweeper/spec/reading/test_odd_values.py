@@ -193,7 +193,8 @@ def test_an_unknown_swept_name_is_told_once_and_not_for_each_of_its_values(tmp_p
         (LR + "scheduler: {type: bohb}", "2: scheduler.type: must be asha, fifo, hyperband, median "
          "or pbt, got 'bohb'; did you mean 'hyperband', with search: {algorithm: tpe}?"),
         (LR + "objective: {metric: val_los}", "2: objective.metric: must be 'val_loss', "
-         "'val_perplexity', 'val_bits_per_byte' or 'train_loss', got 'val_los'; did you mean "
+         "'val_perplexity', 'val_bits_per_byte', 'val_loss_ema' or 'train_loss', got 'val_los'; "
+         "did you mean "
          "'val_loss'?"),
         (LR + "objective: val_los", "2: objective: must be a mapping, got 'val_los'; did you mean "
          "'val_loss'?"),

@@ -186,7 +186,7 @@ TABLE = [
     (LR + "scheduler: {type: asha, grace_steps: 5, reduction_factor: 1}",
      ":2: scheduler.reduction_factor: must be at least 2, got 1"),
     (LR + "objective: {metric: loss}", ":2: objective.metric: must be 'val_loss', "
-     "'val_perplexity', 'val_bits_per_byte' or 'train_loss', got 'loss'"),
+     "'val_perplexity', 'val_bits_per_byte', 'val_loss_ema' or 'train_loss', got 'loss'"),
     # empty grids, low above high, log scale at 0
     ("space: {}", ":1: space: must not be empty"),
     ("space: {d_ff: {grid: []}}", ":1: space.d_ff.grid: must not be empty"),
