@@ -277,6 +277,12 @@ class Trainer:
     def _resume(self, path: Path, micro_batch_size: int | None) -> None:
         saved = read_checkpoint(path)
         require_same_model(self.config, saved.config, path)
+        if (there := saved.config.optimizer) != self.config.optimizer:
+            raise ConfigError(
+                "optimizer",
+                f"must be {there}, that of {path}, or start anew with init_from, "
+                f"got {self.config.optimizer}",
+            )
         if saved.step > self.config.max_steps:
             raise ConfigError(
                 "max_steps",

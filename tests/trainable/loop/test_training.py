@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from trainable.config import TrainConfig
-from trainable.errors import CheckpointError, DataError, DeviceError
+from trainable.errors import CheckpointError, ConfigError, DataError, DeviceError
 from trainable.loop import training
 from trainable.loop.metrics import Metrics
 from trainable.loop.training import Trainer
@@ -121,6 +121,13 @@ def test_documents_are_kept_apart_where_the_data_mark_them(
     plain, apart = (run(Trainer(tiny(**data, **given))) for given in ({}, {setting: True}))
     assert [m.train_loss for m in plain] != [m.train_loss for m in apart]
     assert apart[-1].val_loss is not None and apart[-1].val_loss < math.log(8)
+
+
+@pytest.mark.parametrize(("there", "here"), [("adamw", "muon"), ("muon", "adamw")])
+def test_a_run_keeps_its_optimiser(tiny: MakeConfig, tmp_path: Path, there: str, here: str) -> None:
+    Trainer(tiny(optimizer=there)).save(tmp_path / "checkpoint.pt")
+    with pytest.raises(ConfigError, match=f"optimizer: must be {there}, that of .* got {here}"):
+        Trainer(tiny(optimizer=here), resume_from=tmp_path / "checkpoint.pt")
 
 
 def test_going_on_in_the_same_process_is_exact_too(tiny: MakeConfig, tmp_path: Path) -> None:
