@@ -260,7 +260,7 @@ class SearchEnded(_Event):
     """No other trial comes: no point that was not tried is likely enough to beat the best."""
 
     event: Literal["search_ended"] = "search_ended"
-    chance: float | None  # that any of them does
+    chance: float | None = None  # that any of them does
 
 
 @dataclass(frozen=True, kw_only=True)
