@@ -5,7 +5,7 @@ it.
 """
 
 import json
-from dataclasses import fields, is_dataclass
+from dataclasses import MISSING, fields, is_dataclass
 from datetime import datetime
 from functools import cache
 from typing import Annotated
@@ -31,8 +31,9 @@ def to_line(event: Event) -> bytes:
         ValueError: a number that JSON does not have.
     """
     said = {"event": event.event, **_fields(event)}
+    required = {each.name for each in fields(event) if each.default is MISSING}
     for name, usual in _SELDOM.items():
-        if name in said and said[name] == usual:
+        if name in said and said[name] == usual and name not in required:
             del said[name]
     return json.dumps(said, allow_nan=False, default=_plain).encode() + b"\n"
 
