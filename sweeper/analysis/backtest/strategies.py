@@ -127,7 +127,7 @@ def median(recording: Recording) -> Strategy:
 
 
 def baselines(recording: Recording) -> list[Strategy]:
-    """What every backtest compares with. The first ASHA is our default: search_spaces/lr.yaml."""
+    """What every backtest compares with. The first ASHA has the rungs of search_spaces/lr.yaml."""
     return [
         scheduled("full grid", lambda field: Fifo()),
         random_part(0.5),
