@@ -20,6 +20,7 @@ from benchmarks.plain_process import FLOOR, coordinates, whole_runs
 from sweeper.analysis.backtest.recording import Field, Recording
 from sweeper.analysis.backtest.replay import Draw, Outcome, replay
 from sweeper.analysis.backtest.strategies import Play, Strategy, rung_near, scheduled
+from sweeper.spec.points import Point
 from sweeper.status import Decision, Status
 from sweeper.strategy.schedulers.scheduler import Fifo, Verdict
 from sweeper.strategy.simulation import Seen
@@ -44,7 +45,7 @@ class TuneAsha(Fifo):
         self.controller = cast(Any, None)  # it is asked for nothing
         self.trials: dict[str, Any] = {}
 
-    def added(self, trial_id: str, end: int) -> None:
+    def added(self, trial_id: str, end: int, point: Point | None = None) -> None:
         self.trials[trial_id] = SimpleNamespace(trial_id=trial_id)
         self.tune.on_trial_add(self.controller, self.trials[trial_id])
 
@@ -62,7 +63,7 @@ class Pruned(Fifo):
         self.study = study
         self.trials: dict[str, optuna.Trial] = {}
 
-    def added(self, trial_id: str, end: int) -> None:
+    def added(self, trial_id: str, end: int, point: Point | None = None) -> None:
         self.trials[trial_id] = self.study.ask()
 
     def report(self, trial_id: str, time: int, value: float | None, end: int) -> Verdict:
@@ -188,7 +189,7 @@ class _SampledAndPruned(Pruned):
         self.asked = self.sampled.ask(self.study, left)
         return self.asked[1]
 
-    def added(self, trial_id: str, end: int) -> None:
+    def added(self, trial_id: str, end: int, point: Point | None = None) -> None:
         assert self.asked is not None
         self.trials[trial_id] = self.asked[0]
 
