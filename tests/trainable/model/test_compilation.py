@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch import Tensor
 from torch._dynamo.utils import counters
 
 from trainable.config import TrainConfig
@@ -81,8 +82,11 @@ def test_a_failed_compile_is_a_warning_and_training_goes_on() -> None:
     def broken_backend(graph: object, inputs: object) -> None:
         raise ValueError("no compiler here")
 
-    blocks = CompiledBlocks(lambda hidden: hidden * 2)
-    blocks._run = torch.compile(lambda hidden: hidden * 2, backend=broken_backend)
+    def doubled(hidden: Tensor, *, seen: Tensor | None = None) -> Tensor:
+        return hidden * 2
+
+    blocks = CompiledBlocks(doubled)
+    blocks._run = torch.compile(doubled, backend=broken_backend)
     hidden = torch.ones(2, 3)
     with pytest.warns(UserWarning, match="torch.compile failed, training goes on without it"):
         assert torch.equal(blocks(hidden), hidden * 2)
