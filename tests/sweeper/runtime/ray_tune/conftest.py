@@ -1,4 +1,6 @@
-"""A Ray cluster that tests share: to start one takes longer than most of the sweeps in them."""
+"""A Ray cluster that the tests of a module share: to start one takes longer than most of the sweeps
+in them. All modules cannot: a raylet that has seen some 127 types of tasks (each placement group
+makes one) cancels every actor from then on (Ray 2.60)."""
 
 import os
 from collections.abc import Iterator
@@ -22,7 +24,7 @@ LOOKED_AT = {
 }
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def cluster_and_link(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
     """The cluster's address, and the link that its processes take for the folder of a test: they
     have the environment of the moment in which they were started."""
