@@ -3,6 +3,7 @@ on after a kill as if there had been none."""
 
 import itertools
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -135,6 +136,21 @@ def test_it_begins_in_the_middle_and_does_not_waste_runs_on_the_ends(tiny_plan: 
         point = next(ModelSearcher(plan.spec).points(seen))
         seen.append(Observation(point, Status.RUNNING))
     assert [o.point["learning_rate"] for o in seen] == [RATES[8], RATES[5], RATES[11]]
+
+
+def test_one_end_is_enough_to_leave_the_other_alone(tiny_plan: Any) -> None:
+    """A valley is expected over the learning rate: without that, both ends of a space are tried."""
+    plan = tiny_plan(space=GRID, search={"algorithm": "model", "alpha": 1e-6})
+    seen: list[Observation] = []
+    for _ in range(6):
+        point = next(ModelSearcher(plan.spec).points(seen))
+        rate = point["learning_rate"]
+        assert isinstance(rate, float)
+        seen.append(observed(rate, 2 + math.log10(rate / 1e-3) ** 2, Status.COMPLETED))
+        seen[-1] = replace(seen[-1], point=point)
+    tried = [RATES.index(float(str(o.point["learning_rate"]))) for o in seen]
+    assert tried[0] == 8
+    assert len({0, 1, 2, 14, 15, 16} & set(tried)) <= 1
 
 
 def test_a_point_that_failed_or_diverged_is_not_tried_again(tiny_plan: Any) -> None:
