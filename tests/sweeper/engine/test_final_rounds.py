@@ -55,11 +55,12 @@ def losses(monkeypatch: pytest.MonkeyPatch) -> Callable[[Loss], None]:
 @pytest.fixture
 def plan_of(tiny_plan: Any) -> Callable[..., Plan]:
     def plan(scheduler: str = "fifo", **sections: Any) -> Plan:
-        return tiny_plan(  # type: ignore[no-any-return]
+        planned: Plan = tiny_plan(
             space={"learning_rate": {"grid": RATES}},
             scheduler=SCHEDULERS[scheduler],
             **{"finals": FINALS} | sections,
         )
+        return planned
 
     return plan
 
@@ -138,7 +139,8 @@ def test_where_seeds_have_told_the_best_apart_there_are_none(
 
 def test_the_seeds_are_those_that_no_trial_had(tiny_plan: Any) -> None:
     def fresh(**sections: Any) -> list[int]:
-        return tiny_plan(finals=FINALS, **sections).spec.fresh_seeds()  # type: ignore[no-any-return]
+        plan: Plan = tiny_plan(finals=FINALS, **sections)
+        return plan.spec.fresh_seeds()
 
     assert fresh() == [1, 2, 3]
     assert fresh(seeds=[0, 2, 9]) == [1, 3, 4]
@@ -170,7 +172,9 @@ def test_several_slots_share_a_round_and_wait_for_its_end(
     plan = plan_of()
     sweep = Sweep.open(new_folder(tmp_path, plan), plan)
     for _ in range(5):
-        run_trial(sweep, sweep.next_trial())  # type: ignore[arg-type]
+        trial = sweep.next_trial()
+        assert trial is not None
+        run_trial(sweep, trial)
     a_round = [sweep.next_trial() for _ in range(3)]
     assert all(trial is not None and trial.config.seed == 1 for trial in a_round)
     for trial in a_round:
@@ -262,7 +266,8 @@ def test_where_no_trial_has_completed_they_are_over_at_once(
     plan = plan_of()
     sweep = drive(new_folder(tmp_path, plan), plan)
     assert of_finals(sweep) == []
-    assert isinstance(sweep.state.finals.ended, FinalsEnded)  # type: ignore[union-attr]
+    assert sweep.state.finals is not None
+    assert isinstance(sweep.state.finals.ended, FinalsEnded)
     assert winner(sweep) is None
 
 

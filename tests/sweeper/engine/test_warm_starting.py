@@ -206,11 +206,12 @@ def run_with(runs: Path, plan: Plan, warm_start: WarmStart | None = None) -> Swe
 
 def grid(tiny_plan: Any, name: str, rates: list[float], **sections: Any) -> Plan:
     search = {"from": "first"} if name != "first" else {}
-    return tiny_plan(  # type: ignore[no-any-return]
+    plan: Plan = tiny_plan(
         name=name,
         space={"learning_rate": {"grid": rates}},
         **{"scheduler": {"type": "fifo"}, "search": search} | sections,
     )
+    return plan
 
 
 @pytest.mark.parametrize("algorithm", ["grid", "model"])
