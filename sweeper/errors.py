@@ -26,6 +26,10 @@ class RecordingError(UserError):
     """Curves that cannot be replayed."""
 
 
+class PredictionError(UserError):
+    """A sweep that does not tell what is best at another size."""
+
+
 class StorageError(UserError):
     """The journal cannot be written (a full disk): the sweep stops, and can be resumed."""
 

@@ -1,6 +1,6 @@
 """The `--json` of the commands: a sweep for scripts. What was not measured is null."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -151,7 +151,8 @@ def _findings_json(monitor: Monitor) -> JsonObject:
 
 def _optimum_json(optimum: "OptimumInterval") -> JsonObject:
     """`rung` is where the trials were compared, on the scheduler's clock; null: at their ends."""
-    told = {name: value for name, value in asdict(optimum).items() if name != "level"}
+    told = asdict(replace(optimum, level=None, valley=None))
+    del told["level"], told["valley"]
     return {**told, "rung": None if optimum.level is None else optimum.level.rung}
 
 

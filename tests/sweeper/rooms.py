@@ -21,6 +21,7 @@ FLOORS = [
     sweeper.views.report sweeper.views.trackers sweeper.runtime.ray_tune
     sweeper.views.report.figures sweeper.views.terminal sweeper.runtime
     sweeper.views
+    sweeper.analysis.scaling
     sweeper.analysis.remarks
     sweeper.analysis.summary sweeper.analysis.backtest
     sweeper.engine

@@ -107,10 +107,11 @@ def measured_alike(contenders: Sequence[Contender]) -> list[SweepData]:
     sweeps = [contender.sweep for contender in contenders]
     if len({(sweep.metric, sweep.mode) for sweep in sweeps}) == 1:
         return sweeps
-    return [_by_loss(sweep) for sweep in sweeps]
+    return [by_loss(sweep) for sweep in sweeps]
 
 
-def _by_loss(sweep: SweepData) -> SweepData:
+def by_loss(sweep: SweepData) -> SweepData:
+    """The sweep as if the validation loss had been its objective."""
     trials = (
         replace(
             t, forecast=None, evaluations=tuple(replace(e, value=e.loss) for e in t.evaluations)

@@ -25,6 +25,15 @@ DRAWS = 64  # of each kernel
 
 
 @dataclass(frozen=True, kw_only=True)
+class Valley:
+    """What is known along one setting, at values from the lowest to the highest that was tried."""
+
+    nodes: tuple[float, ...]
+    chances: tuple[float, ...]  # of each to be the best
+    expected: tuple[float, ...]  # of the objective at each
+
+
+@dataclass(frozen=True, kw_only=True)
 class OptimumInterval:
     """Where the best value of one setting lies, the others being as at the best point.
 
@@ -44,6 +53,7 @@ class OptimumInterval:
     at_low_end: bool
     at_high_end: bool
     is_known: bool = True  # False: it may lie anywhere in what was tried
+    valley: Valley | None = None
 
 
 def optima_of(
@@ -168,6 +178,7 @@ class _Cut:
         low = int(np.searchsorted(cumulated, (1 - LEVEL) / 2))
         high = min(NODES - 1, int(np.searchsorted(cumulated, (1 + LEVEL) / 2)))
         least = self.parameter.least
+        expected = self.depth.sweep.sign * (weights @ values)
         return OptimumInterval(
             name=name,
             group=group,
@@ -175,9 +186,14 @@ class _Cut:
             low=float(nodes[low]),
             high=float(nodes[high]),
             taken=float(nodes[taken]),
-            value=self.depth.sweep.sign * float(weights @ values[:, taken]),
+            value=float(expected[taken]),
             regret=float(regrets[order[np.searchsorted(within, LEVEL)], taken]),
             at_low_end=low == 0 and (least is None or first > least),
             at_high_end=high == NODES - 1,
             is_known=(low, high) != (0, NODES - 1),
+            valley=Valley(
+                nodes=tuple(nodes.tolist()),
+                chances=tuple(chance.tolist()),
+                expected=tuple(expected.tolist()),
+            ),
         )
