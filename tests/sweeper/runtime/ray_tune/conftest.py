@@ -1,6 +1,6 @@
 """A Ray cluster that the tests of a module share: to start one takes longer than most of the sweeps
-in them. All modules cannot: a raylet that has seen some 127 types of tasks (each placement group
-makes one) cancels every actor from then on (Ray 2.60)."""
+in them. Not all modules: one that was shared by the whole session once cancelled every actor from
+some moment on, and why is not known (300 placement groups, one after the other, are borne well)."""
 
 import os
 from collections.abc import Iterator
