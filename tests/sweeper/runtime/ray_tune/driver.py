@@ -12,7 +12,7 @@ from rich.console import Console
 from sweeper.commands.sweeping import conclude
 from sweeper.running import Options, resume_sweep, run_file
 from sweeper.runtime.lasting_output import lasting_output
-from tests.sweeper.closed_form import ClosedFormTrainer
+from tests.sweeper.closed_form import ClosedFormTrainer, SeededTrainer
 from tests.sweeper.closed_form import PathTrainer as PathTrainer  # to be named
 from trainable.config import TrainConfig
 from trainable.loop.metrics import Metrics
@@ -28,13 +28,13 @@ HANGS_AT = 6  # between two checkpoints
 ROOT = Path(__file__).parents[4]
 
 
-class NotingTrainer(ClosedFormTrainer):
+class NotingTrainer(SeededTrainer):
     def __init__(
         self, config: TrainConfig, *, resume_from: Path | None = None, num_threads: int | None
     ) -> None:
         super().__init__(config, resume_from=resume_from, num_threads=num_threads)
         with Path(os.environ[STARTS]).open("a") as file:
-            file.write(f"{config.learning_rate} {self.step}\n")
+            file.write(f"{config.learning_rate} {config.seed} {self.step}\n")
 
 
 class HangingTrainer(ClosedFormTrainer):

@@ -79,7 +79,7 @@ def test_promoted_after_all_it_starts_again_and_nothing_else_changes(
     assert Status.COMPLETED in {state.trials[trial_id].status for trial_id in again}
     begun = [line.split() for line in starts.read_text().splitlines()]
     for trial_id, trial in state.trials.items():
-        from_zero = begun.count([str(trial.config.learning_rate), "0"])
+        from_zero = begun.count([str(trial.config.learning_rate), str(trial.config.seed), "0"])
         assert from_zero == (2 if trial_id in again else 1)
         steps = [row.step for row in read_metrics(folder.trial_metrics(trial_id))]
         assert steps == [seen.step for seen in trial.evaluations], "no row twice, none lost"

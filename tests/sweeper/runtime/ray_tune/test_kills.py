@@ -22,7 +22,7 @@ from sweeper.record.tables import result_rows
 from sweeper.runtime.in_process import InProcess
 from sweeper.spec.reading.spec_file import load_spec
 from sweeper.status import ExitCode
-from tests.sweeper.closed_form import ClosedFormTrainer
+from tests.sweeper.closed_form import SeededTrainer
 from tests.sweeper.in_process import opened
 from tests.sweeper.journals import raw_events
 from tests.sweeper.runtime.ray_tune.driver import ROOT
@@ -34,9 +34,20 @@ SECTIONS = {
     "space": {"learning_rate": {"grid": RATES}},
     # Every evaluation has its checkpoint: one may be on storage, and the other not in the journal.
     "train": {"eval_every_steps": 2, "checkpoint_every_steps": 2},
-    "scheduler": {"type": "asha", "mode": "promote", "grace_steps": 2},
     "resources": {"cpu": 2},  # one at a time: with more, who comes first is chance
 }
+SWEEPS: dict[str, tuple[dict[str, Any], str]] = {  # with what its journal tells
+    "promote": ({"scheduler": {"type": "asha", "mode": "promote", "grace_steps": 2}}, "promoted"),
+    "stop-by-forecast": (
+        {"scheduler": {"type": "asha", "compare": "forecast", "grace_steps": 2}},
+        "forecast",
+    ),
+    "model-and-finals": (
+        {"search": {"algorithm": "model"}, "finals": {"top": 3, "seeds": 3}},
+        "finals_ended",
+    ),
+}
+Run = tuple[float, int]  # the learning rate and the seed of a trial
 
 
 @pytest.fixture
@@ -67,7 +78,7 @@ def undisturbed(space: Path, runs: Path) -> RunFolder:
     plan = make_plan(spec, Path(str(spec.data)), source)
     folder = create_run_folder(runs, plan.spec, None, str(space))
     with opened(folder, plan) as sweep:
-        InProcess(sweep, Audience(sweep, []), ClosedFormTrainer).run()
+        InProcess(sweep, Audience(sweep, []), SeededTrainer).run()
         sweep.close("finished")
     return folder
 
@@ -133,23 +144,21 @@ ENDS = [kill, kill_all, end, interrupt, interrupt_twice, end_and_kill]
 
 
 @pytest.mark.timeout(3600)  # with many more kills than by itself
-@pytest.mark.parametrize("compare", ["loss", "forecast"])
-@pytest.mark.parametrize("mode", ["promote", "stop"])
+@pytest.mark.parametrize(("sections", "telling"), SWEEPS.values(), ids=SWEEPS)
 def test_killed_again_and_again_it_ends_as_if_never_killed(
     tmp_path: Path,
     write_space: Any,
     starts: Path,
     pytestconfig: pytest.Config,
-    mode: str,
-    compare: str,
+    sections: dict[str, Any],
+    telling: str,
 ) -> None:
     """In every way, at random, from the first event of a session on."""
-    scheduler = {**SECTIONS["scheduler"], "mode": mode, "compare": compare}
-    sections = {**SECTIONS, "scheduler": scheduler}
-    space = write_space(**sections)
+    space = write_space(**SECTIONS, **sections)
     whole = undisturbed(space, tmp_path / "whole")
-    assert compare == "loss" or any("forecast" in event for event in events(whole))
-    rng = random.Random(mode)
+    told = {key for event in events(whole) for key in (event["event"], *event)}
+    assert telling in told
+    rng = random.Random(0)
     left, sweep = pytestconfig.getoption("--kills") // 2, 0
     while left:
         sweep += 1
@@ -161,8 +170,8 @@ def test_killed_again_and_again_it_ends_as_if_never_killed(
 
 def run_killed(space: Path, folder: RunFolder, starts: Path, rng: random.Random, kills: int) -> int:
     """Run a sweep to its end, killed on the way at most so often; how many kills are left."""
-    ended: set[float] = set()
-    saved: dict[float, int] = {}  # steps on storage, by learning rate
+    ended: set[Run] = set()
+    saved: dict[Run, int] = {}  # steps on storage
     code = None
     while code != ExitCode.DONE:
         noted, there = len(starts.read_text().splitlines()), len(events(folder))
@@ -180,16 +189,18 @@ def run_killed(space: Path, folder: RunFolder, starts: Path, rng: random.Random,
         by_signal = (-signal.SIGKILL, -signal.SIGTERM, -signal.SIGINT)
         assert code in (ExitCode.DONE, ExitCode.INTERRUPTED, *by_signal)
 
-        begun: dict[float, int] = {}
+        begun: dict[Run, int] = {}
         for line in starts.read_text().splitlines()[noted:]:
-            rate, step = line.split()
-            begun.setdefault(float(rate), int(step))
+            rate, seed, step = line.split()
+            begun.setdefault((float(rate), int(seed)), int(step))
         assert not ended & set(begun), "what has ended is not repeated"
-        for rate, step in begun.items():
-            assert step >= saved.get(rate, 0), "only what came after the newest checkpoint is lost"
-        trials = state_of(folder).trials.values()
-        ended = {trial.config.learning_rate for trial in trials if trial.status.ended}
-        saved = {t.config.learning_rate: saved_step(folder, t.trial_id) for t in trials}
+        for run, step in begun.items():
+            assert step >= saved.get(run, 0), "only what came after the newest checkpoint is lost"
+        trials = {
+            (t.config.learning_rate, t.config.seed): t for t in state_of(folder).trials.values()
+        }
+        ended = {run for run, trial in trials.items() if trial.status.ended}
+        saved = {run: saved_step(folder, trial.trial_id) for run, trial in trials.items()}
     return kills
 
 
