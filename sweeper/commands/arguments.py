@@ -1,6 +1,8 @@
 """Arguments and options that several commands share, and how they answer scripts."""
 
 import json
+import re
+from fractions import Fraction
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,6 +13,24 @@ from sweeper.record.run_folder import RUNS, RunFolder, list_run_folders
 
 def print_json(value: Any) -> None:
     print(json.dumps(value, indent=2, allow_nan=False))
+
+
+COUNT_PATTERN = re.compile(r"([0-9]+(?:\.[0-9]+)?)([kMBT]?)")
+COUNT_UNITS = {"": 1, "k": 10**3, "M": 10**6, "B": 10**9, "T": 10**12}
+
+
+def parse_count(option: str, stated: str) -> int:
+    """A number of parameters or of tokens, from `124M`, `2.5B`, `50k` or digits alone.
+
+    Raises:
+        BadParameter: it is none.
+    """
+    match = COUNT_PATTERN.fullmatch(stated)
+    parsed = 0 if match is None else int(Fraction(match[1]) * COUNT_UNITS[match[2]])
+    if parsed < 1:
+        text = f"must be a number, as 124M, 2.5B or 50k, got {stated!r}"
+        raise typer.BadParameter(text, param_hint=option)
+    return parsed
 
 
 def sweep_names(context: typer.Context, incomplete: str) -> list[str]:

@@ -180,6 +180,14 @@ command(
     + "\n\nIts trials must have run to their ends: --set 'scheduler={type: fifo}'.",
     LOOK,
 )
+command(
+    "predict",
+    "predicting.predict",
+    "The learning rate and the loss of a larger model, from a sweep over small ones.",
+    examples("predict transfer --scale 10x", "predict transfer --params 124M --tokens 2.5B")
+    + "\n\nMore in docs/transfer.md.",
+    LOOK,
+)
 
 ACT = "Act on a sweep"
 command(

@@ -96,13 +96,13 @@ def estimate_text(deviation: float) -> str:
 
 def optimum_label(optimum: "OptimumInterval") -> str:
     """As `0.0021 (95 %: 0.0018 to 0.0025)`, in a plot."""
-    taken = _rounded(optimum.taken) if optimum.is_known else "anywhere"
+    taken = rounded(optimum.taken) if optimum.is_known else "anywhere"
     return f"{taken} (95 %: {_interval(optimum)})"
 
 
 def optimum_text(optimum: "OptimumInterval") -> str:
     """As `Take learning_rate 0.0021: the best lies in 0.0018 to 0.0025 (95 %), and …`."""
-    name, taken, interval = optimum.name, _rounded(optimum.taken), _interval(optimum)
+    name, taken, interval = optimum.name, rounded(optimum.taken), _interval(optimum)
     of = "" if optimum.group is None else f" for {swept_text(optimum.group)}"
     if not optimum.is_known:
         return f"Where the best {name}{of} lies cannot be told: anywhere from {interval}."
@@ -120,8 +120,9 @@ def optimum_text(optimum: "OptimumInterval") -> str:
 def _interval(optimum: "OptimumInterval") -> str:
     below = " or below" if optimum.at_low_end else ""
     above = " or above" if optimum.at_high_end else ""
-    return f"{_rounded(optimum.low)}{below} to {_rounded(optimum.high)}{above}"
+    return f"{rounded(optimum.low)}{below} to {rounded(optimum.high)}{above}"
 
 
-def _rounded(value: float) -> str:
+def rounded(value: float) -> str:
+    """To two digits, as `0.0021`."""
     return f"{float(f'{value:.2g}'):.12g}"

@@ -1,0 +1,112 @@
+"""`predict`: what a sweep over small models says of a large one."""
+
+import math
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from sweeper.analysis.reading.loading import load
+from sweeper.analysis.scaling.predicting import Prediction, Target
+from sweeper.analysis.scaling.predicting import predict as predict_from
+from sweeper.commands.arguments import Json, Name, Runs, parse_count, print_json
+from sweeper.record.run_folder import RUNS, find_run_folder
+from sweeper.views.console import make_console
+from sweeper.views.format import count, number, rounded
+from sweeper.views.prediction import (
+    held_out_text,
+    law_text,
+    loss_text,
+    prediction_json,
+    rate_text,
+    size_text,
+)
+from sweeper.views.terminal.columns import Column, table
+
+
+def predict(
+    name: Name,
+    scale: Annotated[
+        str | None,
+        typer.Option(metavar="10x", help="So many times the largest size, and its tokens."),
+    ] = None,
+    params: Annotated[
+        str | None,
+        typer.Option(metavar="124M", help="Parameters of the matrices and the head."),
+    ] = None,
+    tokens: Annotated[
+        str | None, typer.Option(metavar="2.5B", help="That it is to be trained on.")
+    ] = None,
+    runs: Runs = RUNS,
+    json: Json = False,
+) -> None:
+    target = _target(scale, params, tokens)
+    found = predict_from(load(find_run_folder(runs, name)), target)
+    if json:
+        print_json(prediction_json(found))
+    else:
+        print_prediction(make_console(), found)
+
+
+def _target(scale: str | None, params: str | None, tokens: str | None) -> Target:
+    if scale is not None and params is None and tokens is None:
+        return Target(scale=_parse_scale(scale))
+    if scale is None and params is not None and tokens is not None:
+        return Target(
+            params=parse_count("--params", params), tokens=parse_count("--tokens", tokens)
+        )
+    raise typer.BadParameter(
+        "say which size, as --scale 10x (ten times the largest, and ten times its tokens) or as "
+        "--params 124M --tokens 2.5B"
+    )
+
+
+def _parse_scale(stated: str) -> float:
+    try:
+        scale = float(stated.removesuffix("x"))
+    except ValueError:
+        scale = math.nan
+    if not 0 < scale < math.inf:
+        raise typer.BadParameter(f"must be above 0, as 10x, got {stated!r}", param_hint="--scale")
+    return scale
+
+
+def print_prediction(console: Console, found: Prediction) -> None:
+    at = found.at
+    console.print(f"{found.sweep}: parameters are those of the matrices and the head")
+    console.print()
+    made = [Column(*column) for column in _columns(found)]
+    console.print(table(made, console.width, ascii=console.options.ascii_only))
+    console.print()
+    for left in found.left_out:
+        console.print(
+            f"Left out: {count(left.params)} parameters, {count(left.tokens)} tokens: {left.why}. "
+            f"To mend it: {left.remedy}",
+            style="yellow",
+        )
+    console.print(f"{size_text(at)}:", style="bold")
+    for text in (rate_text(at), loss_text(at, found.metric)):
+        console.print(f"  {text}")
+    console.print(held_out_text(found.held_out))
+    console.print(law_text(found))
+    for text in found.missing:
+        console.print(text, style="yellow")
+
+
+def _columns(found: Prediction) -> list[tuple[str, list[str], bool, int | None]]:
+    sizes, fitted = found.sizes, found.fitted
+    return [
+        ("params", [count(size.params) for size in sizes], True, None),
+        ("tokens", [count(size.tokens) for size in sizes], True, None),
+        ("batch", [f"{size.batch_tokens:,}" for size in sizes], True, 0),
+        ("best learning_rate", [rounded(size.optimum.taken) for size in sizes], True, None),
+        (
+            "95 %",
+            [f"{rounded(s.optimum.low)} to {rounded(s.optimum.high)}" for s in sizes],
+            False,
+            2,
+        ),
+        ("law", [rounded(each.learning_rate) for each in fitted], True, 3),
+        ("loss", [number(size.loss, 3) for size in sizes], True, None),
+        ("law", [number(each.loss, 3) for each in fitted], True, 1),
+    ]

@@ -1,0 +1,125 @@
+"""`predict` as it is typed, on run folders of sweeps whose laws are known."""
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sweeper.engine.audience import Audience
+from sweeper.engine.sweep import Sweep
+from sweeper.record.run_folder import RunFolder, create_run_folder
+from sweeper.runtime.in_process import InProcess
+from tests.sweeper.analysis.scaling.truths import RATES, SHAPES, best_loss, best_rate
+from tests.sweeper.closed_form import ClosedFormTrainer
+from tests.sweeper.commands.conftest import Sweeper
+from trainable.model.model_size import matrix_params
+
+
+class LawTrainer(ClosedFormTrainer):
+    """Its loss at the end is that of a law of parameters and tokens."""
+
+    def loss(self) -> float:
+        config = self.config
+        scale = matrix_params(config), config.max_steps * config.batch_size * config.context_length
+        octaves = math.log2(config.learning_rate / best_rate(*scale))
+        rise = (0.004 if octaves < 0 else 0.012) * octaves**2
+        return best_loss(*scale) * (1 + rise) + 1 / self.step - 1 / config.max_steps
+
+
+def run(project: Path, tiny_plan: Any, space: dict[str, Any]) -> RunFolder:
+    plan = tiny_plan(space=space, scheduler={"type": "fifo"}, train={"context_length": 64})
+    folder = create_run_folder(project / "runs", plan.spec, "transfer", "space.yaml")
+    sweep = Sweep.open(folder, plan, None, None)
+    InProcess(sweep, Audience(sweep, []), LawTrainer).run()
+    sweep.close("finished")
+    sweep.journal.close()
+    return folder
+
+
+@pytest.fixture
+def transfer(project: Path, tiny_plan: Any) -> RunFolder:
+    sizes = {name: {**shape, "max_steps": 10} for name, shape in SHAPES.items()}
+    sizes["s-long"] = {**SHAPES["s"], "max_steps": 40}
+    space = {"size": {"grid": sizes}, "learning_rate": {"grid": list(RATES)}}
+    return run(project, tiny_plan, space)
+
+
+def test_on_a_screen(sweeper: Sweeper, transfer: RunFolder) -> None:
+    said = sweeper("predict", "transfer", "--scale", "10x")
+    assert (said.code, said.err) == (0, "")
+    lines = said.out.splitlines()
+    assert lines[0] == "transfer: parameters are those of the matrices and the head"
+    heading = lines[2].split()
+    assert heading[:3] == ["params", "tokens", "batch"] and len(lines[3:8]) == 5
+    text = " ".join(said.out.split())
+    assert "Take learning_rate" in text and "(80 %; 95 %:" in text
+    assert "Its validation loss will be about" in text
+    assert "From the others alone, the law missed your largest size" in text
+    assert "learning_rate goes with parameters^-" in text
+
+
+def test_for_scripts(sweeper: Sweeper, transfer: RunFolder) -> None:
+    said = sweeper("predict", "transfer", "--params", "12M", "--tokens", "0.4M", "--json")
+    assert (said.code, said.err) == (0, "")
+    told = json.loads(said.out)
+    at = told["prediction"]
+    assert (at["params"], at["tokens"]) == (12_000_000, 400_000)
+    low, high = at["learning_rate_95"]
+    assert low < best_rate(12e6, 4e5) < high
+    assert at["loss"] == pytest.approx(best_loss(12e6, 4e5), rel=0.05)
+    assert [size["measured"]["params"] for size in told["sizes"]] == sorted(
+        size["measured"]["params"] for size in told["sizes"]
+    )
+    assert told["held_out"]["holds"] and told["missing"] == [] and told["left_out"] == []
+
+
+@pytest.mark.parametrize("width", [40, 80, 200])
+def test_its_table_fits(
+    sweeper: Sweeper, transfer: RunFolder, monkeypatch: pytest.MonkeyPatch, width: int
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(width))
+    said = sweeper("predict", "transfer", "--scale", "10x")
+    table = said.out.split("\n\n")[1].splitlines()
+    assert len(table) == 6 and max(map(len, table)) <= width
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ((), "say which size"),
+        (("--params", "124M"), "say which size"),
+        (("--scale", "10x", "--params", "1M", "--tokens", "1M"), "say which size"),
+        (("--scale", "big"), "must be above 0, as 10x, got 'big'"),
+        (("--scale", "-3"), "must be above 0, as 10x, got '-3'"),
+        (("--scale", "nan"), "must be above 0, as 10x, got 'nan'"),
+        (("--params", "124Mi", "--tokens", "1B"), "must be a number, as 124M"),
+        (("--params", "124M", "--tokens", "0"), "must be a number, as 124M"),
+    ],
+)
+def test_a_size_that_is_none_is_refused(
+    sweeper: Sweeper, options: tuple[str, ...], told: str
+) -> None:
+    said = sweeper("predict", "transfer", *options)
+    assert said.code == 2
+    assert told in " ".join(said.err.replace("│", " ").split())
+
+
+def test_a_sweep_over_other_things_is_refused(
+    sweeper: Sweeper, project: Path, tiny_plan: Any
+) -> None:
+    run(project, tiny_plan, {"weight_decay": {"grid": [0.1, 0.2]}})
+    said = sweeper("predict", "transfer", "--scale", "10x")
+    assert said.code == 2 and said.out == ""
+    assert said.err.startswith("transfer: not a sweep over learning rates: `space` has weight_decay.")
+
+
+def test_one_size_is_refused_with_the_way_to_more(
+    sweeper: Sweeper, project: Path, tiny_plan: Any
+) -> None:
+    run(project, tiny_plan, {"learning_rate": {"grid": list(RATES)}})
+    said = sweeper("predict", "transfer", "--scale", "10x")
+    assert said.code == 2
+    assert "a law that can be checked needs 3." in said.err
+    assert "Sweep learning_rate at three or more sizes, as search_spaces/transfer.yaml" in said.err
