@@ -1,6 +1,9 @@
 """How well the learning rate of a large model is predicted from smaller ones, on runs of others.
 
-    python -m benchmarks.transfer PATH_TO_step_law.csv
+    python -m benchmarks.transfer [PATH_TO_step_law.csv]
+
+First our own recorded families: the model of 128 x 4 (823k parameters) from those of 32 x 2 and
+64 x 2, all in batches of 512 tokens.
 
 The table has a row a run: params, tokens, learning_rate, batch_size, and its loss (smoothed_loss
 where there is that column). A setting is one number of parameters and of tokens; its runs are a
@@ -25,6 +28,7 @@ from statistics import fmean
 
 import numpy as np
 
+from benchmarks.curves.reading import read_family
 from sweeper.analysis.reading.parameters import of_values
 from sweeper.analysis.reading.sweep_data import Evaluation, SweepData, TrialData
 from sweeper.analysis.scaling.laws import Laws, Predicted
@@ -32,9 +36,15 @@ from sweeper.analysis.scaling.priors import TUNED_BATCH
 from sweeper.analysis.scaling.size_optimum import SizeOptimum
 from sweeper.analysis.summary.ends import ends_of
 from sweeper.analysis.summary.levels import levels_of
-from sweeper.analysis.summary.optimum import optima_of
+from sweeper.analysis.summary.optimum import OptimumInterval, optima_of
+from sweeper.spec.reading.spec_file import load_spec
 from sweeper.status import Status
+from trainable.config import TrainConfig
+from trainable.model.model_size import matrix_params
 
+CURVES = Path(__file__).parent / "curves"
+RECORDED = ("python_d32_decay", "python_d64", "python_d64_short", "python_d128")  # the last: large
+SHAPE = ("d_model", "num_heads", "d_ff", "num_layers", "context_length", "batch_size", "max_steps")
 FAR = 4  # times the compute of the largest that is fitted
 FEWEST = 3
 GOALS = "goals: regret 0.08 % in the mean, 0.2 % at worst; 80 % intervals of an octave, 75 to 90 %"
@@ -56,9 +66,6 @@ class Setting:
     @cached_property
     def size(self) -> SizeOptimum:
         points = [{"learning_rate": rate, "batch_size": batch} for rate, batch in self.losses]
-        columns = {
-            name: sorted({p[name] for p in points}) for name in ("learning_rate", "batch_size")
-        }
         trials = [
             TrialData(
                 trial_id=str(number),
@@ -69,13 +76,13 @@ class Setting:
             )
             for number, (point, loss) in enumerate(zip(points, self.losses.values(), strict=True))
         ]
-        sweep = SweepData(name="", folder="", parameters=of_values(columns), trials=tuple(trials))
-        optima = optima_of(sweep, levels_of(sweep), ends_of(sweep), grouped=False)
-        (found,) = (optimum for optimum in optima if optimum.name == "learning_rate")
         # Their batches grow with the tokens, which is all that the law asks of them.
         batch = min(self.losses, key=lambda point: self.losses[point])[1]
         return SizeOptimum(
-            params=self.params, tokens=self.tokens, batch_tokens=batch, optimum=found
+            params=self.params,
+            tokens=self.tokens,
+            batch_tokens=batch,
+            optimum=best_rate(trials, ("learning_rate", "batch_size")),
         )
 
     @property
@@ -108,8 +115,25 @@ class Row:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("table", type=Path)
-    rows = rows_of(read_settings(parser.parse_args().table))
+    parser.add_argument("table", type=Path, nargs="?")
+    table = parser.parse_args().table
+    show_recorded()
+    if table is not None:
+        show_settings(rows_of(read_settings(table)))
+
+
+def show_recorded() -> None:
+    *smaller, large = map(recorded_size, RECORDED)
+    at, best = Laws(smaller, "standard").at(large.params, large.tokens), large.optimum
+    print(
+        f"recorded: LR {at.learning_rate:.2e}, 80 % {at.learning_rate_80[0]:.2e} to "
+        f"{at.learning_rate_80[1]:.2e}; measured {best.taken:.2e} (95 %: {best.low:.2e} to "
+        f"{best.high:.2e}), so {math.log2(at.learning_rate / best.taken):+.2f} octaves; loss "
+        f"{at.loss / large.loss - 1:+.2%}\n"
+    )
+
+
+def show_settings(rows: Sequence[Row]) -> None:
     print(
         "| params | tokens | times | LR | 80 % | octaves | holds | regret | own batch | loss off |"
     )
@@ -137,6 +161,46 @@ def main() -> None:
         f"{held:.0%} of {len(rows)} hold the best. Loss off by "
         f"{fmean(abs(row.loss_error) for row in rows):.2%} in the mean.\n{GOALS}"
     )
+
+
+def recorded_size(family: str) -> SizeOptimum:
+    spec, _ = load_spec(CURVES / f"{family}.yaml")
+    shape = {name: value for name, value in spec.train.items() if name in SHAPE}
+    config = TrainConfig.from_mapping({**shape, "vocab_size": 256, "warmup_steps": 1})
+    trials = [
+        TrialData(
+            trial_id=str(curve.trial),
+            status=Status(curve.status),
+            point={name: getattr(curve, name) for name in spec.space},
+            seed=curve.seed,
+            config={},
+            evaluations=(Evaluation(step=curve.steps[-1], value=curve.losses[-1]),),
+        )
+        for curve in read_family(family)
+    ]
+    batch = config.batch_size * config.context_length
+    return SizeOptimum(
+        params=matrix_params(config),
+        tokens=config.max_steps * batch,
+        batch_tokens=batch,
+        optimum=best_rate(trials, list(spec.space), tuple(spec.seeds or ())),
+    )
+
+
+def best_rate(
+    trials: Sequence[TrialData], names: Sequence[str], seeds: tuple[int, ...] = ()
+) -> OptimumInterval:
+    """Of trials over several settings."""
+    sweep = SweepData(
+        name="",
+        folder="",
+        parameters=of_values({name: sorted({t.point[name] for t in trials}) for name in names}),
+        trials=tuple(trials),
+        seeds=seeds,
+    )
+    optima = optima_of(sweep, levels_of(sweep), ends_of(sweep), grouped=False)
+    (found,) = (optimum for optimum in optima if optimum.name == "learning_rate")
+    return found
 
 
 def read_settings(table: Path) -> list[Setting]:

@@ -112,7 +112,9 @@ def test_a_sweep_over_other_things_is_refused(
     run(project, tiny_plan, {"weight_decay": {"grid": [0.1, 0.2]}})
     said = sweeper("predict", "transfer", "--scale", "10x")
     assert said.code == 2 and said.out == ""
-    assert said.err.startswith("transfer: not a sweep over learning rates: `space` has weight_decay.")
+    assert said.err.startswith(
+        "transfer: not a sweep over learning rates: `space` has weight_decay."
+    )
 
 
 def test_one_size_is_refused_with_the_way_to_more(

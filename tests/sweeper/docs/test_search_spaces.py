@@ -29,8 +29,8 @@ def plan_of(file: Path, data: Path) -> Plan:
     return make_plan(spec, data, source)
 
 
-def test_the_four_are_shipped() -> None:
-    assert {file.stem for file in FILES} == {"lr", "warmup", "size", "lr_warmup_size"}
+def test_the_five_are_shipped() -> None:
+    assert {file.stem for file in FILES} == {"lr", "warmup", "size", "lr_warmup_size", "transfer"}
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
