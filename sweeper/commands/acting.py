@@ -11,8 +11,8 @@ from rich.console import Console
 
 from sweeper.analysis.monitor import Monitor
 from sweeper.commands.arguments import Name, Runs
-from sweeper.commands.deletion import Deletion, deletable, delete_checkpoints
 from sweeper.commands.exporting import export_trial
+from sweeper.engine.session.deletion import Deletion, deletable, delete_checkpoints
 from sweeper.errors import RunFolderError
 from sweeper.record.run_folder import RUNS, find_run_folder
 from sweeper.spec.points import point_text
