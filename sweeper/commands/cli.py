@@ -107,7 +107,11 @@ command(
     "plan",
     "sweeping.plan",
     "Tell what a sweep would cost: trials, sizes, tokens, FLOPs, time. Starts nothing.",
-    examples("plan search_spaces/lr.yaml", "plan search_spaces/lr.yaml --no-probe --json"),
+    examples(
+        "plan search_spaces/lr.yaml",
+        "plan search_spaces/lr.yaml --no-probe --json",
+        "plan search_spaces/lr.yaml --for 10M --flops 2e14",
+    ),
 )
 command(
     "resume",

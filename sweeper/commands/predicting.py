@@ -1,27 +1,41 @@
-"""`predict`: what a sweep over small models says of a large one."""
+"""`predict`: what a sweep over small models says of a large one; `plan --for`: the sweep to ask."""
 
 import math
+import sys
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
+from ruamel.yaml import YAML
 
 from sweeper.analysis.reading.loading import load
 from sweeper.analysis.scaling.predicting import Prediction, Target
 from sweeper.analysis.scaling.predicting import predict as predict_from
+from sweeper.analysis.scaling.proposing import Proposal, propose, tokens_of
+from sweeper.analysis.scaling.sizes import learning_rates
 from sweeper.commands.arguments import Json, Name, Runs, parse_count, print_json
+from sweeper.plan.preview import planned
 from sweeper.record.run_folder import RUNS, find_run_folder
+from sweeper.spec.reading.spec_file import load_spec
 from sweeper.views.console import make_console
 from sweeper.views.format import count, number, rounded
+from sweeper.views.format import flops as flops_text
 from sweeper.views.prediction import (
     held_out_text,
     law_text,
     loss_text,
     prediction_json,
+    proposal_json,
+    proposal_space,
     rate_text,
     size_text,
 )
 from sweeper.views.terminal.columns import Column, table
+from trainable.model.model_size import flops_per_token, matrix_params
+
+TOKENS_PER_PARAMETER = 20  # about what is best for its FLOPs (https://arxiv.org/abs/2203.15556)
 
 
 def predict(
@@ -110,3 +124,57 @@ def _columns(found: Prediction) -> list[tuple[str, list[str], bool, int | None]]
         ("loss", [number(size.loss, 3) for size in sizes], True, None),
         ("law", [number(each.loss, 3) for each in fitted], True, 1),
     ]
+
+
+def plan_for(
+    file: Path,
+    overrides: Sequence[str],
+    large: str,
+    *,
+    tokens: str | None,
+    flops: float | None,
+    json: bool,
+    yaml: bool,
+) -> None:
+    """Propose the sizes to sweep, from the model and the learning rates of a search space."""
+    params = parse_count("--for", large)
+    horizon = TOKENS_PER_PARAMETER * params if tokens is None else parse_count("--tokens", tokens)
+    spec, _ = load_spec(file, overrides)
+    plan = planned(file, overrides)
+    rates = learning_rates(spec)
+    own = sum(tokens_of(t.config) * float(flops_per_token(t.config)) for t in plan.trials)
+    proposal = propose(
+        plan.trials[0].config,
+        params,
+        horizon,
+        num_rates=len(rates) * len(spec.seeds or [0]),
+        flops=own if flops is None else flops,
+    )
+    if json:
+        print_json(proposal_json(proposal))
+    elif yaml:
+        YAML().dump(proposal_space(spec, proposal), sys.stdout)
+    else:
+        print_proposal(make_console(), proposal)
+
+
+def print_proposal(console: Console, proposal: Proposal) -> None:
+    configs = proposal.configs
+    columns: dict[str, list[str]] = {
+        "d_model": [str(c.d_model) for c in configs],
+        "layers": [str(c.num_layers) for c in configs],
+        "d_ff": [str(c.d_ff) for c in configs],
+        "params": [count(matrix_params(c)) for c in configs],
+        "tokens": [count(tokens_of(c)) for c in configs],
+        "batch": [str(c.batch_size) for c in configs],
+        "steps": [str(c.max_steps) for c in configs],
+        "FLOPs": [flops_text(tokens_of(c) * flops_per_token(c)) for c in configs],
+    }
+    made = [Column(heading, cells) for heading, cells in columns.items()]
+    console.print(table(made, console.width, ascii=console.options.ascii_only))
+    large = f"{count(proposal.params)} parameters after {count(proposal.tokens)} tokens"
+    console.print(
+        f"With {proposal.num_rates} runs of each, {flops_text(proposal.flops)} FLOPs in all, the "
+        f"best learning rate of {large} would be known to {proposal.octaves:.1f} octaves (80 %)."
+    )
+    console.print("As a search space: the same with --yaml > sizes.yaml")

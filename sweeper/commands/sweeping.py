@@ -78,8 +78,32 @@ def plan(
     overrides: Overrides = [],  # noqa: B006  # typer copies it
     json: Json = False,
     probe: Annotated[bool, typer.Option(help="Measure this machine's speed first.")] = True,
+    large: Annotated[
+        str | None,
+        typer.Option(
+            "--for", metavar="124M", help="Propose sizes that tell what such a one wants."
+        ),
+    ] = None,
+    tokens: Annotated[
+        str | None,
+        typer.Option(metavar="2.5B", help="With --for: that it is to be trained on. [20 each]"),
+    ] = None,
+    flops: Annotated[
+        float | None,
+        typer.Option(metavar="1e15", help="With --for: that the sweep may cost. [as FILE's]"),
+    ] = None,
+    yaml: Annotated[
+        bool, typer.Option("--yaml", help="With --for: the proposal as a search-space file.")
+    ] = False,
     runs: Runs = RUNS,
 ) -> None:
+    if large is not None:
+        from sweeper.commands.predicting import plan_for  # takes a moment
+
+        plan_for(file, overrides, large, tokens=tokens, flops=flops, json=json, yaml=yaml)
+        return
+    if tokens is not None or flops is not None or yaml:
+        raise typer.BadParameter("--tokens, --flops and --yaml go with --for, as --for 124M")
     forecast = preview(
         file,
         overrides,

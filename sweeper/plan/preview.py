@@ -64,6 +64,17 @@ def preview(
     return replace(forecast(plan, machine, speeds, taken), thin_validation=thin)
 
 
+def planned(file: Path, overrides: Sequence[str] = ()) -> Plan:
+    """What the sweep in a file would do, without what it costs.
+
+    Raises:
+        UserError: the sweep could not be run.
+    """
+    spec, source = load_spec(file, overrides)
+    with data_to_look_at(spec) as data:
+        return make_plan(spec, data, source)
+
+
 def _speeds(plan: Plan, placement: Placement, here: Node, free_memory: int) -> dict[Shape, Speed]:
     """The speed of each shape on this machine, with as many at once as there is room for."""
     alike: dict[Share, dict[Shape, TrainConfig]] = {}

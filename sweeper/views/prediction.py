@@ -4,8 +4,26 @@ from dataclasses import asdict
 
 from sweeper.analysis.scaling.laws import HeldOut, Predicted
 from sweeper.analysis.scaling.predicting import Prediction
+from sweeper.analysis.scaling.proposing import Proposal, tokens_of
 from sweeper.analysis.scaling.size_optimum import SizeOptimum
+from sweeper.spec.sweep_spec import SweepSpec
 from sweeper.views.format import count, number, rounded, title_of
+from trainable.config import TrainConfig
+from trainable.model.model_size import matrix_params
+
+# What a size decides, or follows from how long it is trained.
+OF_A_SIZE = {
+    "d_model",
+    "num_heads",
+    "num_kv_heads",
+    "d_ff",
+    "batch_size",
+    "max_steps",
+    "warmup_steps",
+    "decay_steps",
+    "eval_every_steps",
+    "checkpoint_every_steps",
+}
 
 
 def size_text(at: Predicted) -> str:
@@ -67,6 +85,48 @@ def prediction_json(prediction: Prediction) -> dict[str, object]:
         "left_out": [asdict(size) for size in prediction.left_out],
         "missing": list(prediction.missing),
     }
+
+
+def proposal_json(proposal: Proposal) -> dict[str, object]:
+    return {
+        "params": proposal.params,
+        "tokens": proposal.tokens,
+        "octaves": proposal.octaves,
+        "flops": proposal.flops,
+        "sizes": [
+            {"params": matrix_params(config), "tokens": tokens_of(config), **_bundle(config)}
+            for config in proposal.configs
+        ],
+    }
+
+
+def proposal_space(spec: SweepSpec, proposal: Proposal) -> dict[str, object]:
+    """A search-space file of the proposed sizes; all else is as the spec has it."""
+    stated = spec.model_dump(exclude_none=True)
+    base = proposal.configs[0]
+    bundles: dict[str, dict[str, object]] = {}
+    for config in proposal.configs:
+        name = count(matrix_params(config))
+        bundles[f"{name}-long" if name in bundles else name] = _bundle(config)
+    train = {name: value for name, value in stated["train"].items() if name not in OF_A_SIZE}
+    train |= {"num_layers": base.num_layers, "warmup_steps": {"times": 0.05, "of": "max_steps"}}
+    return {
+        "name": "transfer",
+        **({"data": spec.data} if spec.data else {}),
+        "train": train,
+        "space": {
+            "size": {"grid": bundles},
+            "learning_rate": stated["space"]["learning_rate"],
+        },
+        **({"seeds": spec.seeds} if spec.seeds else {}),
+        "search": {"algorithm": "grid"},
+        "scheduler": {"type": "fifo"},
+    }
+
+
+def _bundle(config: TrainConfig) -> dict[str, object]:
+    names = ("d_model", "num_heads", "d_ff", "batch_size", "max_steps")
+    return {name: getattr(config, name) for name in names}
 
 
 def _size_json(size: SizeOptimum) -> dict[str, object]:

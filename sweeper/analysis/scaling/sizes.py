@@ -12,7 +12,10 @@ from sweeper.analysis.summary.ends import ends_of
 from sweeper.analysis.summary.levels import levels_of
 from sweeper.analysis.summary.optimum import FEWEST, optima_of
 from sweeper.errors import PredictionError
+from sweeper.spec.domains.listed import Grid
+from sweeper.spec.domains.scale import numbers_of
 from sweeper.spec.points import swept_text
+from sweeper.spec.sweep_spec import SweepSpec
 from trainable.config import TrainConfig
 from trainable.errors import ConfigError
 from trainable.model.model_size import matrix_params
@@ -89,6 +92,23 @@ def sizes_of(sweep: SweepData) -> SweptSizes:
         known=tuple(each for each in found if isinstance(each, SizeOptimum)),
         left_out=tuple(each for each in found if isinstance(each, LeftOut)),
     )
+
+
+def learning_rates(spec: SweepSpec) -> list[float]:
+    """Those that a search space lists.
+
+    Raises:
+        PredictionError: too few for a size to show its best, or none are listed.
+    """
+    domain = spec.space.get(LEARNING_RATE)
+    listed = numbers_of(domain.values()) if isinstance(domain, Grid) else None
+    if listed is None or len(listed) < FEWEST:
+        example = "{grid: [1e-3, 2e-3, 4e-3, 8e-3, 1.6e-2]}"
+        raise PredictionError(
+            f"{spec.name}: space.{LEARNING_RATE}: must list {FEWEST} or more at which each size is "
+            f"swept, as {example}"
+        )
+    return listed
 
 
 def _groups(sweep: SweepData) -> Iterator[_Group]:

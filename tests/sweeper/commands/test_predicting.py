@@ -125,3 +125,52 @@ def test_one_size_is_refused_with_the_way_to_more(
     assert said.code == 2
     assert "a law that can be checked needs 3." in said.err
     assert "Sweep learning_rate at three or more sizes, as search_spaces/transfer.yaml" in said.err
+
+
+def test_plan_for_a_large_model_proposes_what_can_be_planned(
+    sweeper: Sweeper, project: Path, tiny_plan: Any, write_space: Any
+) -> None:
+    space = str(write_space(space={"learning_rate": {"grid": list(RATES)}}))
+    options = ("--for", "2M", "--tokens", "40M", "--flops", "1e15")
+    shown = sweeper("plan", space, *options)
+    assert (shown.code, shown.err) == (0, "")
+    assert shown.out.split()[:3] == ["d_model", "layers", "d_ff"]
+    text = " ".join(shown.out.split())
+    assert "With 8 runs of each" in text
+    assert "best learning rate of 2.0M parameters after 40.0M tokens would be known to" in text
+
+    told = json.loads(sweeper("plan", space, *options, "--json").out)
+    assert (told["params"], told["tokens"]) == (2_000_000, 40_000_000) and told["flops"] <= 1e15
+
+    (project / "sizes.yaml").write_text(sweeper("plan", space, *options, "--yaml").out)
+    planned = sweeper("plan", "sizes.yaml", "--no-probe", "--json")
+    assert (planned.code, planned.err) == (0, "")
+    forecast = json.loads(planned.out)
+    assert forecast["num_trials"] == 8 * len(told["sizes"])
+    assert forecast["whole"]["flops"] == pytest.approx(told["flops"])
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (("--for", "2X"), "must be a number, as 124M, 2.5B or 50k, got '2X'"),
+        (("--tokens", "2B"), "--tokens, --flops and --yaml go with --for, as --for 124M"),
+        (("--for", "2M", "--flops", "1e9"), "1.0e+09 FLOPs are too few for three sizes"),
+    ],
+)
+def test_plan_for_what_is_none_is_refused(
+    sweeper: Sweeper, write_space: Any, options: tuple[str, ...], told: str
+) -> None:
+    said = sweeper("plan", str(write_space()), *options)
+    assert (said.code, said.out) == (2, "")
+    assert told in " ".join(said.err.replace("│", " ").split())
+
+
+def test_plan_for_needs_learning_rates_in_a_list(sweeper: Sweeper, write_space: Any) -> None:
+    space = write_space(
+        space={"learning_rate": {"loguniform": [1e-4, 1e-2]}},
+        search={"algorithm": "random", "num_trials": 4},
+    )
+    said = sweeper("plan", str(space), "--for", "2M")
+    assert said.code == 2
+    assert said.err.startswith("tiny: space.learning_rate: must list 4 or more at which each size")

@@ -4,25 +4,43 @@ import re
 import shlex
 from pathlib import Path
 
+import pytest
 from typer.testing import CliRunner
 
 from sweeper.analysis.scaling import learning_rate_law, priors
 from sweeper.commands.cli import app
 from sweeper.spec.reading.spec_file import load_spec
+from tests.sweeper.commands.conftest import Sweeper, project, sweeper  # noqa: F401
 
 ROOT = Path(__file__).parents[3]
 DOC = (ROOT / "docs" / "transfer.md").read_text(encoding="utf-8")
 
 
 def test_its_commands_are_there() -> None:
-    (block,) = re.findall(r"```console\n(.*?)```", DOC, re.DOTALL)
+    block = re.findall(r"```console\n(.*?)```", DOC, re.DOTALL)[0]
     commands = [shlex.split(line.removeprefix("$ ")) for line in block.splitlines()]
     assert [command[3] for command in commands] == ["run", "predict"]
     spec, _ = load_spec(ROOT / commands[0][4])
     assert spec.name == commands[1][4]
-    shown = CliRunner().invoke(app, ["predict", "--help"], env={"COLUMNS": "200"}).output
+    shown = "".join(
+        CliRunner().invoke(app, [command, "--help"], env={"COLUMNS": "200"}).output
+        for command in ("predict", "plan")
+    )
     for option in re.findall(r"`(--\w+)", DOC):
         assert option in shown
+
+
+def test_the_proposal_is_what_is_shown(
+    sweeper: Sweeper,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    block = re.findall(r"```console\n(.*?)```", DOC, re.DOTALL)[1]
+    command, shown = block.removeprefix("$ python -m sweeper ").split("\n", 1)
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setenv("COLUMNS", "100")
+    said = sweeper(*shlex.split(command))
+    assert (said.code, said.err) == (0, "")
+    assert said.out.split() == shown.split()
 
 
 def test_its_priors_are_those_of_the_code() -> None:

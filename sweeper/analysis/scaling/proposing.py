@@ -1,0 +1,143 @@
+"""Sizes and tokens to sweep, so that the law tells as much as a budget can of a large model."""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from sweeper.analysis.scaling.learning_rate_law import OCTAVE, SCATTER_PRIOR
+from sweeper.analysis.scaling.predicting import FEWEST_SIZES
+from sweeper.analysis.scaling.priors import Exponents, learning_rate_prior
+from sweeper.errors import PredictionError
+from trainable.config import TrainConfig
+from trainable.model.model_size import flops_per_token, matrix_params
+
+MOST_SIZES = 5
+RATIOS = (5, 10, 20, 40)  # tokens a parameter
+STEP = 2.0  # from one size to the next, in parameters
+LONGER = 4  # times the tokens, for one size in the middle
+NARROWEST, MOST_WIDTHS = 32, 128  # the least width, and how many are looked at
+SHORTEST = 200  # steps: a shorter run is mostly warmup
+BATCH_EXPONENT = 0.571  # the best batch grows so with the tokens (Step Law, arXiv 2503.04715)
+OPTIMUM_DEVIATION = 0.2 * OCTAVE  # of a size's best; docs/answer.md has half-widths of 0.2 to 0.4
+WITHIN_80 = 1.2816  # deviations to each side
+
+
+@dataclass(frozen=True, kw_only=True)
+class Proposal:
+    """The configs to sweep learning rates at, from the smallest; those of one size may differ in
+    their tokens. `octaves`: how wide an 80 % interval they would leave at the target."""
+
+    params: int  # of the target
+    tokens: int
+    configs: tuple[TrainConfig, ...]
+    num_rates: int
+    flops: float
+    octaves: float
+
+
+def propose(
+    base: TrainConfig, params: int, tokens: int, *, num_rates: int, flops: float
+) -> Proposal:
+    """The best of some designs: 3 to 5 sizes, each twice the one before, of the depth and the size
+    of heads of `base`, at 5 to 40 tokens a parameter, and one in the middle for four times as long.
+
+    Args:
+        num_rates: Learning rates at each size.
+        flops: That all trials together may cost.
+
+    Raises:
+        PredictionError: the budget is too small for any of them.
+    """
+    prior = learning_rate_prior(base.parametrisation, same_batch=False)
+    found = []
+    least = math.inf
+    for configs in _designs(base, params):
+        cost = num_rates * sum(tokens_of(c) * float(flops_per_token(c)) for c in configs)
+        least = min(least, cost)
+        if cost <= flops:
+            sizes = [(matrix_params(c), tokens_of(c)) for c in configs]
+            width = 2 * WITHIN_80 * _deviation(sizes, (params, tokens), prior) / OCTAVE
+            found.append((width, cost, configs))
+    if not found:
+        raise PredictionError(_too_little(base, params, flops, least))
+    width, cost, configs = min(found, key=lambda each: each[:2])
+    return Proposal(
+        params=params,
+        tokens=tokens,
+        configs=configs,
+        num_rates=num_rates,
+        flops=cost,
+        octaves=width,
+    )
+
+
+def _too_little(base: TrainConfig, params: int, flops: float, least: float) -> str:
+    if least < math.inf:
+        needed = f"the smallest of them need {least:.1e}. Allow as many with --flops"
+    else:
+        needed = f"no three are small enough beside {params:,} parameters. Ask for a larger one"
+    return (
+        f"plan --for: {flops:.1e} FLOPs are too few for three sizes of {base.num_layers} layers: "
+        f"{needed}, or lower train.num_layers"
+    )
+
+
+def tokens_of(config: TrainConfig) -> int:
+    return config.max_steps * config.batch_size * config.context_length
+
+
+def _designs(base: TrainConfig, params: int) -> Iterator[tuple[TrainConfig, ...]]:
+    narrowest = -(-NARROWEST // base.head_dim)
+    widths = [_shaped(base, heads) for heads in range(narrowest, narrowest + MOST_WIDTHS)]
+    smaller = [config for config in widths if matrix_params(config) * STEP <= params]
+    for ratio in RATIOS:
+        for first in range(len(smaller)):
+            sizes = [smaller[first]]
+            for config in smaller[first + 1 :]:
+                if len(sizes) < MOST_SIZES and matrix_params(config) >= STEP * matrix_params(
+                    sizes[-1]
+                ):
+                    sizes.append(config)
+                    if len(sizes) >= FEWEST_SIZES:
+                        yield tuple(_trained(base, sizes, ratio))
+
+
+def _shaped(base: TrainConfig, heads: int) -> TrainConfig:
+    """A model of so many heads, as deep as the base and of its proportions."""
+    width = heads * base.head_dim
+    return replace(
+        base,
+        d_model=width,
+        num_heads=heads,
+        num_kv_heads=None,
+        d_ff=max(4, 4 * round(base.d_ff * width / base.d_model / 4)),
+        warmup_steps=0,
+    )
+
+
+def _trained(base: TrainConfig, sizes: Sequence[TrainConfig], ratio: int) -> Iterator[TrainConfig]:
+    """Each at this ratio, and one in the middle for longer."""
+    middle = sizes[(len(sizes) - 1) // 2]
+    horizons = [(config, ratio * matrix_params(config)) for config in sizes]
+    horizons.append((middle, LONGER * ratio * matrix_params(middle)))
+    least = horizons[0][1]
+    for config, tokens in horizons:
+        batch = max(1, round(base.batch_size * (tokens / least) ** BATCH_EXPONENT))
+        steps = max(SHORTEST, round(tokens / (batch * base.context_length)))
+        yield replace(config, batch_size=batch, max_steps=steps)
+
+
+def _deviation(
+    sizes: Sequence[tuple[int, int]], target: tuple[int, int], prior: Exponents
+) -> float:
+    """Of the logarithm of the target's best learning rate, after such a sweep: as in the law, at
+    the scatter that is usual."""
+    logs = np.log(sizes)
+    centre = logs.mean(axis=0)
+    design = np.hstack([np.ones((len(sizes), 1)), logs - centre])
+    noise = OPTIMUM_DEVIATION**2 + SCATTER_PRIOR**2
+    precision = design.T @ design / noise + np.diag([0, prior.spread**-2, prior.spread**-2])
+    there = np.append(1.0, np.log(target) - centre)
+    return float(np.sqrt(there @ np.linalg.solve(precision, there) + SCATTER_PRIOR**2))
