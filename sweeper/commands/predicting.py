@@ -20,9 +20,10 @@ from sweeper.plan.preview import planned
 from sweeper.record.run_folder import RUNS, find_run_folder
 from sweeper.spec.reading.spec_file import load_spec
 from sweeper.views.console import make_console
-from sweeper.views.format import count, number, rounded
+from sweeper.views.format import count
 from sweeper.views.format import flops as flops_text
 from sweeper.views.prediction import (
+    SIZE_HEADINGS,
     held_out_text,
     law_text,
     loss_text,
@@ -30,11 +31,13 @@ from sweeper.views.prediction import (
     proposal_json,
     proposal_space,
     rate_text,
+    size_row,
     size_text,
 )
 from sweeper.views.terminal.columns import Column, table
 from trainable.model.model_size import flops_per_token, matrix_params
 
+DROP = {"batch": 0, "its law": 1, "95 %": 2, "law": 3}  # where there is no room, the lowest first
 TOKENS_PER_PARAMETER = 20  # about what is best for its FLOPs (https://arxiv.org/abs/2203.15556)
 
 
@@ -89,7 +92,11 @@ def print_prediction(console: Console, found: Prediction) -> None:
     at = found.at
     console.print(f"{found.sweep}: parameters are those of the matrices and the head")
     console.print()
-    made = [Column(*column) for column in _columns(found)]
+    rows = [size_row(*each) for each in zip(found.sizes, found.fitted, strict=True)]
+    made = [
+        Column(heading, cells, heading != "95 %", DROP.get(heading))
+        for heading, cells in zip(SIZE_HEADINGS, zip(*rows, strict=True), strict=True)
+    ]
     console.print(table(made, console.width, ascii=console.options.ascii_only))
     console.print()
     for left in found.left_out:
@@ -105,25 +112,6 @@ def print_prediction(console: Console, found: Prediction) -> None:
     console.print(law_text(found))
     for text in found.missing:
         console.print(text, style="yellow")
-
-
-def _columns(found: Prediction) -> list[tuple[str, list[str], bool, int | None]]:
-    sizes, fitted = found.sizes, found.fitted
-    return [
-        ("params", [count(size.params) for size in sizes], True, None),
-        ("tokens", [count(size.tokens) for size in sizes], True, None),
-        ("batch", [f"{size.batch_tokens:,}" for size in sizes], True, 0),
-        ("best learning_rate", [rounded(size.optimum.taken) for size in sizes], True, None),
-        (
-            "95 %",
-            [f"{rounded(s.optimum.low)} to {rounded(s.optimum.high)}" for s in sizes],
-            False,
-            2,
-        ),
-        ("law", [rounded(each.learning_rate) for each in fitted], True, 3),
-        ("loss", [number(size.loss, 3) for size in sizes], True, None),
-        ("law", [number(each.loss, 3) for each in fitted], True, 1),
-    ]
 
 
 def plan_for(

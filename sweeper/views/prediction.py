@@ -26,6 +26,32 @@ OF_A_SIZE = {
 }
 
 
+SIZE_HEADINGS = (
+    "params",
+    "tokens",
+    "batch",
+    "best learning_rate",
+    "95 %",
+    "law",
+    "loss",
+    "its law",
+)
+
+
+def size_row(size: SizeOptimum, law: Predicted) -> tuple[str, ...]:
+    """What was measured of a size, and what the laws have there."""
+    return (
+        count(size.params),
+        count(size.tokens),
+        f"{size.batch_tokens:,}",
+        rounded(size.optimum.taken),
+        _rates((size.optimum.low, size.optimum.high)),
+        rounded(law.learning_rate),
+        number(size.loss, 3),
+        number(law.loss, 3),
+    )
+
+
 def size_text(at: Predicted) -> str:
     """As `3.6M parameters, 18.0M tokens, in batches of 2,048 tokens`."""
     return (

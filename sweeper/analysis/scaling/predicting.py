@@ -15,6 +15,7 @@ from sweeper.analysis.scaling.sizes import LIKE, LeftOut, SweptSizes, sizes_of
 from sweeper.errors import PredictionError
 
 FEWEST_SIZES = 3
+NODES = 13  # of the line along which the laws are drawn
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +45,7 @@ class Prediction:
     prior: Exponents
     sizes: tuple[SizeOptimum, ...]
     fitted: tuple[Predicted, ...]
+    line: tuple[Predicted, ...]  # from the smallest size to the target
     left_out: tuple[LeftOut, ...]
     missing: tuple[str, ...]  # what the sizes cannot tell
 
@@ -68,6 +70,12 @@ def predict(sweep: SweepData, target: Target) -> Prediction:
         prior=laws.prior,
         sizes=sizes,
         fitted=tuple(laws.at(size.params, size.tokens) for size in sizes),
+        line=tuple(
+            laws.at(round(math.exp(n)), round(math.exp(d)))
+            for n, d in np.linspace(
+                np.log([sizes[0].params, sizes[0].tokens]), np.log([params, tokens]), NODES
+            )
+        ),
         left_out=found.left_out,
         missing=(*_failures(missed), *_untold(sizes, laws.prior, params, tokens)),
     )

@@ -13,6 +13,7 @@ from sweeper.analysis.forecasts import Forecast
 from sweeper.analysis.remarks.places import edge_text
 from sweeper.analysis.remarks.remark import Offer
 from sweeper.analysis.remarks.remarking import offers_of
+from sweeper.analysis.scaling.predicting import Prediction
 from sweeper.analysis.summary.pairs import Pair
 from sweeper.analysis.summary.summarising import Summary
 from sweeper.spec.points import swept_text
@@ -23,6 +24,8 @@ from sweeper.views.report.figures.figure import Figure, level_title, metric_titl
 from sweeper.views.report.figures.pairs import pair_figure
 from sweeper.views.report.figures.parallel import parallel_figure
 from sweeper.views.report.figures.response import response_figure
+from sweeper.views.report.figures.scaling import loss_figures, rate_figure
+from sweeper.views.report.larger_models import LargerModel, larger_model
 from sweeper.views.report.rung_rows import RungView, SavingView, rung_views, saving_views
 from sweeper.views.report.trial_rows import TrialTable, shared_config, trial_details, trial_table
 from sweeper.views.report.words import Answer, answer, unbroken
@@ -86,6 +89,8 @@ class Page:
     parallel: Plot | None
     pairs: tuple[Plot, ...]
     importance_note: str
+    larger: LargerModel | None
+    laws: tuple[Plot, ...]
     rungs: tuple[RungView, ...]
     savings: tuple[SavingView, ...]
     table: TrialTable
@@ -95,6 +100,7 @@ class Page:
 def make_page(summary: Summary, meta_line: str, commands: tuple[Offer, ...]) -> Page:
     figures, said = Figures(), answer(summary)
     place, sweep = figures.place, summary.sweep
+    larger = larger_model(sweep)
     responses = [
         place(
             f"response-{index}",
@@ -130,11 +136,23 @@ def make_page(summary: Summary, meta_line: str, commands: tuple[Offer, ...]) -> 
         parallel=place("parallel", "Parallel coordinates", parallel_figure(sweep)),
         pairs=tuple(plot for plot in pairs if plot),
         importance_note=_importance_note(summary),
+        larger=larger,
+        laws=() if larger is None else _laws(figures, larger.prediction),
         rungs=rung_views(summary),
         savings=saving_views(summary),
         table=trial_table(summary),
         facts=environment_facts(sweep),
     )
+
+
+def _laws(figures: Figures, found: Prediction) -> tuple[Plot, ...]:
+    by_params, by_flops = loss_figures(found)
+    plots = (
+        figures.place("law-rate", "Best learning rate against parameters", rate_figure(found)),
+        figures.place("law-loss", "Loss against parameters", by_params),
+        figures.place("law-flops", "Loss against FLOPs", by_flops),
+    )
+    return tuple(plot for plot in plots if plot)
 
 
 def _pair_notes(summary: Summary, pair: Pair) -> list[str]:
