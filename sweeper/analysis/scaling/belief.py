@@ -2,14 +2,14 @@
 
 from dataclasses import dataclass
 from functools import cached_property
+from statistics import NormalDist
 
 import numpy as np
-from scipy.special import ndtri
 
 from sweeper.strategy.surface.axes import Array
 
 NODES = 41  # of each normal distribution
-NORMAL: Array = ndtri((np.arange(NODES) + 0.5) / NODES)
+NORMAL: Array = np.array([NormalDist().inv_cdf((node + 0.5) / NODES) for node in range(NODES)])
 
 
 @dataclass(frozen=True)
