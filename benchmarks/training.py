@@ -2,6 +2,7 @@
 
     python benchmarks/training.py                   # the CPU shapes, each side in its best mode
     python benchmarks/training.py --parts           # what each part beyond the guide costs
+    python benchmarks/training.py --nanogpt PATH    # beside nanoGPT, whose model.py is at PATH
     python benchmarks/training.py --device cuda     # the guide's large model, and its share of peak
 
 Both sides train in one process, in turns, at the same shape, threads and precision; a ratio is the
@@ -16,19 +17,20 @@ import sys
 import tempfile
 import time
 import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import torch
-import torch.nn.functional as F
 
-from trainable.config import TrainConfig
-from trainable.loop.training import Trainer
-from trainable.model.model_size import flops_per_token
-from trainable.weights.llama_config import llama_config
+from benchmarks.training_loops import (
+    Steps,
+    make_config,
+    nanogpt_loop,
+    ours,
+    plain_loop,
+    seconds_a_step,
+    threads,
+)
+from trainable.model.model_size import flops_per_token, num_params
 
 GUIDE_SMALL = {"d_model": 128, "num_heads": 4, "d_ff": 512, "num_layers": 2, "vocab_size": 32000}
 SHAPES = {
@@ -51,6 +53,8 @@ GUIDE_LARGE = {
     "context_length": 1024,
     "batch_size": 64,
 }
+# Tied as nanoGPT's are, and as many parameters in a block: 4 d^2 + 3 d d_ff of 12 d^2.
+LIKE_NANOGPT = {**SHAPES["characters"], "d_ff": 344, "tie_embeddings": True}
 PARTS: dict[str, dict[str, object]] = {
     "as the guide has it": {},
     "wsd": {"schedule": "wsd"},
@@ -65,88 +69,7 @@ PARTS: dict[str, dict[str, object]] = {
     "muon": {"optimizer": "muon"},
 }
 MODES = [("float32", False), ("bfloat16", False), ("float32", True), ("bfloat16", True)]
-Steps = Callable[[int], None]
-
-
-def make_config(
-    folder: Path, shape: dict[str, Any], *, dtype: str, compile: bool, device: str
-) -> TrainConfig:
-    """A run at `shape` on random tokens; it reports every 10 steps and evaluates never."""
-    path = folder / f"tokens_{shape['vocab_size']}.npy"
-    if not path.exists():
-        tokens = np.random.default_rng(0).integers(0, shape["vocab_size"], 2_000_000)
-        np.save(path, tokens.astype(np.uint16))
-        (folder / "meta.json").write_text('{"separator": 0}')
-    return TrainConfig(
-        train_data=str(path),
-        val_data=str(path),
-        max_steps=10**9,
-        eval_every_steps=10**9,
-        dtype=dtype,
-        compile=compile,
-        device=device,
-        **shape,
-    )
-
-
-def ours(config: TrainConfig) -> Steps:
-    running = Trainer(config).train()
-
-    def steps(count: int) -> None:
-        for _ in range(count):
-            next(running)
-
-    return steps
-
-
-def plain_loop(config: TrainConfig) -> Steps:
-    """`transformers`' model in a plain torch loop, with autocast and compile where asked for."""
-    from transformers import LlamaConfig, LlamaForCausalLM
-
-    device = torch.device(config.device)
-    model = LlamaForCausalLM(LlamaConfig(**llama_config(config))).to(device)
-    forward = torch.compile(model) if config.compile else model
-    optimizer = torch.optim.AdamW(
-        model.parameters(), lr=config.learning_rate, betas=(0.9, 0.95), weight_decay=0.1
-    )
-    tokens = np.load(str(config.train_data), mmap_mode="r")
-    random = np.random.default_rng(0)
-    low = config.dtype != "float32"
-
-    def steps(count: int) -> None:
-        for _ in range(count):
-            starts = random.integers(0, len(tokens) - config.context_length, config.batch_size)
-            rows = [tokens[i : i + config.context_length + 1].astype(np.int64) for i in starts]
-            windows = torch.from_numpy(np.stack(rows)).to(device)
-            with torch.autocast(device.type, dtype=torch.bfloat16, enabled=low):
-                logits = forward(input_ids=windows[:, :-1].contiguous(), use_cache=False).logits
-                loss = F.cross_entropy(logits.flatten(0, 1).float(), windows[:, 1:].flatten())
-            loss.backward()
-            torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-            optimizer.step()
-            optimizer.zero_grad()
-            loss.item()
-
-    return steps
-
-
 SIDES = {"transformers": plain_loop, "trainable": ours}
-
-
-@contextmanager
-def threads(count: int) -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(count)
-    yield
-    torch.set_num_threads(before)
-
-
-def seconds_a_step(steps: Steps, count: int) -> float:
-    started = time.perf_counter()
-    steps(count)
-    if torch.cuda.is_available():
-        torch.cuda.synchronize()
-    return (time.perf_counter() - started) / count
 
 
 def compare(
@@ -188,6 +111,49 @@ def compare(
     ratio = statistics.median(theirs / mine for theirs, mine in pairs)
     print(f"    best of each: trainable trains {ratio:.2f} times as fast", flush=True)
     return statistics.median(best["trainable"][1])
+
+
+def compare_nanogpt(
+    folder: Path,
+    model_file: Path,
+    *,
+    num_threads: int,
+    turns: int,
+    modes: list[tuple[str, bool]],
+) -> None:
+    """Print how many times as fast as nanoGPT each mode is, by the clock and in CPU time."""
+    with threads(num_threads):
+        for dtype, compile in modes:
+            config = make_config(folder, LIKE_NANOGPT, dtype=dtype, compile=compile, device="cpu")
+            theirs, their_params = nanogpt_loop(model_file, config)
+            sides = (theirs, ours(config))
+            for steps in sides:
+                steps(3)
+            count = max(1, round(0.2 / seconds_a_step(sides[0], 2)))
+            pairs = [[_taken(steps, count) for steps in sides] for _ in range(turns)]
+            clock, cpu = (
+                statistics.median(theirs[i] / mine[i] for theirs, mine in pairs) for i in (0, 1)
+            )
+            tokens = config.batch_size * config.context_length * count
+            speeds = [
+                tokens / statistics.median(taken[0] for taken in side)
+                for side in zip(*pairs, strict=True)
+            ]
+            print(
+                f"    {dtype:9} {'compiled' if compile else 'eager':9} nanoGPT {speeds[0]:7,.0f} "
+                f"and trainable {speeds[1]:7,.0f} tokens/s; {clock:.2f} times as fast by the "
+                f"clock, {cpu:.2f} by CPU time",
+                flush=True,
+            )
+    mine = num_params(config)
+    print(f"    parameters: nanoGPT {their_params:,}, trainable {mine:,}", flush=True)
+
+
+def _taken(steps: Steps, count: int) -> tuple[float, float]:
+    """Seconds by the clock and of the CPUs that `count` steps take."""
+    clock, cpu = time.perf_counter(), time.process_time()
+    steps(count)
+    return time.perf_counter() - clock, time.process_time() - cpu
 
 
 def compare_parts(folder: Path, shape: dict[str, int], *, turns: int) -> None:
@@ -284,6 +250,7 @@ def main() -> None:
     parser.add_argument("--threads", nargs="*", type=int, default=[1, 2])
     parser.add_argument("--no-compile", action="store_true", help="eager modes only: much quicker")
     parser.add_argument("--parts", action="store_true", help="what each part costs, and no more")
+    parser.add_argument("--nanogpt", type=Path, help="nanoGPT's model.py, to compare with alone")
     parser.add_argument("--measure-memory", help=argparse.SUPPRESS)
     given = parser.parse_args()
     warnings.filterwarnings("ignore", category=FutureWarning)
@@ -300,6 +267,13 @@ def main() -> None:
                     compare_parts(folder, SHAPES[label], turns=given.turns)
             return None
         modes = [mode for mode in MODES if not (mode[1] and given.no_compile)]
+        if given.nanogpt is not None:
+            for num_threads in given.threads:
+                print(f"beside nanoGPT, {num_threads} threads", flush=True)
+                compare_nanogpt(
+                    folder, given.nanogpt, num_threads=num_threads, turns=given.turns, modes=modes
+                )
+            return None
         for label in given.shapes:
             shape = SHAPES[label]
             for num_threads in given.threads if label == "characters" else given.threads[-1:]:

@@ -18,12 +18,13 @@ def estimate_memory(config: TrainConfig, micro_batch_size: int | None = None) ->
 
     Weights, gradients and moments, plus what the backward pass keeps of each token, or, if that is
     more, a copy of the weights while a step changes them. Of a token it is about
-    16 d_model + 5 d_ff numbers a layer, with QK-norm 2 d_model more (counted in this model's graph;
-    attention is recomputed by its kernel and keeps no scores), and the logits with their gradient.
+    10 d_model + 5 d_ff numbers a layer in float32 and 16 d_model + 5 d_ff in 16 bits, with QK-norm
+    2 d_model more (counted in this model's graph; attention is recomputed by its kernel and keeps
+    no scores), and the logits with their gradient.
     """
     tokens = (micro_batch_size or config.batch_size) * config.context_length
-    item = 2 if config.dtype in ("bfloat16", "float16") else 4
-    of_width = 18 if config.qk_norm else 16
+    item, of_width = (2, 16) if config.dtype in ("bfloat16", "float16") else (4, 10)
+    of_width += 2 if config.qk_norm else 0
     kept_per_token = config.num_layers * (of_width * config.d_model + 5 * config.d_ff) * item
     logits = min(3 * 4 * tokens * config.vocab_size, MAX_LOGITS_BYTES)
     if config.separate_documents:

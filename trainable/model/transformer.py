@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from trainable.config import TrainConfig
 from trainable.errors import ConfigError
 from trainable.model.attention import causal_attention
+from trainable.model.operations import rms_norm, rotate
 from trainable.model.parametrisation import (
     attention_scale,
     branch_scale,
@@ -32,8 +33,7 @@ class RMSNorm(nn.Module):
 
     def forward(self, hidden: Tensor) -> Tensor:
         weight = self.weight if self.scale == 1 else self.weight * self.scale
-        weight = weight.to(hidden.dtype)
-        return F.rms_norm(hidden, weight.shape, weight, self.epsilon)
+        return rms_norm(hidden, weight.to(hidden.dtype), self.epsilon)
 
 
 class Projection(nn.Module):
@@ -76,12 +76,6 @@ class Rope(nn.Module):
             )
         window = slice(start, start + length)
         return self.cos[window].to(dtype), self.sin[window].to(dtype)
-
-
-def rotate(heads: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-    """Turn each pair (i, i + head_dim / 2) of `heads` (..., length, head_dim) by its angle."""
-    first, second = heads.chunk(2, dim=-1)
-    return heads * cos + torch.cat((-second, first), dim=-1) * sin
 
 
 class KVCache:
