@@ -58,17 +58,24 @@ class TimeLeftEstimator:
             return None
         work = [self._work(trial.config, trial) for trial in _unfinished(state)]
         if state.may_have_more(len(self.plan.trials)):
-            to_come = self.plan.trials[len(state.trials) :]
-            work += [self._work(planned.config, None) for planned in to_come]
+            to_come = [t for t in self.plan.trials if t.trial_id not in state.trials]
+            promised = state.checkpoints.promised
+            for planned in to_come:
+                fork = promised.get(planned.trial_id)
+                work.append(self._work(planned.config, None, begins=fork.step if fork else 0))
         slots = slots_of(state)
         return TimeLeft(
             expected=seconds_on_slots((w.expected / speed for w in work), slots),
             at_most=seconds_on_slots((w.at_most / speed for w in work), slots),
         )
 
-    def _work(self, config: TrainConfig, trial: Trial | None) -> Work:
+    def _work(self, config: TrainConfig, trial: Trial | None, begins: int = 0) -> Work:
+        """
+        Args:
+            begins: Where a trial forks that is not created yet.
+        """
         per_step = clock_per_step(config, self.plan.spec.scheduler.clock)
-        end, now = config.max_steps * per_step, step_of(trial) * per_step
+        end, now = config.max_steps * per_step, max(step_of(trial), begins) * per_step
         will_go_on = trial is None or trial.status is not Status.PAUSED
         clock = clock_left(self.rungs, now, end, will_go_on=will_go_on)
         flops_per_clock = flops_of_a_step(config) / per_step

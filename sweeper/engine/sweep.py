@@ -9,17 +9,22 @@ from typing import NoReturn, Self
 
 from sweeper.engine.checkpoint_keeper import CheckpointKeeper
 from sweeper.engine.final_rounds import FinalRounds
+from sweeper.engine.forking import Beginning, Forking
 from sweeper.engine.point_search import PointSearch
 from sweeper.engine.session.terms import SessionTerms
 from sweeper.engine.standing import Standing
-from sweeper.engine.takeover import drop_unrecorded_checkpoints, lacks_rung_checkpoint, take_over
+from sweeper.engine.takeover import (
+    begin,
+    drop_unrecorded_checkpoints,
+    lacks_rung_checkpoint,
+    take_over,
+)
 from sweeper.errors import StorageError
 from sweeper.plan.plan import Plan, PlannedTrial
 from sweeper.record.journal import Journal
-from sweeper.record.metrics_files import write_metrics
 from sweeper.record.progress import unrecorded
 from sweeper.record.replay import replay
-from sweeper.record.run_folder import RunFolder, write_json
+from sweeper.record.run_folder import RunFolder
 from sweeper.record.state.events import (
     AttemptFailed,
     Evaluated,
@@ -31,7 +36,6 @@ from sweeper.record.state.events import (
     Retried,
     SearchEnded,
     SessionEnded,
-    TrialCreated,
     TrialEnded,
     TrialPaused,
     TrialStarted,
@@ -62,6 +66,7 @@ class Sweep:
         self.checkpoints = CheckpointKeeper(state, folder, self._record)
         self.late: dict[str, list[Metrics]] = {}  # what watchers may not have heard of
         self._search = PointSearch(plan, state.warm_start)
+        self._forking = Forking(plan, state, self.checkpoints)
         self._finals = FinalRounds(plan)
         self._waiting: list[Trial] = []  # to be handed out before any that is new
         self._standing = Standing(folder)
@@ -166,8 +171,8 @@ class Sweep:
             case Promotion():
                 return self._promote(step)
             case Step.CREATE:
-                if (planned := self._search.next(list(self.trials.values()))) is not None:
-                    return self._create(planned)
+                if (beginning := self._next_beginning()) is not None:
+                    return self._create(beginning)
                 if not busy:  # what runs may still change what is expected of other points
                     self._record(SearchEnded(time=now(), chance=self._search.chance))
                     return self._next_trial()
@@ -176,6 +181,12 @@ class Sweep:
                     self.end(trial_id)
         return self._next_of_finals() if self.state.has_finals_left else None
 
+    def _next_beginning(self) -> Beginning | None:
+        if self._forking:
+            return self._forking.next()
+        planned = self._search.next(list(self.trials.values()))
+        return None if planned is None else Beginning(planned)
+
     def _next_of_finals(self) -> Trial | None:
         """They begin when all else has ended. Their own trials may run beside one another."""
         assert self.state.finals is not None, "they are left"
@@ -183,7 +194,7 @@ class Sweep:
             return None
         match self._finals.next(self.state):
             case PlannedTrial() as planned:
-                return self._create(planned)
+                return self._create(Beginning(planned))
             case FinalsStarted() as started:
                 self._record(started)
                 return self._next_of_finals()
@@ -191,28 +202,15 @@ class Sweep:
                 self._record(ended)
         return None
 
-    def _create(self, planned: PlannedTrial) -> Trial:
-        config = planned.config.to_dict()
-        warm_start = self.state.warm_start
-        earlier = None if warm_start is None else warm_start.trial_with(config)
-        path = self.folder.trial_config(planned.trial_id)
+    def _create(self, beginning: Beginning) -> Trial:
         try:
-            write_json(path, config)
-            if earlier is not None:  # it has measured already
-                path = self.folder.trial_metrics(planned.trial_id)
-                write_metrics(path, list(earlier.evaluations))
+            created = begin(self.folder, self.state, beginning)
         except OSError as error:
-            self.storage_failed(f"{path}: cannot be written ({error.strerror})")
-        self._record(
-            TrialCreated(
-                time=now(),
-                id=planned.trial_id,
-                values=planned.values,
-                config=config,
-                taken=earlier.id if earlier else None,
-            )
-        )
-        return self.trials[planned.trial_id]
+            self.storage_failed(f"{error.filename}: cannot be written ({error.strerror})")
+        self._record(created)
+        if beginning.source is not None:
+            self.checkpoints.tidy(beginning.source.trial_id)
+        return self.trials[created.id]
 
     def _promote(self, promotion: Promotion) -> Trial:
         trial = self.trials[promotion.trial_id]

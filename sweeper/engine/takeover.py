@@ -1,19 +1,23 @@
-"""Under population based training a trial takes over from another: its checkpoint, with values near
-its values. The files are made first, then the event is written. After a kill in between, the next
-attempt makes exactly the same files again, since both trials stay paused until the event is
-written."""
+"""A trial takes over from another: under population based training its checkpoint, with values near
+its values; where it forks from a trunk, the checkpoint alone. The files are made first, then the
+event is written. After a kill in between, the next attempt makes exactly the same files again:
+until then both trials stay paused, or the fork is not created and its trunk keeps the
+checkpoint."""
 
 import os
 import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
+from sweeper.engine.forking import Beginning
 from sweeper.errors import StorageError
 from sweeper.plan.plan import Plan
+from sweeper.record.metrics_files import rows_until, write_metrics
 from sweeper.record.progress import Progress
 from sweeper.record.run_folder import RunFolder, write_json
-from sweeper.record.state.checkpoints import CheckpointAccount
-from sweeper.record.state.events import Exploited, now
+from sweeper.record.state.checkpoints import CheckpointAccount, Stored
+from sweeper.record.state.events import Exploited, ForkedOff, TrialCreated, now
+from sweeper.record.state.sweep_state import SweepState
 from sweeper.record.state.trial import Trial
 from sweeper.spec.scheduler_spec import PbtSpec
 from sweeper.spec.sweep_spec import SweepSpec
@@ -32,14 +36,7 @@ def take_over(
     """
     assert source.checkpoint is not None, "a trial pauses with a checkpoint"
     theirs = folder.checkpoint(source.trial_id, source.checkpoint)
-    try:
-        _copy(theirs, folder.checkpoint(trial.trial_id, checkpoint), source.checkpoint_step)
-    except (OSError, shutil.Error) as error:
-        raise StorageError(
-            f"{theirs}: trial {trial.trial_id} cannot take it over ({error}); "
-            "make room or put it back, then: "
-            f"python -m sweeper resume {folder.called}"
-        ) from error
+    copy_checkpoint(folder, theirs, trial.trial_id, checkpoint, source.checkpoint_step)
     values, config = explore(
         plan.spec, source.values, source.config, trial=int(trial.trial_id), rung=rung
     )
@@ -56,6 +53,73 @@ def take_over(
         values=values,
         config=config.to_dict(),
     )
+
+
+def begin(folder: RunFolder, state: SweepState, beginning: Beginning) -> TrialCreated:
+    """Make the files of a trial that is created: its config, and what it has from a trial of
+    another sweep or from its trunk. Returns the event that says so.
+
+    Raises:
+        StorageError: the trunk's checkpoint is not there, or cannot be copied.
+        OSError: a file cannot be written; its name says which.
+    """
+    planned, source = beginning.planned, beginning.source
+    trial_id, config = planned.trial_id, planned.config.to_dict()
+    earlier = None if state.warm_start is None else state.warm_start.trial_with(config)
+    measured = [] if earlier is None else list(earlier.evaluations)
+    if source is not None and source.step is not None:
+        measured = rows_until(folder, state.trials[source.trial_id], source.step)
+    path = folder.trial_config(trial_id)
+    try:
+        write_json(path, config)
+        if measured:
+            path = folder.trial_metrics(trial_id)
+            write_metrics(path, measured)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from error
+    drop_unrecorded_checkpoints(folder, state.checkpoints, [trial_id])
+    return TrialCreated(
+        time=now(),
+        id=trial_id,
+        values=planned.values,
+        config=config,
+        taken=earlier.id if earlier else None,
+        forks=dict(beginning.forks),
+        fork=None if source is None else _fork_off(folder, state.checkpoints, source, trial_id),
+    )
+
+
+def _fork_off(
+    folder: RunFolder, account: CheckpointAccount, source: Stored, trial_id: str
+) -> ForkedOff:
+    assert source.step is not None, "it was promised by its step"
+    name = account.next_name(trial_id)
+    theirs = folder.checkpoint(source.trial_id, source.name)
+    copy_checkpoint(folder, theirs, trial_id, name, source.step)
+    return ForkedOff(
+        source=source.trial_id,
+        source_checkpoint=source.name,
+        step=source.step,
+        checkpoint=name,
+        bytes=folder.checkpoint_bytes(trial_id, name),
+    )
+
+
+def copy_checkpoint(
+    folder: RunFolder, theirs: Path, trial_id: str, name: str, step: int | None
+) -> None:
+    """
+    Raises:
+        StorageError: it is not there, or cannot be copied.
+    """
+    try:
+        _copy(theirs, folder.checkpoint(trial_id, name), step)
+    except (OSError, shutil.Error) as error:
+        raise StorageError(
+            f"{theirs}: trial {trial_id} cannot take it over ({error}); "
+            "make room or put it back, then: "
+            f"python -m sweeper resume {folder.called}"
+        ) from error
 
 
 def _copy(source: Path, target: Path, step: int | None) -> None:

@@ -8,12 +8,13 @@ none diverges or fails.
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
-from sweeper.plan.jobs import Speed, job_of
+from sweeper.plan.branching import Branching
+from sweeper.plan.jobs import forks_in_time, job_of
 from sweeper.plan.plan import Plan, PlannedTrial
+from sweeper.plan.shapes import Shape, Speed, shape_of, speed_of_nearest
 from sweeper.plan.validation import ThinValidation
 from sweeper.spec.clock import Clock
 from sweeper.spec.scheduler_spec import (
@@ -35,44 +36,10 @@ from sweeper.strategy.simulation import (
     simulate,
 )
 from sweeper.strategy.surface.observation import CALIBRATION
-from trainable.config import TrainConfig
 from trainable.loop.memory import estimate_memory
 from trainable.model.model_size import flops_per_token, num_params
 
 MAX_SIMULATED_TRIALS = 400  # a longer plan is judged by its first ones: their order is shuffled
-
-
-class Shape(NamedTuple):
-    """The settings that decide how large a trial is and how fast it trains."""
-
-    d_model: int
-    num_heads: int
-    num_kv_heads: int | None
-    qk_norm: bool
-    tie_embeddings: bool
-    d_ff: int
-    num_layers: int
-    vocab_size: int
-    context_length: int
-    batch_size: int
-    eval_windows: int
-    dtype: str
-    compile: bool
-    optimizer: str
-    separate_documents: bool
-    device: str
-
-
-def shape_of(config: TrainConfig) -> Shape:
-    return Shape(*(getattr(config, name) for name in Shape._fields))
-
-
-def shapes(plan: Plan) -> dict[Shape, TrainConfig]:
-    """Each distinct shape, with the config of the first trial that has it."""
-    found: dict[Shape, TrainConfig] = {}
-    for trial in plan.trials:
-        found.setdefault(shape_of(trial.config), trial.config)
-    return found
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,6 +84,18 @@ class Cost:
 
 
 @dataclass(frozen=True, kw_only=True)
+class BranchForecast:
+    """What trials that share a trunk spare."""
+
+    num_trunks: int
+    num_forks: int
+    alone: Cost  # if each trained all of its steps
+    share: float  # of these FLOPs that is left
+    least_share: float  # if decays took no step
+    apart: str | None  # why no more of them do
+
+
+@dataclass(frozen=True, kw_only=True)
 class FinalsForecast:
     """What the finals cost at most: every seed of as many points, each as dear as the dearest."""
 
@@ -147,6 +126,7 @@ class Forecast:
     saved: float  # share of the FLOPs
     orders_of_merit: int  # that the expectation is taken over
     is_exact: bool  # those were all orders
+    branches: BranchForecast | None = None  # None: there is nothing to say of trunks
     finals: FinalsForecast | None = None  # beside all of that
     thin_validation: ThinValidation | None = None  # too little text to validate on
     # Why ends will be forecast without the schedule; None if they are with it, or not at all.
@@ -168,14 +148,24 @@ def forecast(
     by_shape = {
         shape: _shape_forecast(plan, trials, machine, speeds) for shape, trials in alike.items()
     }
-    scheduler = plan.spec.scheduler
-    jobs = []
-    for trial in plan.trials:
-        if trial.trial_id not in spared:
-            shape = by_shape[shape_of(trial.config)]
-            jobs.append(job_of(trial, scheduler, shape.flops_per_token, shape.speed))
+    scheduler, branching = plan.spec.scheduler, Branching(plan, spared)
+    trials = [trial for trial in plan.trials if trial.trial_id not in spared]
+    begins = {fork: step for forks in branching.trunks.values() for fork, step in forks.items()}
+
+    def job(trial: PlannedTrial, begins: int = 0, forks_at: Collection[int] = ()) -> Job:
+        shape = by_shape[shape_of(trial.config)]
+        pace = shape.flops_per_token, shape.speed
+        return job_of(trial, scheduler, *pace, begins=begins, forks_at=forks_at)
+
+    alone = [job(trial) for trial in trials]
+    jobs = [
+        job(t, begins.get(t.trial_id, 0), branching.trunks.get(t.trial_id, {}).values())
+        for t in trials
+    ]
     timed = all(shape.speed is not None for shape in by_shape.values())
-    whole = simulate(jobs, Fifo(), machine.slots, by_merit(range(len(jobs))))
+    in_turn = by_merit(range(len(jobs)))
+    choose = forks_in_time(jobs, trials, branching.trunks) if branching else None
+    whole = simulate(jobs, Fifo(), machine.slots, in_turn, choose)
     all_whole = _cost(jobs, [whole], 1.0, timed)
     outcomes, expected, scale = [whole], all_whole, 1.0
     if is_early := not isinstance(scheduler, FifoSpec | PbtSpec):
@@ -206,10 +196,33 @@ def forecast(
         saved=1 - expected.flops / all_whole.flops if jobs else 0.0,
         orders_of_merit=len(outcomes),
         is_exact=not is_early or (scale == 1 and math.factorial(len(jobs)) <= MAX_ORDERS),
+        branches=_branches(branching, alone, all_whole, machine.slots, timed),
         finals=_finals(
-            plan.spec, len(plan.trials) // plan.spec.num_seeds, jobs, machine.slots, timed
+            plan.spec, len(plan.trials) // plan.spec.num_seeds, alone, machine.slots, timed
         ),
         no_schedule=_no_schedule(plan.spec),
+    )
+
+
+def _branches(
+    branching: Branching, jobs: Sequence[Job], cost: Cost, slots: int, timed: bool
+) -> BranchForecast | None:
+    """
+    Args:
+        jobs: Of every trial by itself.
+        cost: That of the trials as they share trunks.
+    """
+    if not branching and branching.apart is None:
+        return None
+    outcome = simulate(jobs, Fifo(), slots, by_merit(range(len(jobs))))
+    alone = _cost(jobs, [outcome], 1.0, timed)
+    return BranchForecast(
+        num_trunks=len(branching.trunks),
+        num_forks=sum(map(len, branching.trunks.values())),
+        alone=alone,
+        share=cost.flops / alone.flops,
+        least_share=branching.least_share,
+        apart=branching.apart,
     )
 
 
@@ -260,7 +273,7 @@ def _shown(jobs: Sequence[Job], spec: AnySchedulerSpec) -> list[int]:
     rungs the place where trials are judged first; and the ends."""
     if isinstance(spec, EarlySpec) and not spec.has_rungs:
         return sorted({stop.clock for job in jobs for stop in (job.stops[0], job.stops[-1])})
-    return sorted({stop.clock for job in jobs for stop in job.stops})
+    return sorted({stop.clock for job in jobs for stop in job.stops if stop.judged})
 
 
 def _shape_forecast(
@@ -279,7 +292,7 @@ def _shape_forecast(
         memory=estimate_memory(config),
         fits=None if free is None else estimate_memory(config, micro_batch_size=1) <= free,
         flops_per_token=flops_per_token(config),
-        speed=speeds.get(shape) or _speed_of_nearest(config, speeds),
+        speed=speeds.get(shape) or speed_of_nearest(config, speeds),
         is_measured=shape in speeds,
     )
 
@@ -293,36 +306,14 @@ def _name(plan: Plan, trials: list[PlannedTrial]) -> str:
     return ", ".join(names) or "all trials"
 
 
-def _speed_of_nearest(config: TrainConfig, speeds: Mapping[Shape, Speed]) -> Speed | None:
-    """The speed of a shape that was not measured: it computes as fast as the measured one whose
-    size is nearest."""
-    flops = flops_per_token(config)
-    measured = {shape: flops_per_token(_resized(config, shape)) for shape in speeds}
-    if not measured:
-        return None
-    nearest = min(measured, key=lambda shape: abs(math.log(measured[shape] / flops)))
-    ratio = flops / measured[nearest]
-    evaluated = config.eval_windows * config.context_length
-    evaluated_there = nearest.eval_windows * nearest.context_length
-    return Speed(
-        tokens_per_second=speeds[nearest].tokens_per_second / ratio,
-        evaluation_seconds=speeds[nearest].evaluation_seconds
-        * ratio
-        * (evaluated / evaluated_there),
-    )
-
-
-def _resized(config: TrainConfig, shape: Shape) -> TrainConfig:
-    return TrainConfig(**{**config.to_dict(), **shape._asdict()})
-
-
 def _cost(jobs: Sequence[Job], outcomes: Sequence[Simulated], scale: float, timed: bool) -> Cost:
     """The mean over the outcomes."""
     tokens = flops = 0
     for outcome in outcomes:
         for job, step in zip(jobs, outcome.steps, strict=True):
-            tokens += step * job.tokens_per_step
-            flops += step * job.tokens_per_step * job.flops_per_token
+            trained = max(0, step - job.begins) * job.tokens_per_step
+            tokens += trained
+            flops += trained * job.flops_per_token
     share = scale / len(outcomes)
     seconds = sum(outcome.seconds for outcome in outcomes) * share
     return Cost(tokens=tokens * share, flops=flops * share, wall_seconds=seconds if timed else None)

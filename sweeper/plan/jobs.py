@@ -1,9 +1,9 @@
 """Planned trials as the simulation takes them: where each is judged, and when it is there."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from sweeper.plan.plan import PlannedTrial
+from sweeper.plan.shapes import Speed
 from sweeper.spec.clock import clock_per_step
 from sweeper.spec.scheduler_spec import (
     AnySchedulerSpec,
@@ -13,33 +13,41 @@ from sweeper.spec.scheduler_spec import (
     MedianSpec,
     PbtSpec,
 )
-from sweeper.strategy.simulation import Job, Stop
+from sweeper.strategy.simulation import Choose, Job, Seen, Stop
 from trainable.config import TrainConfig
 
 MAX_LOOKS = 200  # at a trial without rungs; of more evaluations, so many evenly spaced ones
 
 
-@dataclass(frozen=True, kw_only=True)
-class Speed:
-    """How fast one trial of a shape is while every slot is busy."""
-
-    tokens_per_second: float  # of training, evaluations left out
-    evaluation_seconds: float  # of one evaluation
-
-
 def job_of(
-    trial: PlannedTrial, scheduler: AnySchedulerSpec, flops_per_token: int, speed: Speed | None
+    trial: PlannedTrial,
+    scheduler: AnySchedulerSpec,
+    flops_per_token: int,
+    speed: Speed | None,
+    *,
+    begins: int = 0,
+    forks_at: Collection[int] = (),
 ) -> Job:
+    """
+    Args:
+        begins: The step at which it forks from another.
+        forks_at: Those at which others fork from it.
+    """
     config = trial.config
+    before = _seconds(begins, config, flops_per_token, speed)
+    per_step = clock_per_step(config, scheduler.clock)
+    stops = [(step, clock, True) for step, clock in _stops(config, scheduler)]
+    stops += [(step, step * per_step, False) for step in set(forks_at)]
     return Job(
         stops=tuple(
-            Stop(step, clock, _seconds(step, config, flops_per_token, speed))
-            for step, clock in _stops(config, scheduler)
+            Stop(step, clock, _seconds(step, config, flops_per_token, speed) - before, judged)
+            for step, clock, judged in sorted(stops)
         ),
         max_steps=config.max_steps,
-        clock_per_step=clock_per_step(config, scheduler.clock),
+        clock_per_step=per_step,
         tokens_per_step=config.batch_size * config.context_length,
         flops_per_token=flops_per_token,
+        begins=begins,
     )
 
 
@@ -78,3 +86,31 @@ def _stops(config: TrainConfig, scheduler: AnySchedulerSpec) -> Iterator[tuple[i
         case FifoSpec() | PbtSpec():  # which stop none
             pass
     yield config.max_steps, end
+
+
+def forks_in_time(
+    jobs: Sequence[Job], trials: Sequence[PlannedTrial], trunks: Mapping[str, Mapping[str, int]]
+) -> Choose:
+    """The order of these jobs in which each trunk comes before its forks, and each fork once its
+    trunk has come to its step; as `sweeper.engine.forking` has it.
+
+    Args:
+        trials: The one of each job.
+        trunks: Each with its forks and their steps.
+    """
+    job = {trial.trial_id: i for i, trial in enumerate(trials)}
+    trunk_of = {job[fork]: job[trunk] for trunk, forks in trunks.items() for fork in forks}
+
+    def choose(seen: Sequence[Seen]) -> int | None:
+        stops = {each.job: each.stops for each in seen}
+        for i in range(len(jobs)):
+            if i in stops:
+                continue
+            trunk = trunk_of.get(i, i)
+            if trunk not in stops:
+                return trunk
+            if any(stop.step == jobs[i].begins for stop in jobs[trunk].stops[: stops[trunk]]):
+                return i
+        return None
+
+    return choose

@@ -1,5 +1,6 @@
 """`trials/ID/metrics.jsonl`: what a trial has measured, a line a step, written and read here."""
 
+import contextlib
 import json
 from pathlib import Path
 
@@ -58,6 +59,16 @@ class MetricsFiles(Watcher):
         for trial in state.with_status(Status.FAILED):  # a kill may have come before it
             if not self.folder.trial_error(trial.trial_id).exists():
                 self.ended(trial)
+
+
+def rows_until(folder: RunFolder, trial: Trial, step: int) -> list[Metrics]:
+    """All that a trial has measured up to a step, whether its file has it or, after a kill, only
+    the journal or a checkpoint."""
+    known = [*trial.evaluations, *carried_metrics(folder.checkpoint_folders(trial.trial_id))]
+    with contextlib.suppress(RunFolderError):  # it is damaged, and told where it is written
+        known += read_metrics(folder.trial_metrics(trial.trial_id))
+    by_step = {row.step: row for row in known if row.step <= step}
+    return [by_step[at] for at in sorted(by_step)]
 
 
 def write_metrics(path: Path, rows: list[Metrics]) -> None:

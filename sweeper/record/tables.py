@@ -40,6 +40,8 @@ def result_rows(state: SweepState, folder: RunFolder) -> list[Row]:
                 "checkpoint_bytes": stored.size if stored else None,
                 "num_failures": trial.failures,
                 "taken_from": trial.taken_from,
+                "forked_from": trial.forked_from,
+                "forked_at": trial.forked_at or None,
                 "error": trial.error,
             }
         )

@@ -45,7 +45,8 @@ class InProcess:
 
     def run_trial(self, trial: Trial) -> None:
         """One attempt: to the end of the trial, to a pause or to a failure."""
-        loop = TrialLoop(self.trainer, trial.config, num_threads=None)
+        forks_at = self.sweep.state.checkpoints.promised_steps(trial.trial_id)
+        loop = TrialLoop(self.trainer, trial.config, num_threads=None, forks_at=forks_at)
         try:
             checkpoints = self.sweep.folder.checkpoint_folders(trial.trial_id)
             loop.restore(checkpoints, evaluated=trial.step)

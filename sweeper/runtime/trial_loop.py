@@ -4,7 +4,7 @@ import importlib
 import math
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,14 +33,23 @@ class Slice:
 class TrialLoop:
     """The loop of one trial, wherever its process is."""
 
-    def __init__(self, trainer: Any, config: TrainConfig, *, num_threads: int | None) -> None:
+    def __init__(
+        self,
+        trainer: Any,
+        config: TrainConfig,
+        *,
+        num_threads: int | None,
+        forks_at: Collection[int] = (),
+    ) -> None:
         """
         Args:
             trainer: The class of the loop, as `trainable.loop.training.Trainer`.
+            forks_at: Steps at which a checkpoint is due, since other trials fork there.
         """
         self.trainer_class = trainer
         self.config = config
         self.num_threads = num_threads
+        self.forks_at = frozenset(forks_at)
         self.trainer: Any = None  # made with the first step: a model is large
         self.steps: Iterator[Any] = iter(())
         self._begun = False  # this attempt has taken a step
@@ -57,21 +66,26 @@ class TrialLoop:
     def _train(self, seconds: float) -> Slice:
         if self.trainer.step == self._saved_at:
             self._unsaved = []
-        every, deadline = self.config.checkpoint_every_steps, time.monotonic() + seconds
+        deadline = time.monotonic() + seconds
         rows: list[Metrics] = []
         for said in self.steps:
             self._begun = True
             if said is not None:
                 rows.append(_metrics(said))
             evaluated = bool(rows) and rows[-1].val_loss is not None
-            if evaluated or self.trainer.step % every == 0 or time.monotonic() > deadline:
+            if evaluated or self._is_due or time.monotonic() > deadline:
                 break
         self._unsaved += rows
         diverged = bool(rows) and rows[-1].diverged
         finished = diverged or self.trainer.step >= self.config.max_steps
-        due = finished or self.trainer.step % every == 0
-        saves = due and self.trainer.step != self._saved_at
+        saves = (finished or self._is_due) and self.trainer.step != self._saved_at
         return Slice(metrics=rows, step=self.trainer.step, finished=finished, saves=saves)
+
+    @property
+    def _is_due(self) -> bool:
+        """Whether there is to be a checkpoint of this step."""
+        step = self.trainer.step
+        return step % self.config.checkpoint_every_steps == 0 or step in self.forks_at
 
     def save(self, folder: Path) -> None:
         """Write a checkpoint, and beside it the metrics that the journal may not have by then."""

@@ -43,6 +43,8 @@ MEASURED: Columns = {
     "checkpoint_bytes": int,
     "num_failures": int,
     "taken_from": str,
+    "forked_from": str,
+    "forked_at": int,
     "error": str,
 }
 # Beside the training settings, all columns of either table: no bundle may be called so.

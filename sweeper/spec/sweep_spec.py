@@ -16,6 +16,7 @@ from pydantic import (
 
 from sweeper.spec.constraints import Constraint
 from sweeper.spec.domains.domain import Conditions
+from sweeper.spec.domains.listed import Choice, Grid
 from sweeper.spec.domains.values import (
     PositiveWhole,
     Scalar,
@@ -243,7 +244,8 @@ class SweepSpec(_Section):
         settings = derive(DEFAULTS | stated)
         length = settings["max_steps"]
         if "warmup_steps" not in stated and isinstance(length, int | float):
-            stated |= {"warmup_steps": default_warmup_steps(int(length))}
+            shortest = self._shortest(point, settings, int(length))
+            stated |= {"warmup_steps": default_warmup_steps(shortest)}
             settings = derive(DEFAULTS | stated)
         if "eval_every_steps" in stated or not isinstance(self.scheduler, EarlySpec):
             return settings
@@ -252,6 +254,15 @@ class SweepSpec(_Section):
         except ConfigError:
             return settings  # refused where the trial is planned
         return derive(DEFAULTS | stated | {"eval_every_steps": first_rung})
+
+    def _shortest(self, point: Point, settings: Settings, length: int) -> int:
+        """The length that decides a trial's warmup: of lengths that share a trunk, the least."""
+        lengths = self.space.get("max_steps")
+        if settings["schedule"] not in ("wsd", "constant") or "max_steps" not in point:
+            return length
+        if not isinstance(lengths, Grid | Choice) or lengths.is_bundled:
+            return length
+        return min(int(value) for value in lengths.values() if isinstance(value, int | float))
 
     @staticmethod
     def _first_rung(scheduler: EarlySpec, settings: Settings) -> int:

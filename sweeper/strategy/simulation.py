@@ -30,11 +30,12 @@ def orders_of_merit(num_trials: int, seed: int) -> Iterator[Sequence[int]]:
 
 
 class Stop(NamedTuple):
-    """Where a trial is judged."""
+    """Where a trial is judged, or where others fork from it."""
 
     step: int
     clock: int  # the rung, or the end of the trial, on the scheduler's clock
     seconds: float  # from its beginning until then, with the evaluation there
+    judged: bool = True
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,7 @@ class Job:
     clock_per_step: int  # of the scheduler's clock
     tokens_per_step: int
     flops_per_token: int
+    begins: int = 0  # the step at which it forks from another
     diverges: bool = False  # at its last stop
     point: Point | None = None  # where ends are forecast
 
@@ -182,6 +184,8 @@ class _Simulation:
         """A job has come to its next stop, and the scheduler decides."""
         job, place, name = self.jobs[i], self.place[i], self.names[i]
         stop = job.stops[place]
+        if not stop.judged:
+            return self._go_on(i)
         self.reached[stop.clock] += 1
         time = stop.step * job.clock_per_step
         verdict = self.scheduler.report(name, time, self.said(i, place), job.end)

@@ -88,6 +88,8 @@ def trial_json(
         "rung": trial.rung,
         "attempts": trial.attempts,
         "taken_from": trial.taken_from,
+        "forked_from": trial.forked_from,
+        "forked_at": trial.forked_at or None,
         **{name: last.value(name) if last else None for name in MEASURED},
         "forecast": None if forecast is None else asdict(forecast),
         "checkpoint": str(checkpoint) if checkpoint else None,

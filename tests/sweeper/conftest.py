@@ -49,13 +49,16 @@ def tokens_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def write_space(tmp_path: Path, tokens_folder: Path) -> Any:
-    """Write a search space of tiny trials; keyword arguments replace its sections."""
+    """Write a search space of tiny trials; keyword arguments replace its sections. What is swept is
+    left out of the tiny settings."""
 
     def write(**sections: Any) -> Path:
+        swept = sections.get("space", {})
         document = {
             "name": "tiny",
             "data": str(tokens_folder),
-            "train": TINY | sections.pop("train", {}),
+            "train": {name: value for name, value in TINY.items() if name not in swept}
+            | sections.pop("train", {}),
             "space": {"learning_rate": {"grid": [1e-4, 1e-3, 1e-2, 1e-1]}},
             "scheduler": {"type": "asha", "grace_steps": 4},
             **sections,

@@ -24,14 +24,12 @@ def learning_rate_at(config: TrainConfig, step: int) -> float:
     """
     if step < config.warmup_steps:
         return config.learning_rate * step / config.warmup_steps
-    if config.schedule == "constant":
-        return config.learning_rate
+    stays = config.schedule == "wsd"
+    if config.schedule == "constant" or (stays and step <= config.decay_begins):
+        return config.learning_rate  # to the last bit: longer runs have it there too
     if step >= config.max_steps:
         return config.min_learning_rate
-    stays = config.schedule == "wsd"
     begins = config.decay_begins if stays else config.warmup_steps
-    if step < begins:
-        return config.learning_rate
     shape = SHAPES[config.decay_shape if stays else config.schedule]
     left = shape((step - begins) / (config.max_steps - begins))
     return config.min_learning_rate + left * (config.learning_rate - config.min_learning_rate)

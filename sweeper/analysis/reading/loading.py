@@ -183,6 +183,8 @@ def _trial(sweep: SweepData, row: Row, evaluations: Sequence[Evaluation]) -> Tri
         checkpoint=row.get("checkpoint"),
         error=row.get("error"),
         taken_from=row.get("taken_from"),
+        forked_from=row.get("forked_from"),
+        forked_at=row.get("forked_at") or 0,
         tokens_per_step=tokens,
         flops_per_step=flops,
     )

@@ -61,6 +61,8 @@ class TrialData:
     checkpoint: str | None = None  # the newest, as a path in the run folder
     error: str | None = None
     taken_from: str | None = None  # the trial of another sweep that it is
+    forked_from: str | None = None  # the trial that has its first steps
+    forked_at: int = 0  # so many
     forecast: Forecast | None = None  # of its end, where it has not come to it
 
     @property
@@ -71,6 +73,13 @@ class TrialData:
     @property
     def step(self) -> int:
         return self.evaluations[-1].step if self.evaluations else 0
+
+    @property
+    def own_share(self) -> float:
+        """Of its steps, what it has trained itself: no other trial, here or in another sweep."""
+        if self.taken_from is not None or not self.step:
+            return 0.0
+        return 1 - self.forked_at / self.step
 
     @property
     def seconds(self) -> float | None:

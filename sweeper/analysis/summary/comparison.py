@@ -139,16 +139,15 @@ def _outcome(contender: Contender, alike: SweepData) -> Outcome:
     values = {t.trial_id: t.value for t in alike.trials}
     reached = [] if best is None else [values[t.trial_id] for t in best.completed]
     measured = [value for value in reached if value is not None]
-    ran = [t for t in sweep.trials if t.taken_from is None]  # what it has spent
     return Outcome(
         name=contender.name,
         state=sweep.state,
         num_trials=len(sweep.trials) if sweep.num_planned is None else sweep.num_planned,
         num_ended=sum(t.status.ended for t in sweep.trials),
         num_completed=sum(t.status is Status.COMPLETED for t in sweep.trials),
-        tokens=sum(t.step * (t.tokens_per_step or 0) for t in ran),
-        flops=sum(t.step * (t.flops_per_step or 0) for t in ran),
-        train_seconds=sum(t.seconds or 0.0 for t in ran),
+        tokens=round(sum(t.own_share * t.step * (t.tokens_per_step or 0) for t in sweep.trials)),
+        flops=round(sum(t.own_share * t.step * (t.flops_per_step or 0) for t in sweep.trials)),
+        train_seconds=sum(t.own_share * (t.seconds or 0.0) for t in sweep.trials),
         best_trial=None if trial is None else trial.trial_id,
         best_values={} if best is None else best.point,
         num_seeds=None if best is None else len(best.completed),

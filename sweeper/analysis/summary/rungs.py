@@ -97,6 +97,6 @@ def _cost(trials: Sequence[TrialData], per_step: Sequence[float | None]) -> Savi
     for trial, pace in zip(trials, per_step, strict=True):
         if pace is None or trial.max_steps is None:
             return None
-        spent += 0 if trial.taken_from else trial.step * pace  # another sweep has spent it
+        spent += trial.own_share * trial.step * pace  # the rest was spent by another trial
         full += trial.max_steps * pace
     return Saving(spent=spent, full=full)

@@ -40,6 +40,13 @@ class Stored(NamedTuple):
     step: int | None = None  # at which it was made; None: not known
 
 
+class Promise(NamedTuple):
+    """The checkpoint from which a trial that has not been created will begin."""
+
+    trunk: str  # the trial that makes it
+    step: int
+
+
 class CheckpointAccount:
     """What each trial has on storage, and how many bytes there were at most."""
 
@@ -47,6 +54,7 @@ class CheckpointAccount:
         self.of_trial: dict[str, list[Stored]] = {}  # oldest first; only trials that have any
         self.last_name: dict[str, str] = {}  # the newest that a trial ever had
         self.found: set[str] = set()  # trials whose newest may be half-written
+        self.promised: dict[str, Promise] = {}  # by the trial that it is for
         self.total = 0
         self.high_water = 0
         self.bytes_per_param = 0.0  # at most
@@ -80,6 +88,16 @@ class CheckpointAccount:
         and save once more, under this name; that must not be taken for a newer checkpoint."""
         self.last_name[trial_id] = self.next_name(trial_id)
 
+    def promised_steps(self, trial_id: str) -> set[int]:
+        """The steps of the trial at which others are yet to fork from it."""
+        return {promise.step for promise in self.promised.values() if promise.trunk == trial_id}
+
+    def promised_to(self, trial_id: str) -> Stored | None:
+        """The checkpoint that was promised to a trial, once it is there."""
+        trunk, step = self.promised[trial_id]
+        of_trunk = reversed(self.of_trial.get(trunk, ()))
+        return next((stored for stored in of_trunk if stored.step == step), None)
+
     def newest(self, trial_id: str) -> Stored | None:
         of_trial = self.of_trial.get(trial_id)
         return of_trial[-1] if of_trial else None
@@ -99,12 +117,15 @@ class CheckpointAccount:
 
 
 def unneeded(account: CheckpointAccount, trial_id: str, status: Status, keep: int) -> list[Stored]:
-    """The checkpoints of a trial that no resume and no promotion will need, oldest first."""
+    """The checkpoints of a trial that no resume, no promotion and no fork will need, oldest
+    first."""
     of_trial = account.of_trial.get(trial_id, [])
     kept = {Status.COMPLETED: 1, Status.STOPPED: 0, Status.DIVERGED: 0}.get(status, keep)
     if kept and trial_id in account.found:
         kept += 1  # in case it is half-written
-    return of_trial[: max(0, len(of_trial) - kept)]
+    promised = account.promised_steps(trial_id)
+    older = of_trial[: max(0, len(of_trial) - kept)]
+    return [stored for stored in older if stored.step not in promised]
 
 
 def over_budget(
@@ -118,8 +139,8 @@ def over_budget(
 
     First the older ones, which are only needed if the newest is damaged; then the newest of failed
     trials, from which they could be tried again; then those of paused trials, the least likely to
-    be promoted first. The newest of a trial that is to run on and the last of a completed trial
-    stay: if these exceed the budget, it is exceeded.
+    be promoted first. The newest of a trial that is to run on, the last of a completed trial and
+    those from which others will fork stay: if these exceed the budget, it is exceeded.
 
     Args:
         statuses: Of every trial that has checkpoints.
@@ -139,7 +160,7 @@ def over_budget(
         last = 2 if trial_id in account.found else 1
         older += account.of_trial[trial_id][:-last]
         newest += account.of_trial[trial_id][-last:] if trial_id in waiting else []
-    sizes = itertools.accumulate((stored.size for stored in [*older, *newest]), initial=0)
-    return [
-        stored for stored, before in zip([*older, *newest], sizes, strict=False) if before < excess
-    ]
+    promised = set(account.promised.values())
+    candidates = [s for s in [*older, *newest] if (s.trial_id, s.step) not in promised]
+    sizes = itertools.accumulate((stored.size for stored in candidates), initial=0)
+    return [stored for stored, before in zip(candidates, sizes, strict=False) if before < excess]

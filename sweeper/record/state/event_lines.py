@@ -19,7 +19,8 @@ from trainable.settings import shown
 _SELDOM: dict[str, object] = {
     "found": False,
     **dict.fromkeys(("step", "placement", "num_trials", "forecast", "deviation", "chance")),
-    "taken": None,
+    **dict.fromkeys(("taken", "fork")),
+    "forks": {},
     "trials": (),
 }
 
@@ -31,7 +32,11 @@ def to_line(event: Event) -> bytes:
         ValueError: a number that JSON does not have.
     """
     said = {"event": event.event, **_fields(event)}
-    required = {each.name for each in fields(event) if each.default is MISSING}
+    required = {
+        each.name
+        for each in fields(event)
+        if each.default is MISSING and each.default_factory is MISSING
+    }
     for name, usual in _SELDOM.items():
         if name in said and said[name] == usual and name not in required:
             del said[name]

@@ -94,6 +94,18 @@ class EarlierTrial(_Line):
 
 
 @dataclass(frozen=True, kw_only=True)
+class ForkedOff(_Line):
+    """A trial begins where another's checkpoint was made, copied into its folder before. What that
+    one had measured by then is its own too."""
+
+    source: TrialId
+    source_checkpoint: CheckpointName
+    step: Whole
+    checkpoint: CheckpointName
+    bytes: Whole
+
+
+@dataclass(frozen=True, kw_only=True)
 class _Event(_Line):
     time: Moment
 
@@ -146,6 +158,10 @@ class TrialCreated(_Event):
     values: dict[str, Value]
     config: dict[str, Value]
     taken: TrialId | None = None  # this trial of the earlier sweep is it: it has run there
+    forks: dict[TrialId, Whole] = field(
+        default_factory=dict
+    )  # who will fork from it, at which step
+    fork: ForkedOff | None = None  # it is one of these itself
 
 
 @dataclass(frozen=True, kw_only=True)

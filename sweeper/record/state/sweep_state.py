@@ -12,7 +12,7 @@ from typing import assert_never
 from sweeper.corpus.folder import CorpusFolder
 from sweeper.plan.points import NoPointError, num_trials
 from sweeper.record.state.arrivals import Arrivals
-from sweeper.record.state.checkpoints import CheckpointAccount, Stored, unneeded
+from sweeper.record.state.checkpoints import CheckpointAccount, Promise, Stored, unneeded
 from sweeper.record.state.events import (
     AttemptFailed,
     CheckpointLanded,
@@ -145,6 +145,7 @@ class SweepState:
         trial = Trial(event.id, event.values, self._config(event.config))
         if event.taken is not None:
             self._take(trial, event.taken)
+        self._branch(trial, event)
         self.trials[event.id] = trial
         if self.finals is not None and self.finals.are_on:
             trial.is_final = True
@@ -166,6 +167,23 @@ class SweepState:
         earlier = self.warm_start.trial(earlier_id)
         trial.status, trial.evaluations = earlier.status, list(earlier.evaluations)
         trial.taken_from = f"trial {earlier_id} of {self.warm_start.run}"
+
+    def _branch(self, trial: Trial, event: TrialCreated) -> None:
+        """What the trial has of its trunk, or what it promises to its forks. Its own promise is
+        kept with that, or can be kept no more."""
+        promises = self.checkpoints.promised
+        promises |= {fork: Promise(event.id, step) for fork, step in event.forks.items()}
+        if (fork := event.fork) is not None:
+            if fork.source not in self.trials:
+                raise ValueError(f"fork.source: there is no trial {fork.source!r}")
+            trunk = self.trials[fork.source].evaluations
+            trial.evaluations = [seen for seen in trunk if seen.step <= fork.step]
+            trial.forked_from, trial.forked_at = fork.source, fork.step
+            stored = Stored(event.id, fork.checkpoint, fork.bytes, fork.step)
+            self.checkpoints.add(stored, num_params(trial.config), found=False)
+            self._drop_checkpoints(trial)
+        if (promise := promises.pop(event.id, None)) is not None:
+            self._drop_checkpoints(self.trials[promise.trunk])
 
     def trial_of(self, event: TrialEvent) -> Trial:
         """

@@ -32,6 +32,8 @@ class Trial:
     failed_at: float | None = None  # Unix time; None once it has been tried again
     progress: Metrics | None = None  # the newest; for the eye, not in the journal
     taken_from: str | None = None  # as `trial 0003 of runs/lr`: it has run there, and not here
+    forked_from: str | None = None  # the trial that has its first steps
+    forked_at: int = 0  # so many
     is_final: bool = False  # of the finals, so that the search and the scheduler know nothing of it
 
     @property

@@ -88,6 +88,7 @@ class SweepSearch(SearchAlgorithm):  # type: ignore[misc]
                 "train": trial.config.to_dict(),
                 "num_threads": share.num_threads,
                 "trainer": self.trainer,
+                "forks_at": sorted(self.sweep.state.checkpoints.promised_steps(trial.trial_id)),
                 "evaluated": trial.step,
                 "timeout_s": self.sweep.plan.spec.trial_timeout_s,
                 "stack": str(self.sweep.folder.trial_stack(trial.trial_id).resolve()),

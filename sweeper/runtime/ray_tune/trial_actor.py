@@ -26,7 +26,8 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]  # Ray is untyped
     """Runs one trial after another in one process (Tune reuses the actor).
 
     The config that Tune hands over has these keys: `train`, the settings; `num_threads`; `trainer`,
-    the class of the loop as `module:name`; `evaluated`, the step of the last evaluation in the
+    the class of the loop as `module:name`; `forks_at`, the steps of checkpoints that others fork
+    from; `evaluated`, the step of the last evaluation in the
     journal; `title`, what people call the trial; `timeout_s`, after which a silent trial is killed;
     and `stack`, the file in which it notes before that where it is.
     """
@@ -37,7 +38,12 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]  # Ray is untyped
         self.title: str = config["title"]
         self.train_config = TrainConfig.from_mapping(config["train"])
         trainer = load_trainer(config["trainer"])
-        self.loop = TrialLoop(trainer, self.train_config, num_threads=config["num_threads"])
+        self.loop = TrialLoop(
+            trainer,
+            self.train_config,
+            num_threads=config["num_threads"],
+            forks_at=config["forks_at"],
+        )
         self.evaluated: int = config["evaluated"]
         timeout_s = config["timeout_s"]
         self.noted_after_s = None if timeout_s is None else NOTED_AFTER * timeout_s

@@ -50,7 +50,7 @@ def trial_table(summary: Summary) -> TrialTable:
             status=str(trial.status),
             cells=_cells(sweep, names, trial),
             error=_last_line(trial.error),
-            origin="" if trial.taken_from is None else f"taken from {trial.taken_from}",
+            origin=_origin(trial),
             is_winner=trial.trial_id == winner,
         )
         for trial in sweep.trials
@@ -59,6 +59,18 @@ def trial_table(summary: Summary) -> TrialTable:
     for row in rows:
         counts[row.status] = counts.get(row.status, 0) + 1
     return TrialTable(columns=tuple(columns), rows=tuple(rows), statuses=tuple(counts.items()))
+
+
+def _origin(trial: TrialData) -> str:
+    if trial.taken_from is not None:
+        return f"taken from {trial.taken_from}"
+    trunk = _trunk(trial)
+    return f"forked from {trunk}" if trunk else ""
+
+
+def _trunk(trial: TrialData) -> str:
+    known = trial.forked_from is not None
+    return f"trial {trial.forked_from} at step {trial.forked_at}" if known else ""
 
 
 def _cells(sweep: SweepData, names: list[str], trial: TrialData) -> tuple[TableCell, ...]:
@@ -125,6 +137,7 @@ def trial_details(sweep: SweepData) -> dict[str, dict[str, object]]:
             "parameters": count(trial.num_params),
             "checkpoint": trial.checkpoint,
             "taken from": trial.taken_from,
+            "forked from": _trunk(trial),
         }
         known = {name: text for name, text in facts.items() if text and text != "-"}
         details[trial.trial_id] = {"facts": known, "config": config}

@@ -1,13 +1,14 @@
 """What `python -m sweeper plan` prints."""
 
 import json
+from collections.abc import Iterator
 from dataclasses import asdict
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from sweeper.plan.forecast import Cost, Forecast, ShapeForecast
+from sweeper.plan.forecast import BranchForecast, Cost, Forecast, ShapeForecast
 from sweeper.views.format import count, duration, flops
 
 SHOWN_SHAPES = 20
@@ -66,13 +67,23 @@ def _rung_table(forecast: Forecast) -> Table:
 
 def _cost_table(forecast: Forecast) -> Table:
     table = _table("", "tokens", "FLOPs", "time")
-    table.add_row("every trial to its end", *_cost(forecast.whole))
+    branches = forecast.branches
+    if branches is not None and branches.num_forks:
+        table.add_row("every trial by itself", *_cost(branches.alone))
+        table.add_row(f"forked from {_trunks(branches)}", *_cost(forecast.whole))
+        table.add_row("saved", "", f"{1 - branches.share:.0%}", "")
+    else:
+        table.add_row("every trial to its end", *_cost(forecast.whole))
     if forecast.expected != forecast.whole:
         table.add_row("expected", *_cost(forecast.expected))
         table.add_row("saved", "", f"{forecast.saved:.0%}", "")
     if forecast.finals is not None:
         table.add_row("finals, at most", *_cost(forecast.finals.cost))
     return table
+
+
+def _trunks(branches: BranchForecast) -> str:
+    return f"{branches.num_trunks} trunk{'' if branches.num_trunks == 1 else 's'}"
 
 
 def _cost(cost: Cost) -> tuple[str, str, str]:
@@ -98,6 +109,8 @@ def _notes(forecast: Forecast) -> list[str | Text]:
             "`search.from` names: they have run there just so, and cost nothing."
             + (f" What differs there: {others}." if others else "")
         )
+    if (branches := forecast.branches) is not None:
+        notes += _branch_notes(branches)
     if (finals := forecast.finals) is not None:
         seeds = ", ".join(map(str, finals.seeds))
         notes.append(
@@ -123,6 +136,21 @@ def _notes(forecast: Forecast) -> list[str | Text]:
     if forecast.thin_validation is not None:
         notes.append(Text(forecast.thin_validation.sentence, style="yellow"))
     return notes
+
+
+def _branch_notes(branches: BranchForecast) -> Iterator[str]:
+    if (forks := branches.num_forks) > 0:
+        yield (
+            f"{forks} trial{'s fork' if forks > 1 else ' forks'} from {_trunks(branches)}, with "
+            f"the losses of runs by themselves: {branches.share:.0%} of their FLOPs, and "
+            f"{branches.least_share:.0%} if decays took no step."
+        )
+    if branches.apart is not None:
+        some = "Some trials" if forks else "No trials"
+        yield (
+            f"{some} share {'no' if forks else 'a'} trunk, which their schedule would allow: "
+            f"{branches.apart}."
+        )
 
 
 def _table(first: str, *numbers: str) -> Table:

@@ -91,7 +91,7 @@ def _cells(
         metric: [number(objective(state, trial)) for trial in trials],
         "perplexity": [number(m.val_perplexity if m else None, 2) for m in last],
         "tok/s": [count(m.tokens_per_second if m else None) for m in newest],
-        "state": [trial.status.value + (", taken" if trial.taken_from else "") for trial in trials],
+        "state": [trial.status.value + _origin(trial) for trial in trials],
         "left": [
             duration(seconds_left(trial)) if trial.status is Status.RUNNING else ""
             for trial in trials
@@ -106,6 +106,12 @@ def _cells(
         columns["perplexity"] = [number(objective(state, trial), 2) for trial in trials]
     missable = {"curve", "rung", "left", "likely"}
     return [(key, cells) for key, cells in columns.items() if any(cells) or key not in missable]
+
+
+def _origin(trial: Trial) -> str:
+    if trial.taken_from is not None:
+        return ", taken"
+    return "" if trial.forked_from is None else f", fork of {trial.forked_from}"
 
 
 def _value_text(trial: Trial, key: str) -> str:

@@ -54,6 +54,13 @@ def test_a_slice_ends_at_an_evaluation_and_at_a_checkpoint(loop: TrialLoop) -> N
     assert [step for piece in pieces for step in steps(piece)] == list(range(1, 17))
 
 
+def test_a_checkpoint_is_due_where_others_fork(loop: TrialLoop) -> None:
+    trunk = TrialLoop(Talkative, loop.config, num_threads=None, forks_at={5, 8})
+    pieces = [trunk.train() for _ in range(6)]
+    assert [piece.step for piece in pieces] == [4, 5, 6, 8, 12, 16]
+    assert [piece.saves for piece in pieces] == [False, True, True, True, True, True]
+
+
 def test_a_slice_ends_in_time(loop: TrialLoop) -> None:
     assert steps(loop.train(seconds=0.0)) == [1]
 

@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import TypeVar
 
 from sweeper.analysis.reading.sweep_data import Evaluation, SweepData, TrialData
@@ -50,21 +51,26 @@ def curves_figure(sweep: SweepData) -> Figure | None:
     ]
     lines = [(_curve_trace(sweep, s, of, limit), of) for s, of in groups if of]
     if trials[0].status is Status.COMPLETED:
-        lines.append((_best_trace(sweep, trials[0], limit), trials[:1]))
+        best = replace(trials[0], forked_at=0)  # its whole way, its trunk's part of it too
+        lines.append((_best_trace(sweep, best, limit), [best]))
     ends = [(_end_trace(sweep, s, of), of) for s, of in groups if of and s in STYLES]
     foretold = [trial for trial in trials if trial.forecast is not None]
+    forks = [trial for trial in trials if trial.forked_at and _inherited(trial)]
+    branches = [(_fork_trace(forks), forks)] if forks else []
     ways = [(_likely_trace(sweep, foretold), foretold)] if foretold else []
     axes = {
         name: {
             "title": AXES[name],
             "x": [_line_x(name, of, limit) for _, of in lines]
             + [_end_x(name, of) for _, of in ends]
+            + [_fork_x(name, of) for _, of in branches]
             + [_likely_x(name, of) for _, of in ways],
             "shapes": _rung_shapes(sweep) if name == sweep.clock else [],
         }
         for name in _known_axes(trials)
     }
-    return _along_step([trace for trace, _ in lines + ends + ways], axes, [sweep], trials)
+    traces = [trace for trace, _ in lines + ends + branches + ways]
+    return _along_step(traces, axes, [sweep], trials)
 
 
 def compared_curves_figure(sweeps: Mapping[str, SweepData]) -> Figure | None:
@@ -120,6 +126,16 @@ def _finite(trial: TrialData) -> list[Evaluation]:
     return [evaluation for evaluation in trial.evaluations if evaluation.value is not None]
 
 
+def _inherited(trial: TrialData) -> list[Evaluation]:
+    """What a fork has of its trunk."""
+    return [evaluation for evaluation in _finite(trial) if evaluation.step <= trial.forked_at]
+
+
+def _own(trial: TrialData) -> list[Evaluation]:
+    """What is drawn of a trial: a fork's line leaves its trunk's where the two part."""
+    return _finite(trial)[max(0, len(_inherited(trial)) - 1) :]
+
+
 def thinned(evaluations: Sequence[Evaluation], limit: int) -> list[Evaluation]:
     """At most `limit` of them, evenly spread, with the first and the last."""
     if len(evaluations) <= limit:
@@ -135,7 +151,7 @@ def _gapped(
     return [
         item
         for trial in trials
-        for item in [*(of(trial, e) for e in thinned(_finite(trial), limit)), None]
+        for item in [*(of(trial, e) for e in thinned(_own(trial), limit)), None]
     ]
 
 
@@ -208,6 +224,27 @@ def _end_trace(sweep: SweepData, status: Status, trials: Sequence[TrialData]) ->
         },
         "hoverinfo": "skip",
     }
+
+
+def _fork_trace(forks: Sequence[TrialData]) -> Trace:
+    """A mark where each fork leaves its trunk: at the last evaluation that both have."""
+    return {
+        "type": "scatter",
+        "mode": "markers",
+        "name": f"forks from a trunk ({len(forks):,})",
+        "y": [short(_inherited(trial)[-1].value) for trial in forks],
+        # Not customdata, by which the page finds what a trial has measured.
+        "text": [
+            f"<b>{trial.trial_id}</b> forks from {trial.forked_from} at step {trial.forked_at}"
+            for trial in forks
+        ],
+        "hovertemplate": "%{text}<extra></extra>",
+        "marker": {"color": "@ink", "symbol": "diamond", "size": 8 if len(forks) < 200 else 4},
+    }
+
+
+def _fork_x(axis: str, forks: Sequence[TrialData]) -> Coordinates:
+    return [_coordinate(axis, trial, _inherited(trial)[-1]) for trial in forks]
 
 
 def _likely_trace(sweep: SweepData, trials: Sequence[TrialData]) -> Trace:

@@ -56,7 +56,7 @@ def strategy_of(hint: Any) -> st.SearchStrategy[Any]:
         case origin if origin is Literal:
             return st.sampled_from(arguments)
         case origin if origin is dict:
-            return st.dictionaries(text, strategy_of(arguments[1]), max_size=2)
+            return st.dictionaries(*map(strategy_of, arguments), max_size=2)
         case origin if origin is tuple and arguments[-1] is ...:
             return st.lists(strategy_of(arguments[0]), max_size=2).map(tuple)
         case origin if origin is tuple:

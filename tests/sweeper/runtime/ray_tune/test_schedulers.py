@@ -25,7 +25,9 @@ SCHEDULERS = {
     "hyperband": {"type": "hyperband", "grace_steps": 4, "reduction_factor": 2},
     "median": {"type": "median", "grace_steps": 4, "min_trials": 2},
     "pbt": {"type": "pbt", "interval_steps": 4},
+    "forks": {"type": "fifo"},
 }
+LENGTHS = {"max_steps": {"grid": [20, 40, 60]}, "learning_rate": {"grid": [1e-3, 0.7]}}
 
 pytestmark = [
     pytest.mark.slow,
@@ -46,11 +48,11 @@ def session(*arguments: object) -> subprocess.Popen[bytes]:
 
 def decided(folder: RunFolder) -> list[RawEvent]:
     """What was reported and decided, in order; times aside."""
-    kinds = {"report", "promoted", "exploited"}
+    kinds = {"trial_created", "report", "promoted", "exploited"}
     # Tune numbers checkpoints anew where a kill has left one that the journal does not know.
-    aside = {"time", "checkpoint", "source_checkpoint"}
+    aside = {"time", "checkpoint", "source_checkpoint", "fork"}
     return [
-        {key: value for key, value in event.items() if key not in aside}
+        {key: value for key, value in (event | event.get("fork", {})).items() if key not in aside}
         for event in events(folder)
         if event["event"] in kinds
     ]
@@ -69,6 +71,10 @@ def test_killed_and_resumed_it_decides_the_same(
 ) -> None:
     # One at a time: with more, who comes first is chance.
     sections = {"space": SPACE, "scheduler": SCHEDULERS[name]}
+    if name == "forks":
+        sections = sections | {
+            "space": LENGTHS, "train": {"schedule": "wsd", "eval_every_steps": 10}
+        }  # fmt: skip
     space = write_space(**sections, resources={"cpu": 2})
     assert session("run", space, tmp_path / "whole").wait() == ExitCode.DONE
     whole, folder = (RunFolder(tmp_path / runs / "tiny") for runs in ("whole", "killed"))
@@ -85,7 +91,10 @@ def test_killed_and_resumed_it_decides_the_same(
     assert decided(folder) == decided(whole)
     assert table(folder) == table(whole)
     statuses = {row["status"] for row in table(folder)}
-    assert statuses == {"completed", "diverged"} | ({"stopped"} if name != "pbt" else set())
+    stops = {"stopped"} if name not in ("pbt", "forks") else set()
+    assert statuses == {"completed", "diverged"} | stops
+    forked = {row["max_steps"]: row["forked_at"] for row in table(folder) if row["forked_at"]}
+    assert forked == ({20: 16, 40: 32} if name == "forks" else {})
     for each in (whole, folder):
         rows = table(each)
         ids = {row["trial_id"] for row in rows}

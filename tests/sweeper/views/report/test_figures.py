@@ -56,6 +56,32 @@ def test_a_figure_is_one_that_plotly_takes(name: str) -> None:
     go.Figure(coloured({"data": figure["data"], "layout": figure["layout"]}))  # refuses the unknown
 
 
+def test_a_fork_leaves_its_trunk_at_a_mark() -> None:
+    point = {"learning_rate": 1e-3, "size": "small"}
+    trials = [
+        trial("0001", point, 3.0, 2.0, 1.0, 0.5, max_steps=16),
+        trial("0000", point, 3.0, 2.0, 0.9, forked_from="0001", forked_at=9, max_steps=12),
+        trial("0002", point, 2.5, forked_from="0001", forked_at=3, max_steps=4),
+    ]
+    figure = curves_figure(sweep_of(trials, [LEARNING_RATE, SIZE]))
+    assert figure is not None
+    lines, best, marks = figure["data"][:3]
+    assert lines["customdata"] == [*["0001"] * 4, None, *["0000"] * 2, None, "0002", None]
+    assert lines["x"] == [4, 8, 12, 16, None, 8, 12, None, 4, None]
+    assert best["x"] == [4, 8, 12, 16, None]
+    assert (marks["x"], marks["y"]) == ([8], [2.0]), "0002 has no evaluation in common with it"
+    assert marks["text"] == ["<b>0000</b> forks from 0001 at step 9"]
+    assert figure["axes"]["seconds"]["x"][2] == [8.0]
+
+
+def test_the_best_of_forks_is_drawn_from_the_beginning() -> None:
+    point = {"learning_rate": 1e-3, "size": "small"}
+    best = trial("0000", point, 3.0, 2.0, 0.9, forked_from="0001", forked_at=9)
+    figure = curves_figure(sweep_of([best], [LEARNING_RATE, SIZE]))
+    assert figure is not None
+    assert [trace["x"] for trace in figure["data"][:2]] == [[8, 12, None], [4, 8, 12, None]]
+
+
 @pytest.mark.parametrize("name", FIGURES)
 def test_every_trial_is_in_every_figure(name: str) -> None:
     figure = FIGURES[name](sweep())

@@ -6,8 +6,8 @@ from typing import Any
 
 from rich.console import Console
 
-from sweeper.plan.forecast import Machine, Taken, forecast, shapes
-from sweeper.plan.jobs import Speed
+from sweeper.plan.forecast import Machine, Taken, forecast
+from sweeper.plan.shapes import Speed, shapes
 from sweeper.views.terminal.forecast_tables import print_forecast
 
 SIZES = {
@@ -51,6 +51,27 @@ def test_what_is_not_known_is_not_made_up(tiny_plan: Any) -> None:
     assert "these trials would fail" in text
     assert "Expected" not in text
     assert [line.split()[-2:] for line in text.splitlines() if "size " in line] == [["-", "-"]] * 2
+
+
+def test_what_trunks_spare_is_told(tiny_plan: Any) -> None:
+    def told(**train: Any) -> str:
+        plan = tiny_plan(
+            train={"schedule": "wsd"} | train,
+            space={"max_steps": {"grid": [20, 40, 60, 80]}},
+            scheduler={"type": "fifo"},
+        )
+        return " ".join(printed(plan, Machine(slots=1, free_memory=None), None).split())
+
+    assert "every trial by itself 12.8k" in told()
+    assert "forked from 1 trunk 6.7k" in told()
+    assert "saved 48%" in told()
+    assert "3 trials fork from 1 trunk, with the losses of runs by themselves: 52%" in told()
+    assert "40% if decays took no step" in told()
+    apart = told(ema_fraction=0.1)
+    assert "No trials share a trunk, which their schedule would allow: they differ in" in apart
+    assert "ema_steps before their decay" in apart
+    assert "by itself" not in apart
+    assert "trunk" not in told(schedule="cosine")
 
 
 def test_a_search_that_learns_is_told_by_its_stand_ins(tiny_plan: Any) -> None:
