@@ -12,9 +12,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from sweeper.plan.branching import Branching
-from sweeper.plan.jobs import forks_in_time, job_of
+from sweeper.plan.jobs import Shape, Speed, forks_in_time, job_of, shape_of, speed_of_nearest
 from sweeper.plan.plan import Plan, PlannedTrial
-from sweeper.plan.shapes import Shape, Speed, shape_of, speed_of_nearest
 from sweeper.plan.validation import ThinValidation
 from sweeper.spec.clock import Clock
 from sweeper.spec.scheduler_spec import (

@@ -6,10 +6,10 @@ from pathlib import Path
 
 from sweeper.plan.devices import require_devices, require_gpus
 from sweeper.plan.forecast import Forecast, Machine, Taken, forecast
+from sweeper.plan.jobs import Shape, Speed, shape_of, shapes
 from sweeper.plan.placement import Node, Placement, Share, num_at_once, place
 from sweeper.plan.plan import Plan, make_plan
 from sweeper.plan.probe import data_to_look_at, measure_speeds, this_machine
-from sweeper.plan.shapes import Shape, Speed, shape_of, shapes
 from sweeper.plan.validation import thin_validation
 from sweeper.spec.reading.spec_file import load_spec
 from sweeper.spec.reading.yaml_source import YamlSource

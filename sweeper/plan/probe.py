@@ -23,8 +23,8 @@ import numpy as np
 from sweeper.corpus.builtin import DEFAULT_CORPUS, ROOT, prepare_default
 from sweeper.corpus.folder import CorpusFolder
 from sweeper.plan.forecast import Machine
+from sweeper.plan.jobs import Shape, Speed
 from sweeper.plan.placement import Node, Share
-from sweeper.plan.shapes import Shape, Speed
 from sweeper.spec.domains.values import as_written
 from sweeper.spec.sweep_spec import SweepSpec
 from trainable.config import TrainConfig

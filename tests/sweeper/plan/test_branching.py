@@ -6,8 +6,8 @@ import pytest
 
 from sweeper.plan.branching import Branching, fork_step
 from sweeper.plan.forecast import Machine, forecast
+from sweeper.plan.jobs import Speed, shapes
 from sweeper.plan.plan import Plan
-from sweeper.plan.shapes import Speed, shapes
 from sweeper.spec.sweep_spec import SweepSpec
 from trainable.config import TrainConfig
 

@@ -10,8 +10,8 @@ import pytest
 
 from sweeper.plan import forecast as module
 from sweeper.plan.forecast import Machine, forecast
+from sweeper.plan.jobs import Shape, Speed, shape_of, shapes
 from sweeper.plan.plan import Plan
-from sweeper.plan.shapes import Shape, Speed, shape_of, shapes
 from sweeper.strategy.simulation import orders_of_merit
 from trainable.loop.memory import estimate_memory
 from trainable.model.model_size import flops_per_token

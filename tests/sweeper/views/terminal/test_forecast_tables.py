@@ -7,7 +7,7 @@ from typing import Any
 from rich.console import Console
 
 from sweeper.plan.forecast import Machine, Taken, forecast
-from sweeper.plan.shapes import Speed, shapes
+from sweeper.plan.jobs import Speed, shapes
 from sweeper.views.terminal.forecast_tables import print_forecast
 
 SIZES = {
