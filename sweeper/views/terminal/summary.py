@@ -130,6 +130,7 @@ def _print_findings(console: Console, state: SweepState, folder: RunFolder) -> N
     # `list` and `status` need no numpy
     from sweeper.analysis.reading.loading import of_state
     from sweeper.analysis.remarks.remarking import offers_of, remarks_of
+    from sweeper.analysis.scaling.predicting import FEWEST_SIZES
     from sweeper.analysis.summary import summarise
 
     summary = summarise(of_state(state, folder))
@@ -137,6 +138,10 @@ def _print_findings(console: Console, state: SweepState, folder: RunFolder) -> N
         console.print(f"  {estimate_text(summary.winner.estimate)}")
     for optimum in summary.optima:
         console.print(f"  {optimum_text(optimum)}")
+    sizes = {o.group for o in summary.optima if o.name == "learning_rate" and o.group is not None}
+    if len(sizes) >= FEWEST_SIZES:
+        console.print("What a model of ten times the size wants:")
+        console.print(f"  python -m sweeper predict {folder.called} --scale 10x", style="bold")
     remarks = remarks_of(summary)
     for remark in remarks:
         console.print(remark.text, style="yellow")

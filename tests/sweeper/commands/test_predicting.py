@@ -75,6 +75,12 @@ def test_for_scripts(sweeper: Sweeper, transfer: RunFolder) -> None:
     assert told["held_out"]["holds"] and told["missing"] == [] and told["left_out"] == []
 
 
+def test_the_end_of_a_sweep_over_sizes_names_the_command(
+    sweeper: Sweeper, transfer: RunFolder
+) -> None:
+    assert "python -m sweeper predict transfer --scale 10x" in sweeper("best", "transfer").out
+
+
 @pytest.mark.parametrize("width", [40, 80, 200])
 def test_its_table_fits(
     sweeper: Sweeper, transfer: RunFolder, monkeypatch: pytest.MonkeyPatch, width: int
@@ -124,6 +130,7 @@ def test_one_size_is_refused_with_the_way_to_more(
     said = sweeper("predict", "transfer", "--scale", "10x")
     assert said.code == 2
     assert "a law that can be checked needs 3." in said.err
+    assert "predict" not in sweeper("best", "transfer").out
     assert "Sweep learning_rate at three or more sizes, as search_spaces/transfer.yaml" in said.err
 
 
