@@ -114,7 +114,10 @@ def optimum_text(optimum: "OptimumInterval") -> str:
     text = f"Take {name} {taken}{of}: the best lies in {interval} (95 %)"
     if optimum.at_low_end or optimum.at_high_end:
         return f"{text}, at the edge of what was tried."
-    return f"{text}, and {taken} is at most {number(optimum.regret)} worse than it."
+    worse = number(optimum.regret)
+    if optimum.value:
+        worse = f"{worse} ({optimum.regret / abs(optimum.value):.2%})"
+    return f"{text}, and {taken} is at most {worse} worse than it."
 
 
 def _interval(optimum: "OptimumInterval") -> str:
