@@ -22,7 +22,7 @@ from sweeper.record.tables import result_rows
 from sweeper.runtime.in_process import InProcess
 from sweeper.spec.reading.spec_file import load_spec
 from sweeper.status import ExitCode
-from tests.sweeper.closed_form import SeededTrainer
+from tests.sweeper.closed_form import ClosedFormTrainer, SeededTrainer
 from tests.sweeper.in_process import opened
 from tests.sweeper.journals import raw_events
 from tests.sweeper.runtime.ray_tune.driver import ROOT
@@ -71,14 +71,16 @@ def session_of(
     return subprocess.Popen(command, cwd=ROOT, start_new_session=True, stderr=stderr)
 
 
-def undisturbed(space: Path, runs: Path) -> RunFolder:
+def undisturbed(
+    space: Path, runs: Path, trainer: type[ClosedFormTrainer] = ClosedFormTrainer
+) -> RunFolder:
     """The sweep that nothing has happened to: without Ray, where it takes milliseconds and is the
     same (`test_runner.py`)."""
     spec, source = load_spec(space)
     plan = make_plan(spec, Path(str(spec.data)), source)
     folder = create_run_folder(runs, plan.spec, None, str(space))
     with opened(folder, plan) as sweep:
-        InProcess(sweep, Audience(sweep, []), SeededTrainer).run()
+        InProcess(sweep, Audience(sweep, []), trainer).run()
         sweep.close("finished")
     return folder
 
@@ -155,7 +157,7 @@ def test_killed_again_and_again_it_ends_as_if_never_killed(
 ) -> None:
     """In every way, at random, from the first event of a session on."""
     space = write_space(**SECTIONS, **sections)
-    whole = undisturbed(space, tmp_path / "whole")
+    whole = undisturbed(space, tmp_path / "whole", SeededTrainer)
     told = {key for event in events(whole) for key in (event["event"], *event)}
     assert telling in told
     rng = random.Random(0)
