@@ -16,8 +16,8 @@ LEVEL_SPREAD = 10.0  # of the logarithm's level: nothing is known of it
 # distribution of this deviation, a quarter octave: assumed, not measured.
 SCATTERS = np.linspace(0.02, 1.0, 15) * OCTAVE
 SCATTER_PRIOR = OCTAVE / 4
-# The intervals of optima hold the best more often than they say (docs/answer.md: 97 to 99.8 times
-# in 100 instead of 95), which is what deviations of 0.9 to 0.6 would say. So a factor on all of
+# The intervals of optima hold the best more often than they say (docs/answer.md: 97 to 99 times in
+# 100 instead of 95), which is what deviations of 0.9 to 0.75 would say. So a factor on all of
 # them is averaged over as well: its prior is log-normal.
 FACTOR, FACTOR_SPREAD = 0.75, 0.3
 FACTORS = FACTOR * np.exp(FACTOR_SPREAD * np.linspace(-2, 2, 5))
