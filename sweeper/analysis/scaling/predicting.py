@@ -77,7 +77,11 @@ def predict(sweep: SweepData, target: Target) -> Prediction:
             )
         ),
         left_out=found.left_out,
-        missing=(*_failures(missed), *_untold(sizes, laws.prior, params, tokens)),
+        missing=(
+            *_unfinished(sweep),
+            *_failures(missed),
+            *_untold(sizes, laws.prior, params, tokens),
+        ),
     )
 
 
@@ -97,6 +101,13 @@ def _require_sizes(sweep: SweepData, found: SweptSizes) -> None:
     if number + len({left.params for left in found.left_out}) < FEWEST_SIZES:
         lines.append(f"  {LIKE}.")
     raise PredictionError("\n".join(lines))
+
+
+def _unfinished(sweep: SweepData) -> Iterator[str]:
+    if sweep.state in ("running", "interrupted", "failed"):
+        ended = sum(trial.status.ended for trial in sweep.trials)
+        of = len(sweep.trials) if sweep.num_planned is None else sweep.num_planned
+        yield f"The sweep is {sweep.state}: {ended} of {of} trials have ended, so this may change."
 
 
 def _failures(missed: HeldOut) -> Iterator[str]:

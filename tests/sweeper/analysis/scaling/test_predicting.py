@@ -1,6 +1,7 @@
 """What a sweep over sizes says of a larger one, and when it says that it cannot."""
 
 import math
+from dataclasses import replace
 
 import pytest
 
@@ -85,6 +86,12 @@ def test_sizes_along_one_line_are_told(steps: dict[str, int], how: str) -> None:
     assert "sweep a size in the middle at four times the tokens" in text_of(far)
     if "parameter," in how:
         assert "lies on the same line" in text_of(predict(sweep, TENFOLD))
+
+
+def test_a_sweep_that_is_not_at_its_end_says_so() -> None:
+    sweep = replace(sweep_over_sizes(), state="running", num_planned=40)
+    told = predict(sweep, TENFOLD).missing
+    assert told == ("The sweep is running: 32 of 40 trials have ended, so this may change.",)
 
 
 def test_sizes_that_tell_parameters_from_tokens_need_no_remark() -> None:

@@ -197,3 +197,13 @@ def test_what_diverged_bounds_where_the_best_lies() -> None:
     (found,) = optima(sweep_of([*by_rate(rates), *diverged]))
     assert not found.at_high_end
     assert found.high < 1.6e-2
+
+
+def test_what_is_known_along_a_setting_agrees_with_the_interval() -> None:
+    found = interval(np.linspace(-2, 2, 9), lambda x: 0.05 * (x - 0.3) ** 2, 0.002, 2, 0)
+    assert found.valley is not None
+    nodes, chances = np.array(found.valley.nodes), np.array(found.valley.chances)
+    assert chances.sum() == pytest.approx(1)
+    assert chances[(nodes >= found.low) & (nodes <= found.high)].sum() >= 0.95
+    assert found.valley.expected[int(np.argmin(abs(nodes - found.taken)))] == found.value
+    assert math.log2(nodes[np.argmin(found.valley.expected)] / 1e-3) == pytest.approx(0.3, abs=0.3)
