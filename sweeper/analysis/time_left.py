@@ -133,9 +133,11 @@ def flops_of_a_step(config: TrainConfig) -> int:
 
 
 def step_of(trial: Trial | None) -> int:
-    """The newest step of the trial that is known."""
-    newest = _newest(trial) if trial is not None else None
-    return newest.step if newest else 0
+    """The newest step of the trial that is known; a fork has the first ones from its trunk."""
+    if trial is None:
+        return 0
+    newest = _newest(trial)
+    return max(trial.forked_at, newest.step if newest else 0)
 
 
 def _newest(trial: Trial) -> Metrics | None:

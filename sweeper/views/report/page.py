@@ -93,6 +93,7 @@ class Page:
     laws: tuple[Plot, ...]
     rungs: tuple[RungView, ...]
     savings: tuple[SavingView, ...]
+    has_forks: bool
     table: TrialTable
     facts: Facts
 
@@ -140,6 +141,7 @@ def make_page(summary: Summary, meta_line: str, commands: tuple[Offer, ...]) -> 
         laws=() if larger is None else _laws(figures, larger.prediction),
         rungs=rung_views(summary),
         savings=saving_views(summary),
+        has_forks=any(trial.forked_from for trial in sweep.trials),
         table=trial_table(summary),
         facts=environment_facts(sweep),
     )

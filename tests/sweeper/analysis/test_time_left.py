@@ -100,6 +100,25 @@ def test_without_a_scheduler_what_is_expected_is_certain(tmp_path: Path, tiny_pl
     assert left.at_most == pytest.approx(left.expected)
 
 
+def test_of_a_fork_only_its_own_steps_are_left(tmp_path: Path, tiny_plan: Any) -> None:
+    plan = tiny_plan(
+        train={"schedule": "wsd"},
+        space={"max_steps": {"grid": [20, 40]}},
+        scheduler={"type": "fifo"},
+    )
+    with opened(create_run_folder(tmp_path, plan.spec, None, "space.yaml"), plan) as sweep:
+        trunk = sweep.trials[started(sweep)]
+        trunk.progress = Metrics(step=10, train_seconds=0.1)
+        left = TimeLeftEstimator(plan).time_left(sweep.state)
+        assert left is not None
+        assert left.expected == pytest.approx((30 + 4) / 100)
+        run_trial(sweep, trunk)
+        assert started(sweep) != trunk.trial_id
+        left = TimeLeftEstimator(plan).time_left(sweep.state)
+        assert left is not None
+        assert left.expected == pytest.approx(4 / 100)
+
+
 def test_what_a_scheduler_may_stop_is_told_apart(tmp_path: Path, plan: Plan) -> None:
     folder = create_run_folder(tmp_path, plan.spec, None, "space.yaml")
     with opened(folder, plan) as sweep:

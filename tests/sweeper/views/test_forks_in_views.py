@@ -50,6 +50,8 @@ def test_tables_and_report(folder: RunFolder) -> None:
     assert f"forked from trial {trunk} at step 16" in page
     assert "forks from a trunk (2)" in page
     assert f"forks from {trunk} at step 32" in page
+    assert "What trunks spared" in page
+    assert "saved <strong>34%</strong>" in page, "92 of 140 steps"
 
 
 def test_what_was_trained_once_is_counted_once(folder: RunFolder) -> None:
