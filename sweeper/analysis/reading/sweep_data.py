@@ -75,6 +75,12 @@ class TrialData:
         return self.evaluations[-1].step if self.evaluations else 0
 
     @property
+    def parted_at(self) -> Evaluation | None:
+        """Where a fork leaves its trunk: the last evaluation that both have."""
+        both = [e for e in self.evaluations if e.step <= self.forked_at and e.value is not None]
+        return both[-1] if both else None
+
+    @property
     def own_share(self) -> float:
         """Of its steps, what it has trained itself: no other trial, here or in another sweep."""
         if self.taken_from is not None or not self.step:

@@ -104,7 +104,7 @@ def _log_axis(axes: Axes, listed: list[float]) -> None:
 
 def _curves(sweep: SweepData) -> Draw:
     def draw(axes: Axes) -> None:
-        seen = set()
+        seen = set[str]()
         for trial in reversed(sweep.trials[:MAX_LINES]):  # the best last, so that it lies on top
             points = [(e.step, e.value) for e in trial.evaluations if e.value is not None]
             if not points:
@@ -120,6 +120,10 @@ def _curves(sweep: SweepData) -> Draw:
                 linewidth=1.4,
                 label=label,
             )
+            if (at := trial.parted_at) is not None and at.value is not None:
+                mark = None if "fork" in seen else "forks from its trunk"
+                seen.add("fork")
+                axes.plot([at.step], [at.value], "D", color="#1b1e23", markersize=4, label=mark)
             if trial.forecast is not None:
                 _draw_likely_end(axes, trial, trial.forecast, points[-1])
         axes.set(xlabel="step", ylabel=metric_title(sweep))

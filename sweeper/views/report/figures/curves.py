@@ -55,21 +55,22 @@ def curves_figure(sweep: SweepData) -> Figure | None:
         lines.append((_best_trace(sweep, best, limit), [best]))
     ends = [(_end_trace(sweep, s, of), of) for s, of in groups if of and s in STYLES]
     foretold = [trial for trial in trials if trial.forecast is not None]
-    forks = [trial for trial in trials if trial.forked_at and _inherited(trial)]
-    branches = [(_fork_trace(forks), forks)] if forks else []
+    forks = [(trial, at) for trial in trials if (at := trial.parted_at) is not None]
+    branches = [_fork_trace(forks)] if forks else []
     ways = [(_likely_trace(sweep, foretold), foretold)] if foretold else []
     axes = {
         name: {
             "title": AXES[name],
             "x": [_line_x(name, of, limit) for _, of in lines]
             + [_end_x(name, of) for _, of in ends]
-            + [_fork_x(name, of) for _, of in branches]
+            + ([[_coordinate(name, *fork) for fork in forks]] if forks else [])
             + [_likely_x(name, of) for _, of in ways],
             "shapes": _rung_shapes(sweep) if name == sweep.clock else [],
         }
         for name in _known_axes(trials)
     }
-    traces = [trace for trace, _ in lines + ends + branches + ways]
+    traces = [trace for trace, _ in lines + ends]
+    traces += [*branches, *(trace for trace, _ in ways)]
     return _along_step(traces, axes, [sweep], trials)
 
 
@@ -126,14 +127,10 @@ def _finite(trial: TrialData) -> list[Evaluation]:
     return [evaluation for evaluation in trial.evaluations if evaluation.value is not None]
 
 
-def _inherited(trial: TrialData) -> list[Evaluation]:
-    """What a fork has of its trunk."""
-    return [evaluation for evaluation in _finite(trial) if evaluation.step <= trial.forked_at]
-
-
 def _own(trial: TrialData) -> list[Evaluation]:
     """What is drawn of a trial: a fork's line leaves its trunk's where the two part."""
-    return _finite(trial)[max(0, len(_inherited(trial)) - 1) :]
+    begins = 0 if (at := trial.parted_at) is None else at.step
+    return [evaluation for evaluation in _finite(trial) if evaluation.step >= begins]
 
 
 def thinned(evaluations: Sequence[Evaluation], limit: int) -> list[Evaluation]:
@@ -226,25 +223,21 @@ def _end_trace(sweep: SweepData, status: Status, trials: Sequence[TrialData]) ->
     }
 
 
-def _fork_trace(forks: Sequence[TrialData]) -> Trace:
+def _fork_trace(forks: Sequence[tuple[TrialData, Evaluation]]) -> Trace:
     """A mark where each fork leaves its trunk: at the last evaluation that both have."""
     return {
         "type": "scatter",
         "mode": "markers",
         "name": f"forks from a trunk ({len(forks):,})",
-        "y": [short(_inherited(trial)[-1].value) for trial in forks],
+        "y": [short(at.value) for _, at in forks],
         # Not customdata, by which the page finds what a trial has measured.
         "text": [
             f"<b>{trial.trial_id}</b> forks from {trial.forked_from} at step {trial.forked_at}"
-            for trial in forks
+            for trial, _ in forks
         ],
         "hovertemplate": "%{text}<extra></extra>",
         "marker": {"color": "@ink", "symbol": "diamond", "size": 8 if len(forks) < 200 else 4},
     }
-
-
-def _fork_x(axis: str, forks: Sequence[TrialData]) -> Coordinates:
-    return [_coordinate(axis, trial, _inherited(trial)[-1]) for trial in forks]
 
 
 def _likely_trace(sweep: SweepData, trials: Sequence[TrialData]) -> Trace:
