@@ -167,14 +167,17 @@ def compare_parts(folder: Path, shape: dict[str, int], *, turns: int) -> None:
         }
         first = min((steps(2), seconds_a_step(steps, 3))[1] for steps in runs.values())
         count = 10 * max(1, round(0.1 / first))  # whole intervals of logging
-        taken: dict[str, list[float]] = {name: [] for name in runs}
+        taken: dict[str, list[tuple[float, float]]] = {name: [] for name in runs}
         for _ in range(turns):
             for name, steps in runs.items():
-                taken[name].append(seconds_a_step(steps, count))
+                taken[name].append(_taken(steps, count))
         plain = taken[next(iter(PARTS))]
         for name, values in taken.items():
-            ratio = statistics.median(v / p for v, p in zip(values, plain, strict=True))
-            print(f"    {dtype:9} {name:28} {ratio:.3f} of the time", flush=True)
+            clock, cpu = (
+                statistics.median(v[i] / p[i] for v, p in zip(values, plain, strict=True))
+                for i in (0, 1)
+            )
+            print(f"    {dtype:9} {name:28} {clock:.3f} of the time, {cpu:.3f} of the CPU time")
 
 
 def peak_memory(side: str, shape: dict[str, int], dtype: str) -> float:

@@ -178,7 +178,7 @@ def prepare(
     ] = None,
     out: Annotated[Path, typer.Option(help="The folder to make, as data/NAME.")] = ...,  # type: ignore[assignment]
     tokenizer: Annotated[
-        str, typer.Option(help="bytes, bpe:VOCAB, or the path of a tokenizer.json.")
+        str, typer.Option(help="bytes, bpe:VOCAB, tiktoken:NAME, or the path of a tokenizer.json.")
     ] = preparation.DEFAULT_TOKENIZER,
     val_fraction: Annotated[
         float, typer.Option("--val_fraction", "--val-fraction", help="Share held out.")

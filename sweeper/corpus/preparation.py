@@ -35,8 +35,8 @@ from sweeper.corpus.tokenization import (
     ByteEncoder,
     Bytes,
     Encoder,
-    FromFile,
     LibraryEncoder,
+    Loaded,
     TokenizerSpec,
     TrainBPE,
     UnspeakableError,
@@ -69,7 +69,7 @@ def prepare(
     Args:
         inputs: files, folders, or `-`; none means the Python standard library's sources.
         out: must not exist yet (or be empty): nothing is ever overwritten.
-        tokenizer: `bytes`, `bpe:VOCAB`, or the path of a tokenizer.json.
+        tokenizer: `bytes`, `bpe:VOCAB`, `tiktoken:NAME`, or the path of a tokenizer.json.
         val_fraction: the share of documents for validation, between 0 and 1.
         text_field: the field of a .jsonl, the column of a .parquet.
         console: shows progress and a summary; None shows nothing.
@@ -203,7 +203,7 @@ class _Job:
         match self.spec:
             case Bytes():
                 return ByteEncoder()
-            case FromFile(tokenizer):
+            case Loaded(tokenizer):
                 return LibraryEncoder(tokenizer)
             case TrainBPE(size):
                 with self.pass_over("Sampling text for the tokenizer") as (_, documents):

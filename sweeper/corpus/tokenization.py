@@ -18,6 +18,7 @@ from sweeper.corpus.coverage import Coverage
 from sweeper.corpus.meta import TokenDtype
 from sweeper.corpus.reading.names import printable, shortened
 from sweeper.corpus.split import position
+from sweeper.corpus.tiktoken_encoding import byte_letters, published_encoding
 from trainable.data.meta import END_OF_TEXT
 from trainable.data.tokenizer import KNOWN_ENDS
 from trainable.errors import DataError
@@ -41,13 +42,13 @@ class TrainBPE:
 
 
 @dataclass(frozen=True)
-class FromFile:
-    """`--tokenizer path/to/tokenizer.json`, loaded"""
+class Loaded:
+    """`--tokenizer path/to/tokenizer.json` or `tiktoken:NAME`, read"""
 
     tokenizer: Tokenizer
 
 
-TokenizerSpec = Bytes | TrainBPE | FromFile
+TokenizerSpec = Bytes | TrainBPE | Loaded
 
 
 def parse_tokenizer(text: str) -> TokenizerSpec:
@@ -58,6 +59,8 @@ def parse_tokenizer(text: str) -> TokenizerSpec:
     if text == "bytes":
         return Bytes()
     shown = shortened(text)
+    if text.startswith("tiktoken:"):
+        return Loaded(published_encoding(text.removeprefix("tiktoken:")))
     if text == "bpe" or text.startswith("bpe:"):
         size = text.removeprefix("bpe").removeprefix(":")
         is_number = size.isascii() and size.isdigit() and len(size) <= len(str(LARGEST_BPE))
@@ -71,7 +74,7 @@ def parse_tokenizer(text: str) -> TokenizerSpec:
     path = Path(text).expanduser() if text.startswith("~/") else Path(text)
     try:
         if path.is_file():
-            return FromFile(load_tokenizer(path))
+            return Loaded(load_tokenizer(path))
         is_folder = text != "" and path.is_dir()
     except OSError as error:
         raise DataError(f"--tokenizer: {shown}: cannot be read: {error.strerror}") from error
@@ -80,10 +83,11 @@ def parse_tokenizer(text: str) -> TokenizerSpec:
         if not file.is_file():
             name = printable(str(file))
             raise DataError(f"--tokenizer: {shown}: is a folder without {name}; name a file")
-        return FromFile(load_tokenizer(file))
+        return Loaded(load_tokenizer(file))
     raise DataError(
         f"--tokenizer: {shown}: no such tokenizer or file; there are: bytes, bpe:VOCAB "
-        f"(for example bpe:4096), path/to/tokenizer.json{nearest(text, ['bytes', 'bpe:'])}"
+        "(for example bpe:4096), tiktoken:NAME (for example tiktoken:gpt2), path/to/tokenizer.json"
+        f"{nearest(text, ['bytes', 'bpe:', 'tiktoken:'])}"
     )
 
 
@@ -191,15 +195,8 @@ def dtype_for(vocab_size: int) -> TokenDtype:
 
 
 def byte_tokenizer() -> Tokenizer:
-    """A byte-level model of the library with no merges, whose ids are the byte values.
-
-    The library writes byte b as a printable character: itself, or for the 68 bytes that have no
-    shape of their own one from U+0100 on (GPT-2's table).
-    """
-    own = [*range(ord("!"), ord("~") + 1), *range(ord("¡"), ord("¬") + 1), *range(ord("®"), 256)]
-    vocab = {chr(byte): byte for byte in own}
-    others = sorted(set(range(256)).difference(own))
-    vocab |= {chr(256 + index): byte for index, byte in enumerate(others)}
+    """A byte-level model of the library with no merges, whose ids are the byte values."""
+    vocab = {letter: byte for byte, letter in enumerate(byte_letters())}
     tokenizer = Tokenizer(models.BPE(vocab=vocab, merges=[]))
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
     tokenizer.decoder = decoders.ByteLevel()

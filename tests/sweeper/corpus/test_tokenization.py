@@ -13,8 +13,8 @@ from sweeper.corpus.split import position
 from sweeper.corpus.tokenization import (
     ByteEncoder,
     Bytes,
-    FromFile,
     LibraryEncoder,
+    Loaded,
     TrainBPE,
     UnspeakableError,
     byte_tokenizer,
@@ -156,7 +156,7 @@ def test_dtype_is_the_smallest_that_holds_the_vocabulary(size: int, dtype: str) 
 def test_a_folder_that_transformers_saved_is_its_tokenizer(tmp_path: Path) -> None:
     train_bpe([b"some text"], 300).save(str(tmp_path / "tokenizer.json"))
     found = parse_tokenizer(str(tmp_path))
-    assert isinstance(found, FromFile)
+    assert isinstance(found, Loaded)
     assert found.tokenizer.get_vocab() == train_bpe([b"some text"], 300).get_vocab()
 
 
@@ -165,7 +165,7 @@ def test_tokenizers_are_named_as_they_are(tmp_path: Path) -> None:
     assert parse_tokenizer("bytes") == Bytes()
     assert parse_tokenizer("bpe:4096") == TrainBPE(4096)
     found = parse_tokenizer(str(path))
-    assert isinstance(found, FromFile) and found.tokenizer.token_to_id("b") == 2
+    assert isinstance(found, Loaded) and found.tokenizer.token_to_id("b") == 2
 
 
 @pytest.mark.parametrize(
