@@ -6,9 +6,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from sweeper.corpus.folder import CorpusFolder
 from sweeper.corpus.reading.inputs import Source
+from sweeper.corpus.tokens.tokenization import TokenDtype
 from trainable.errors import DataError
-
-TokenDtype = Literal["uint8", "uint16", "uint32"]
 
 
 class Meta(BaseModel):

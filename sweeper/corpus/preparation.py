@@ -28,10 +28,10 @@ from sweeper.corpus.reading.inputs import (
 )
 from sweeper.corpus.reading.left_out import Tally, sentences
 from sweeper.corpus.reading.names import printable
-from sweeper.corpus.split import Split, position, split_documents
+from sweeper.corpus.split import Split, position, sample_documents, split_documents
 from sweeper.corpus.staging import appearing, refuse_existing
-from sweeper.corpus.token_file import TokenFile, file_sha256
-from sweeper.corpus.tokenization import (
+from sweeper.corpus.tokens.token_file import TokenFile, file_sha256
+from sweeper.corpus.tokens.tokenization import (
     ByteEncoder,
     Bytes,
     Encoder,
@@ -42,7 +42,6 @@ from sweeper.corpus.tokenization import (
     UnspeakableError,
     dtype_for,
     parse_tokenizer,
-    sample_documents,
     train_bpe,
     vocab_size,
 )

@@ -1,4 +1,4 @@
-"""Which documents are for training and which for validation.
+"""Which documents are for training and which for validation, and an even sample of them.
 
 A document's own content decides: it is for validation if a hash of it, as a number in [0, 1), is
 below the validation fraction. So neither the order of the inputs nor adding to them moves a
@@ -7,6 +7,7 @@ text do not count: in a file of stories they stand before or after the marker be
 """
 
 import hashlib
+import heapq
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from enum import StrEnum
@@ -14,6 +15,7 @@ from enum import StrEnum
 from trainable.errors import DataError
 
 SMALL_DOCUMENT_BYTES = 4096  # where all documents fell on one side: cut none shorter than this
+BPE_SAMPLE_BYTES = 64 << 20  # of training text: more changes few merges and costs memory
 LINE_ENDS = b"\r\n"
 
 
@@ -148,3 +150,17 @@ def _places(text: bytes, near: int) -> Iterator[int]:
         for place in dict.fromkeys((near - distance, near + distance)):
             if 1 <= place <= last and text[place] & 0xC0 != 0x80:
                 yield place
+
+
+def sample_documents(
+    documents: Iterable[bytes], *, at_most_bytes: int = BPE_SAMPLE_BYTES
+) -> list[bytes]:
+    """An even sample: the documents first by content hash, so their order makes no difference."""
+    heap: list[tuple[float, bytes]] = []  # the last by hash on top
+    num_bytes = 0
+    for document in documents:
+        heapq.heappush(heap, (-position(document), document))
+        num_bytes += len(document)
+        while num_bytes > at_most_bytes and len(heap) > 1:
+            num_bytes -= len(heapq.heappop(heap)[1])
+    return [document for _, document in sorted(heap, reverse=True)]

@@ -21,7 +21,7 @@ from sweeper.corpus.folder import CorpusFolder
 from sweeper.corpus.meta import Meta
 from sweeper.corpus.preparation import prepare
 from sweeper.corpus.split import essence
-from sweeper.corpus.tokenization import byte_tokenizer
+from sweeper.corpus.tokens.tokenization import byte_tokenizer
 from trainable.data.meta import read_meta
 from trainable.errors import DataError, UserError
 

@@ -38,6 +38,7 @@ FLOORS = [
     sweeper.spec
     sweeper.spec.domains
     sweeper.corpus
+    sweeper.corpus.tokens
     sweeper.corpus.reading
     sweeper.errors sweeper.status
     trainable.__main__ trainable.generate trainable.export trainable.coordinate_check

@@ -20,7 +20,7 @@ from sweeper.corpus.folder import CorpusFolder
 from sweeper.corpus.meta import Meta
 from sweeper.corpus.preparation import MAX_LISTED_FILES, listed, prepare
 from sweeper.corpus.reading.inputs import InputFile, Source
-from sweeper.corpus.tokenization import byte_tokenizer
+from sweeper.corpus.tokens.tokenization import byte_tokenizer
 from trainable.errors import DataError
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from sweeper.corpus.split import Split, essence, position, split_documents
+from sweeper.corpus.split import Split, essence, position, sample_documents, split_documents
 from trainable.errors import DataError
 
 words = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1, max_size=20)
@@ -180,3 +180,11 @@ def test_a_long_held_back_document_gives_only_its_share() -> None:
 def test_too_little_text_is_refused(texts: list[bytes], message: str) -> None:
     with pytest.raises(DataError, match=message):
         list(split_documents(texts, 0.05))
+
+
+@given(st.permutations([b"text %d" % number for number in range(100, 200)]), st.integers(1, 900))
+def test_a_sample_is_bounded_and_ignores_the_order(texts: list[bytes], limit: int) -> None:
+    sample = sample_documents(texts, at_most_bytes=limit)
+    assert sample == sample_documents(sorted(texts), at_most_bytes=limit)
+    fitting = max(1, min(100, limit // len(texts[0])))
+    assert sample == sorted(texts, key=position)[:fitting]

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers
 
-from sweeper.corpus.coverage import unknown_id
-from sweeper.corpus.tokenization import LibraryEncoder, byte_tokenizer
+from sweeper.corpus.tokens.coverage import unknown_id
+from sweeper.corpus.tokens.tokenization import LibraryEncoder, byte_tokenizer
 
 AB = {"a": 0, "b": 1, "ab": 2}
 BYTES = byte_tokenizer().get_vocab()

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
 from sweeper.corpus.reading.inputs import stdlib_files
-from sweeper.corpus.tiktoken_encoding import as_tokenizer, byte_letters, published_encoding
-from sweeper.corpus.tokenization import Loaded, parse_tokenizer, train_bpe
+from sweeper.corpus.tokens.tiktoken_encoding import as_tokenizer, byte_letters, published_encoding
+from sweeper.corpus.tokens.tokenization import Loaded, parse_tokenizer, train_bpe
 from trainable.errors import DataError
 
 SAMPLE = [file.path.read_bytes() for file in stdlib_files()[:25]]

@@ -9,8 +9,7 @@ from typing import Self
 import numpy as np
 from numpy.lib import format as npy
 
-from sweeper.corpus.meta import TokenDtype
-from sweeper.corpus.tokenization import Encoder
+from sweeper.corpus.tokens.tokenization import Encoder, TokenDtype
 
 BATCH_BYTES = 2 << 20  # of text a call of the tokenizer: enough to keep its threads busy
 

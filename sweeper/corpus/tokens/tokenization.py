@@ -4,29 +4,26 @@ Whatever makes the ids, `tokenizer.json` describes it to the `tokenizers` librar
 transformers) with the same ids.
 """
 
-import heapq
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
-from sweeper.corpus.coverage import Coverage
-from sweeper.corpus.meta import TokenDtype
 from sweeper.corpus.reading.names import printable, shortened
-from sweeper.corpus.split import position
-from sweeper.corpus.tiktoken_encoding import byte_letters, published_encoding
+from sweeper.corpus.tokens.coverage import Coverage
+from sweeper.corpus.tokens.tiktoken_encoding import byte_letters, published_encoding
 from trainable.data.meta import END_OF_TEXT
 from trainable.data.tokenizer import KNOWN_ENDS
 from trainable.errors import DataError
 from trainable.settings import nearest
 
+TokenDtype = Literal["uint8", "uint16", "uint32"]
 SMALLEST_BPE = 256 + 1  # the bytes and the separator
 LARGEST_BPE = 2**20  # four times the largest of published models; the library takes its memory
-BPE_SAMPLE_BYTES = 64 << 20  # of training text: more changes few merges and costs memory
 
 
 @dataclass(frozen=True)
@@ -220,20 +217,6 @@ def train_bpe(sample: Sequence[bytes], vocab_size: int) -> Tokenizer:
     texts = (document.decode() for document in sample)
     tokenizer.train_from_iterator(texts, trainer, length=len(sample))
     return tokenizer
-
-
-def sample_documents(
-    documents: Iterable[bytes], *, at_most_bytes: int = BPE_SAMPLE_BYTES
-) -> list[bytes]:
-    """An even sample: the documents first by content hash, so their order makes no difference."""
-    heap: list[tuple[float, bytes]] = []  # the last by hash on top
-    num_bytes = 0
-    for document in documents:
-        heapq.heappush(heap, (-position(document), document))
-        num_bytes += len(document)
-        while num_bytes > at_most_bytes and len(heap) > 1:
-            num_bytes -= len(heapq.heappop(heap)[1])
-    return [document for _, document in sorted(heap, reverse=True)]
 
 
 def load_tokenizer(path: Path) -> Tokenizer:

@@ -9,8 +9,7 @@ from tokenizers import Tokenizer, models, pre_tokenizers
 from tokenizers.processors import TemplateProcessing
 
 from sweeper.corpus.reading.inputs import stdlib_files
-from sweeper.corpus.split import position
-from sweeper.corpus.tokenization import (
+from sweeper.corpus.tokens.tokenization import (
     ByteEncoder,
     Bytes,
     LibraryEncoder,
@@ -21,7 +20,6 @@ from sweeper.corpus.tokenization import (
     dtype_for,
     load_tokenizer,
     parse_tokenizer,
-    sample_documents,
     train_bpe,
     vocab_size,
 )
@@ -189,11 +187,3 @@ def test_tokenizers_are_named_as_they_are(tmp_path: Path) -> None:
 def test_an_unknown_tokenizer_is_refused(text: str, message: str) -> None:
     with pytest.raises(DataError, match=message):
         parse_tokenizer(text)
-
-
-@given(st.permutations([b"text %d" % number for number in range(100, 200)]), st.integers(1, 900))
-def test_a_sample_is_bounded_and_ignores_the_order(texts: list[bytes], limit: int) -> None:
-    sample = sample_documents(texts, at_most_bytes=limit)
-    assert sample == sample_documents(sorted(texts), at_most_bytes=limit)
-    fitting = max(1, min(100, limit // len(texts[0])))
-    assert sample == sorted(texts, key=position)[:fitting]
