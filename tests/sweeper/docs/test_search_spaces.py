@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from sweeper.plan.forecast import Machine, forecast
 from sweeper.plan.plan import Plan, make_plan
 from sweeper.spec.reading.spec_file import load_spec
 from trainable.model.model_size import flops_per_token
@@ -29,8 +30,18 @@ def plan_of(file: Path, data: Path) -> Plan:
     return make_plan(spec, data, source)
 
 
-def test_the_five_are_shipped() -> None:
-    assert {file.stem for file in FILES} == {"lr", "warmup", "size", "lr_warmup_size", "transfer"}
+def test_the_six_are_shipped() -> None:
+    assert {file.stem for file in FILES} == {
+        "lr", "warmup", "size", "lr_warmup_size", "horizons", "transfer",
+    }  # fmt: skip
+
+
+def test_four_horizons_cost_less_than_half(byte_corpus: Path) -> None:
+    plan = plan_of(FOLDER / "horizons.yaml", byte_corpus)
+    branches = forecast(plan, Machine(slots=1, free_memory=None), {}).branches
+    assert branches is not None
+    assert (branches.num_forks, branches.apart) == (3, None)
+    assert branches.share <= 0.45
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
