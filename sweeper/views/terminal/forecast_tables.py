@@ -119,7 +119,7 @@ def _notes(forecast: Forecast) -> list[str | Text]:
         )
     if forecast.no_schedule is not None:
         notes.append(f"Ends are forecast without the schedule: {forecast.no_schedule}.")
-    if len(forecast.rungs) > 1:
+    if len(forecast.rungs) > 1 and forecast.orders_of_merit > 1:
         orders = f"all {forecast.orders_of_merit}" if forecast.is_exact else "random"
         notes.append(
             f"Expected: over {orders} orders of merit, each trial keeping its place at every rung."

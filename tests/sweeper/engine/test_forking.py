@@ -19,6 +19,7 @@ from sweeper.record.replay import read_state
 from sweeper.record.run_folder import RunFolder, create_run_folder
 from sweeper.record.tables import result_rows
 from sweeper.runtime.in_process import InProcess
+from sweeper.runtime.trial_loop import TrialLoop
 from sweeper.status import Status
 from tests.sweeper.closed_form import ClosedFormTrainer, PathTrainer
 from tests.sweeper.in_process import Killed, Mortal
@@ -240,6 +241,28 @@ def test_killed_at_any_event_it_ends_as_if_never_killed(
         }
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize("before", [True, False], ids=["before", "after"])
+@pytest.mark.parametrize("events", [4, 5])
+def test_killed_again_and_again_it_ends_as_if_never_killed(
+    tmp_path: Path, horizons: Any, monkeypatch: pytest.MonkeyPatch, events: int, before: bool
+) -> None:
+    plan = horizons(space={"max_steps": {"grid": [10, 20, 30]}})
+    whole, folder = (new_folder(tmp_path / name, plan) for name in ("whole", "killed"))
+    straight, _ = run(whole, plan)
+    for _ in range(100):
+        with monkeypatch.context() as patch:
+            Mortal(patch, events, before=before)
+            try:
+                resumed, _ = run(folder, plan)
+                break
+            except Killed:
+                pass
+    else:
+        raise AssertionError("it never ends")
+    assert curves(folder, resumed) == curves(whole, straight)
+
+
 def test_a_copy_whose_event_was_not_written_is_made_again(tmp_path: Path, horizons: Any) -> None:
     plan = horizons()
     folder = new_folder(tmp_path, plan)
@@ -301,6 +324,33 @@ def test_a_fork_waits_while_its_trunk_is_on_its_way(tmp_path: Path, horizons: An
     assert sweep.next_trial() is None
     assert not sweep.is_over
     sweep.close("interrupted")
+
+
+def test_a_fork_begins_while_its_trunk_goes_on(tmp_path: Path, horizons: Any) -> None:
+    plan = horizons()
+    folder = new_folder(tmp_path, plan)
+    sweep = Sweep.open(folder, plan)
+    runtime = InProcess(sweep, Audience(sweep, [MetricsFiles(folder)]), Decaying)
+    trunk = sweep.next_trial()
+    assert trunk is not None
+    forks_at = sweep.state.checkpoints.promised_steps(trunk.trial_id)
+    loop = TrialLoop(Decaying, trunk.config, num_threads=None, forks_at=forks_at)
+    sweep.start(trunk.trial_id)
+    for step in (16, 32):
+        while trunk.checkpoint_step != step:
+            assert sweep.next_trial() is None
+            runtime._leaves(trunk, loop)
+        fork = sweep.next_trial()
+        assert fork is not None and (fork.forked_from, fork.forked_at) == (trunk.trial_id, step)
+        runtime.run_trial(fork)
+        assert fork.status is Status.COMPLETED
+        assert trunk.status is Status.RUNNING
+    while not runtime._leaves(trunk, loop):
+        pass
+    sweep.release(trunk.trial_id)
+    runtime.run()
+    sweep.close("finished")
+    assert curves(folder, sweep) == curves_by_themselves(tmp_path / "alone", plan)[0]
 
 
 def test_others_go_first_while_a_fork_waits(tmp_path: Path, horizons: Any) -> None:

@@ -67,6 +67,7 @@ def test_what_trunks_spare_is_told(tiny_plan: Any) -> None:
     assert "saved 48%" in told()
     assert "3 trials fork from 1 trunk, with the losses of runs by themselves: 52%" in told()
     assert "40% if decays took no step" in told()
+    assert "orders of merit" not in told(), "nothing is stopped"
     apart = told(ema_fraction=0.1)
     assert "No trials share a trunk, which their schedule would allow: they differ in" in apart
     assert "ema_steps before their decay" in apart
