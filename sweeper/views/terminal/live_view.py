@@ -41,6 +41,9 @@ def progress_line(
     for status in (Status.RUNNING, Status.PAUSED):
         if number := len(state.with_status(status)):
             parts.append(f"{number} {status.value}")
+    account = state.checkpoints
+    if waiting := sum(account.promised_to(fork) is None for fork in account.promised):
+        parts.append(f"{waiting} waiting for a trunk")
     if (finals := finals_text(state)) is not None:
         parts.append(finals)
     if now is not None and state.sessions:

@@ -112,7 +112,10 @@ def test_of_a_fork_only_its_own_steps_are_left(tmp_path: Path, tiny_plan: Any) -
         left = TimeLeftEstimator(plan).time_left(sweep.state)
         assert left is not None
         assert left.expected == pytest.approx((30 + 4) / 100)
+        told = progress_line(sweep.state, 2, None, None)
+        assert told == "0/2 trials ended, 1 running, 1 waiting for a trunk"
         run_trial(sweep, trunk)
+        assert "waiting" not in progress_line(sweep.state, 2, None, None)
         assert started(sweep) != trunk.trial_id
         left = TimeLeftEstimator(plan).time_left(sweep.state)
         assert left is not None
