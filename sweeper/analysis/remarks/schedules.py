@@ -33,7 +33,7 @@ class _Run:
         if config.schedule == "constant" or config.min_learning_rate == config.learning_rate:
             return 1.0
         begins = config.decay_begins if config.schedule == "wsd" else config.warmup_steps
-        return 1 - begins / config.max_steps
+        return (config.max_steps - begins) / config.max_steps  # 0.1 of it is no less than 0.1
 
     @property
     def decided_by(self) -> str:
