@@ -90,7 +90,8 @@ def _parse_scale(stated: str) -> float:
 
 def print_prediction(console: Console, found: Prediction) -> None:
     at = found.at
-    console.print(f"{found.sweep}: parameters are those of the matrices and the head")
+    counted = "parameters are those of the matrices and the head"
+    console.print(f"{found.sweep}: each size read by itself; {counted}")
     console.print()
     rows = [size_row(*each) for each in zip(found.sizes, found.fitted, strict=True)]
     made = [

@@ -50,7 +50,9 @@ def test_on_a_screen(sweeper: Sweeper, transfer: RunFolder) -> None:
     said = sweeper("predict", "transfer", "--scale", "10x")
     assert (said.code, said.err) == (0, "")
     lines = said.out.splitlines()
-    assert lines[0] == "transfer: parameters are those of the matrices and the head"
+    assert lines[0] == (
+        "transfer: each size read by itself; parameters are those of the matrices and the head"
+    )
     heading = lines[2].split()
     assert heading[:3] == ["params", "tokens", "batch"] and len(lines[3:8]) == 5
     text = " ".join(said.out.split())
