@@ -116,7 +116,7 @@ def optimum_text(optimum: "OptimumInterval") -> str:
         return f"{text}, at the edge of what was tried."
     worse = number(optimum.regret)
     if optimum.value:
-        worse = f"{worse} ({optimum.regret / abs(optimum.value):.2%})"
+        worse = f"{worse} ({100 * optimum.regret / abs(optimum.value):.2f} %)"
     return f"{text}, and {taken} is at most {worse} worse than it."
 
 

@@ -29,6 +29,11 @@ class Parameter:
     least: float | None = None  # no run accepts less
     changes_size: bool = False  # the number of a model's parameters depends on it
 
+    @property
+    def is_length(self) -> bool:
+        """Whether it is how long a run trains: more is better and costs more, and none is best."""
+        return self.name == "max_steps"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Evaluation:

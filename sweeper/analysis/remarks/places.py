@@ -39,7 +39,9 @@ def few_remarks(summary: Summary) -> Iterator[Remark]:
         parameter, group = response.parameter, _group(summary, response)
         curves = [curve for curve in response.curves if curve.group == group]
         at_edge = any(edge.group == group for edge in response.edges)
-        if parameter.scale == "category" or not curves or at_edge or parameter.changes_size:
+        if parameter.scale == "category" or parameter.changes_size or parameter.is_length:
+            continue
+        if not curves or at_edge:
             continue
         tried = _tried(summary, parameter, response, group)
         best = _lowest(summary.sweep, curves[-1])

@@ -117,7 +117,7 @@ def test_it_is_said_in_one_sentence_with_the_value_to_take() -> None:
     )
     assert optimum_text(told) == (
         "Take learning_rate 0.0021: the best lies in 0.0018 to 0.0025 (95 %), "
-        "and 0.0021 is at most 0.0012 (0.04%) worse than it."
+        "and 0.0021 is at most 0.0012 (0.04 %) worse than it."
     )
     at_end = replace(told, at_high_end=True)
     assert "0.0018 to 0.0025 or above (95 %), at the edge" in optimum_text(at_end)

@@ -6,8 +6,10 @@ from dataclasses import replace
 import pytest
 
 from sweeper.analysis.reading.sweep_data import Parameter, SweepData
+from sweeper.analysis.remarks.remarking import remarks_of
 from sweeper.analysis.summary.levels import levels_of
 from sweeper.analysis.summary.response import Response, responses_of
+from sweeper.analysis.summary.summarising import summarise
 from sweeper.record.state.arrivals import Arrival
 from sweeper.status import Status
 from tests.sweeper.analysis.summary.sweeps import LEARNING_RATE, SIZE, by_rate, seeded, sweep_of
@@ -37,6 +39,20 @@ def test_no_run_can_warm_up_for_less_than_nothing() -> None:
         for t, w in zip(by_rate({1e-4: 1.0, 1e-3: 2.0, 1e-2: 3.0}), (0, 10, 20), strict=True)
     ]
     assert respond(sweep_of(trials, [warmup]), "warmup_steps").edges == ()
+
+
+def test_no_length_is_the_best_of_all() -> None:
+    lengths = (600, 1200, 1800, 2400)
+    swept = Parameter(name="max_steps", scale="linear", options=lengths, low=600, high=2400)
+    trials = [
+        replace(trial, point={"max_steps": steps})
+        for trial, steps in zip(
+            by_rate({1e-4: 4.0, 1e-3: 3.0, 1e-2: 2.0, 1e-1: 1.0}), lengths, strict=True
+        )
+    ]
+    summary = summarise(sweep_of(trials, [swept]))
+    assert (summary.optima, respond(summary.sweep, "max_steps").edges) == ((), ())
+    assert not {"edge", "few"} & {remark.kind for remark in remarks_of(summary)}
 
 
 @pytest.mark.parametrize(("rate", "sides"), [(1.1e-4, ["low"]), (2e-3, []), (9.5e-2, ["high"])])
