@@ -10,6 +10,8 @@ import pytest
 from sweeper.record.ranking import best_trial
 from sweeper.record.run_folder import RunFolder, create_run_folder
 from sweeper.record.state.trial import Trial
+from sweeper.spec.clock import Clock, clock_per_step
+from sweeper.spec.scheduler_spec import GRACE_KEYS
 from sweeper.spec.sweep_spec import SweepSpec
 from sweeper.status import Status
 from sweeper.strategy.schedulers.foresight import CurveForesight, Expected
@@ -20,15 +22,19 @@ from tests.sweeper.journals import raw_events
 
 RATES = [round(1e-5 * 2**k, 8) for k in range(17)] + [0.7]
 SPACE = {"learning_rate": {"grid": RATES}}
-FORMS = [{"mode": mode, "clock": clock} for mode in ("stop", "promote") for clock in ("step",)] + [
-    {"mode": "promote", "clock": "tokens"}
+FORMS = [
+    {"mode": "stop", "clock": "step"},
+    {"mode": "promote", "clock": "step"},
+    {"mode": "promote", "clock": "tokens"},
+    {"mode": "stop", "clock": "flops"},
 ]
 
 
-def plan_of(tiny_plan: Any, mode: str, clock: str) -> Any:
-    grace = {"grace_steps": 4} if clock == "step" else {"grace_tokens": 4 * 64}
-    scheduler = {"type": "asha", "compare": "forecast", "mode": mode, "clock": clock, **grace}
+def plan_of(tiny_plan: Any, mode: str, clock: Clock) -> Any:
     train = {"eval_every_steps": 2, "checkpoint_every_steps": 2}
+    (any_trial, *_) = tiny_plan(train=train).trials
+    grace = {GRACE_KEYS[clock]: 4 * clock_per_step(any_trial.config, clock)}
+    scheduler = {"type": "asha", "compare": "forecast", "mode": mode, "clock": clock, **grace}
     return tiny_plan(space=SPACE, train=train, scheduler=scheduler)
 
 
@@ -49,7 +55,7 @@ def decided(folder: RunFolder) -> list[dict[str, Any]]:
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("form", FORMS, ids=lambda form: "-".join(form.values()))
 def test_killed_at_any_event_it_decides_as_if_never_killed(
-    tmp_path: Path, tiny_plan: Any, form: dict[str, str]
+    tmp_path: Path, tiny_plan: Any, form: Any
 ) -> None:
     plan = plan_of(tiny_plan, **form)
     whole = new_folder(tmp_path / "whole", plan.spec)
