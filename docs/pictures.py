@@ -2,6 +2,7 @@
 
 python docs/pictures.py terminal runs/lr
 python docs/pictures.py report runs/lr        (with playwright and Debian's chromium)
+python docs/pictures.py report runs/transfer --section larger
 """
 
 import argparse
@@ -57,11 +58,11 @@ def terminal(folder: RunFolder, at: float) -> Path:
     return path
 
 
-def report(folder: RunFolder) -> Path:
-    """The first screen of the report."""
+def report(folder: RunFolder, section: str | None) -> Path:
+    """The first screen of the report, or one of its sections."""
     from playwright.sync_api import sync_playwright
 
-    path = PICTURES / "report.png"
+    path = PICTURES / ("report.png" if section is None else f"report_{section}.png")
     with tempfile.TemporaryDirectory() as out, sync_playwright() as playwright:
         page_path = write_report(folder, Path(out)).path
         browser = playwright.chromium.launch(
@@ -69,8 +70,15 @@ def report(folder: RunFolder) -> Path:
         )
         page = browser.new_page(viewport=REPORT_SIZE, color_scheme="light", offline=True)
         page.goto(page_path.as_uri())
-        page.wait_for_selector("[data-figure] .main-svg")
-        page.screenshot(path=path)
+        if section is None:
+            page.wait_for_selector("[data-figure] .main-svg")
+            page.screenshot(path=path)
+        else:
+            shown = page.locator(f"section#{section}")
+            for figure in shown.locator("[data-figure]").all():  # drawn as they come into sight
+                figure.scroll_into_view_if_needed()
+                figure.locator(".main-svg").first.wait_for()
+            shown.screenshot(path=path)
         browser.close()
     return path
 
@@ -81,12 +89,14 @@ def main() -> None:
     of_terminal = pictures.add_parser("terminal", help="the live table")
     of_terminal.add_argument("run", help="a run folder, as runs/lr")
     of_terminal.add_argument("--at", type=float, default=0.75, help="share of its time [0.75]")
-    of_report = pictures.add_parser("report", help="the first screen of the report")
+    of_report = pictures.add_parser("report", help="the first screen of the report, or a section")
+    of_report.add_argument("--section", help="by its name in the page, as larger")
     of_report.add_argument("run", help="a run folder, as runs/lr")
     given = parser.parse_args()
     PICTURES.mkdir(exist_ok=True)
     folder = find_run_folder(Path("runs"), given.run)
-    print(terminal(folder, given.at) if given.picture == "terminal" else report(folder))
+    of = given.picture
+    print(terminal(folder, given.at) if of == "terminal" else report(folder, given.section))
 
 
 if __name__ == "__main__":
