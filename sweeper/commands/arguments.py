@@ -17,18 +17,22 @@ def print_json(value: Any) -> None:
 
 COUNT_PATTERN = re.compile(r"([0-9]+(?:\.[0-9]+)?)([kMBT]?)")
 COUNT_UNITS = {"": 1, "k": 10**3, "M": 10**6, "B": 10**9, "T": 10**12}
+LARGEST_COUNT = 10**18
 
 
 def parse_count(option: str, stated: str) -> int:
     """A number of parameters or of tokens, from `124M`, `2.5B`, `50k` or digits alone.
 
     Raises:
-        BadParameter: it is none.
+        BadParameter: it is none, or larger than anything that is trained.
     """
     match = COUNT_PATTERN.fullmatch(stated)
     parsed = 0 if match is None else int(Fraction(match[1]) * COUNT_UNITS[match[2]])
     if parsed < 1:
         text = f"must be a number, as 124M, 2.5B or 50k, got {stated!r}"
+        raise typer.BadParameter(text, param_hint=option)
+    if parsed > LARGEST_COUNT:
+        text = f"must be at most {LARGEST_COUNT // COUNT_UNITS['T']:,}T, got {stated!r}"
         raise typer.BadParameter(text, param_hint=option)
     return parsed
 

@@ -38,6 +38,7 @@ from sweeper.views.terminal.columns import Column, table
 from trainable.model.model_size import flops_per_token, matrix_params
 
 DROP = {"batch": 0, "its law": 1, "95 %": 2, "law": 3}  # where there is no room, the lowest first
+SCALES = (0.001, 1_000_000)
 TOKENS_PER_PARAMETER = 20  # about what is best for its FLOPs (https://arxiv.org/abs/2203.15556)
 
 
@@ -83,8 +84,9 @@ def _parse_scale(stated: str) -> float:
         scale = float(stated.removesuffix("x"))
     except ValueError:
         scale = math.nan
-    if not 0 < scale < math.inf:
-        raise typer.BadParameter(f"must be above 0, as 10x, got {stated!r}", param_hint="--scale")
+    if not SCALES[0] <= scale <= SCALES[1]:
+        text = f"must be from {SCALES[0]:g} to {SCALES[1]:,}, as 10x, got {stated!r}"
+        raise typer.BadParameter(text, param_hint="--scale")
     return scale
 
 

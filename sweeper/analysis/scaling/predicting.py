@@ -30,7 +30,8 @@ class Target:
         if self.params is not None and self.tokens is not None:
             return self.params, self.tokens
         assert self.scale is not None, "the command has asked for one or the other"
-        return round(self.scale * largest.params), round(self.scale * largest.tokens)
+        params, tokens = self.scale * largest.params, self.scale * largest.tokens
+        return max(1, round(params)), max(1, round(tokens))
 
 
 @dataclass(frozen=True, kw_only=True)

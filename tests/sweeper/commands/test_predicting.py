@@ -93,17 +93,22 @@ def test_its_table_fits(
     assert len(table) == 6 and max(map(len, table)) <= width
 
 
+FAR = ["big", "-3", "nan", "0", "1e-9", "inf", "1e30x", "1000001"]
+
+
 @pytest.mark.parametrize(
     ("options", "told"),
     [
         ((), "say which size"),
         (("--params", "124M"), "say which size"),
         (("--scale", "10x", "--params", "1M", "--tokens", "1M"), "say which size"),
-        (("--scale", "big"), "must be above 0, as 10x, got 'big'"),
-        (("--scale", "-3"), "must be above 0, as 10x, got '-3'"),
-        (("--scale", "nan"), "must be above 0, as 10x, got 'nan'"),
+        *(
+            (("--scale", far), f"must be from 0.001 to 1,000,000, as 10x, got {far!r}")
+            for far in FAR
+        ),
         (("--params", "124Mi", "--tokens", "1B"), "must be a number, as 124M"),
         (("--params", "124M", "--tokens", "0"), "must be a number, as 124M"),
+        (("--params", "9" * 400, "--tokens", "1B"), "must be at most 1,000,000T, got '9"),
     ],
 )
 def test_a_size_that_is_none_is_refused(
