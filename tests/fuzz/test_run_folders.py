@@ -34,6 +34,7 @@ COMMANDS = [
     ["trial", "lr", "0001", "--json"],
     ["compare", "lr", "other"],
     ["report", "lr"],
+    ["predict", "lr", "--scale", "10x"],
     ["export", "lr", "out"],
     ["export", "lr", "0002", "out"],
     ["backtest", "lr"],
