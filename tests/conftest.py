@@ -42,8 +42,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--kills",
         type=int,
-        default=20,
-        help="How often sweeps are killed at random (tests/sweeper/runtime/ray_tune/test_kills.py)",
+        default=21,
+        help="How often test_kills.py kills sweeps at random, in all",
     )
 
 

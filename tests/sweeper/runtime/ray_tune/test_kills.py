@@ -161,7 +161,7 @@ def test_killed_again_and_again_it_ends_as_if_never_killed(
     told = {key for event in events(whole) for key in (event["event"], *event)}
     assert telling in told
     rng = random.Random(0)
-    left, sweep = pytestconfig.getoption("--kills") // 2, 0
+    left, sweep = pytestconfig.getoption("--kills") // len(SWEEPS), 0
     while left:
         sweep += 1
         folder = RunFolder(tmp_path / f"killed{sweep}" / "tiny")
