@@ -5,12 +5,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
+import pytest
+
 from sweeper.engine.audience import Audience
 from sweeper.engine.session.terms import SessionTerms
 from sweeper.engine.sweep import Sweep
 from sweeper.plan.plan import Plan
 from sweeper.record.journal import Journal
-from sweeper.record.run_folder import CHECKPOINT_FILE, RunFolder
+from sweeper.record.run_folder import CHECKPOINT_FILE, RunFolder, create_run_folder
 from sweeper.record.state.events import Event
 from sweeper.record.state.trial import Trial
 from sweeper.record.state.warm_start import WarmStart
@@ -40,6 +42,19 @@ class Mortal:
                 raise Killed
 
         monkeypatch.setattr(Journal, "append", counted)
+
+
+def killed_at_each_event(
+    root: Path, plan: Plan, total: int, run: Callable[[RunFolder], object], *, before: bool
+) -> Iterator[tuple[int, RunFolder]]:
+    """The number of each event, and the folder of a sweep that was killed there."""
+    for at in range(1, total + 1):
+        folder = create_run_folder(root / f"killed{at}", plan.spec, None, "space.yaml")
+        with pytest.MonkeyPatch.context() as patch:
+            Mortal(patch, at, before=before)
+            with pytest.raises(Killed):
+                run(folder)
+        yield at, folder
 
 
 Fault = Literal["fails", "is lost", "ends", None]

@@ -34,6 +34,7 @@ def _is_slow_in_torch(given: Tensor) -> bool:
     return plain and not torch.compiler.is_compiling()
 
 
+# Called by `apply`, to which torch gives no types.
 class RMSNormFunction(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, hidden: Tensor, weight: Tensor, epsilon: float) -> Tensor:

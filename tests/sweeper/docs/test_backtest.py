@@ -7,14 +7,16 @@ from pathlib import Path
 import pytest
 
 from sweeper.spec.reading.spec_file import load_spec
-from tests.sweeper.commands.conftest import Sweeper, project, sweeper  # noqa: F401
+from tests.sweeper.commands.conftest import Sweeper, project, sweeper
+
+__all__ = ["project", "sweeper"]  # fixtures
 
 ROOT = Path(__file__).parents[3]
 DOC = (ROOT / "docs" / "backtest.md").read_text(encoding="utf-8")
 
 
 def test_the_example_prints_what_is_shown(
-    sweeper: Sweeper,  # noqa: F811
+    sweeper: Sweeper,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     (block,) = re.findall(r"```console\n\$ python -m sweeper (.*?)\n(.*?)```", DOC, re.DOTALL)

@@ -10,7 +10,9 @@ from typer.testing import CliRunner
 from sweeper.analysis.scaling import learning_rate_law, priors
 from sweeper.commands.cli import app
 from sweeper.spec.reading.spec_file import load_spec
-from tests.sweeper.commands.conftest import Sweeper, project, sweeper  # noqa: F401
+from tests.sweeper.commands.conftest import Sweeper, project, sweeper
+
+__all__ = ["project", "sweeper"]  # fixtures
 
 ROOT = Path(__file__).parents[3]
 DOC = (ROOT / "docs" / "transfer.md").read_text(encoding="utf-8")
@@ -31,7 +33,7 @@ def test_its_commands_are_there() -> None:
 
 
 def test_the_proposal_is_what_is_shown(
-    sweeper: Sweeper,  # noqa: F811
+    sweeper: Sweeper,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     block = re.findall(r"```console\n(.*?)```", DOC, re.DOTALL)[1]

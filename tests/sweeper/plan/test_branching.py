@@ -8,6 +8,7 @@ from sweeper.plan.branching import Branching, fork_step
 from sweeper.plan.forecast import Machine, forecast
 from sweeper.plan.jobs import Speed, shapes
 from sweeper.plan.plan import Plan
+from sweeper.spec.points import Point
 from sweeper.spec.sweep_spec import SweepSpec
 from trainable.config import TrainConfig
 
@@ -109,8 +110,8 @@ def test_the_shortest_run_states_the_warmup_of_all(
 )
 def test_elsewhere_a_run_has_a_warmup_of_its_own(sections: dict[str, Any]) -> None:
     spec = SweepSpec.model_validate({"name": "warm", **sections})
-    point = {"size": "a"} if "size" in spec.space else {"max_steps": 40}
-    assert spec.settings(point)["warmup_steps"] == 4  # type: ignore[arg-type]
+    point: Point = {"size": "a"} if "size" in spec.space else {"max_steps": 40}
+    assert spec.settings(point)["warmup_steps"] == 4
 
 
 def test_the_forecast_counts_each_step_once(tiny_plan: Any) -> None:

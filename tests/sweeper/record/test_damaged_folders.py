@@ -12,8 +12,10 @@ import pytest
 from sweeper.analysis.monitor import Monitor
 from sweeper.errors import RunFolderError
 from sweeper.record.run_folder import RunFolder
-from tests.sweeper.commands.conftest import Said, project, sweeper  # noqa: F401  # fixtures
+from tests.sweeper.commands.conftest import Said, project, sweeper
 from tests.sweeper.record.state.test_events import WRONG, changed, paths
+
+__all__ = ["project", "sweeper"]  # fixtures
 
 pytestmark = pytest.mark.slow
 OLD = Path(__file__).parent / "old_journals"
@@ -57,7 +59,7 @@ def places(event: dict[str, Any]) -> Iterator[tuple[str | int, ...]]:
 
 
 @pytest.fixture
-def folder(project: Path) -> RunFolder:  # noqa: F811
+def folder(project: Path) -> RunFolder:
     for name in ("promoted", "population", "warm"):
         shutil.copytree(OLD / name, project / "runs" / name)
     shutil.copytree(OLD / "seeds", project / "runs" / "other")
@@ -67,7 +69,7 @@ def folder(project: Path) -> RunFolder:  # noqa: F811
 @pytest.mark.parametrize(("name", "kind"), CASES)
 def test_whatever_a_field_is_no_command_ends_in_a_traceback(
     folder: RunFolder,
-    sweeper: Any,  # noqa: F811
+    sweeper: Any,
     name: str,
     kind: str,
 ) -> None:

@@ -11,7 +11,7 @@ from sweeper.analysis.scaling.priors import (
     SAME_BATCH,
     SPREAD,
     TUNED_BATCH,
-    Exponents,
+    Parametrisation,
     learning_rate_prior,
 )
 from sweeper.analysis.scaling.size_optimum import SizeOptimum
@@ -82,9 +82,9 @@ def test_what_the_sizes_do_not_tell_stays_as_the_prior_has_it() -> None:
     ],
 )
 def test_the_prior_goes_by_parametrisation_and_batches(
-    parametrisation: str, same_batch: bool, exponents: tuple[float, float]
+    parametrisation: Parametrisation, same_batch: bool, exponents: tuple[float, float]
 ) -> None:
-    prior: Exponents = learning_rate_prior(parametrisation, same_batch=same_batch)  # type: ignore[arg-type]
+    prior = learning_rate_prior(parametrisation, same_batch=same_batch)
     assert (prior.params, prior.tokens) == exponents
 
 

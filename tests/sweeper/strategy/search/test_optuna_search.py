@@ -29,7 +29,14 @@ from sweeper.strategy.search.optuna_axes import sampler_seed
 from sweeper.strategy.search.optuna_search import OptunaSearcher
 from sweeper.strategy.surface.observation import Observation
 from tests.sweeper.closed_form import ClosedFormTrainer
-from tests.sweeper.in_process import Killed, Mortal, drive, opened, run_trial
+from tests.sweeper.in_process import (
+    Killed,
+    Mortal,
+    drive,
+    killed_at_each_event,
+    opened,
+    run_trial,
+)
 from tests.sweeper.journals import raw_events
 
 RATE = {"learning_rate": {"loguniform": [1e-5, 1]}}  # diverges from 0.5 on
@@ -295,7 +302,6 @@ def earlier_results() -> WarmStart:
 def test_killed_at_any_event_it_goes_on_as_if_never_killed(
     tmp_path: Path,
     tiny_plan: Any,
-    monkeypatch: pytest.MonkeyPatch,
     scheduler: dict[str, Any],
     before: bool,
 ) -> None:
@@ -305,13 +311,12 @@ def test_killed_at_any_event_it_goes_on_as_if_never_killed(
     whole = new_folder(tmp_path / "whole", plan)
     straight = drive(whole, plan, warm_start=earlier_results())
     total = len(list(raw_events(whole.journal)))
-    for at in range(1, total + 1):
-        folder = new_folder(tmp_path / f"killed{at}", plan)
-        with monkeypatch.context() as patch:
-            Mortal(patch, at, before=before)
-            with pytest.raises(Killed):
-                drive(folder, plan, warm_start=earlier_results())
-        resumed = drive(folder, plan, warm_start=earlier_results())
+
+    def run(folder: RunFolder) -> Sweep:
+        return drive(folder, plan, warm_start=earlier_results())
+
+    for at, folder in killed_at_each_event(tmp_path, plan, total, run, before=before):
+        resumed = run(folder)
         for kind in ("trial_created", "report"):
             assert recorded(folder, kind) == recorded(whole, kind), f"killed at event {at}"
         assert table(resumed, folder) == table(straight, whole), f"killed at event {at}"
