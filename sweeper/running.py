@@ -1,10 +1,12 @@
 """A whole sweep, from its file to its end: first everything is checked, then it starts. The
 commands print how it ended, and turn that into an exit code."""
 
+import os
 import traceback
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -38,7 +40,7 @@ from sweeper.record.watcher import Watcher
 from sweeper.runtime.losses import Losses
 from sweeper.runtime.ray_tune.token import token_command
 from sweeper.runtime.ray_version import ray_version_note
-from sweeper.runtime.signals import Deadline
+from sweeper.runtime.signals import Deadline, ending_at_once
 from sweeper.spec.reading.spec_file import load_spec
 from sweeper.spec.reading.yaml_source import YamlSource
 from sweeper.status import ExitCode
@@ -48,6 +50,7 @@ from sweeper.views.trackers.wandb_runs import WandbProcess, require_login
 from trainable.data.token_files import check_data
 
 TRAINER = "trainable.loop.training:Trainer"
+TOO_EARLY = "Ended before the sweep began: nothing was changed."
 WandbMode = Literal["off", "offline", "online"]
 
 
@@ -61,6 +64,7 @@ class Options:
     verbose: bool = False
     watchers: tuple[Watcher, ...] = ()  # who else looks on
     trainer: str = TRAINER  # the class of the training loop
+    owns_process: bool = False  # a signal may end the process before the sweep has begun
     # Of the process, once it is to end early. A command holds it until all is told.
     deadline: Deadline = field(default_factory=Deadline)
 
@@ -117,7 +121,7 @@ def run_file(
     """
     _tell_ray_version(console)
     prepared = prepare_run(file, console, options, name, overrides)
-    with options.deadline, started_workers(prepared, options) as workers:
+    with options.deadline, started_workers(prepared, console, options) as workers:
         folder = create_run_folder(options.runs, prepared.plan.spec, name, str(file))
         with folder.locked():
             return carry_out(prepared, folder, workers, console, options)
@@ -156,7 +160,7 @@ def resume_sweep(
             warm_start=warm_start,
             state=resumption.state,
         )
-        with options.deadline, started_workers(prepared, options) as workers:
+        with options.deadline, started_workers(prepared, console, options) as workers:
             return carry_out(prepared, folder, workers, console, options)
 
 
@@ -193,7 +197,7 @@ def prepare_run(
 
 
 @contextmanager
-def started_workers(prepared: Prepared, options: Options) -> Iterator[Workers]:
+def started_workers(prepared: Prepared, console: Console, options: Options) -> Iterator[Workers]:
     """Start Ray on this machine, or join the cluster that RAY_ADDRESS names.
 
     Raises:
@@ -203,10 +207,15 @@ def started_workers(prepared: Prepared, options: Options) -> Iterator[Workers]:
     own_loop = options.trainer == TRAINER
     if own_loop:
         require_devices(plan, source)
-    # Ray takes seconds to import: a mistake in the file is told before.
-    from sweeper.runtime.ray_tune.cluster import ray_cluster
+    address = os.environ.get("RAY_ADDRESS")
+    start = f"Joining the Ray cluster at {address}" if address else "Starting Ray on this machine"
+    with ExitStack() as ray:
+        with ending_at_once(TOO_EARLY) if options.owns_process else nullcontext():
+            console.print(f"{start}…")
+            # Ray takes seconds to import: a mistake in the file is told before.
+            from sweeper.runtime.ray_tune.cluster import ray_cluster
 
-    with ray_cluster(dashboard=options.dashboard) as cluster:
+            cluster = ray.enter_context(ray_cluster(dashboard=options.dashboard))
         placement = place(plan, cluster.nodes, source)
         if own_loop:
             require_gpus(plan, placement.resources, source)
@@ -226,9 +235,10 @@ def carry_out(
 
     session = replace(prepared.session, placement=workers.placement)
     sweep = Sweep.open(folder, prepared.plan, session, prepared.warm_start, prepared.state)
-    print_beginning(console, sweep, workers.placement.slots, workers.dashboard)
+    heading = partial(print_beginning, console, sweep, workers.placement.slots, workers.dashboard)
+    heading()
     gauges = RayMetrics(folder.name)
-    audience = Audience(sweep, [*_watchers(sweep, console, options), gauges])
+    audience = Audience(sweep, [*_watchers(sweep, console, heading, options), gauges])
     outcome: Outcome = "failed"
     try:
         outcome = run_trials(sweep, workers.placement, audience, options.trainer, options.deadline)
@@ -273,12 +283,14 @@ def _read_warm_start(
     return read_warm_start(plan.spec, options.runs, source, here)
 
 
-def _watchers(sweep: Sweep, console: Console, options: Options) -> list[Watcher]:
+def _watchers(
+    sweep: Sweep, console: Console, heading: Callable[[], None], options: Options
+) -> list[Watcher]:
     watchers: list[Watcher] = [
         Losses(sweep),
         MetricsFiles(sweep.folder),
         Tables(sweep.folder),
-        Screen(console, sweep.plan, verbose=options.verbose),
+        Screen(console, sweep.plan, heading=heading, verbose=options.verbose),
     ]
     if options.wandb != "off":
         watchers.append(WandbProcess(sweep.folder, options.wandb))

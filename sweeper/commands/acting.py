@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 
 from sweeper.analysis.monitor import Monitor
-from sweeper.commands.arguments import Name, Runs
+from sweeper.commands.arguments import Name, NameOrNewest, Runs, named_or_newest
 from sweeper.commands.exporting import export_trial
 from sweeper.engine.session.deletion import Deletion, deletable, delete_checkpoints
 from sweeper.errors import RunFolderError
@@ -24,13 +24,13 @@ SHOWN_TRIALS = 20
 
 
 def report(
-    name: Name,
+    name: NameOrNewest = None,
     out: Annotated[Path | None, typer.Option(help="Write to this folder. [the run folder]")] = None,
     runs: Runs = RUNS,
 ) -> None:
     from sweeper.views.report import write_report  # takes a second
 
-    written = write_report(find_run_folder(runs, name), out)
+    written = write_report(named_or_newest(runs, name), out)
     console = make_console()
     console.print(f"{written.path} ({size(written.path.stat().st_size)})")
     if written.pictures:

@@ -2,13 +2,20 @@
 
 import json
 import re
+import sys
 from fractions import Fraction
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from sweeper.record.run_folder import RUNS, RunFolder, list_run_folders
+from sweeper.record.run_folder import (
+    RUNS,
+    RunFolder,
+    find_run_folder,
+    list_run_folders,
+    newest_run_folder,
+)
 
 
 def print_json(value: Any) -> None:
@@ -50,11 +57,33 @@ def _trial_ids(context: typer.Context, incomplete: str) -> list[str]:
     return sorted(ids)
 
 
+def named_or_newest(runs: Path, name: str | None) -> RunFolder:
+    """The sweep of this name; of none, the newest, which is said on standard error.
+
+    Raises:
+        RunFolderError: there is no such sweep.
+    """
+    if name is not None:
+        return find_run_folder(runs, name)
+    folder = newest_run_folder(runs)
+    print(f"{folder.path}: the newest sweep", file=sys.stderr)
+    return folder
+
+
 Runs = Annotated[Path, typer.Option("--runs", help="Folder of the run folders.")]
 Name = Annotated[
     str,
     typer.Argument(
         metavar="NAME", help="A sweep's name, or its run folder.", autocompletion=sweep_names
+    ),
+]
+NameOrNewest = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="NAME",
+        help="A sweep's name, or its run folder; the newest if none is named.",
+        autocompletion=sweep_names,
+        show_default=False,
     ),
 ]
 Names = Annotated[

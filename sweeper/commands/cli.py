@@ -5,11 +5,13 @@ help comes at once, and a command waits only for what it uses itself.
 """
 
 import os
+import platform
 import signal
 import sys
 from importlib import import_module
+from importlib.metadata import version as find_version
 from io import TextIOWrapper
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperCommand
@@ -32,6 +34,29 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+
+def _print_version(asked: bool) -> None:
+    if not asked:
+        return
+    packages = ", ".join(f"{name} {find_version(name)}" for name in ("torch", "ray"))
+    print(f"sweeper {find_version('sweeper')} (Python {platform.python_version()}, {packages})")
+    raise typer.Exit
+
+
+@app.callback()
+def options(
+    _: Annotated[
+        bool,
+        typer.Option(
+            "--version",
+            callback=_print_version,
+            is_eager=True,
+            help="Of sweeper, and of what it runs on.",
+        ),
+    ] = False,
+) -> None:
+    """What may stand before a command."""
 
 
 def main() -> None:

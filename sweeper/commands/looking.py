@@ -11,8 +11,10 @@ from sweeper.analysis.monitor import Monitor, monitors
 from sweeper.commands.arguments import (
     Json,
     Name,
+    NameOrNewest,
     Runs,
     TrialId,
+    named_or_newest,
     print_json,
 )
 from sweeper.errors import RunFolderError
@@ -99,14 +101,14 @@ def _standing(monitor: Monitor) -> str:
 
 
 def status(
-    name: Name,
+    name: NameOrNewest = None,
     runs: Runs = RUNS,
     watching: Annotated[
         bool, typer.Option("--watch", "-w", help="Stay, until the sweep ends or Ctrl-C.")
     ] = False,
     json: Json = False,
 ) -> None:
-    monitor = Monitor(find_run_folder(runs, name))
+    monitor = Monitor(named_or_newest(runs, name))
     if json:
         print_json(status_json(monitor))
     elif watching:
@@ -116,7 +118,7 @@ def status(
 
 
 def best(
-    name: Name,
+    name: NameOrNewest = None,
     runs: Runs = RUNS,
     command: Annotated[
         bool, typer.Option("--command", help="Only the command that trains it further.")
@@ -128,7 +130,7 @@ def best(
 ) -> None:
     if command + json + yaml > 1:
         raise typer.BadParameter("choose one of --command, --json and --yaml")
-    monitor = Monitor(find_run_folder(runs, name))
+    monitor = Monitor(named_or_newest(runs, name))
     if not (command or json or yaml):
         console = make_console()
         print_summary(console, monitor.state, monitor.folder)

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from sweeper.commands.arguments import Json, Name, Quiet, Runs, Verbose
+from sweeper.commands.arguments import Json, NameOrNewest, Quiet, Runs, Verbose, named_or_newest
 from sweeper.corpus import preparation
 from sweeper.engine.session.resuming import Changes
 from sweeper.engine.warm_starting import taken_from_earlier
@@ -53,11 +53,15 @@ def run(
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    options = Options(runs=runs, wandb=wandb, dashboard=dashboard, verbose=verbose)
+    options = _options(runs, wandb, dashboard, verbose)
     console = make_console(quiet=quiet)
     with options.deadline, lasting_output():
         code = conclude(console, run_file(file, console, options, name, overrides))
     raise typer.Exit(code)
+
+
+def _options(runs: Path, wandb: WandbMode, dashboard: bool, verbose: bool) -> Options:
+    return Options(runs=runs, wandb=wandb, dashboard=dashboard, verbose=verbose, owns_process=True)
 
 
 def conclude(console: Console, result: SessionResult) -> ExitCode:
@@ -125,7 +129,7 @@ def nodes_of_cluster() -> Sequence[Node]:
 
 
 def resume(
-    name: Name,
+    name: NameOrNewest = None,
     num_trials: Annotated[
         int | None,
         typer.Option(min=1, help="More trials of a random search: so many in all, as 40."),
@@ -153,7 +157,7 @@ def resume(
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    options = Options(runs=runs, wandb=wandb, dashboard=dashboard, verbose=verbose)
+    options = _options(runs, wandb, dashboard, verbose)
     console = make_console(quiet=quiet)
     changes = Changes(
         overrides=overrides,
@@ -162,8 +166,9 @@ def resume(
         retry_failed=retry_failed,
         accept=accept_changes,
     )
+    folder = named_or_newest(runs, name)
     with options.deadline, lasting_output():
-        code = conclude(console, resume_sweep(name, console, options, changes))
+        code = conclude(console, resume_sweep(str(folder.path), console, options, changes))
     raise typer.Exit(code)
 
 

@@ -127,6 +127,8 @@ class Forecast:
     is_exact: bool  # those were all orders
     branches: BranchForecast | None = None  # None: there is nothing to say of trunks
     finals: FinalsForecast | None = None  # beside all of that
+    # Processes that wanted a core before the speed was measured; None: few, or it was not measured.
+    load: float | None = None
     thin_validation: ThinValidation | None = None  # too little text to validate on
     # Why ends will be forecast without the schedule; None if they are with it, or not at all.
     no_schedule: str | None = None

@@ -9,7 +9,7 @@ from sweeper.plan.forecast import Forecast, Machine, Taken, forecast
 from sweeper.plan.jobs import Shape, Speed, shape_of, shapes
 from sweeper.plan.placement import Node, Placement, Share, num_at_once, place
 from sweeper.plan.plan import Plan, make_plan
-from sweeper.plan.probe import data_to_look_at, measure_speeds, this_machine
+from sweeper.plan.probe import data_to_look_at, load_of_others, measure_speeds, this_machine
 from sweeper.plan.validation import thin_validation
 from sweeper.spec.reading.spec_file import load_spec
 from sweeper.spec.reading.yaml_source import YamlSource
@@ -49,11 +49,12 @@ def preview(
         here, free_memory = this_machine()
         placement = place(plan, (here,) if nodes is None else nodes(), source)
         require_gpus(plan, placement.resources, source)
+        load = load_of_others(here.cpus) if probe else None
         speeds = _speeds(plan, placement, here, free_memory) if probe else {}
         # The built-in corpus has enough, but may not be prepared yet.
         thin = thin_validation(plan) if spec.data is not None else None
     machine = Machine(slots=placement.slots, free_memory=free_memory)
-    return replace(forecast(plan, machine, speeds, taken), thin_validation=thin)
+    return replace(forecast(plan, machine, speeds, taken), load=load, thin_validation=thin)
 
 
 def planned(file: Path, overrides: Sequence[str] = ()) -> Plan:

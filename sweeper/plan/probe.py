@@ -87,6 +87,13 @@ def _gpus() -> tuple[int, int]:
     return int(count), int(free)
 
 
+def load_of_others(cpus: float) -> float | None:
+    """The processes that wanted a core in the last minute, on average, before anything is measured;
+    None if they leave more than half of this machine's cores alone."""
+    load = os.getloadavg()[0]
+    return load if load > cpus / 2 else None
+
+
 def measure_speeds(
     shapes: Mapping[Shape, TrainConfig],
     machine: Machine,

@@ -209,6 +209,17 @@ def find_run_folder(runs: Path, name: str) -> RunFolder:
     raise RunFolderError(f"{runs / name}: no sweep there{hint}")
 
 
+def newest_run_folder(runs: Path) -> RunFolder:
+    """The sweep under `runs` to whose journal the last event of all was added.
+
+    Raises:
+        RunFolderError: there is none.
+    """
+    if not (folders := list_run_folders(runs)):
+        raise RunFolderError(f"{runs}: no sweeps there yet; start one: make sweep")
+    return folders[-1]
+
+
 def _no_journal(folder: RunFolder) -> RunFolderError:
     run = f"python -m sweeper run {shlex.quote(str(folder.spec))}"
     if folder.trials.is_dir() and any(folder.trials.iterdir()):

@@ -43,7 +43,36 @@ class Deadline:
 
 @contextmanager
 def ending_by_signals(end: Callable[[], None], folder: RunFolder) -> Iterator[None]:
-    """The first signal asks the sweep to end, the second ends it at once.
+    """The first signal asks the sweep to end, the second ends it at once."""
+    asked = False
+
+    def heard() -> None:
+        nonlocal asked
+        if asked:
+            exit_now(folder)
+        asked = True
+        end()
+        tell("Stopping: what runs is being checkpointed. Ctrl-C again ends it at once.")
+
+    with _hearing_signals(heard):
+        yield
+
+
+@contextmanager
+def ending_at_once(last_words: str) -> Iterator[None]:
+    """While there is nothing yet to be kept, the first signal ends the process."""
+
+    def heard() -> None:
+        tell(last_words)
+        os._exit(ExitCode.INTERRUPTED)
+
+    with _hearing_signals(heard):
+        yield
+
+
+@contextmanager
+def _hearing_signals(call: Callable[[], None]) -> Iterator[None]:
+    """Call this at each signal that asks the process to end, in place of what it would do.
 
     They are heard by a thread of its own: the main one, which Python tells of them, may be in a
     call of Ray's that never returns, since Ray's server is dead.
@@ -58,15 +87,9 @@ def ending_by_signals(end: Callable[[], None], folder: RunFolder) -> Iterator[No
     os.set_blocking(told, False)  # the interpreter writes into it each signal that comes
 
     def listen() -> None:
-        asked = False
         while byte := os.read(heard, 1):
-            if byte[0] not in numbers:
-                continue
-            if asked:
-                exit_now(folder)
-            asked = True
-            end()
-            tell("Stopping: what runs is being checkpointed. Ctrl-C again ends it at once.")
+            if byte[0] in numbers:
+                call()
 
     listener = threading.Thread(target=listen, daemon=True)
     listener.start()

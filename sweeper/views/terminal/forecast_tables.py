@@ -128,6 +128,12 @@ def _notes(forecast: Forecast) -> list[str | Text]:
         notes.append("No times: the speed of this machine was not measured.")
     else:
         notes.append("Times leave out Ray's start and the writing of checkpoints.")
+    if forecast.load is not None:
+        told = (
+            f"This machine was busy before the speed was measured (load {forecast.load:.1f}): "
+            "beside less, the times are shorter."
+        )
+        notes.append(Text(told, style="yellow"))
     if any(shape.speed and not shape.is_measured for shape in forecast.shapes):
         notes.append("~ not measured: as fast, in FLOP/s, as the measured shape of nearest size.")
     if any(shape.fits is False for shape in forecast.shapes):

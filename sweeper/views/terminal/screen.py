@@ -2,9 +2,9 @@
 
 import math
 import time
+from collections.abc import Callable
 
 from rich.console import Console
-from rich.live import Live
 
 from sweeper.analysis.time_left import TimeLeft, TimeLeftEstimator
 from sweeper.plan.plan import Plan
@@ -15,6 +15,7 @@ from sweeper.spec.points import point_text
 from sweeper.status import Status
 from sweeper.views.format import headline, size
 from sweeper.views.terminal.live_view import live_view, metrics_line, progress_line, utc_now
+from sweeper.views.terminal.steady_table import SteadyTable
 from trainable.loop.metrics import Metrics
 
 REFRESH_SECONDS = 0.5
@@ -24,9 +25,17 @@ MOST_OF_THE_DRIVER = 0.05  # of its time goes into the screen, however many tria
 class Screen(Watcher):
     """Shows a running sweep: a table that stays in its place, or lines."""
 
-    def __init__(self, console: Console, plan: Plan, *, verbose: bool = False) -> None:
+    def __init__(
+        self,
+        console: Console,
+        plan: Plan,
+        *,
+        heading: Callable[[], None] = lambda: None,
+        verbose: bool = False,
+    ) -> None:
         """
         Args:
+            heading: Prints what stands above the table, when the window has changed its size.
             verbose: Also print a line for every start, metrics and end, above the table if there is
                 one.
         """
@@ -37,14 +46,13 @@ class Screen(Watcher):
         self._ended = 0
         self._estimator: TimeLeftEstimator | None = None
         self._told_of_budget = False
-        self._live: Live | None = None
-        if console.is_terminal and not console.quiet:
-            self._live = Live(console=console, auto_refresh=False, transient=True)
-            self._live.start()
+        self._table = (
+            SteadyTable(console, heading) if console.is_terminal and not console.quiet else None
+        )
 
     @property
     def _in_lines(self) -> bool:
-        return self._live is None or self.verbose
+        return self._table is None or self.verbose
 
     def started(self, trial: Trial) -> None:
         if trial.attempts > 1 and self._in_lines:
@@ -75,10 +83,10 @@ class Screen(Watcher):
         began = time.monotonic()
         if self.console.quiet or began < self._due:
             return
-        if self._live is not None:
+        if self._table is not None:
             left = self._time_left(state)
             view = live_view(self.console, state, state.num_trials, left, utc_now())
-            self._live.update(view, refresh=True)
+            self._table.show(view)
         elif (ended := sum(trial.status.ended for trial in state.trials.values())) > self._ended:
             self._ended = ended
             left = self._time_left(state)
@@ -103,5 +111,5 @@ class Screen(Watcher):
         return self._estimator.time_left(state)
 
     def close(self, state: SweepState) -> None:
-        if self._live is not None:
-            self._live.stop()
+        if self._table is not None:
+            self._table.close()

@@ -3,12 +3,12 @@
 import time
 
 from rich.console import Console
-from rich.live import Live
 
 from sweeper.analysis.monitor import Monitor
 from sweeper.record.state.trial import Trial
 from sweeper.spec.points import point_text
 from sweeper.views.terminal.live_view import live_view, metrics_line, progress_line, utc_now
+from sweeper.views.terminal.steady_table import SteadyTable
 from sweeper.views.terminal.trial_table import trial_table
 
 EVERY_SECONDS = 1.0
@@ -35,12 +35,12 @@ def show(console: Console, monitor: Monitor) -> None:
 
 
 def _watch_table(console: Console, monitor: Monitor) -> None:
-    with Live(console=console, auto_refresh=False, transient=True) as live:
+    with SteadyTable(console) as table:
         while monitor.is_running:
             view = live_view(
                 console, monitor.state, monitor.num_trials, monitor.time_left(), utc_now()
             )
-            live.update(view, refresh=True)
+            table.show(view)
             time.sleep(EVERY_SECONDS)
             monitor.refresh()
 

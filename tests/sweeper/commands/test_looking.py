@@ -2,6 +2,7 @@
 
 import html
 import json
+import os
 import re
 import shlex
 import shutil
@@ -10,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import ray
+import torch
 from ruamel.yaml import YAML
 
 from sweeper.plan.plan import Plan, make_plan
@@ -58,6 +61,37 @@ def test_list_for_scripts(sweeper: Sweeper, finished: RunFolder, interrupted: Ru
 def test_list_without_sweeps(sweeper: Sweeper) -> None:
     assert sweeper("list").out == "No sweeps in runs/ yet. Start one: make sweep\n"
     assert json.loads(sweeper("list", "--json").out) == []
+
+
+def test_the_versions_are_those_of_what_runs(sweeper: Sweeper) -> None:
+    said = sweeper("--version")
+    assert (said.code, said.err) == (0, "")
+    assert f"torch {torch.__version__}, ray {ray.__version__})" in said.out
+
+
+@pytest.mark.parametrize("command", ["status", "best", "report", "resume"])
+def test_of_no_name_the_newest_sweep_is_meant(
+    sweeper: Sweeper, project: Path, finished: RunFolder, command: str
+) -> None:
+    """That with the latest event, which is said beside the answer."""
+    said = sweeper(command)
+    assert said.code == 0, said.err
+    assert said.err == f"runs/{finished.name}: the newest sweep\n"
+    assert said.out == sweeper(command, finished.name).out
+    nowhere = sweeper(command, "--runs", "elsewhere")
+    assert nowhere.code == 2
+    assert nowhere.err == "elsewhere: no sweeps there yet; start one: make sweep\n"
+
+
+def test_the_newest_is_where_something_happened_last(
+    sweeper: Sweeper, finished: RunFolder, interrupted: RunFolder
+) -> None:
+    journals = [finished.journal, interrupted.journal]
+    for folder in (finished, interrupted, finished):
+        before = max(journal.stat().st_ctime_ns for journal in journals)
+        while folder.journal.stat().st_ctime_ns <= before:  # the clock of files has coarse ticks
+            os.utime(folder.journal)
+        assert sweeper("status").err == f"runs/{folder.name}: the newest sweep\n"
 
 
 def test_status_shows_the_trials_best_first(sweeper: Sweeper, finished: RunFolder) -> None:

@@ -32,6 +32,7 @@ MOVE = re.compile(r"\x1b\[[0-9;]*[A-Za-z]|\r?\n|\r")  # to a line, or back to it
 COLOUR = re.compile(r"\x1b\[(?:\d+;)*(?:3[0-7]|9[0-7]|38)(?:;\d+)*m")
 RAYS_WORDS = re.compile(r"raylet|\(pid=|Tune Status|Trial name|ray::|object_store|WARNING", re.I)
 CLEAN = {k: v for k, v in os.environ.items() if k not in {"COLUMNS", "NO_COLOR", "FORCE_COLOR"}}
+CLEARED = "\x1b[2J\x1b[H"  # all of the screen
 SECONDS = 240
 
 
@@ -57,8 +58,8 @@ class Terminal:
     def __init__(self, folder: Path, *arguments: str, width: int = 100, **env: str) -> None:
         self.screen = ""
         main, terminal = pty.openpty()
-        fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 30, width, 0, 0))
         self._main = main
+        self.resize(width)
         self.process = subprocess.Popen(
             command(*arguments),
             cwd=folder, env=CLEAN | {"TERM": "xterm-256color"} | env,
@@ -67,7 +68,10 @@ class Terminal:
         )  # fmt: skip
         os.close(terminal)
 
-    def read_until(self, holds: Callable[[str], bool]) -> None:
+    def resize(self, width: int) -> None:
+        fcntl.ioctl(self._main, termios.TIOCSWINSZ, struct.pack("HHHH", 30, width, 0, 0))
+
+    def read_until(self, holds: Callable[[str], object]) -> None:
         """What it writes, until that is enough or it has ended."""
         while not holds(self.screen):
             ready, _, _ = select.select([self._main], [], [], SECONDS)
@@ -119,9 +123,14 @@ class Ran:
         watched = Terminal(project, "status", "space", "--watch", width=60)
         left = Terminal(project, "status", "space", "--watch")
         left.read_until(lambda screen: "trials ended" in screen)
+        run.resize(70)
+        left.resize(50)
+        left.read_until(
+            lambda screen: re.search(f"{re.escape(CLEARED)}.*trials ended", screen, re.S)
+        )
         left.process.send_signal(signal.SIGINT)
         self.exit_codes = {"left": left.wait(), "run": run.wait(), "watched": watched.wait()}
-        self.run, self.watched = run, watched
+        self.run, self.watched, self.left = run, watched, left
 
 
 @pytest.fixture(scope="module")
@@ -166,6 +175,27 @@ def test_no_line_of_a_screen_is_longer_than_it(ran: Ran) -> None:
         terminal = Terminal(ran.project, "status", "space", width=width)
         assert terminal.wait() == 0
         assert max(map(len, terminal.lines)) <= width
+
+
+def test_a_window_of_another_size_is_drawn_anew(ran: Ran) -> None:
+    """With what stands above the table; and so no half of the table before is left."""
+    _, drawn_anew = ran.run.screen.split(CLEARED)
+    lines = MOVE.split(STYLE.sub("", drawn_anew))
+    assert lines[0] == "space"
+    assert lines[1].startswith("3 trials, ")
+    assert max(map(len, (line for line in lines if re.match(r"\d{4} |trial ", line)))) <= 70
+    assert ran.left.screen.count(CLEARED) == 1
+
+
+def test_ctrl_c_while_ray_starts_ends_with_a_word_and_leaves_nothing(ran: Ran) -> None:
+    before = os.listdir(ran.project / "runs")
+    for number in (signal.SIGINT, signal.SIGTERM):
+        run = Terminal(ran.project, "run", "space.yaml")
+        run.read_until(lambda screen: "Starting Ray on this machine…" in screen)
+        run.process.send_signal(number)
+        assert run.wait() == 130
+        assert "Ended before the sweep began: nothing was changed." in run.screen
+    assert os.listdir(ran.project / "runs") == before
 
 
 def test_a_pipe_gets_no_control_codes_and_every_column(ran: Ran) -> None:

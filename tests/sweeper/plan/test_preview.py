@@ -1,11 +1,19 @@
 """`python -m sweeper plan`: as a script sees it, and that it leaves nothing behind."""
 
+import io
 import json
+import os
 import re
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
+
+import pytest
+from rich.console import Console
+
+from sweeper.plan.preview import preview
+from sweeper.views.terminal.forecast_tables import print_forecast
 
 SIZES = {
     "size": {
@@ -43,3 +51,25 @@ def test_a_mistake_is_one_message(tmp_path: Path, write_space: Any) -> None:
     assert missing.returncode == 2
     assert "nowhere" in missing.stderr
     assert "Traceback" not in missing.stderr
+
+
+def test_a_speed_measured_on_a_busy_machine_is_said_to_be(
+    write_space: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    space = write_space()
+    cores = float(os.cpu_count() or 1)
+    for load, probe, told in (
+        (
+            4 * cores,
+            True,
+            f"This machine was busy before the speed was measured (load {4 * cores:.1f})",
+        ),
+        (4 * cores, False, None),
+        (cores / 2, True, None),
+    ):
+        monkeypatch.setattr(os, "getloadavg", lambda load=load: (load, 0.0, 0.0))
+        forecast = preview(space, probe=probe)
+        screen = io.StringIO()
+        print_forecast(Console(file=screen, width=200), forecast)
+        assert ("busy" in screen.getvalue()) == (told is not None)
+        assert told is None or told in screen.getvalue()
