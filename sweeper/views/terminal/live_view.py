@@ -1,9 +1,12 @@
 """A sweep at one moment, as a screen shows it: how far it is, how long it will take, its trials."""
 
 import textwrap
+from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import Self
 
 from rich.console import Console, Group, RenderableType
+from rich.live import Live
 from rich.text import Text
 
 from sweeper.analysis.time_left import TimeLeft
@@ -17,6 +20,45 @@ from trainable.loop.metrics import Metrics
 SHOWN_TRIALS = 30
 PAGE_WIDTH = 100
 OTHER_LINES = 6  # of the screen: what is above and below the table
+
+
+class SteadyTable:
+    """The lowest part of a terminal, drawn again and again in its place, until it is closed, which
+    takes it away."""
+
+    def __init__(self, console: Console, heading: Callable[[], None] = lambda: None) -> None:
+        """
+        Args:
+            heading: Prints again what stands above. In a window of another width the lines that
+                are there are broken anew, or cut, as the terminal likes it: so all is drawn again.
+        """
+        self.console = console
+        self.heading = heading
+        self._size = console.size
+        self._live = self._begun()
+
+    def _begun(self) -> Live:
+        live = Live(console=self.console, auto_refresh=False, transient=True)
+        live.start()
+        return live
+
+    def show(self, view: RenderableType) -> None:
+        if self.console.size != self._size:
+            self._size = self.console.size
+            self._live.stop()
+            self.console.clear()
+            self.heading()
+            self._live = self._begun()
+        self._live.update(view, refresh=True)
+
+    def close(self) -> None:
+        self._live.stop()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
 
 
 def live_view(

@@ -14,8 +14,13 @@ from sweeper.record.watcher import Watcher
 from sweeper.spec.points import point_text
 from sweeper.status import Status
 from sweeper.views.format import headline, size
-from sweeper.views.terminal.live_view import live_view, metrics_line, progress_line, utc_now
-from sweeper.views.terminal.steady_table import SteadyTable
+from sweeper.views.terminal.live_view import (
+    SteadyTable,
+    live_view,
+    metrics_line,
+    progress_line,
+    utc_now,
+)
 from trainable.loop.metrics import Metrics
 
 REFRESH_SECONDS = 0.5

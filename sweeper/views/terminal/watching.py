@@ -7,8 +7,13 @@ from rich.console import Console
 from sweeper.analysis.monitor import Monitor
 from sweeper.record.state.trial import Trial
 from sweeper.spec.points import point_text
-from sweeper.views.terminal.live_view import live_view, metrics_line, progress_line, utc_now
-from sweeper.views.terminal.steady_table import SteadyTable
+from sweeper.views.terminal.live_view import (
+    SteadyTable,
+    live_view,
+    metrics_line,
+    progress_line,
+    utc_now,
+)
 from sweeper.views.terminal.trial_table import trial_table
 
 EVERY_SECONDS = 1.0
