@@ -20,7 +20,8 @@ FLOORS = [
     sweeper.running
     sweeper.views.report sweeper.views.trackers sweeper.runtime.ray_tune
     sweeper.views.report.figures sweeper.views.terminal sweeper.runtime
-    sweeper.views
+    sweeper.views sweeper.runtime.trainers
+    sweeper.runtime.trainers.program
     sweeper.analysis.scaling
     sweeper.analysis.remarks
     sweeper.analysis.summary sweeper.analysis.backtest
@@ -40,7 +41,7 @@ FLOORS = [
     sweeper.corpus
     sweeper.corpus.tokens
     sweeper.corpus.reading
-    sweeper.errors sweeper.status
+    sweeper.errors sweeper.status sweeper.hook
     trainable.__main__ trainable.generate trainable.export trainable.coordinate_check
     trainable.command_line
     trainable.loop

@@ -1,0 +1,1 @@
+"""What training scripts take from us, in one file."""

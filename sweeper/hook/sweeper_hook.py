@@ -1,0 +1,68 @@
+"""A training script's side of a sweep. This one file needs nothing else: copy it beside the script.
+
+    from sweeper_hook import trial
+
+    for step in range(first_step, max_steps + 1):
+        ...
+        if step % 250 == 0:
+            trial.report(step, val_loss=evaluate())
+        if trial.should_stop(step):
+            save()
+            raise SystemExit
+
+Outside a sweep `report` does nothing and `should_stop` says no.
+"""
+
+import json
+import os
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+
+class Trial:
+    """The trial that this process is; of several processes the one with RANK 0 speaks."""
+
+    def __init__(self, environment: Mapping[str, str] = os.environ) -> None:
+        self.folder = environment.get("SWEEPER_TRIAL_DIR")  # its own, for whatever it writes
+        self.resume_from = environment.get("SWEEPER_RESUME_FROM")  # the checkpoint to go on from
+        self._metrics = environment.get("SWEEPER_METRICS")
+        self._answer = environment.get("SWEEPER_STOP_AT")
+        self._speaks = environment.get("RANK", "0") == "0"
+        self._reported: int | None = None
+
+    def report(self, step: int, **metrics: float) -> None:
+        """Say what was measured after so many steps, as `report(250, val_loss=2.31)`."""
+        if self._metrics is not None:
+            values = {name: float(value) for name, value in metrics.items()}
+            self._write({"step": int(step), **values})
+            self._reported = int(step)
+
+    def should_stop(self, step: int) -> bool:
+        """Whether to save a checkpoint of this step and end. Waits for what the sweep decides on
+        the last report."""
+        if self._answer is None:
+            return False
+        word, answered = self._read(self._answer)
+        while self._reported is not None and answered < self._reported:
+            time.sleep(0.002)
+            word, answered = self._read(self._answer)
+        if word == "stop":
+            self._write({"step": int(step), "stops": True})
+        return word == "stop"
+
+    def _read(self, file: str) -> tuple[str, int]:
+        try:
+            word, step = Path(file).read_text().split()
+            return word, int(step)
+        except (OSError, ValueError):
+            return "go", -1
+
+    def _write(self, row: Mapping[str, float]) -> None:
+        if self._speaks and self._metrics is not None:
+            # In one write, and past every buffer: the line is there when this returns.
+            with open(self._metrics, "ab", buffering=0) as file:
+                file.write(json.dumps(row).encode() + b"\n")
+
+
+trial = Trial()

@@ -1,0 +1,288 @@
+"""A training program of whatever kind as the loop of a trial: `train` yields what it says of its
+steps, `save` keeps the checkpoint that it has written.
+
+At each evaluation the program is held until the sweep has decided, so that the checkpoint of that
+step is the newest there is. If it is to be kept and comes after the line of metrics, the program
+goes on until the file is whole, and is held again.
+"""
+
+import math
+import shutil
+import sys
+import time
+from collections import deque
+from collections.abc import Iterator
+from pathlib import Path
+
+from sweeper.record.run_folder import CHECKPOINT_FILE
+from sweeper.record.state.checkpoints import checkpoint_folders
+from sweeper.runtime.trainers import faults
+from sweeper.runtime.trainers.job import Job
+from sweeper.runtime.trainers.newest import Newest
+from sweeper.runtime.trainers.program.process import Process
+from sweeper.runtime.trainers.program.rows import JsonLines, Row, printed_rows
+from sweeper.runtime.trainers.saved import Kept, Signature, keep, keep_again, put_back, remove
+from trainable.errors import CheckpointError
+from trainable.loop.metrics import Metrics
+
+LOOK_SECONDS = 0.02  # between two looks at files
+BREATH_SECONDS = 0.5  # after which a caller hears that there is nothing to hear
+FRUITLESS_STARTS = 2  # after which a checkpoint that the program does not go on from is damaged
+OUTPUT_LOG = "output.log"
+FRUITLESS = "fruitless"  # beside a checkpoint; a byte for each start that came to nothing
+
+
+class CommandTrainer:
+    """A program's run: the steps done so far, and the checkpoint to go on from.
+
+    Args:
+        resume_from: What `save` has written.
+
+    Raises:
+        CheckpointError: that is damaged, or the program has failed with it before.
+        TrainerError: the job cannot be.
+    """
+
+    def __init__(self, job: Job, *, resume_from: Path | None = None) -> None:
+        self.job = job
+        self.place = job.place
+        self.patterns = job.patterns
+        self.step = 0
+        self.process: Process | None = None
+        self._from = resume_from  # the file of the checkpoint to start from
+        self._resumed = False
+        self._rows: deque[Row] = deque()  # read, and not yielded yet
+        self._order = faults.Order(job)
+        self._newest = Newest(self.place)
+        if resume_from is not None:
+            self.step = _restored(resume_from).step
+        else:
+            _clear(job.trial_dir)
+
+    def train(self) -> Iterator[Metrics | None]:
+        """Run to the last step, yielding what the program says of each; None where it says nothing
+        for a while.
+
+        Raises:
+            TrainerError: the program cannot be started, or does what no program may.
+        """
+        try:
+            while self.step < self.job.max_steps:
+                if self.process is None:
+                    self._start()
+                if (row := self._next_row()) is None:
+                    yield None
+                    continue
+                self.step = row.step
+                metrics = self._metrics(row)
+                yield metrics
+                if metrics.diverged:
+                    break
+                self._let_go()
+        except Exception:
+            self.close()
+            raise
+
+    def save(self, path: Path) -> int:
+        """Keep the newest checkpoint of at most the step that was yielded last. The step that the
+        program will go on from; where it has written none, that of the one before."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if (kept := self._keep_own(path)) is not None:
+            pass
+        elif self.step >= self.job.max_steps:
+            kept = keep(path, self.step, None)
+        elif (earlier := self._source()) is not None:
+            kept = keep_again(path, earlier)
+        else:
+            kept = keep(path, 0, None)
+        self._from = path
+        return kept.step
+
+    def close(self) -> None:
+        """End the program, and all that it has started."""
+        if self.process is not None:
+            self.process.end(self.job.signal, self.job.grace_s)
+            if self.process.left is not None:
+                left = f"{self.job.command}: left behind when it ended, and killed"
+                print(f"sweeper: {left}: {self.process.left}", file=sys.stderr)
+            self.process = None
+
+    def _source(self) -> Path | None:
+        """The newest checkpoint of ours that is not beyond the step."""
+        if self._from is not None and self._from.exists():
+            return self._from
+        for folder in checkpoint_folders(self.job.trial_dir.parent):  # where Tune has put it
+            try:
+                if Kept.read(folder / CHECKPOINT_FILE).step <= self.step:
+                    return folder / CHECKPOINT_FILE
+            except CheckpointError:
+                continue
+        return None
+
+    def _start(self) -> None:
+        job, source, resumed = self.job, self._source(), None
+        kept = None if source is None else _restored(source)
+        if source is None or kept is None or kept.path is None:
+            self.step = 0
+            _clear(job.trial_dir)
+        else:
+            assert self.place is not None
+            self.step, resumed = kept.step, self.place.at(kept.step)
+            for step, path in self.place.by_step().items():
+                if step > kept.step:
+                    remove(path)
+            job.trial_dir.mkdir(parents=True, exist_ok=True)
+            put_back(source, resumed)
+        job.answer_file.unlink(missing_ok=True)
+        self._from, self._resumed = source, resumed is not None
+        self._rows.clear()
+        self._order = faults.Order(job, begins_at=self.step)
+        self._newest = Newest(self.place, begins_at=self.step)
+        self._lines = JsonLines(job.metrics_file)
+        self.process = Process(
+            job.arguments(resumed),
+            folder=job.folder,
+            environment=job.environment(resumed),
+            log=job.trial_dir.parent / OUTPUT_LOG,
+        )
+
+    def _next_row(self) -> Row | None:
+        """The next thing that it says of a step; None after a while without.
+
+        Raises:
+            TrainerError: it has ended, or says what cannot be.
+        """
+        assert self.process is not None
+        deadline = time.monotonic() + BREATH_SECONDS
+        while not self._rows and time.monotonic() < deadline:
+            self._listen()
+            if self.process.has_ended and not self._rows:
+                if self._resumed and not self._order.has_spoken and self._from is not None:
+                    with (self._from.parent / FRUITLESS).open("ab") as file:
+                        file.write(b".")
+                raise faults.ended_early(self.job, self.process, self.step)
+            if not self._order.has_spoken:
+                faults.require_metrics_in_time(self.job, self.process)
+        return self._rows.popleft() if self._rows else None
+
+    def _listen(self) -> None:
+        """Take what it says within an instant. At an evaluation it is held."""
+        assert self.process is not None
+        self._newest.look()
+        lines = self.process.lines(LOOK_SECONDS)
+        rows = [*printed_rows(lines, self.patterns), *self._lines.rows()]
+        evaluated = [row.step for row in rows if self.job.objective in row.values]
+        if evaluated and not self.process.has_ended:
+            self.process.hold()
+        for row in rows:
+            self._order.require(row)
+            if row.stops:
+                self._newest.stopped_at = row.step
+            elif row.step > 0:  # before the first step there is nothing to judge
+                self._rows.append(row)
+        if evaluated:
+            self._newest.evaluated(evaluated, after=self.job.written == "after")
+        elif lines or rows:
+            self._newest.heard()
+
+    def _let_go(self) -> None:
+        """Let it go on, unless it waits at an evaluation that is still to be told."""
+        self._tell(f"go {self.step}")
+        if self.process is not None and not self._has_evaluation:
+            self.process.go_on()
+
+    @property
+    def _has_evaluation(self) -> bool:
+        return any(self.job.objective in row.values for row in self._rows)
+
+    def _tell(self, word: str) -> None:
+        """Answer `sweeper_hook`."""
+        new = self.job.answer_file.with_suffix(".new")
+        new.write_text(word)
+        new.replace(self.job.answer_file)
+
+    def _keep_own(self, path: Path) -> Kept | None:
+        """Keep the newest whole checkpoint of the program's own, which is then held."""
+        if self.process is None or self.place is None:
+            return None
+        if self.job.written == "asked":
+            asked = self._asked()
+            return None if asked is None else keep(path, *asked)
+        if self.job.written == "after" and (kept := self._keep_once_whole(path)) is not None:
+            return kept
+        if not self.process.has_ended:
+            self.process.hold()
+        newest = self._newest.at_most(self.step)
+        return None if newest is None else keep(path, *newest)
+
+    def _keep_once_whole(self, path: Path) -> Kept | None:
+        """Let it go on until the checkpoint of its last evaluation is whole: by its marker, or by a
+        line of the program's that comes after, or by its end. It is copied once it seems to be:
+        after the next evaluation it is written over."""
+        assert self.process is not None and self.place is not None
+        newest, step = self._newest, self._newest.evaluated_at
+        kept: Kept | None = None
+        copied: Signature | None = None
+        if self._has_evaluation:
+            return None
+        self.process.go_on()
+        while newest.has_changed or step == self.step:
+            ended = self.process.has_ended
+            newest.look()
+            state = newest.state() if ended and newest.has_changed else newest.settled
+            if state is not None and state != copied:
+                kept, copied = keep(path, step, self.place.at(step)), newest.state()
+                if copied != state:
+                    kept = copied = None
+            if ended or (kept is not None and newest.is_proven):
+                break
+            self._listen()
+            if self._has_evaluation:
+                break
+            if newest.state() != copied:
+                kept = None
+        self.process.hold()
+        return kept
+
+    def _asked(self) -> tuple[int, Path] | None:
+        """Ask it to save itself and to end."""
+        assert self.process is not None and self.place is not None
+        self._tell(f"stop {self.job.max_steps}")
+        self.process.go_on()
+        deadline = time.monotonic() + self.job.grace_s
+        while not self.process.has_ended and time.monotonic() < deadline:
+            self._listen()
+            if self._newest.stopped_at is not None:
+                break
+        late = self._has_evaluation  # one that nobody has judged: the checkpoint is beyond it
+        self.process.end(0, max(0.0, deadline - time.monotonic()))
+        self.process = None
+        self._rows.clear()
+        step = self._newest.stopped_at
+        if step is None or late or not (path := self.place.at(step)).exists():
+            return None
+        return step, path
+
+    def _metrics(self, row: Row) -> Metrics:
+        value = row.values.get(self.job.objective, 0.0)
+        stated = {"step": row.step, **row.values, "diverged": not math.isfinite(value)}
+        return Metrics.from_mapping(stated)
+
+
+def _restored(file: Path) -> Kept:
+    """
+    Raises:
+        CheckpointError: it is damaged, or the program has not gone on from it.
+    """
+    kept = Kept.read(file)
+    fruitless = file.parent / FRUITLESS
+    if fruitless.exists() and fruitless.stat().st_size >= FRUITLESS_STARTS:
+        raise CheckpointError(f"{file}: the program does not go on from it")
+    return kept
+
+
+def _clear(trial_dir: Path) -> None:
+    """Nothing of an attempt before may be taken for this one's."""
+    if trial_dir.exists():
+        shutil.rmtree(trial_dir)
+    trial_dir.mkdir(parents=True)

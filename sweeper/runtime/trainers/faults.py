@@ -1,0 +1,97 @@
+"""What a training program may not do, each in one message that says what to change."""
+
+import signal
+import time
+
+from sweeper.errors import TrainerError
+from sweeper.runtime.trainers.job import Job
+from sweeper.runtime.trainers.program.process import Process
+from sweeper.runtime.trainers.program.rows import Row
+
+
+class Order:
+    """The steps of an attempt, which rise, and miss no evaluation."""
+
+    def __init__(self, job: Job, begins_at: int = 0) -> None:
+        self.job = job
+        self.begins_at = begins_at
+        self.has_spoken = False
+        self._step = begins_at
+        self._evaluated = begins_at
+
+    def require(self, row: Row) -> None:
+        """
+        Raises:
+            TrainerError: it is not this row's turn.
+        """
+        resumed = self.begins_at > 0 and not self.has_spoken
+        if row.step < self._step and resumed:
+            raise TrainerError(
+                f"it was to go on from step {self.begins_at}, and is at step {row.step}: does it "
+                "take up its checkpoint? See trainer.resume and trainer.checkpoint"
+            )
+        if row.step < self._step:
+            raise TrainerError(f"step {row.step} comes after step {self._step}: steps must rise")
+        if self.job.objective in row.values:
+            self._require_evaluation(row)
+            self._evaluated = row.step
+        self.has_spoken, self._step = True, row.step
+
+    def _require_evaluation(self, row: Row) -> None:
+        every = self.job.eval_every_steps
+        due = min((self._evaluated // every + 1) * every, self.job.max_steps)
+        if row.step <= due:
+            return
+        if self.begins_at == self._evaluated > 0:
+            raise TrainerError(
+                f"it was to go on from step {self.begins_at}, and evaluates first at {row.step} in "
+                f"place of {due}: is its checkpoint written {self.job.written} the metrics of its "
+                "step? See trainer.checkpoint.written"
+            )
+        raise TrainerError(
+            f"{self.job.objective} comes at step {row.step}, and none came at step {due}: "
+            f"eval_every_steps ({every}) must be what the program does"
+        )
+
+
+def require_metrics_in_time(job: Job, process: Process) -> None:
+    """
+    Raises:
+        TrainerError: the program has said nothing of a step in a long time, or in many lines.
+    """
+    seconds = time.monotonic() - process.began_at
+    if process.num_lines >= job.first_metric_lines:
+        after = f"{process.num_lines} lines"
+    elif seconds >= job.first_metric_s:
+        after = f"{seconds:.0f} s"
+    else:
+        return
+    raise TrainerError(f"no metrics after {after}{_looked_for(job)}; {quoted(process)}")
+
+
+def ended_early(job: Job, process: Process, step: int) -> TrainerError:
+    code = process.exit_code or 0
+    if code < 0:
+        how = f"was ended by {signal.Signals(-code).name}"
+        how += " (out of memory?)" if -code == signal.SIGKILL else ""
+    else:
+        how = f"ended with exit code {code}"
+    reached = f"at step {step} of {job.max_steps}" if step else "before its first metrics"
+    looked = "" if step or code else _looked_for(job)
+    return TrainerError(f"the program {how} {reached}{looked}; {quoted(process)}")
+
+
+def _looked_for(job: Job) -> str:
+    stdout = " or ".join(repr(text) for text in job.stdout)
+    return f" (looked for {stdout} in its output)" if stdout else f" (looked in {job.metrics_file})"
+
+
+def quoted(process: Process) -> str:
+    """The last that it has printed."""
+    if not process.last_lines:
+        return "it printed nothing"
+    lines = "".join(f"\n    {line[:200]}" for line in process.last_lines)
+    hint = ""
+    if any("\0" in line or "\ufffd" in line for line in process.last_lines):
+        hint = "\n(its output is not in UTF-8)"
+    return f"its last lines:{lines}{hint}"

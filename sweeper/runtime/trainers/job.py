@@ -1,0 +1,115 @@
+"""What is to run for one trial, with everything that its command names filled in."""
+
+import os
+import signal
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from sweeper.runtime.trainers.program.command_line import arguments, filled
+from sweeper.runtime.trainers.program.fields import LinePattern
+from sweeper.runtime.trainers.saved import STEP_FIELD, Place
+
+HOOK_FOLDER = Path(__file__).parents[2] / "hook"  # where `import sweeper_hook` finds it
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """A training program as one trial runs it.
+
+    Attributes:
+        trial_dir: The trial's own folder, for whatever the program writes.
+        folder: Where the program is started.
+        written: When the checkpoint of an evaluation is written: after its metrics, before them, or
+            when `sweeper_hook` asks for one.
+        first_metric_s, first_metric_lines: The program has failed if it has said nothing of a step
+            in so many seconds, and in so many lines.
+    """
+
+    command: str
+    settings: Mapping[str, Any]
+    max_steps: int
+    eval_every_steps: int
+    trial_dir: Path
+    folder: Path
+    objective: str = "val_loss"
+    resume: str = ""
+    shell: bool = False
+    stdout: tuple[str, ...] = ()
+    jsonl: str | None = None
+    checkpoint: str | None = None
+    marker: str | None = None
+    written: Literal["after", "before", "asked"] = "after"
+    stop_signal: str = "SIGTERM"
+    grace_s: float = 60.0
+    num_threads: int | None = None
+    first_metric_s: float = 1800.0
+    first_metric_lines: int = 10_000
+    variables: Mapping[str, str] = field(default_factory=dict)  # of the environment, beside ours
+
+    @property
+    def names(self) -> dict[str, Any]:
+        """What stands for what in braces."""
+        gpus = [name for name in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if name]
+        return {
+            **self.settings,
+            "trial_dir": self.trial_dir,
+            "max_steps": self.max_steps,
+            "num_gpus": len(gpus),
+            "gpus": ",".join(gpus),
+        }
+
+    def arguments(self, resume_from: Path | None) -> list[str]:
+        """
+        Raises:
+            TrainerError: the command names what is no setting.
+        """
+        names = {**self.names, "resume_from": resume_from or ""}
+        text = f"{self.command} {self.resume}" if resume_from is not None else self.command
+        return arguments(text, names, shell=self.shell)
+
+    def environment(self, resume_from: Path | None) -> dict[str, str]:
+        paths = [str(HOOK_FOLDER), *filter(None, [os.environ.get("PYTHONPATH")])]
+        ours = {
+            "SWEEPER_TRIAL_DIR": str(self.trial_dir),
+            "SWEEPER_METRICS": str(self.metrics_file),
+            "SWEEPER_STOP_AT": str(self.answer_file),
+            "PYTHONUNBUFFERED": "1",
+            "PYTHONPATH": os.pathsep.join(paths),
+        }
+        if resume_from is not None:
+            ours["SWEEPER_RESUME_FROM"] = str(resume_from)
+        if self.num_threads is not None:
+            ours["OMP_NUM_THREADS"] = str(self.num_threads)
+        # What a sweep that runs within a sweep's trial would take for its own.
+        theirs = {k: v for k, v in os.environ.items() if not k.startswith("SWEEPER_")}
+        return {**theirs, **self.variables, **ours}
+
+    @property
+    def patterns(self) -> list[LinePattern]:
+        return [LinePattern(text) for text in self.stdout]
+
+    @property
+    def metrics_file(self) -> Path:
+        return self._path(self.jsonl or "metrics.jsonl")
+
+    @property
+    def answer_file(self) -> Path:
+        return self.trial_dir / ".sweeper-answer"
+
+    @property
+    def place(self) -> Place | None:
+        if self.checkpoint is None:
+            return None
+        kept = self.checkpoint.replace(STEP_FIELD, "\0")
+        path = str(self._path(kept)).replace("\0", STEP_FIELD)
+        return Place(path=path, marker=self.marker)
+
+    def _path(self, text: str) -> Path:
+        """A path that is stated; of itself it is in the trial's folder."""
+        return self.trial_dir / filled(text, self.names)
+
+    @property
+    def signal(self) -> int:
+        return int(signal.Signals[self.stop_signal])

@@ -1,0 +1,1 @@
+"""A program that somebody wrote: started, read, held, ended."""

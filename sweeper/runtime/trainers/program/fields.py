@@ -1,0 +1,117 @@
+"""Named fields in place of regular expressions: `step {step:d}: val loss {val_loss:f}` finds the
+numbers in a line of a program's output."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from string import Formatter
+
+from sweeper.errors import TrainerError
+from trainable.settings import shown
+
+STEP = "step"
+_WHOLE = r"[-+]?(?:\d{1,3}(?:[,_]\d{3})+|\d+)"
+_FLOAT = (
+    r"[-+]?(?:(?:\d{1,3}(?:[,_]\d{3})+|\d+)(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?"
+    r"|[-+]?(?:nan|inf(?:inity)?)"
+)
+NUMBERS = {"d": _WHOLE, "f": _FLOAT, "": _FLOAT}
+# What a terminal would show as colours, and nobody means.
+ESCAPES = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
+
+
+@dataclass(frozen=True)
+class LinePattern:
+    """A line as a program prints it, with names where the numbers are.
+
+    A pattern may begin anywhere in a line, though not within a word or a number; any blank is as
+    good as any other. `{name:d}` is a whole number, `{name:f}` (or `{name}`) any, with separators
+    of thousands, exponents, `nan` and `inf`. Braces that are printed are written twice, as in
+    `str.format`.
+
+    Raises:
+        TrainerError: it is no such pattern; as it is made.
+    """
+
+    text: str
+
+    def __post_init__(self) -> None:
+        _ = self.names
+
+    @cached_property
+    def _parts(self) -> list[tuple[str, str | None, str]]:
+        """Literals, each with the field after it and its type."""
+        try:
+            parts = [
+                (text, name, kind or "") for text, name, kind, _ in Formatter().parse(self.text)
+            ]
+        except ValueError as error:
+            raise self._problem(f"is not readable ({error}); write a printed brace twice") from None
+        for _, name, kind in parts:
+            if name is not None and not name.isidentifier():
+                raise self._problem(f"has a field without a name of letters: {{{name}}}")
+            if kind not in NUMBERS:
+                raise self._problem(
+                    f"has a field {{{name}:{kind}}}; there are {{{name}:d}} "
+                    f"(a whole number) and {{{name}:f}} (any number)"
+                )
+        return parts
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        names = tuple(name for _, name, _ in self._parts if name is not None)
+        if len(set(names)) != len(names):
+            raise self._problem("names a field twice")
+        if STEP not in names:
+            raise self._problem("has no {step:d}: metrics belong to a step")
+        if len(names) == 1:
+            raise self._problem("finds no metric beside the step, as {val_loss:f}")
+        return names
+
+    def _problem(self, problem: str) -> TrainerError:
+        return TrainerError(f"trainer.metrics.stdout: {shown(self.text)} {problem}")
+
+    @cached_property
+    def _exact(self) -> re.Pattern[str]:
+        return self._compiled(lambda kind: NUMBERS[kind])
+
+    @cached_property
+    def _loose(self) -> re.Pattern[str]:
+        """With any words where numbers should be."""
+        return self._compiled(lambda kind: r"\S+")
+
+    def _compiled(self, number: Callable[[str], str]) -> re.Pattern[str]:
+        pattern = ""
+        for place, (text, name, kind) in enumerate(self._parts):
+            pattern += r"\s+".join(map(re.escape, re.split(r"\s+", text)))
+            if name is not None:
+                follows = self._parts[place + 1][0] if place + 1 < len(self._parts) else ""
+                # 1.5 is not found in 1.5.2, nor 0 in 0,25; where a text follows, it is the end.
+                end = "" if follows.strip() == follows != "" else r"(?![\w%]|[.,:]\d)"
+                pattern += f"(?P<{name}>{number(kind)}){end}"
+        return re.compile(r"(?<![\w.])" + pattern, re.IGNORECASE)
+
+    def read(self, line: str) -> dict[str, float | int] | None:
+        """The numbers in this line; None if it is another line.
+
+        Raises:
+            TrainerError: it is such a line, and has a word where a number belongs.
+        """
+        if (found := self._exact.search(line)) is not None:
+            return {name: _number(text) for name, text in found.groupdict().items()}
+        if (found := self._loose.search(line)) is None:
+            return None
+        for _, name, kind in self._parts:
+            if name and not re.fullmatch(NUMBERS[kind], found[name], re.IGNORECASE):
+                number = "a whole number" if kind == "d" else "a number"
+                raise TrainerError(
+                    f"{shown(line)}: {name} must be {number} (trainer.metrics.stdout), "
+                    f"got {shown(found[name])}"
+                )
+        return None
+
+
+def _number(text: str) -> float | int:
+    plain = re.sub("[,_]", "", text)
+    return int(plain) if re.fullmatch(r"[-+]?\d+", plain) else float(plain)

@@ -1,0 +1,188 @@
+"""The checkpoints of a training program: where it writes them, whether they are whole, and how they
+are kept in a folder of ours and put back."""
+
+import errno
+import fcntl
+import json
+import os
+import re
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from trainable.atomic_file import new_folder_beside, write_atomically
+from trainable.errors import CheckpointError
+
+FICLONE = 0x40049409  # the request by which a file comes to share another's blocks (Linux)
+PROGRAM_FILES = "program"  # the folder with a program's own files, beside our word of them
+STEP_FIELD = "{step:d}"
+
+# What tells one state of a file or a folder from the next: each file's name, inode, size and time.
+Signature = tuple[tuple[str, int, int, int], ...]
+
+
+def signature(path: Path) -> Signature:
+    """Empty where there is nothing."""
+    files = sorted(path.rglob("*")) if path.is_dir() else [path]
+    states = []
+    for file in files:
+        try:
+            stat = file.stat()
+        except OSError:
+            continue
+        states.append((str(file), stat.st_ino, stat.st_size, stat.st_mtime_ns))
+    return tuple(states)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """Where a program saves itself: a file or a folder; `{step:d}` in its path is the step.
+
+    `marker`: a file in that folder, or a path, that is there once the checkpoint is whole.
+    """
+
+    path: str
+    marker: str | None = None
+
+    @property
+    def is_pattern(self) -> bool:
+        return STEP_FIELD in self.path
+
+    def at(self, step: int) -> Path:
+        """Where the checkpoint of a step is."""
+        if (there := self.by_step().get(step)) is not None:
+            return there
+        return Path(self.path.replace(STEP_FIELD, str(step)))
+
+    def by_step(self) -> dict[int, Path]:
+        """The checkpoints whose path tells their step."""
+        if not self.is_pattern:
+            return {}
+        path = Path(self.path)
+        depth = next(i for i, part in enumerate(path.parts) if STEP_FIELD in part)
+        above = Path(*path.parts[:depth])
+        pattern = path.parts[depth]
+        rest = path.parts[depth + 1 :]
+        name = re.compile(r"(\d+)".join(map(re.escape, pattern.split(STEP_FIELD))))
+        found = {}
+        for entry in above.iterdir() if above.is_dir() else ():
+            match = name.fullmatch(entry.name)
+            if match and (whole := entry.joinpath(*rest)).exists():
+                found[int(match[1])] = whole
+        return found
+
+    def is_marked(self, path: Path) -> bool:
+        """Whether its marker says that it is whole."""
+        if self.marker is None:
+            return False
+        return (path / self.marker if path.is_dir() else path.parent / self.marker).exists()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kept:
+    """A checkpoint in a folder of ours: a file of JSON, and beside it the program's files.
+
+    `path` is where the program had them; None where there was nothing to keep: the program had come
+    to its end, or has to begin anew.
+    """
+
+    step: int
+    path: str | None
+    sizes: dict[str, int]
+
+    @classmethod
+    def read(cls, file: Path) -> "Kept":
+        """
+        Raises:
+            CheckpointError: it is damaged, or a file of the program's is.
+        """
+        try:
+            stated: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+            kept = cls(step=stated["step"], path=stated["path"], sizes=stated["sizes"])
+        except (OSError, ValueError, LookupError, TypeError) as error:
+            raise CheckpointError(f"{file}: damaged ({error})") from None
+        if (there := sizes(file.parent / PROGRAM_FILES)) != kept.sizes:
+            wrong = sorted(there.items() ^ kept.sizes.items())[0][0]
+            raise CheckpointError(f"{file}: damaged: {PROGRAM_FILES}/{wrong} is not as it was kept")
+        return kept
+
+    def write(self, file: Path) -> None:
+        text = json.dumps({"step": self.step, "path": self.path, "sizes": self.sizes})
+        write_atomically(file, lambda opened: opened.write(text.encode()))
+
+
+def sizes(folder: Path) -> dict[str, int]:
+    return {
+        str(file.relative_to(folder)): file.stat().st_size
+        for file in sorted(folder.rglob("*"))
+        if file.is_file()
+    }
+
+
+def keep(file: Path, step: int, there: Path | None) -> Kept:
+    """Keep the program's checkpoint, as it is now, beside this file of ours."""
+    files = file.parent / PROGRAM_FILES
+    if files.exists():
+        shutil.rmtree(files)
+    if there is not None:
+        files.mkdir()
+        copy(there, files / there.name)
+    kept = Kept(step=step, path=None if there is None else str(there), sizes=sizes(files))
+    kept.write(file)
+    return kept
+
+
+def keep_again(file: Path, earlier: Path) -> Kept:
+    """Keep once more what was kept in an earlier file. Both stay as they are, so links do."""
+    kept = Kept.read(earlier)
+    if (files := earlier.parent / PROGRAM_FILES).is_dir():
+        shutil.copytree(files, file.parent / PROGRAM_FILES, copy_function=_link, dirs_exist_ok=True)
+    kept.write(file)
+    return kept
+
+
+def put_back(file: Path, there: Path) -> None:
+    """Put the program's files where it looks for them, in place of what is there."""
+    (source,) = (file.parent / PROGRAM_FILES).iterdir()
+    there.parent.mkdir(parents=True, exist_ok=True)
+    new = new_folder_beside(there)
+    copy(source, new / there.name)
+    remove(there)
+    os.rename(new / there.name, there)
+    new.rmdir()
+
+
+def remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def copy(source: Path, target: Path) -> None:
+    """A copy that shares its blocks where the file system can. Never a link: a program may write
+    into the file that it has."""
+    if source.is_dir():
+        shutil.copytree(source, target, copy_function=_clone)
+    else:
+        _clone(str(source), str(target))
+
+
+def _clone(source: str, target: str) -> None:
+    with open(source, "rb") as reads, open(target, "wb") as writes:
+        try:
+            fcntl.ioctl(writes.fileno(), FICLONE, reads.fileno())
+        except OSError as error:
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise
+            shutil.copyfileobj(reads, writes, 1 << 20)
+        writes.flush()
+        os.fsync(writes.fileno())
+
+
+def _link(source: str, target: str) -> None:
+    try:
+        os.link(source, target)
+    except OSError:
+        _clone(source, target)

@@ -1,0 +1,107 @@
+"""A training program as people have them, small: it learns one number by noisy steps, and saves all
+that it needs to go on exactly. What is wrong with it is an option."""
+
+import argparse
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+parser = argparse.ArgumentParser()
+parser.add_argument("--lr", type=float, default=0.1)
+parser.add_argument("--out", type=Path, default=Path("."))
+parser.add_argument("--max_steps", type=int, default=40)
+parser.add_argument("--every", type=int, default=10)
+parser.add_argument("--resume", action="store_true")
+parser.add_argument("--style", default="after", help="after, before, pattern, hook")
+parser.add_argument("--seconds", type=float, default=0.03, help="of a step")
+parser.add_argument("--fault", default=None)
+options = parser.parse_args()
+hook: Any = None
+if options.style == "hook":
+    from sweeper_hook import trial as hook
+
+
+def path(step: int) -> Path:
+    return options.out / ("ckpt.json" if options.style != "pattern" else f"ckpt-{step}.json")
+
+
+def save(step: int) -> None:
+    text = json.dumps({"step": step, "weight": weight, "rng": rng.getstate()})
+    if options.fault == "torn":
+        text = text[: len(text) // 2]
+    path(step).write_text(text)  # in place, as torch.save does
+
+
+def say(step: int, loss: float) -> None:
+    fault = options.fault if step >= 2 * options.every else None
+    shown = {"nan": "nan", "word": "n/a"}.get(str(fault), f"{loss!r}")
+    if fault == "backwards":
+        step -= options.every
+    if fault == "no step":
+        with open(os.environ["SWEEPER_METRICS"], "a") as file:
+            file.write(json.dumps({"val_loss": loss}) + "\n")
+    elif options.fault == "silent":
+        print("all is well")
+    elif options.fault == "encoding":
+        sys.stdout.buffer.write(f"step {step}: val loss {shown}\n".encode("utf-16"))
+    elif hook is not None:
+        hook.report(step, val_loss=loss)
+    else:
+        print(f"step {step}: val loss {shown}")
+
+
+def go_wrong(step: int) -> None:
+    """In the middle of the run."""
+    if step != 15:
+        return
+    match options.fault:
+        case "ends":
+            sys.exit(0)
+        case "fails":
+            raise ValueError("the loss is not what it was")
+        case "dies":
+            os.kill(os.getpid(), signal.SIGKILL)
+        case "child":
+            subprocess.Popen(["sleep", "1000"])
+        case "daemon":
+            subprocess.Popen(["sleep", "1000"], start_new_session=True)
+        case "floods":
+            for _ in range(10_000):
+                print("x" * 10_000)
+        case "asks":
+            input("Go on? ")
+
+
+if options.fault == "deaf":
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+rng, weight, first = random.Random(0), 5.0, 0
+if options.resume and options.fault != "begins anew":
+    found = path(0)
+    if options.style == "pattern":
+        found = max(options.out.glob("ckpt-*.json"), key=lambda p: int(p.stem.split("-")[1]))
+    state = json.loads(found.read_text())
+    first, weight = state["step"], state["weight"]
+    version, numbers, rest = state["rng"]
+    rng.setstate((version, tuple(numbers), rest))
+
+for step in range(first + 1, options.max_steps + 1):
+    weight -= options.lr * (2 * weight + rng.gauss(0, 0.1))
+    time.sleep(options.seconds)
+    go_wrong(step)
+    if step % options.every == 0:
+        if options.style == "before":
+            save(step)
+        say(step, weight * weight)
+        if options.style in ("after", "pattern"):
+            save(step)
+    elif step % options.every == 3:
+        print(f"iter {step}: loss {weight * weight:.4f}, time 1.00ms")
+    if hook is not None and hook.should_stop(step):
+        save(step)
+        raise SystemExit
