@@ -88,7 +88,7 @@ class LinePattern:
             if name is not None:
                 follows = self._parts[place + 1][0] if place + 1 < len(self._parts) else ""
                 # 1.5 is not found in 1.5.2, nor 0 in 0,25; where a text follows, it is the end.
-                end = "" if follows.strip() == follows != "" else r"(?![\w%]|[.,:]\d)"
+                end = "" if follows[:1].strip() else r"(?![\w%]|[.,:]\d)"
                 pattern += f"(?P<{name}>{number(kind)}){end}"
         return re.compile(r"(?<![\w.])" + pattern, re.IGNORECASE)
 
