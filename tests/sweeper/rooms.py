@@ -21,7 +21,7 @@ FLOORS = [
     sweeper.views.report sweeper.views.trackers sweeper.runtime.ray_tune
     sweeper.views.report.figures sweeper.views.terminal sweeper.runtime
     sweeper.views sweeper.runtime.trainers
-    sweeper.runtime.trainers.program
+    sweeper.runtime.trainers.program sweeper.runtime.trainers.hook
     sweeper.analysis.scaling
     sweeper.analysis.remarks
     sweeper.analysis.summary sweeper.analysis.backtest
@@ -41,7 +41,7 @@ FLOORS = [
     sweeper.corpus
     sweeper.corpus.tokens
     sweeper.corpus.reading
-    sweeper.errors sweeper.status sweeper.hook
+    sweeper.errors sweeper.status
     trainable.__main__ trainable.generate trainable.export trainable.coordinate_check
     trainable.command_line
     trainable.loop

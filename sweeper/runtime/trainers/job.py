@@ -11,7 +11,7 @@ from sweeper.runtime.trainers.program.command_line import arguments, filled
 from sweeper.runtime.trainers.program.fields import LinePattern
 from sweeper.runtime.trainers.saved import STEP_FIELD, Place
 
-HOOK_FOLDER = Path(__file__).parents[2] / "hook"  # where `import sweeper_hook` finds it
+HOOK_FOLDER = Path(__file__).parent / "hook"  # where `import sweeper_hook` finds it
 
 
 @dataclass(frozen=True, kw_only=True)
