@@ -60,6 +60,8 @@ class InProcess:
             self._failed(trial, error)
         else:
             self.sweep.release(trial.trial_id)
+        finally:
+            loop.close()
         self.audience.ended(trial)
 
     def _leaves(self, trial: Trial, loop: TrialLoop) -> bool:

@@ -92,9 +92,10 @@ class TrialLoop:
         if self.trainer is None:
             self._start(resume_from=None)
         folder.mkdir(parents=True, exist_ok=True)
-        self.trainer.save(folder / CHECKPOINT_FILE)
+        kept: int | None = self.trainer.save(folder / CHECKPOINT_FILE)
         self._saved_at = self.trainer.step
-        Progress(step=self.trainer.step, metrics=tuple(self._unsaved)).write(folder)
+        step = self.trainer.step if kept is None else kept  # of a program that saves when it likes
+        Progress(step=step, metrics=tuple(self._unsaved)).write(folder)
 
     def restore(self, checkpoints: Iterable[Path], *, evaluated: int) -> None:
         """Go on from the first of these folders (newest first) that is good; if none is, from the
@@ -127,7 +128,13 @@ class TrialLoop:
                 error.add_note(NOT_BEGUN)
             raise
 
+    def close(self) -> None:
+        """End what a trainer has started."""
+        if hasattr(self.trainer, "close"):
+            self.trainer.close()
+
     def _start(self, resume_from: Path | None) -> None:
+        self.close()
         self.trainer = self.trainer_class(
             self.config, resume_from=resume_from, num_threads=self.num_threads
         )

@@ -62,7 +62,8 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]  # Ray is untyped
 
     def cleanup(self) -> None:
         """Let nothing of a trial reach the next, neither its model nor its memory on the GPU."""
-        self.__dict__.pop("loop", None)  # there is none where a setup has failed
+        if (loop := self.__dict__.pop("loop", None)) is not None:  # a setup may have failed
+            loop.close()
         torch = sys.modules.get("torch")
         if torch is None:
             return

@@ -7,7 +7,6 @@ goes on until the file is whole, and is held again.
 """
 
 import math
-import shutil
 import sys
 import time
 from collections import deque
@@ -21,15 +20,23 @@ from sweeper.runtime.trainers.job import Job
 from sweeper.runtime.trainers.newest import Newest
 from sweeper.runtime.trainers.program.process import Process
 from sweeper.runtime.trainers.program.rows import JsonLines, Row, printed_rows
-from sweeper.runtime.trainers.saved import Kept, Signature, keep, keep_again, put_back, remove
+from sweeper.runtime.trainers.saved import (
+    Kept,
+    Signature,
+    keep,
+    keep_again,
+    note_fruitless_start,
+    put_back,
+    remove,
+    restored,
+)
+from sweeper.runtime.trainers.work_folder import alone, clear
 from trainable.errors import CheckpointError
 from trainable.loop.metrics import Metrics
 
 LOOK_SECONDS = 0.02  # between two looks at files
 BREATH_SECONDS = 0.5  # after which a caller hears that there is nothing to hear
-FRUITLESS_STARTS = 2  # after which a checkpoint that the program does not go on from is damaged
 OUTPUT_LOG = "output.log"
-FRUITLESS = "fruitless"  # beside a checkpoint; a byte for each start that came to nothing
 
 
 class CommandTrainer:
@@ -55,9 +62,7 @@ class CommandTrainer:
         self._order = faults.Order(job)
         self._newest = Newest(self.place)
         if resume_from is not None:
-            self.step = _restored(resume_from).step
-        else:
-            _clear(job.trial_dir)
+            self.step = restored(resume_from).step
 
     def train(self) -> Iterator[Metrics | None]:
         """Run to the last step, yielding what the program says of each; None where it says nothing
@@ -120,11 +125,23 @@ class CommandTrainer:
         return None
 
     def _start(self) -> None:
+        with alone(self.job.trial_dir, self.job.grace_s) as lock:
+            resumed = self._prepare()
+            self.process = Process(
+                self.job.arguments(resumed),
+                folder=self.job.folder,
+                environment=self.job.environment(resumed),
+                log=self.job.trial_dir.parent / OUTPUT_LOG,
+                lock=lock,
+            )
+
+    def _prepare(self) -> Path | None:
+        """Put everything where the program expects it. The checkpoint that it is to go on from."""
         job, source, resumed = self.job, self._source(), None
-        kept = None if source is None else _restored(source)
+        kept = None if source is None else restored(source)
         if source is None or kept is None or kept.path is None:
             self.step = 0
-            _clear(job.trial_dir)
+            clear(job.trial_dir)
         else:
             assert self.place is not None
             self.step, resumed = kept.step, self.place.at(kept.step)
@@ -139,12 +156,7 @@ class CommandTrainer:
         self._order = faults.Order(job, begins_at=self.step)
         self._newest = Newest(self.place, begins_at=self.step)
         self._lines = JsonLines(job.metrics_file)
-        self.process = Process(
-            job.arguments(resumed),
-            folder=job.folder,
-            environment=job.environment(resumed),
-            log=job.trial_dir.parent / OUTPUT_LOG,
-        )
+        return resumed
 
     def _next_row(self) -> Row | None:
         """The next thing that it says of a step; None after a while without.
@@ -158,8 +170,7 @@ class CommandTrainer:
             self._listen()
             if self.process.has_ended and not self._rows:
                 if self._resumed and not self._order.has_spoken and self._from is not None:
-                    with (self._from.parent / FRUITLESS).open("ab") as file:
-                        file.write(b".")
+                    note_fruitless_start(self._from)
                 raise faults.ended_early(self.job, self.process, self.step)
             if not self._order.has_spoken:
                 faults.require_metrics_in_time(self.job, self.process)
@@ -267,22 +278,3 @@ class CommandTrainer:
         value = row.values.get(self.job.objective, 0.0)
         stated = {"step": row.step, **row.values, "diverged": not math.isfinite(value)}
         return Metrics.from_mapping(stated)
-
-
-def _restored(file: Path) -> Kept:
-    """
-    Raises:
-        CheckpointError: it is damaged, or the program has not gone on from it.
-    """
-    kept = Kept.read(file)
-    fruitless = file.parent / FRUITLESS
-    if fruitless.exists() and fruitless.stat().st_size >= FRUITLESS_STARTS:
-        raise CheckpointError(f"{file}: the program does not go on from it")
-    return kept
-
-
-def _clear(trial_dir: Path) -> None:
-    """Nothing of an attempt before may be taken for this one's."""
-    if trial_dir.exists():
-        shutil.rmtree(trial_dir)
-    trial_dir.mkdir(parents=True)

@@ -17,6 +17,8 @@ from trainable.errors import CheckpointError
 FICLONE = 0x40049409  # the request by which a file comes to share another's blocks (Linux)
 PROGRAM_FILES = "program"  # the folder with a program's own files, beside our word of them
 STEP_FIELD = "{step:d}"
+FRUITLESS_STARTS = 2  # after which a checkpoint that the program does not go on from is damaged
+_FRUITLESS = "fruitless"  # beside a checkpoint; a byte for each start that came to nothing
 
 # What tells one state of a file or a folder from the next: each file's name, inode, size and time.
 Signature = tuple[tuple[str, int, int, int], ...]
@@ -110,6 +112,24 @@ class Kept:
     def write(self, file: Path) -> None:
         text = json.dumps({"step": self.step, "path": self.path, "sizes": self.sizes})
         write_atomically(file, lambda opened: opened.write(text.encode()))
+
+
+def restored(file: Path) -> Kept:
+    """
+    Raises:
+        CheckpointError: it is damaged, or the program has not gone on from it.
+    """
+    kept = Kept.read(file)
+    fruitless = file.parent / _FRUITLESS
+    if fruitless.exists() and fruitless.stat().st_size >= FRUITLESS_STARTS:
+        raise CheckpointError(f"{file}: the program does not go on from it")
+    return kept
+
+
+def note_fruitless_start(file: Path) -> None:
+    """The program has ended, before it said anything, as it was to go on from there."""
+    with (file.parent / _FRUITLESS).open("ab") as fruitless:
+        fruitless.write(b".")
 
 
 def sizes(folder: Path) -> dict[str, int]:

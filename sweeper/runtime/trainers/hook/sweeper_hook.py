@@ -10,7 +10,8 @@
             save()
             raise SystemExit
 
-Outside a sweep `report` does nothing and `should_stop` says no.
+Outside a sweep `report` does nothing and `should_stop` says no. `hugging_face()` and `lightning()`
+are callbacks for those who let others loop.
 """
 
 import json
@@ -18,6 +19,7 @@ import os
 import time
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 
 class Trial:
@@ -26,10 +28,16 @@ class Trial:
     def __init__(self, environment: Mapping[str, str] = os.environ) -> None:
         self.folder = environment.get("SWEEPER_TRIAL_DIR")  # its own, for whatever it writes
         self.resume_from = environment.get("SWEEPER_RESUME_FROM")  # the checkpoint to go on from
+        self.settings: dict[str, Any] = json.loads(environment.get("SWEEPER_SETTINGS", "{}"))
         self._metrics = environment.get("SWEEPER_METRICS")
         self._answer = environment.get("SWEEPER_STOP_AT")
         self._speaks = environment.get("RANK", "0") == "0"
         self._reported: int | None = None
+
+    @property
+    def checkpoint(self) -> Path:
+        """Where a function saves itself, to a file or a folder."""
+        return Path(self.folder or ".") / "checkpoint"
 
     def report(self, step: int, **metrics: float) -> None:
         """Say what was measured after so many steps, as `report(250, val_loss=2.31)`."""
@@ -66,3 +74,44 @@ class Trial:
 
 
 trial = Trial()
+
+
+def hugging_face(metric: str = "eval_loss") -> Any:
+    """A callback for Hugging Face's Trainer, beside `resume_from_checkpoint=trial.resume_from`."""
+    from transformers import TrainerCallback
+
+    class Callback(TrainerCallback):  # type: ignore[misc]
+        def on_evaluate(self, args: Any, state: Any, control: Any, metrics: Any, **_: Any) -> None:
+            trial.report(state.global_step, val_loss=metrics[metric])
+            self._ask(state, control)
+
+        def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+            if not control.should_evaluate:  # after that, it asks
+                self._ask(state, control)
+
+        def _ask(self, state: Any, control: Any) -> None:
+            if trial.should_stop(state.global_step):
+                control.should_save = control.should_training_stop = True
+
+    return Callback()
+
+
+def lightning(metric: str = "val_loss") -> Any:
+    """A callback for Lightning's Trainer, beside `fit(..., ckpt_path=trial.resume_from)`."""
+    from lightning.pytorch import Callback as Base
+
+    class Callback(Base):  # type: ignore[misc]
+        def on_validation_end(self, trainer: Any, module: Any) -> None:
+            if not trainer.sanity_checking:
+                trial.report(trainer.global_step, val_loss=trainer.callback_metrics[metric])
+                self._ask(trainer)
+
+        def on_train_batch_end(self, trainer: Any, *_: Any) -> None:
+            self._ask(trainer)
+
+        def _ask(self, trainer: Any) -> None:
+            if trial.should_stop(trainer.global_step):
+                trainer.save_checkpoint(trial.checkpoint)
+                raise SystemExit
+
+    return Callback()

@@ -1,11 +1,11 @@
 """Starts a training program and sees to it that nothing of it outlives us. A process of its own,
-run as a file (`python -I -S keeper.py LIFE STATUS COMMAND…`), so it imports nothing of ours.
+run as a file (`python -I -S keeper.py LIFE STATUS LOCK COMMAND…`), so it imports nothing of ours.
 
 LIFE is the end of a pipe that its parent holds open: when that closes, however the parent has
 ended, the program is killed with all that it has started, in whatever session (a subreaper gets
 every orphan). Should the keeper itself be killed, the kernel kills the program.
 On STATUS it says `began PID`, `failed ERRNO`, `ended CODE`, and `left NAME…` of processes that the
-program has left behind, which it kills.
+program has left behind, which it kills. LOCK it only holds.
 """
 
 import contextlib
@@ -20,15 +20,15 @@ LEFT_SECONDS = 0.5  # in which what a program has started may end with it
 
 
 def main() -> None:
-    life, status, command = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3:]
-    for descriptor in (life, status):
+    life, status, lock = map(int, sys.argv[1:4])
+    for descriptor in (life, status, lock):
         os.set_inheritable(descriptor, False)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     _prctl(PR_SET_CHILD_SUBREAPER, 1)
     began, begins = os.pipe()  # closes as the program begins; before that, it carries an error
     if (program := os.fork()) == 0:
-        _become(command, begins)
+        _become(sys.argv[4:], begins)
     os.close(begins)
     if error := os.read(began, 16):
         os.write(status, b"failed %s\n" % error)

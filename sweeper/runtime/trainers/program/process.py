@@ -34,13 +34,20 @@ class Process:
 
     Args:
         log: All that it prints goes there, after what is there.
+        lock: A descriptor that stays open as long as anything of the program is alive.
 
     Raises:
         TrainerError: it cannot be started.
     """
 
     def __init__(
-        self, command: Sequence[str], *, folder: Path, environment: Mapping[str, str], log: Path
+        self,
+        command: Sequence[str],
+        *,
+        folder: Path,
+        environment: Mapping[str, str],
+        log: Path,
+        lock: int,
     ) -> None:
         self.began_at = time.monotonic()
         self.last_lines: deque[str] = deque(maxlen=SHOWN_LINES)
@@ -52,12 +59,13 @@ class Process:
         life, self._life = os.pipe()
         self._status, status = os.pipe()
         try:
+            passed = (life, status, lock)
             self._keeper = subprocess.Popen(
-                [sys.executable, "-I", "-S", keeper.__file__, str(life), str(status), *command],
+                [sys.executable, "-I", "-S", keeper.__file__, *map(str, passed), *command],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
-                pass_fds=(life, status),
+                pass_fds=passed,
                 start_new_session=True,
                 cwd=folder,
                 env=dict(environment),

@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from sweeper.errors import TrainerError
-from sweeper.runtime.trainers.command_trainer import FRUITLESS_STARTS, CommandTrainer
+from sweeper.runtime.trainers.command_trainer import CommandTrainer
 from sweeper.runtime.trainers.program import process
+from sweeper.runtime.trainers.saved import FRUITLESS_STARTS
 from tests.sweeper.runtime.trainers.jobs import job, losses
 from trainable.errors import CheckpointError
 
