@@ -14,10 +14,12 @@ Outside a sweep `report` does nothing and `should_stop` says no. `hugging_face()
 are callbacks for those who let others loop.
 """
 
+import importlib
 import json
 import os
+import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -115,3 +117,20 @@ def lightning(metric: str = "val_loss") -> Any:
                 raise SystemExit
 
     return Callback()
+
+
+def run(reference: str) -> None:
+    """Run a function, named as MODULE:NAME, as a trial's program. It is called with the trial. A
+    generator yields a dict a report, with its `step`; another function calls `trial.report`. Both
+    ask `trial.should_stop(step)`, save to `trial.checkpoint` and return."""
+    sys.modules["sweeper_hook"] = sys.modules["__main__"]  # whoever imports it has this trial
+    sys.path.insert(0, os.getcwd())
+    module, _, name = reference.partition(":")
+    said = getattr(importlib.import_module(module), name)(trial)
+    if isinstance(said, Generator):
+        for row in said:
+            trial.report(row["step"], **{key: row[key] for key in row if key != "step"})
+
+
+if __name__ == "__main__":
+    run(sys.argv[1])

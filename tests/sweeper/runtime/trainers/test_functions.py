@@ -12,7 +12,7 @@ from sweeper.runtime.trainers.job import Job
 from tests.sweeper.runtime.trainers.jobs import losses
 
 ROOT = Path(__file__).parents[4]
-RUN = ROOT / "sweeper" / "runtime" / "trainers" / "hook" / "run_function.py"
+RUN = ROOT / "sweeper" / "runtime" / "trainers" / "hook" / "sweeper_hook.py"
 
 
 def function_job(folder: Path, name: str, checkpoint: str = "checkpoint") -> Job:
