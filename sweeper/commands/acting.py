@@ -1,5 +1,5 @@
 """Commands that make something from a recorded sweep, or free its disk: `report`, `export`,
-`delete`."""
+`delete`; and `stop`, which ends one that runs."""
 
 import sys
 from collections.abc import Sequence
@@ -15,6 +15,7 @@ from sweeper.commands.exporting import export_trial
 from sweeper.engine.session.deletion import Deletion, deletable, delete_checkpoints
 from sweeper.errors import RunFolderError
 from sweeper.record.run_folder import RUNS, find_run_folder
+from sweeper.runtime.stopping.asking import stop_sweep, stop_trial
 from sweeper.spec.points import point_text
 from sweeper.views.console import make_console
 from sweeper.views.format import size
@@ -35,6 +36,19 @@ def report(
     console.print(f"{written.path} ({size(written.path.stat().st_size)})")
     if written.pictures:
         console.print(f"{written.pictures[0].parent}/ ({len(written.pictures)} pictures)")
+
+
+def stop(
+    name: Name,
+    trial_id: Annotated[
+        str | None, typer.Argument(metavar="[ID]", help="One trial, as 0003: the rest goes on.")
+    ] = None,
+    runs: Runs = RUNS,
+) -> None:
+    monitor = Monitor(find_run_folder(runs, name))
+    trial = None if trial_id is None else monitor.trial(trial_id)
+    said = stop_sweep(monitor) if trial is None else stop_trial(monitor, trial)
+    make_console().print(said, markup=False, soft_wrap=True)
 
 
 def export(

@@ -227,6 +227,15 @@ command(
     ACT,
 )
 command(
+    "stop",
+    "acting.stop",
+    """Stop a sweep that runs, here or on another machine, or one trial of it.
+
+    What runs is checkpointed first, so that `resume` goes on. A trial that is stopped stays so.""",
+    examples("stop lr", "stop lr 0003"),
+    ACT,
+)
+command(
     "export",
     "acting.export",
     "The best model, or a trial's, as a Hugging Face folder.",

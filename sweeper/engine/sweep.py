@@ -36,6 +36,7 @@ from sweeper.record.state.events import (
     Retried,
     SearchEnded,
     SessionEnded,
+    StoppedByHand,
     TrialEnded,
     TrialPaused,
     TrialStarted,
@@ -323,6 +324,18 @@ class Sweep:
             self._record(TrialPaused(time=now(), trial=trial_id))
             self.checkpoints.tidy(trial_id)
         else:
+            self.end(trial_id)
+
+    def stop_by_hand(self, trial_id: str) -> None:
+        """Somebody wants no more of this trial. One that runs leaves with what it tells next; any
+        other ends here. One that has come to its end already is left to it."""
+        trial = self.trials[trial_id]
+        if trial.stopped_by_hand or trial.outcome() is not Status.STOPPED or trial.status.ended:
+            return
+        waits = trial.status is Status.PAUSED or trial in self._waiting
+        self._record(StoppedByHand(time=now(), trial=trial_id))
+        if waits:
+            self._waiting = [other for other in self._waiting if other is not trial]
             self.end(trial_id)
 
     def end(self, trial_id: str, error: str | None = None) -> None:

@@ -46,6 +46,8 @@ class RunFolder:
         self.tensorboard = path / "tensorboard"  # event files, in a folder for each trial
         self.trials = path / "trials"
         self.removed = path / ".removed"  # checkpoints that are being deleted
+        self.requests = path / ".requests"  # what others ask of the driver
+        self.stop_request = self.requests / "stop.json"
 
     @property
     def name(self) -> str:
@@ -59,6 +61,9 @@ class RunFolder:
 
     def trial(self, trial_id: str) -> Path:
         return self.trials / trial_id
+
+    def trial_stop_request(self, trial_id: str) -> Path:
+        return self.requests / f"stop-{trial_id}.json"
 
     def trial_config(self, trial_id: str) -> Path:
         return self.trial(trial_id) / "config.json"

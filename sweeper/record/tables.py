@@ -42,6 +42,7 @@ def result_rows(state: SweepState, folder: RunFolder) -> list[Row]:
                 "taken_from": trial.taken_from,
                 "forked_from": trial.forked_from,
                 "forked_at": trial.forked_at or None,
+                "stopped_by_hand": trial.stopped_by_hand or None,
                 "error": trial.error,
             }
         )

@@ -72,7 +72,7 @@ class InProcess:
             folder = self._next_checkpoint(trial)
             loop.save(folder)
             self.sweep.checkpointed(trial.trial_id, folder.name)
-        return piece.finished or decision is not Decision.CONTINUE
+        return piece.finished or decision is not Decision.CONTINUE or trial.stopped_by_hand
 
     def _told(self, trial: Trial, piece: Slice) -> Decision:
         decision = Decision.CONTINUE

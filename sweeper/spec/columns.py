@@ -45,6 +45,7 @@ MEASURED: Columns = {
     "taken_from": str,
     "forked_from": str,
     "forked_at": int,
+    "stopped_by_hand": bool,
     "error": str,
 }
 # Beside the training settings, all columns of either table: no bundle may be called so.

@@ -90,6 +90,7 @@ def trial_json(
         "taken_from": trial.taken_from,
         "forked_from": trial.forked_from,
         "forked_at": trial.forked_at or None,
+        "stopped_by_hand": trial.stopped_by_hand,
         **{name: last.value(name) if last else None for name in MEASURED},
         "forecast": None if forecast is None else asdict(forecast),
         "checkpoint": str(checkpoint) if checkpoint else None,

@@ -22,6 +22,7 @@ FLOORS = [
     sweeper.views.report.figures sweeper.views.terminal sweeper.runtime
     sweeper.views sweeper.runtime.trainers
     sweeper.runtime.trainers.program sweeper.runtime.trainers.hook
+    sweeper.runtime.stopping
     sweeper.analysis.scaling
     sweeper.analysis.remarks
     sweeper.analysis.summary sweeper.analysis.backtest

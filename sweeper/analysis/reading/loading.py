@@ -185,6 +185,7 @@ def _trial(sweep: SweepData, row: Row, evaluations: Sequence[Evaluation]) -> Tri
         taken_from=row.get("taken_from"),
         forked_from=row.get("forked_from"),
         forked_at=row.get("forked_at") or 0,
+        stopped_by_hand=row.get("stopped_by_hand") or False,
         tokens_per_step=tokens,
         flops_per_step=flops,
     )

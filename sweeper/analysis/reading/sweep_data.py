@@ -68,6 +68,7 @@ class TrialData:
     taken_from: str | None = None  # the trial of another sweep that it is
     forked_from: str | None = None  # the trial that has its first steps
     forked_at: int = 0  # so many
+    stopped_by_hand: bool = False  # not by the scheduler
     forecast: Forecast | None = None  # of its end, where it has not come to it
 
     @property

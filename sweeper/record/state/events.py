@@ -259,6 +259,13 @@ class Retried(_OfTrial):
 
 
 @dataclass(frozen=True, kw_only=True)
+class StoppedByHand(_OfTrial):
+    """Somebody wants no more of the trial. It has not left its process by then."""
+
+    event: Literal["stopped_by_hand"] = "stopped_by_hand"
+
+
+@dataclass(frozen=True, kw_only=True)
 class TrialEnded(_OfTrial):
     """The trial has completed, was stopped, has diverged, or has failed for the last time."""
 
@@ -324,6 +331,7 @@ TrialEvent = (
     | CheckpointRemoved
     | AttemptFailed
     | Retried
+    | StoppedByHand
     | TrialEnded
 )
 Event = (

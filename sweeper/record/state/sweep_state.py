@@ -28,6 +28,7 @@ from sweeper.record.state.events import (
     SearchEnded,
     SessionEnded,
     SessionStarted,
+    StoppedByHand,
     TrialCreated,
     TrialEnded,
     TrialEvent,
@@ -231,6 +232,10 @@ class SweepState:
             case Retried():
                 trial.status, trial.error = Status.PENDING, None
                 trial.failures, trial.failed_at = 0, None
+            case StoppedByHand():
+                trial.decision, trial.stopped_by_hand = Decision.STOP, True
+                if trial.status is Status.PAUSED:  # it waits for no promotion any more
+                    trial.status = Status.PENDING
             case TrialEnded():
                 trial.status, trial.error = event.status, event.error
                 trial.failures += trial.status is Status.FAILED
@@ -289,5 +294,5 @@ class SweepState:
             verdict = self.scheduler.recall(*told, recorded)
         else:
             verdict = self.scheduler.report(*told)
-        ended = metrics.diverged or step >= max_steps
+        ended = metrics.diverged or step >= max_steps or trial.stopped_by_hand
         return replace(verdict, decision=Decision.STOP) if ended else verdict

@@ -34,6 +34,7 @@ class Trial:
     taken_from: str | None = None  # as `trial 0003 of runs/lr`: it has run there, and not here
     forked_from: str | None = None  # the trial that has its first steps
     forked_at: int = 0  # so many
+    stopped_by_hand: bool = False  # it ends with what it has come to
     is_final: bool = False  # of the finals, so that the search and the scheduler know nothing of it
 
     @property

@@ -19,6 +19,7 @@ from sweeper.record.state.trial import Trial
 from sweeper.record.watcher import Watcher
 from sweeper.runtime.ray_tune.faults import Faults
 from sweeper.runtime.ray_tune.interrupt import Interrupt
+from sweeper.runtime.stopping.requests import StopRequests
 from sweeper.spec.points import point_text
 from sweeper.status import Decision, Status
 from trainable.loop.metrics import Metrics
@@ -133,7 +134,8 @@ class SweepScheduler(TrialScheduler):  # type: ignore[misc]
             if trial.is_evaluation(metrics):
                 decision = self.sweep.evaluated(trial.trial_id, metrics)
         self.audience.measured(trial, rows)
-        ends = decision is not Decision.CONTINUE or result["finished"]
+        leaves = decision is not Decision.CONTINUE or trial.stopped_by_hand
+        ends = leaves or result["finished"]
         return str(TrialScheduler.STOP if ends else TrialScheduler.CONTINUE)
 
     def on_trial_complete(
@@ -170,10 +172,13 @@ class SweepScheduler(TrialScheduler):  # type: ignore[misc]
 class SweepCallback(Callback):  # type: ignore[misc]
     """Journals what Tune tells only to callbacks, and keeps the watchers up to date."""
 
-    def __init__(self, sweep: Sweep, audience: Watcher, faults: Faults) -> None:
+    def __init__(
+        self, sweep: Sweep, audience: Watcher, faults: Faults, requests: StopRequests
+    ) -> None:
         self.sweep = sweep
         self.audience = audience
         self.faults = faults
+        self.requests = requests
 
     def on_trial_start(
         self, iteration: int, trials: list[TuneTrial], trial: TuneTrial, **info: object
@@ -216,4 +221,5 @@ class SweepCallback(Callback):  # type: ignore[misc]
         self.audience.ended(self.sweep.trials[trial.trial_id])
 
     def on_step_end(self, iteration: int, trials: list[TuneTrial], **info: object) -> None:
+        self.requests.look()
         self.audience.refresh(self.sweep.state)

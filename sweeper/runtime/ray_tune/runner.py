@@ -23,7 +23,8 @@ from sweeper.runtime.ray_tune.controller import SweepController, controlled
 from sweeper.runtime.ray_tune.faults import Faults
 from sweeper.runtime.ray_tune.interrupt import Interrupt
 from sweeper.runtime.ray_tune.trial_actor import TrialActor
-from sweeper.runtime.signals import Deadline, ending_by_signals
+from sweeper.runtime.signals import Deadline, ending_by_signals, tell
+from sweeper.runtime.stopping.requests import StopRequests
 
 
 def run_trials(
@@ -44,6 +45,8 @@ def run_trials(
     faults = Faults(sweep, audience, interrupt, end)
     wait_seconds = CLUSTER_WAIT_SECONDS if os.environ.get("RAY_ADDRESS") else OWN_WAIT_SECONDS
     nodes = Nodes(sweep, placement, living_nodes, end, wait_seconds=wait_seconds)
+    requests = StopRequests(sweep, end, tell)
+    requests.look()  # what an earlier session has not heard of
     audience.catch_up()
     with (
         ending_by_signals(end, sweep.folder),
@@ -58,7 +61,7 @@ def run_trials(
             name=sweep.folder.trials.name,
             search_alg=SweepSearch(sweep, placement, trainer, interrupt),
             scheduler=SweepScheduler(sweep, audience, interrupt),
-            callbacks=[SweepCallback(sweep, audience, faults)],
+            callbacks=[SweepCallback(sweep, audience, faults, requests)],
             stop=interrupt,
             reuse_actors=True,
             raise_on_failed_trial=False,

@@ -138,6 +138,7 @@ def trial_details(sweep: SweepData) -> dict[str, dict[str, object]]:
             "checkpoint": trial.checkpoint,
             "taken from": trial.taken_from,
             "forked from": _trunk(trial),
+            "stopped": "by hand" if trial.stopped_by_hand else "",
         }
         known = {name: text for name, text in facts.items() if text and text != "-"}
         details[trial.trial_id] = {"facts": known, "config": config}

@@ -72,6 +72,8 @@ def _facts(monitor: Monitor, trial: Trial, *, ascii: bool) -> list[str]:
         lines.append(f"reached the rung at step {rung_step(monitor.state, trial)}")
     if trial.taken_from is not None:
         lines.append(f"taken from {trial.taken_from}, where it has run with all settings as here")
+    if trial.stopped_by_hand:
+        lines.append("stopped by hand: python -m sweeper stop")
     if trial.forked_from is not None:
         lines.append(f"forked from trial {trial.forked_from} at step {trial.forked_at}")
     if trial.attempts > 1:

@@ -111,7 +111,8 @@ def _cells(
 def _origin(trial: Trial) -> str:
     if trial.taken_from is not None:
         return ", taken"
-    return "" if trial.forked_from is None else f", fork of {trial.forked_from}"
+    by_hand = " by hand" if trial.stopped_by_hand and trial.status is Status.STOPPED else ""
+    return by_hand + ("" if trial.forked_from is None else f", fork of {trial.forked_from}")
 
 
 def _value_text(trial: Trial, key: str) -> str:

@@ -50,6 +50,18 @@ class HangingTrainer(ClosedFormTrainer):
             yield metrics
 
 
+class WaitingTrainer(ClosedFormTrainer):
+    """Stays at a step, where it can be paused."""
+
+    def train(self) -> Iterator[Metrics | None]:
+        gate = Path(os.environ[GATE])
+        for metrics in super().train():
+            yield metrics
+            while self.step == HANGS_AT and not gate.exists():
+                time.sleep(0.05)
+                yield None
+
+
 def note_pauses(file: Path) -> None:
     """Tell from outside that the driver has asked a trial to save itself and leave."""
     from sweeper.runtime.ray_tune.adapters import SweepScheduler
