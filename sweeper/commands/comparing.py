@@ -8,11 +8,11 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from sweeper.analysis.comparison.comparison import Comparison, Contender
+from sweeper.analysis.comparison.comparison import compare as compare_sweeps
 from sweeper.analysis.reading.loading import load
 from sweeper.analysis.remarks.comparisons import comparable_offers
 from sweeper.analysis.remarks.remark import Offer
-from sweeper.analysis.summary.comparison import Comparison, Contender
-from sweeper.analysis.summary.comparison import compare as compare_sweeps
 from sweeper.commands.arguments import (
     Json,
     Names,

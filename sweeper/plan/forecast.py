@@ -118,7 +118,7 @@ class Forecast:
     dropped: int  # points that the constraints ruled out
     searcher: str | None  # that will choose the points by results: random ones are looked at here
     slots: int
-    shapes: tuple[ShapeForecast, ...]
+    shapes: tuple[ShapeForecast, ...]  # from the smallest up
     rungs: tuple[RungForecast, ...]
     whole: Cost  # every trial to its end
     expected: Cost
@@ -187,7 +187,7 @@ def forecast(
         dropped=plan.dropped,
         searcher=plan.spec.search.algorithm if plan.has_stand_ins else None,
         slots=machine.slots,
-        shapes=tuple(by_shape.values()),
+        shapes=tuple(sorted(by_shape.values(), key=lambda shape: shape.num_params)),
         rungs=tuple(
             RungForecast(at=at, expected_trials=scale * reached[at] / len(outcomes))
             for at in _shown(jobs, scheduler)

@@ -97,12 +97,12 @@ def estimate_text(deviation: float) -> str:
 def optimum_label(optimum: "OptimumInterval") -> str:
     """As `0.0021 (95 %: 0.0018 to 0.0025)`, in a plot."""
     taken = rounded(optimum.taken) if optimum.is_known else "anywhere"
-    return f"{taken} (95 %: {_interval(optimum)})"
+    return f"{taken} (95 %: {interval_text(optimum)})"
 
 
 def optimum_text(optimum: "OptimumInterval") -> str:
     """As `Take learning_rate 0.0021: the best lies in 0.0018 to 0.0025 (95 %), and …`."""
-    name, taken, interval = optimum.name, rounded(optimum.taken), _interval(optimum)
+    name, taken, interval = optimum.name, rounded(optimum.taken), interval_text(optimum)
     of = "" if optimum.group is None else f" for {swept_text(optimum.group)}"
     if not optimum.is_known:
         return f"Where the best {name}{of} lies cannot be told: anywhere from {interval}."
@@ -120,7 +120,8 @@ def optimum_text(optimum: "OptimumInterval") -> str:
     return f"{text}, and {taken} is at most {worse} worse than it."
 
 
-def _interval(optimum: "OptimumInterval") -> str:
+def interval_text(optimum: "OptimumInterval") -> str:
+    """As `0.0018 to 0.0025`, `0.018 to 0.032 or above`."""
     below = " or below" if optimum.at_low_end else ""
     above = " or above" if optimum.at_high_end else ""
     return f"{rounded(optimum.low)}{below} to {rounded(optimum.high)}{above}"

@@ -19,6 +19,7 @@ from trainable.errors import UserError
 
 if TYPE_CHECKING:
     from sweeper.analysis.summary.optimum import OptimumInterval
+    from sweeper.analysis.summary.summarising import Summary
 
 JsonObject = dict[str, object]
 MEASURED = (
@@ -114,10 +115,14 @@ def best_json(monitor: Monitor, best: Trial) -> JsonObject:
 
     `objective` is the trial's own; `mean` is that of its point, by which it is the best.
     """
+    from sweeper.views.per_size import sizes_answer, sizes_json  # a list of sweeps needs no summary
+
     ranking = ranking_of(monitor.state)
     assert ranking.best is not None, "there is a winner"
-    noise = noise_in(ranking)
-    verdict = verdict_of(ranking, finished=monitor.state_name == "finished")
+    noise, finished = noise_in(ranking), monitor.state_name == "finished"
+    summary = _summary(monitor)
+    per_size = sizes_answer(summary, finished=finished)
+    verdict = verdict_of(ranking, finished=finished) if per_size is None else per_size.verdict
     return {
         "sweep": monitor.folder.name,
         **trial_json(monitor.state, best, monitor.folder),
@@ -126,7 +131,8 @@ def best_json(monitor: Monitor, best: Trial) -> JsonObject:
         "runner_up": _runner_up_json(ranking, best),
         "verdict": None if verdict is None else asdict(verdict),
         "tied": [_point_json(other) for other in noise.tied[1:]] if noise is not None else None,
-        **_findings_json(monitor),
+        "sizes": sizes_json(summary),
+        **_findings_json(summary),
         "command": further_command(monitor.folder, best),
         "fresh_command": fresh_command(
             monitor.folder, best.trial_id, best.config.to_dict(), best.config.max_steps
@@ -134,15 +140,18 @@ def best_json(monitor: Monitor, best: Trial) -> JsonObject:
     }
 
 
-def _findings_json(monitor: Monitor) -> JsonObject:
-    """What to take of each numeric setting, what keeps the answer from being what it seems, and the
-    commands of the sweeps to run next."""
-    # A list of sweeps waits for none of this.
+def _summary(monitor: Monitor) -> "Summary":
     from sweeper.analysis.reading.loading import of_state
-    from sweeper.analysis.remarks.remarking import offers_of, remarks_of
     from sweeper.analysis.summary import summarise
 
-    summary = summarise(of_state(monitor.state, monitor.folder))
+    return summarise(of_state(monitor.state, monitor.folder))
+
+
+def _findings_json(summary: "Summary") -> JsonObject:
+    """What to take of each numeric setting, what keeps the answer from being what it seems, and the
+    commands of the sweeps to run next."""
+    from sweeper.analysis.remarks.remarking import offers_of, remarks_of
+
     remarks = remarks_of(summary)
     return {
         "estimated_deviation": None if summary.winner is None else summary.winner.estimate,

@@ -11,6 +11,11 @@ from sweeper.spec.points import Point, point_text, swept_text
 from sweeper.status import Status
 from sweeper.views.format import number
 
+NOISE_UNKNOWN = (
+    "Whether that is more than noise is not known: no two settings have repeats that completed. To "
+    "measure it, add `seeds: [0, 1, 2]` to the search space, or run the best with more seeds: "
+    "`resume --finals`."
+)
 MAX_NAMED = 4  # points that one sentence names
 Naming = Callable[[Point], str]
 UNDER_WAY = {
@@ -43,19 +48,14 @@ def verdict_of(
     if finals is not None and len(finals.points) > 1:
         return _of_finals(ranking, noise, finals, named)
     if noise is None or noise.least_difference is None:
-        text = (
-            "Whether that is more than noise is not known: no two settings have repeats that "
-            "completed. To measure it, add `seeds: [0, 1, 2]` to the search space, or run the best "
-            "with more seeds: `resume --finals`."
-        )
-        return Verdict(kind="unknown", text=text)
-    ground = _ground(noise)
+        return Verdict(kind="unknown", text=NOISE_UNKNOWN)
+    why = ground(noise)
     so_far = "" if finished else ", so far"
     if len(noise.tied) > 1:
         others = listing([point.point for point in noise.tied[1:]], named)
-        text = f"That is within the noise{so_far}, so tied with {others}: {ground}"
+        text = f"That is within the noise{so_far}, so tied with {others}: {why}"
         return Verdict(kind="tied", text=text)
-    text = f"That is more than noise{so_far}: {ground}"
+    text = f"That is more than noise{so_far}: {why}"
     return Verdict(kind="clear" if finished else "open", text=text)
 
 
@@ -72,16 +72,16 @@ def _of_finals(
     if noise is None:
         text = f"Still tied after the finals of {num_points} points: none of their seeds completed."
         return Verdict(kind="tied", text=text)
-    ground = f"{_ground(noise)}{_left_out(noise)}"
+    why = f"{ground(noise)}{_left_out(noise)}"
     if len(noise.tied) > 1:
         tied = listing([point.point for point in noise.tied], named)
-        text = f"Still tied after the finals: {tied} ({_seeds(noise.tied)}): {ground}"
+        text = f"Still tied after the finals: {tied} ({_seeds(noise.tied)}): {why}"
         return Verdict(kind="tied", text=text)
     others = listing([point.point for point in ranking.finalists[1:]], named)
     sure = _percent(finals.rules.confidence)
     text = (
         f"{named(noise.tied[0].point)} beats {others} at {sure} ({_seeds(ranking.finalists)}): "
-        f"{ground}"
+        f"{why}"
     )
     return Verdict(kind="clear", text=text)
 
@@ -115,7 +115,8 @@ def _seeds(points: Sequence[PointResult[T]]) -> str:
     return f"{' to '.join(map(str, dict.fromkeys((counts[0], counts[-1]))))} seeds each"
 
 
-def _ground(noise: Noise[T]) -> str:
+def ground(noise: Noise[T]) -> str:
+    """What a claim about noise rests on."""
     assert noise.least_difference is not None
     return (
         f"another seed alone moves it by {number(noise.deviation)} (standard deviation, pooled, "

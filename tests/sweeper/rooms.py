@@ -25,6 +25,7 @@ FLOORS = [
     sweeper.runtime.stopping
     sweeper.analysis.scaling
     sweeper.analysis.remarks
+    sweeper.analysis.comparison
     sweeper.analysis.summary sweeper.analysis.backtest
     sweeper.engine
     sweeper.analysis.reading sweeper.engine.session

@@ -85,7 +85,7 @@ def _described(sweep: SweepData, spec: SweepSpec, folder: RunFolder) -> SweepDat
         description=spec.description,
         metric=spec.objective.metric,
         mode=spec.objective.mode,
-        parameters=parameters.of_space(spec.space),
+        parameters=parameters.of_spec(spec),
         seeds=tuple(spec.seeds or ()),
         finals=None if spec.finals is None else Finals(spec.finals, spec.num_seeds),
         scheduler=spec.scheduler.type,

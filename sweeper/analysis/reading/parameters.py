@@ -9,20 +9,24 @@ from sweeper.spec.domains.listed import Choice, Grid
 from sweeper.spec.domains.normal import Normal
 from sweeper.spec.domains.scale import Scale, numbers_of, scale_of, scale_of_domain
 from sweeper.spec.domains.values import Scalar
+from sweeper.spec.model_sizes import changes_size, sizes_in_order
 from sweeper.spec.space import AnyDomain
+from sweeper.spec.sweep_spec import SweepSpec
 from sweeper.spec.train_settings import is_number
 from trainable.config import TrainConfig
 
-# What `trainable.model.model_size.num_params` is a function of.
-SIZE_SETTINGS = {"d_model", "d_ff", "num_layers", "vocab_size"}
+
+def of_spec(spec: SweepSpec) -> tuple[Parameter, ...]:
+    """A parameter for each name of a search space; sizes from the smallest up."""
+    sizes = sizes_in_order(spec)
+    return tuple(
+        replace(p, options=sizes[p.name]) if p.name in sizes else p for p in of_space(spec.space)
+    )
 
 
 def of_space(space: Mapping[str, AnyDomain]) -> tuple[Parameter, ...]:
-    """A parameter for each name of a search space."""
     return tuple(
-        replace(
-            _of_domain(name, domain), changes_size=not SIZE_SETTINGS.isdisjoint(domain.sets(name))
-        )
+        replace(_of_domain(name, domain), changes_size=changes_size(name, domain))
         for name, domain in space.items()
     )
 

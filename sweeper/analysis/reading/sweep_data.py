@@ -30,9 +30,10 @@ class Parameter:
     changes_size: bool = False  # the number of a model's parameters depends on it
 
     @property
-    def is_length(self) -> bool:
-        """Whether it is how long a run trains: more is better and costs more, and none is best."""
-        return self.name == "max_steps"
+    def is_budget(self) -> bool:
+        """Whether it is how long a run trains, or how large its model is: more is better and costs
+        more, and none is best."""
+        return self.changes_size or self.name == "max_steps"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
+from sweeper.analysis.comparison.comparison import Comparison, Contender
+from sweeper.analysis.comparison.likeness import ALIKE
 from sweeper.analysis.remarks.next_sweeps import run_command
 from sweeper.analysis.remarks.remark import Offer
-from sweeper.analysis.summary.comparison import Comparison, Contender
-from sweeper.analysis.summary.likeness import ALIKE
 
 
 def comparable_offers(contenders: Sequence[Contender], comparison: Comparison) -> tuple[Offer, ...]:

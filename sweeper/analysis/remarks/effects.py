@@ -18,9 +18,9 @@ MOST_NAMED = 4  # values
 
 def effect_remarks(summary: Summary) -> Iterator[Remark]:
     """The best points of a setting's values, one of each, are closer together than Tukey's test can
-    tell apart, for all points of the sweep at once."""
+    tell apart, for all points of the sweep at once. A size says by itself what is tied there."""
     noise = summary.winner.noise if summary.winner else None
-    if noise is None or len(summary.points) < 2:
+    if noise is None or len(summary.points) < 2 or summary.sizes:
         return
     quantile = tukey_quantile(noise.confidence, len(summary.points), noise.degrees)
     for parameter in summary.sweep.parameters:

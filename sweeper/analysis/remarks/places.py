@@ -39,7 +39,7 @@ def few_remarks(summary: Summary) -> Iterator[Remark]:
         parameter, group = response.parameter, _group(summary, response)
         curves = [curve for curve in response.curves if curve.group == group]
         at_edge = any(edge.group == group for edge in response.edges)
-        if parameter.scale == "category" or parameter.changes_size or parameter.is_length:
+        if parameter.scale == "category" or parameter.is_budget:
             continue
         if not curves or at_edge:
             continue

@@ -4,10 +4,10 @@ with the best of these."""
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from sweeper.analysis.comparison.comparison import by_loss
 from sweeper.analysis.reading.sweep_data import SweepData, TrialData
 from sweeper.analysis.remarks.next_sweeps import extended
 from sweeper.analysis.scaling.size_optimum import SizeOptimum
-from sweeper.analysis.summary.comparison import by_loss
 from sweeper.analysis.summary.ends import ends_of
 from sweeper.analysis.summary.levels import levels_of
 from sweeper.analysis.summary.optimum import FEWEST, optima_of

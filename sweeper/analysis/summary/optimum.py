@@ -77,7 +77,7 @@ def optima_of(
     ]
     found = []
     for parameter in sweep.parameters:
-        if parameter.scale == "category" or parameter.is_length:
+        if parameter.scale == "category" or parameter.is_budget:
             continue
         by = grouping(sweep, parameter) if grouped else None
         for group in [None] if by is None else by.options:

@@ -175,7 +175,7 @@ def _edge(
 ) -> Edge | None:
     """The end of the space that the best value lies at, if more than two values were tried and a
     run could go beyond that end."""
-    if parameter.low is None or parameter.high is None or parameter.is_length:
+    if parameter.low is None or parameter.high is None or parameter.is_budget:
         return None
     if len({trial.point[parameter.name] for trial in trials if trial.evaluations}) < 3:
         return None

@@ -6,6 +6,7 @@ from functools import cached_property
 from sweeper.analysis.neighbours import estimated_deviation
 from sweeper.analysis.noise import Noise, noise_in
 from sweeper.analysis.reading.sweep_data import SweepData, TrialData
+from sweeper.analysis.summary.costs import Front, fronts_of
 from sweeper.analysis.summary.ends import End, ends_of, expected_of
 from sweeper.analysis.summary.importance import Importance, importance_of
 from sweeper.analysis.summary.levels import Level, levels_of
@@ -13,6 +14,7 @@ from sweeper.analysis.summary.optimum import OptimumInterval, optima_of
 from sweeper.analysis.summary.pairs import Pair, pairs_of
 from sweeper.analysis.summary.response import Response, responses_of
 from sweeper.analysis.summary.rungs import RungRow, Savings, rungs_of, savings_of
+from sweeper.analysis.summary.sizes import SizeBest, sizes_of
 from sweeper.record.ranking import Margin, PointResult
 
 
@@ -54,6 +56,15 @@ class Summary:
     @cached_property
     def optima(self) -> tuple[OptimumInterval, ...]:
         return optima_of(self.sweep, self.levels, self.ends)
+
+    @cached_property
+    def sizes(self) -> tuple[SizeBest, ...]:
+        """The answer of a sweep over sizes, from the smallest up; none where it is over none."""
+        return sizes_of(self.sweep, self.optima)
+
+    @cached_property
+    def fronts(self) -> tuple[Front, ...]:
+        return fronts_of(self.sweep)
 
     @cached_property
     def importance(self) -> Importance | None:

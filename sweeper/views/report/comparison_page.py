@@ -4,14 +4,14 @@ import itertools
 from collections.abc import Sequence
 from pathlib import Path
 
-from sweeper.analysis.remarks.remark import Offer
-from sweeper.analysis.summary.comparison import (
+from sweeper.analysis.comparison.comparison import (
     Comparison,
     Contender,
     best_optima,
     best_responses,
     measured_alike,
 )
+from sweeper.analysis.remarks.remark import Offer
 from sweeper.errors import RunFolderError
 from sweeper.views.format import title_of
 from sweeper.views.report.figures.curves import compared_curves_figure

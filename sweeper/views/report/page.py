@@ -18,7 +18,9 @@ from sweeper.analysis.summary.pairs import Pair
 from sweeper.analysis.summary.summarising import Summary
 from sweeper.spec.points import swept_text
 from sweeper.views.format import count, likely, number
+from sweeper.views.per_size import SizeColumn, size_columns
 from sweeper.views.report.environment import Facts, environment_facts
+from sweeper.views.report.figures.costs import cost_figure
 from sweeper.views.report.figures.curves import curves_figure
 from sweeper.views.report.figures.figure import Figure, level_title, metric_title
 from sweeper.views.report.figures.pairs import pair_figure
@@ -80,6 +82,8 @@ class Page:
     meta_line: str
     winner_facts: tuple[tuple[str, str], ...]
     tied: tuple[TiedPoint, ...]
+    sizes: tuple[SizeColumn, ...]
+    costs: tuple[Plot, ...]
     not_run: tuple[NotRunView, ...]
     commands: tuple[Offer, ...]
     next_sweeps: tuple[Offer, ...]
@@ -97,11 +101,15 @@ class Page:
     table: TrialTable
     facts: Facts
 
+    @property
+    def num_sizes(self) -> int:
+        return len(self.sizes[0].cells) if self.sizes else 0
+
 
 def make_page(summary: Summary, meta_line: str, commands: tuple[Offer, ...]) -> Page:
     figures, said = Figures(), answer(summary)
     place, sweep = figures.place, summary.sweep
-    larger = larger_model(sweep)
+    larger, sizes = larger_model(sweep), size_columns(summary)
     responses = [
         place(
             f"response-{index}",
@@ -127,7 +135,9 @@ def make_page(summary: Summary, meta_line: str, commands: tuple[Offer, ...]) -> 
         answer=said,
         meta_line=meta_line,
         winner_facts=_winner_facts(summary),
-        tied=_tied(summary),
+        tied=() if sizes else _tied(summary),
+        sizes=sizes,
+        costs=_costs(figures, summary),
         not_run=_not_run(summary),
         commands=commands,
         next_sweeps=offers_of(summary, said.remarks),
@@ -153,6 +163,19 @@ def _laws(figures: Figures, found: Prediction) -> tuple[Plot, ...]:
         figures.place("law-rate", "Best learning rate against parameters", rate_figure(found)),
         figures.place("law-loss", "Loss against parameters", by_params),
         figures.place("law-flops", "Loss against FLOPs", by_flops),
+    )
+    return tuple(plot for plot in plots if plot)
+
+
+def _costs(figures: Figures, summary: Summary) -> tuple[Plot, ...]:
+    title = metric_title(summary.sweep).capitalize()
+    plots = (
+        figures.place(
+            f"cost-{front.cost.lower()}",
+            f"{title} against {front.cost}",
+            cost_figure(summary.sweep, front),
+        )
+        for front in summary.fronts
     )
     return tuple(plot for plot in plots if plot)
 

@@ -11,6 +11,7 @@ from matplotlib.ticker import NullFormatter
 
 from sweeper.analysis.forecasts import Forecast
 from sweeper.analysis.reading.sweep_data import SweepData, TrialData
+from sweeper.analysis.summary.costs import Front
 from sweeper.analysis.summary.response import Response
 from sweeper.analysis.summary.summarising import Summary
 from sweeper.spec.points import swept_text
@@ -38,6 +39,8 @@ def write_pictures(summary: Summary, folder: Path) -> tuple[Path, ...]:
     for response in summary.responses:
         if response.curves:
             drawings[f"loss_by_{response.parameter.name}"] = _response(summary, response)
+    for front in summary.fronts:
+        drawings[f"loss_against_{front.cost.lower()}"] = _front(sweep, front)
     if any(trial.evaluations for trial in sweep.trials):
         drawings["learning_curves"] = _curves(sweep)
     if drawings:
@@ -90,6 +93,22 @@ def _response(summary: Summary, response: Response) -> Draw:
         if parameter.scale == "log":
             _log_axis(axes, [v for v in parameter.options if isinstance(v, int | float)])
         axes.set(xlabel=parameter.name, ylabel=metric_title(sweep))
+        axes.legend(frameon=False)
+
+    return draw
+
+
+def _front(sweep: SweepData, front: Front) -> Draw:
+    def draw(axes: Axes) -> None:
+        others = [(point.cost, point.result.mean) for point in front.points if not point.on_front]
+        best = [(point.cost, point.result.mean) for point in front.points if point.on_front]
+        if others:
+            axes.plot(
+                *zip(*others, strict=True), "o", color="#9aa1aa", markersize=4, label="others"
+            )
+        step, orange = "steps-post", "#E69F00"
+        axes.plot(*zip(*best, strict=True), "o-", drawstyle=step, color=orange, label="front")
+        axes.set(xlabel=front.cost, ylabel=metric_title(sweep), xscale="log")
         axes.legend(frameon=False)
 
     return draw

@@ -9,6 +9,7 @@ from sweeper.analysis.summary.summarising import Summary, Winner
 from sweeper.spec.points import Point, point_text
 from sweeper.status import Status
 from sweeper.views.format import estimate_text, number, optimum_text
+from sweeper.views.per_size import sizes_answer, untold_optima
 from sweeper.views.report.figures.figure import level_title, metric_title
 from sweeper.views.verdict import challenge_text, listing, verdict_of
 
@@ -36,11 +37,17 @@ def answer(summary: Summary) -> Answer:
     if summary.winner is None:
         headline, lede = _without_winner(summary)
         return Answer(headline=headline, lede=lede, notes=notes, remarks=remarks)
-    verdict = verdict_of(summary.sweep.ranking, finished=_has_ended(summary), named=unbroken)
+    ended = _has_ended(summary)
+    per_size = sizes_answer(summary, finished=ended, named=unbroken)
+    if per_size is not None:
+        headline, lede, verdict = per_size.headline, per_size.lede, per_size.verdict
+    else:
+        headline, lede = _headline(summary, summary.winner), _lede(summary, summary.winner)
+        verdict = verdict_of(summary.sweep.ranking, finished=ended, named=unbroken)
     return Answer(
-        headline=_headline(summary, summary.winner),
-        lede=_lede(summary, summary.winner),
-        optima=tuple(map(optimum_text, summary.optima)),
+        headline=headline,
+        lede=lede,
+        optima=tuple(map(optimum_text, untold_optima(summary))),
         verdict="" if verdict is None else verdict.text + _estimate(summary.winner),
         verdict_kind="" if verdict is None else verdict.kind,
         notes=notes,

@@ -3,8 +3,8 @@
 import json
 from collections.abc import Callable
 
+from sweeper.analysis.comparison.comparison import Comparison, Outcome
 from sweeper.analysis.noise import CONFIDENCE
-from sweeper.analysis.summary.comparison import Comparison, Outcome
 from sweeper.spec.points import swept_text
 from sweeper.views.format import count, duration, flops, number
 

@@ -16,11 +16,14 @@ from sweeper.spec.points import point_text
 from sweeper.status import Status
 from sweeper.views.format import estimate_text, headline, number, optimum_text, size, title_of
 from sweeper.views.next_steps import GO_ON_COST, fresh_command, train_command
+from sweeper.views.terminal.columns import Column, table
 from sweeper.views.terminal.trial_table import trial_table
 from sweeper.views.verdict import UNDER_WAY, challenge_text, verdict_of
 
 if TYPE_CHECKING:
+    from sweeper.analysis.summary import Summary
     from sweeper.engine.sweep import Sweep
+    from sweeper.views.per_size import SizesAnswer
 
 
 def print_beginning(console: Console, sweep: "Sweep", slots: int, dashboard: str | None) -> None:
@@ -86,9 +89,8 @@ def print_summary(console: Console, state: SweepState, folder: RunFolder) -> Non
                 f"  all of it: {folder.trial_error(trial.trial_id)}"
             )
         return
+    _print_findings(console, state, folder, ranking)
     best = ranking.best.best.trial
-    _print_best(console, state, ranking, ranking.best)
-    _print_findings(console, state, folder)
     max_steps = best.config.max_steps
     console.print("Train for longer with its settings (--max_steps is free):")
     fresh = fresh_command(folder, best.trial_id, best.config.to_dict(), max_steps)
@@ -125,18 +127,28 @@ def _print_best(
         console.print(f"  {verdict.text}", markup=False)
 
 
-def _print_findings(console: Console, state: SweepState, folder: RunFolder) -> None:
-    """What to take, what keeps that from being what it seems, and the sweeps to run next."""
+def _print_findings(
+    console: Console, state: SweepState, folder: RunFolder, ranking: Ranking[Entrant]
+) -> None:
+    """The answer, what to take, what keeps that from being what it seems, and the sweeps to run
+    next."""
     # `list` and `status` need no numpy
     from sweeper.analysis.reading.loading import of_state
     from sweeper.analysis.remarks.remarking import offers_of, remarks_of
     from sweeper.analysis.scaling.predicting import FEWEST_SIZES
     from sweeper.analysis.summary import summarise
+    from sweeper.views.per_size import sizes_answer, untold_optima
 
     summary = summarise(of_state(state, folder))
+    answer = sizes_answer(summary, finished=state.outcome == "finished")
+    if answer is None:
+        assert ranking.best is not None, "there is a winner"
+        _print_best(console, state, ranking, ranking.best)
+    else:
+        _print_sizes(console, summary, answer)
     if summary.winner is not None and summary.winner.estimate is not None:
         console.print(f"  {estimate_text(summary.winner.estimate)}")
-    for optimum in summary.optima:
+    for optimum in untold_optima(summary):
         console.print(f"  {optimum_text(optimum)}")
     sizes = {o.group for o in summary.optima if o.name == "learning_rate" and o.group is not None}
     if len(sizes) >= FEWEST_SIZES:
@@ -148,6 +160,25 @@ def _print_findings(console: Console, state: SweepState, folder: RunFolder) -> N
     for offer in offers_of(summary, remarks):
         console.print(f"{offer.purpose}:")
         console.print(f"  {offer.command}", style="bold", soft_wrap=True)
+    if answer is not None and summary.winner is not None:
+        best = summary.winner.trial
+        console.print(f"The best of all: {point_text(best.point)} (trial {best.trial_id}).")
+
+
+def _print_sizes(console: Console, summary: "Summary", answer: "SizesAnswer") -> None:
+    from sweeper.views.per_size import size_columns
+
+    console.print()
+    console.print(answer.headline, style="bold green", markup=False)
+    console.print(f"  {answer.lede}", markup=False)
+    if answer.verdict is not None:
+        console.print(f"  {answer.verdict.text}", markup=False)
+    columns = []
+    for told in size_columns(summary):
+        columns.append(Column(told.heading, told.cells, right=told.is_number, drop=told.drop))
+        if told.has_intervals:
+            columns.append(Column("best in (95 %)", told.intervals, right=False, drop=4))
+    console.print(table(columns, console.width, ascii=console.options.ascii_only))
 
 
 def _margin_text(best: Trial, margin: Margin[Entrant]) -> str:

@@ -1,4 +1,4 @@
-"""The trials of a sweep as a table, best first, on a screen of any width."""
+"""The trials of a sweep as a table, best first, size by size, on a screen of any width."""
 
 from collections.abc import Sequence
 
@@ -10,11 +10,13 @@ from sweeper.record.ranking import SEED, objective, ranked
 from sweeper.record.state.sweep_state import SweepState
 from sweeper.record.state.trial import Trial
 from sweeper.spec.clock import clock_per_step
+from sweeper.spec.model_sizes import sizes_in_order
 from sweeper.spec.points import swept_text
 from sweeper.status import Status
 from sweeper.views.format import count, duration, likely, number
 from sweeper.views.terminal.charts import Scale, sparkline
 from sweeper.views.terminal.columns import Column, fitting, table, total
+from trainable.model.model_size import num_params
 
 STYLES = {
     Status.RUNNING: "cyan",
@@ -32,12 +34,13 @@ DROPPED_FIRST = ("tok/s", "perplexity", "rung", "curve", "likely", "left")
 
 
 def trial_table(console: Console, state: SweepState, *, shown: int | None = None) -> RenderableType:
-    """The trials, best first; a narrow screen shows fewer columns.
+    """The trials, best first, of the smallest size before those of a larger one; a narrow screen
+    shows fewer columns.
 
     Args:
         shown: At most this many trials, with those that run among them.
     """
-    trials = _chosen(ranked(state), shown)
+    trials = _by_size(state, _chosen(ranked(state), shown))
     ascii = console.options.ascii_only
     columns = _columns(state, trials, console.width, ascii)
     rows = table(columns, console.width, [STYLES[trial.status] for trial in trials], ascii=ascii)
@@ -55,6 +58,18 @@ def _chosen(trials: list[Trial], shown: int | None) -> list[Trial]:
     others = [trial for trial in trials if trial.status is not Status.RUNNING]
     chosen = {t.trial_id for t in running + others[: shown - len(running)]}
     return [trial for trial in trials if trial.trial_id in chosen]
+
+
+def _by_size(state: SweepState, trials: list[Trial]) -> list[Trial]:
+    sizes = sizes_in_order(state.spec)
+
+    def size(trial: Trial) -> tuple[int, ...]:
+        places = (
+            of.index(trial.values[name]) for name, of in sizes.items() if name in trial.values
+        )
+        return (num_params(trial.config), *places)
+
+    return sorted(trials, key=size) if sizes else trials
 
 
 def _columns(state: SweepState, trials: list[Trial], width: int, ascii: bool) -> list[Column]:

@@ -64,7 +64,9 @@ def test_every_command_shows_names_as_they_are(odd: RunFolder, sweeper: Sweeper)
         assert f"  {bundle} " in status.out
     assert status.out.startswith(f"{odd.path}/: finished")
     best = sweeper("best", "odd", *runs)
-    assert re.search(r"^Best: size (\[/\]|\[red\]b\[/red\] :cat:)  \(trial", best.out, re.M)
+    assert re.search(
+        r"^The best of all: size (\[/\]|\[red\]b\[/red\] :cat:) \(trial", best.out, re.M
+    )
     assert f"Screen failed and was left out: ValueError: {ODD}" in best.out
     for trial_id in ("0000", "0001", "0002"):
         one = sweeper("trial", "odd", trial_id, *runs)

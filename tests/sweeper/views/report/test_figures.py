@@ -1,6 +1,7 @@
 """Figures are Plotly's, and every trial can be found in them."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import plotly.graph_objects as go
@@ -10,6 +11,7 @@ from sweeper.analysis.forecasts import Forecast
 from sweeper.analysis.reading.sweep_data import Evaluation
 from sweeper.analysis.summary import SweepData, summarise
 from sweeper.status import Status
+from sweeper.views.report.figures.costs import cost_figure
 from sweeper.views.report.figures.curves import curves_figure, thinned
 from sweeper.views.report.figures.figure import Figure, log_ticks
 from sweeper.views.report.figures.pairs import pair_figure
@@ -54,6 +56,21 @@ def test_a_figure_is_one_that_plotly_takes(name: str) -> None:
     figure = FIGURES[name](sweep())
     assert figure is not None
     go.Figure(coloured({"data": figure["data"], "layout": figure["layout"]}))  # refuses the unknown
+
+
+def test_what_a_loss_costs_has_a_front_with_the_sizes_at_it() -> None:
+    trials = [
+        trial("0000", {"size": "small"}, 2.0, num_params=1000),
+        trial("0001", {"size": "large"}, 1.0, num_params=9000),
+        trial("0002", {"size": "<b>"}, 3.0, num_params=5000),
+    ]
+    swept = sweep_of(trials, [replace(SIZE, changes_size=True)])
+    (front,) = summarise(swept).fronts
+    figure = cost_figure(swept, front)
+    go.Figure(coloured({"data": figure["data"], "layout": figure["layout"]}))
+    others, line, _ = figure["data"]
+    assert (others["customdata"], others["hovertext"]) == (["0002"], ["size &lt;b>"])
+    assert (line["x"], line["y"], line["text"]) == ([1000, 9000], [2.0, 1.0], ["small", "large"])
 
 
 def test_a_fork_leaves_its_trunk_at_a_mark() -> None:

@@ -38,6 +38,13 @@ def test_what_is_printed(tiny_plan: Any) -> None:
     assert max(map(len, text.splitlines())) <= 80
 
 
+def test_sizes_stand_from_the_smallest_up(tiny_plan: Any) -> None:
+    space = {"size": {"grid": {f"w{width}": {"d_model": width} for width in (48, 16, 64, 32)}}}
+    text = printed(tiny_plan(space=space), Machine(slots=1, free_memory=None), None)
+    shown = [line.split()[1] for line in text.splitlines() if line.startswith("size ")]
+    assert shown == ["w16", "w32", "w48", "w64"]
+
+
 def test_what_the_constraints_ruled_out_is_told(tiny_plan: Any) -> None:
     machine = Machine(slots=1, free_memory=None)
     assert "ruled out" not in printed(tiny_plan(), machine, None)

@@ -55,6 +55,23 @@ def test_the_summary_names_the_winner_and_fits(tmp_path: Path, plan: Plan, width
     assert max(map(len, table)) <= width
 
 
+def test_sizes_stand_from_the_smallest_up_and_their_best_is_the_answer(
+    tmp_path: Path, tiny_plan: Any
+) -> None:
+    sizes = {f"w{width}": {"d_model": width} for width in (48, 16, 32)}
+    space = {"size": {"grid": sizes}, "learning_rate": {"grid": [1e-3, 1e-2]}}
+    plan = tiny_plan(space=space, scheduler={"type": "fifo"})
+    folder = create_run_folder(tmp_path, plan.spec, None, "space.yaml")
+    screen = console(150)
+    print_summary(screen, drive(folder, plan).state, folder)
+    shown = text(screen)
+    of_each = [word for word in shown.split("\n\n")[0].split() if word in sizes]
+    assert of_each == ["w16", "w16", "w32", "w32", "w48", "w48"]
+    assert "Best learning_rate: 0.001 at w16, 0.001 at w32 and 0.001 at w48" in shown
+    rows = shown[shown.index("\nsize ") + 1 :].splitlines()
+    assert [row.split()[0] for row in rows[1:4]] == ["w16", "w32", "w48"]
+
+
 def test_the_command_quotes_what_a_shell_would_break(tmp_path: Path, plan: Plan) -> None:
     folder = create_run_folder(tmp_path / "my runs", plan.spec, None, "space.yaml")
     sweep = drive(folder, plan)

@@ -4,10 +4,10 @@ import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from sweeper.analysis.comparison.likeness import least_lead, tokens_of_best, unlike_of
 from sweeper.analysis.reading.sweep_data import SweepData
 from sweeper.analysis.summary.ends import ends_of
 from sweeper.analysis.summary.levels import levels_of
-from sweeper.analysis.summary.likeness import least_lead, tokens_of_best, unlike_of
 from sweeper.analysis.summary.optimum import OptimumInterval, optima_of
 from sweeper.analysis.summary.response import Response, responses_of
 from sweeper.spec.domains.values import Scalar

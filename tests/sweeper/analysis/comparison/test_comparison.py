@@ -6,10 +6,7 @@ from typing import Any
 import plotly.graph_objects as go
 import pytest
 
-from sweeper.analysis.reading.parameters import joined
-from sweeper.analysis.reading.sweep_data import Parameter, SweepData, TrialData
-from sweeper.analysis.remarks.comparisons import comparable_offers
-from sweeper.analysis.summary.comparison import (
+from sweeper.analysis.comparison.comparison import (
     Comparison,
     Contender,
     Difference,
@@ -18,6 +15,9 @@ from sweeper.analysis.summary.comparison import (
     compare,
     measured_alike,
 )
+from sweeper.analysis.reading.parameters import joined
+from sweeper.analysis.reading.sweep_data import Parameter, SweepData, TrialData
+from sweeper.analysis.remarks.comparisons import comparable_offers
 from sweeper.record.state.arrivals import Arrival
 from sweeper.spec.sweep_spec import SweepSpec
 from sweeper.status import Status
