@@ -73,6 +73,7 @@ def of_state(state: SweepState, folder: RunFolder, *, running: bool = False) -> 
         num_planned=state.num_trials,
         arrivals=tuple(state.arrivals),
         sessions=tuple(state.sessions),
+        stints=tuple(state.stints),
     )
 
 

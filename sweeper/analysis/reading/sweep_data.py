@@ -10,6 +10,7 @@ from sweeper.record.ranking import Ranking, rank, repeats
 from sweeper.record.state.arrivals import Arrival
 from sweeper.record.state.finals import Finals
 from sweeper.record.state.session import Session
+from sweeper.record.state.stints import Stint
 from sweeper.spec.domains.scale import Scale
 from sweeper.spec.domains.values import Scalar, Settings
 from sweeper.spec.points import Point
@@ -119,6 +120,7 @@ class SweepData:
     reduction_factor: int | None = None
     arrivals: tuple[Arrival, ...] = ()
     sessions: tuple[Session, ...] = ()
+    stints: tuple[Stint, ...] = ()  # when which trial ran
     data: Mapping[str, Any] | None = None  # meta.json of what it trained on
     spec: SweepSpec | None = None
     spec_text: str | None = None  # sweep.yaml, to run it again

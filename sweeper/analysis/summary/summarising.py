@@ -6,6 +6,7 @@ from functools import cached_property
 from sweeper.analysis.neighbours import estimated_deviation
 from sweeper.analysis.noise import Noise, noise_in
 from sweeper.analysis.reading.sweep_data import SweepData, TrialData
+from sweeper.analysis.slots import SlotUse, slot_use_of
 from sweeper.analysis.summary.costs import Front, fronts_of
 from sweeper.analysis.summary.ends import End, ends_of, expected_of
 from sweeper.analysis.summary.importance import Importance, importance_of
@@ -69,6 +70,10 @@ class Summary:
     @cached_property
     def importance(self) -> Importance | None:
         return importance_of(self.sweep, self.levels)
+
+    @cached_property
+    def slot_use(self) -> SlotUse | None:
+        return slot_use_of(self.sweep.sessions, self.sweep.stints)
 
 
 def summarise(sweep: SweepData) -> Summary:

@@ -39,6 +39,7 @@ from sweeper.record.state.events import (
 )
 from sweeper.record.state.finals import Finals
 from sweeper.record.state.session import Session
+from sweeper.record.state.stints import Stints
 from sweeper.record.state.trial import Trial
 from sweeper.record.state.warm_start import WarmStart
 from sweeper.spec.clock import clock_per_step
@@ -61,6 +62,7 @@ class SweepState:
         self.trials: dict[str, Trial] = {}
         self.checkpoints = CheckpointAccount()
         self.arrivals = Arrivals()
+        self.stints = Stints()
         self.warm_start: WarmStart | None = None  # of `search.from`
         self.scheduler = make_scheduler(spec)
         self.sessions: list[Session] = []
@@ -131,6 +133,7 @@ class SweepState:
                 self._drop_checkpoints(trial)
         if self.sessions and not isinstance(event, SessionStarted):
             self.sessions[-1].ended = event.time
+        self.stints.take(event)
 
     def _apply_to_finals(self, event: FinalsStarted | FinalsEnded) -> None:
         if self.finals is None:
@@ -271,6 +274,7 @@ class SweepState:
         for trial in self.trials.values():
             if trial.status is Status.RUNNING:
                 trial.status = Status.INTERRUPTED
+        self.stints.interrupt()
 
     def with_status(self, *statuses: Status) -> list[Trial]:
         return [trial for trial in self.trials.values() if trial.status in statuses]

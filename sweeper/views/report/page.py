@@ -27,6 +27,7 @@ from sweeper.views.report.figures.pairs import pair_figure
 from sweeper.views.report.figures.parallel import parallel_figure
 from sweeper.views.report.figures.response import response_figure
 from sweeper.views.report.figures.scaling import loss_figures, rate_figure
+from sweeper.views.report.figures.timeline import slots_said, timeline_figure
 from sweeper.views.report.larger_models import LargerModel, larger_model
 from sweeper.views.report.rung_rows import RungView, SavingView, rung_views, saving_views
 from sweeper.views.report.trial_rows import TrialTable, shared_config, trial_details, trial_table
@@ -98,6 +99,7 @@ class Page:
     rungs: tuple[RungView, ...]
     savings: tuple[SavingView, ...]
     has_forks: bool
+    timeline: Plot | None
     table: TrialTable
     facts: Facts
 
@@ -152,6 +154,7 @@ def make_page(summary: Summary, meta_line: str, commands: tuple[Offer, ...]) -> 
         rungs=rung_views(summary),
         savings=saving_views(summary),
         has_forks=any(trial.forked_from for trial in sweep.trials),
+        timeline=_timeline(figures, summary),
         table=trial_table(summary),
         facts=environment_facts(sweep),
     )
@@ -178,6 +181,13 @@ def _costs(figures: Figures, summary: Summary) -> tuple[Plot, ...]:
         for front in summary.fronts
     )
     return tuple(plot for plot in plots if plot)
+
+
+def _timeline(figures: Figures, summary: Summary) -> Plot | None:
+    if (use := summary.slot_use) is None:
+        return None
+    title = f"Which trial ran when, on {use.slots:,} slot{'s' if use.slots > 1 else ''}"
+    return figures.place("timeline", title, timeline_figure(use), slots_said(use))
 
 
 def _pair_notes(summary: Summary, pair: Pair) -> list[str]:

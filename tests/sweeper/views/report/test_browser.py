@@ -25,7 +25,16 @@ space:
   size: {{grid: {{small: {{d_model: 16}}, large: {{d_model: 32}}, huge: {{d_model: 64}}}}}}
 scheduler: {{type: asha, grace_steps: 4}}
 """
-SECTIONS = ["winner", "settings", "learning", "together", "stopping", "trials", "environment"]
+SECTIONS = [
+    "winner",
+    "settings",
+    "learning",
+    "together",
+    "stopping",
+    "slots",
+    "trials",
+    "environment",
+]
 
 pytestmark = needs_chromium
 
