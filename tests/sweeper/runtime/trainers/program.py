@@ -87,8 +87,9 @@ if options.resume and options.fault != "begins anew":
         found = max(options.out.glob("ckpt-*.json"), key=lambda p: int(p.stem.split("-")[1]))
     state = json.loads(found.read_text())
     first, weight = state["step"], state["weight"]
-    version, numbers, rest = state["rng"]
-    rng.setstate((version, tuple(numbers), rest))
+    if options.fault != "forgets":
+        version, numbers, rest = state["rng"]
+        rng.setstate((version, tuple(numbers), rest))
 
 for step in range(first + 1, options.max_steps + 1):
     weight -= options.lr * (2 * weight + rng.gauss(0, 0.1))
@@ -98,7 +99,7 @@ for step in range(first + 1, options.max_steps + 1):
         if options.style == "before":
             save(step)
         say(step, weight * weight)
-        if options.style in ("after", "pattern"):
+        if options.style in ("after", "pattern") and options.fault != "never saves":
             save(step)
     elif step % options.every == 3:
         print(f"iter {step}: loss {weight * weight:.4f}, time 1.00ms")
