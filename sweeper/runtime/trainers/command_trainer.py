@@ -182,14 +182,14 @@ class CommandTrainer:
         self._newest.look()
         lines = self.process.lines(LOOK_SECONDS)
         rows = [*printed_rows(lines, self.patterns), *self._lines.rows()]
-        evaluated = [row.step for row in rows if self.job.objective in row.values]
+        evaluated = [row.step for row in rows if self._is_evaluation(row)]
         if evaluated and not self.process.has_ended:
             self.process.hold()
         for row in rows:
             self._order.require(row)
             if row.stops:
                 self._newest.stopped_at = row.step
-            elif row.step > 0:  # before the first step there is nothing to judge
+            elif row.step > 0:
                 self._rows.append(row)
         if evaluated:
             self._newest.evaluated(evaluated, after=self.job.written == "after")
@@ -204,7 +204,11 @@ class CommandTrainer:
 
     @property
     def _has_evaluation(self) -> bool:
-        return any(self.job.objective in row.values for row in self._rows)
+        return any(map(self._is_evaluation, self._rows))
+
+    def _is_evaluation(self, row: Row) -> bool:
+        """Before the first step there is nothing to judge."""
+        return self.job.objective in row.values and row.step > 0
 
     def _tell(self, word: str) -> None:
         """Answer `sweeper_hook`."""

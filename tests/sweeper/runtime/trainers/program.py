@@ -91,6 +91,8 @@ if options.resume and options.fault != "begins anew":
         version, numbers, rest = state["rng"]
         rng.setstate((version, tuple(numbers), rest))
 
+if first == 0 and options.style == "after":
+    say(0, weight * weight)  # as nanoGPT does
 for step in range(first + 1, options.max_steps + 1):
     weight -= options.lr * (2 * weight + rng.gauss(0, 0.1))
     time.sleep(options.seconds)
