@@ -36,7 +36,7 @@ def test_a_program_that_goes_on_exactly(tmp_path: Path, style: str) -> None:
     [
         ({"fault": "forgets"}, 1, "each random number generator"),
         ({"checkpoint": None}, 0, "say where the program saves itself: trainer.checkpoint"),
-        ({"fault": "begins anew"}, 0, "was to go on from step 20, and is at step 10"),
+        ({"fault": "begins anew"}, 0, "was to go on from step 20, and is at step 0"),
         ({"fault": "never saves"}, 0, "ckpt.json must be written after the metrics of each"),
         ({"fault": "torn"}, 0, "JSONDecodeError"),
         ({"fault": "silent"}, None, "before its first metrics (looked for 'step {step:d}: val"),

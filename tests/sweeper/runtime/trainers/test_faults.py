@@ -160,7 +160,7 @@ def test_a_program_that_begins_anew_is_found_out(tmp_path: Path) -> None:
     trainer.save(kept)
     trainer.close()
     again = CommandTrainer(job(tmp_path, fault="begins anew"), resume_from=kept)
-    assert "was to go on from step 20, and is at step 10" in message(again)
+    assert "was to go on from step 20, and is at step 0" in message(again)
 
 
 def test_a_checkpoint_that_is_taken_for_an_earlier_step_is_found_out(tmp_path: Path) -> None:
