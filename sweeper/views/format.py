@@ -108,8 +108,9 @@ def optimum_text(optimum: "OptimumInterval") -> str:
         return f"Where the best {name}{of} lies cannot be told: anywhere from {interval}."
     if optimum.level is not None:
         return (
-            f"At their ends too few trials can be compared. Where most of them still ran, the best "
-            f"{name}{of} lay in {interval} (95 %); at the end it may be another."
+            f"At their ends too few trials can be compared. At rung {optimum.level.rung:,}, the "
+            f"deepest with others on both sides of it, the best {name}{of} lay in "
+            f"{interval} (95 %); at the end it may be another."
         )
     text = f"Take {name} {taken}{of}: the best lies in {interval} (95 %)"
     if optimum.at_low_end or optimum.at_high_end:

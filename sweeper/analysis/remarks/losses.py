@@ -1,5 +1,6 @@
 """Remarks on trials that are missing from the picture: diverged, failed, or stopped seeds."""
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -92,16 +93,32 @@ def _places(
         return
     low, high = min(numbers), max(numbers)
     above, below = sum(v >= low for v in known), sum(v <= high for v in known)
-    yield _place(parameter, f"{name} {swept_text(low)} and above", above, len(lost), low)
-    yield _place(parameter, f"{name} {swept_text(high)} and below", below, len(lost))
+    upward, downward = f"{name} {swept_text(low)} and above", f"{name} {swept_text(high)} and below"
+    yield _place(parameter, upward, above, len(lost), low, _edge(known, "and below", below=low))
+    yield _place(parameter, downward, below, len(lost), edge=_edge(known, "and above", above=high))
+
+
+def _edge(
+    known: Sequence[float], which: str, *, below: float = math.inf, above: float = -math.inf
+) -> str:
+    """The last value on the other side, up to which none was lost."""
+    safe = [value for value in known if above < value < below]
+    if not safe:
+        return ""
+    return f"; at {swept_text(max(safe) if which == 'and below' else min(safe))} {which} none did"
 
 
 def _place(
-    parameter: Parameter, where: str, others: int, number: int, low: float | None = None
+    parameter: Parameter,
+    where: str,
+    others: int,
+    number: int,
+    low: float | None = None,
+    edge: str = "",
 ) -> Place:
     all_at = f"all at {where}" if number > 1 else f"at {where}"
     did = f", where {others} other{'s' if others > 1 else ''} did not" if others else ""
-    return Place(parameter, f"{all_at}{did}", others, low)
+    return Place(parameter, f"{all_at}{did}{edge}", others, low)
 
 
 def _below(summary: Summary, lost: Sequence[TrialData], place: Place | None) -> Offer | None:

@@ -14,9 +14,12 @@ from sweeper.record.run_folder import RunFolder
 from sweeper.spec.domains.values import Scalar
 from sweeper.spec.points import Point
 from sweeper.spec.sweep_spec import SweepSpec
+from sweeper.spec.train_settings import DEFAULTS
 from trainable.config import TrainConfig
 from trainable.errors import ConfigError
 
+# What follows from other settings where a file does not state it.
+UNLIKE_DEFAULTS = ("warmup_steps", "eval_every_steps")
 FURTHER = 2  # values beyond the edge of a grid
 RANGE_FACTOR = 4.0  # by which a range on a log scale goes on beyond its edge
 RANGE_SHARE = 0.5  # of itself, by which one on a linear scale does
@@ -112,17 +115,27 @@ def listed_only(
     return Offer(purpose=purpose, command=run_command(sweep, {f"space.{name}": domain}))
 
 
-def seeded(sweep: SweepData, points: Iterable[Point], more: int) -> Offer | None:
-    """These points alone with so many more seeds, all of them to their ends. None for a sweep
-    without `seeds:`, whose trials have one of their own."""
+def seeded(
+    sweep: SweepData, points: Iterable[Point], more: int, what: str | None = None
+) -> Offer | None:
+    """These points alone with so many more seeds, all of them to their ends. None where the space
+    decides the seed, and for pbt, whose points change as they train."""
     spec = sweep.spec
-    if spec is None or spec.seeds is None:
+    if spec is None or spec.scheduler.type == "pbt":
         return None
-    initial, used = list(points), list(spec.seeds)
+    if any("seed" in domain.sets(name) for name, domain in spec.space.items()):
+        return None
+    initial, used = list(points), list(spec.seeds or [spec.first_seed])
     fresh = [seed for seed in range(max(used) + 1 + more) if seed not in used][:more]
     search = {"algorithm": "random", "num_trials": len(initial), "initial": initial}
     changes = {"seeds": [*used, *fresh], "search": search, "scheduler": {"type": "fifo"}}
-    what = "them" if len(initial) > 1 else "it"
+    if spec.seeds is None:  # a sweep's file states its one seed among all settings
+        changes["train"] = {
+            key: value
+            for key, value in spec.model_dump(mode="json")["train"].items()
+            if key != "seed" and (key in UNLIKE_DEFAULTS or value != DEFAULTS[key])
+        }
+    what = what or ("them" if len(initial) > 1 else "it")
     return Offer(
         purpose=f"Run {what} with {len(used) + len(fresh)} seeds, to their ends",
         command=run_command(sweep, changes),

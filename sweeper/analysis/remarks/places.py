@@ -16,10 +16,12 @@ COARSE = 4.0  # two octaves between the best value and the next is more than a c
 
 
 def edge_remarks(summary: Summary) -> Iterator[Remark]:
-    """Of the best point's own size. The others are told beside their plots."""
+    """Of every size, where the answer is one for each; else of the best point's own group, and the
+    others are told beside their plots."""
     for response in summary.responses:
         for edge in response.edges:
-            if edge.group is None or edge.group == _group(summary, response):
+            own = summary.sizes or edge.group == _group(summary, response)
+            if edge.group is None or own:
                 offer = extended(summary.sweep, response.parameter, edge.side, _best(summary))
                 yield Remark(kind="edge", text=edge_text(edge), offer=offer)
 

@@ -41,6 +41,9 @@ def _more_seeds(summary: Summary) -> Iterator[Offer | None]:
     sweep, winner = summary.sweep, summary.winner
     if winner is None or len(summary.points) < 2:
         return
+    if summary.sizes and sweep.finals is None:
+        yield _more_seeds_of_each_size(summary)
+        return
     tied = summary.points[:2] if winner.noise is None else winner.noise.tied
     if len(tied) < 2:
         return
@@ -49,6 +52,17 @@ def _more_seeds(summary: Summary) -> Iterator[Offer | None]:
         yield Offer(purpose=purpose, command=resume_command(sweep, "--finals"))
     else:
         yield seeded(sweep, [result.point for result in tied[:SEVERAL]], MORE_SEEDS)
+
+
+def _more_seeds_of_each_size(summary: Summary) -> Offer | None:
+    """The best of each and the first that is tied with it; None where none is tied."""
+    sizes, sweep = summary.sizes, summary.sweep
+    bests = [size.best.point for size in sizes if size.best is not None]
+    tied = [rival.point for size in sizes for rival in size.rivals[:1]]
+    if sweep.seeds and not tied:
+        return None
+    what = "the best of each size"
+    return seeded(sweep, [*bests, *tied], MORE_SEEDS if sweep.seeds else MORE_SEEDS - 1, what)
 
 
 def _may_have_finals(sweep: SweepData) -> bool:

@@ -24,15 +24,17 @@ class Importance:
 
 
 def importance_of(sweep: SweepData, levels: Sequence[Level]) -> Importance | None:
-    """At the level that the most trials reached: those that were stopped there are the examples of
-    what is bad.
+    """At the deepest level that most of the trials reached, if these are enough; else where the
+    most of them got.
 
     Returns:
         None if only one name is swept, or too few trials got there.
     """
     if len(sweep.parameters) < 2 or not levels:
         return None
-    level = max(levels, key=lambda level: len(level.values))
+    most = max(MIN_TRIALS, sum(bool(trial.evaluations) for trial in sweep.trials) / 2)
+    deep = [level for level in levels if len(level.values) >= most]
+    level = deep[-1] if deep else max(levels, key=lambda level: len(level.values))
     names = {parameter.name for parameter in sweep.parameters}
     trials = [t for t in sweep.trials if t.trial_id in level.values and names <= t.point.keys()]
     if len(trials) < MIN_TRIALS:

@@ -88,6 +88,7 @@ def print_summary(console: Console, state: SweepState, folder: RunFolder) -> Non
                 f"Trial {trial.trial_id} failed: {headline(str(trial.error))}\n"
                 f"  all of it: {folder.trial_error(trial.trial_id)}"
             )
+        _print_remarks(console, _summary(state, folder))
         return
     _print_findings(console, state, folder, ranking)
     best = ranking.best.best.trial
@@ -133,13 +134,10 @@ def _print_findings(
     """The answer, what to take, what keeps that from being what it seems, and the sweeps to run
     next."""
     # `list` and `status` need no numpy
-    from sweeper.analysis.reading.loading import of_state
-    from sweeper.analysis.remarks.remarking import offers_of, remarks_of
     from sweeper.analysis.scaling.predicting import FEWEST_SIZES
-    from sweeper.analysis.summary import summarise
     from sweeper.views.per_size import sizes_answer, untold_optima
 
-    summary = summarise(of_state(state, folder))
+    summary = _summary(state, folder)
     answer = sizes_answer(summary, finished=state.outcome == "finished")
     if answer is None:
         assert ranking.best is not None, "there is a winner"
@@ -154,15 +152,28 @@ def _print_findings(
     if len(sizes) >= FEWEST_SIZES:
         console.print("What a model of ten times the size wants:")
         console.print(f"  python -m sweeper predict {folder.called} --scale 10x", style="bold")
+    _print_remarks(console, summary)
+    if answer is not None and summary.winner is not None:
+        best = summary.winner.trial
+        console.print(f"The best of all: {point_text(best.point)} (trial {best.trial_id}).")
+
+
+def _summary(state: SweepState, folder: RunFolder) -> "Summary":
+    from sweeper.analysis.reading.loading import of_state
+    from sweeper.analysis.summary import summarise
+
+    return summarise(of_state(state, folder))
+
+
+def _print_remarks(console: Console, summary: "Summary") -> None:
+    from sweeper.analysis.remarks.remarking import offers_of, remarks_of
+
     remarks = remarks_of(summary)
     for remark in remarks:
         console.print(remark.text, style="yellow")
     for offer in offers_of(summary, remarks):
         console.print(f"{offer.purpose}:")
         console.print(f"  {offer.command}", style="bold", soft_wrap=True)
-    if answer is not None and summary.winner is not None:
-        best = summary.winner.trial
-        console.print(f"The best of all: {point_text(best.point)} (trial {best.trial_id}).")
 
 
 def _print_sizes(console: Console, summary: "Summary", answer: "SizesAnswer") -> None:

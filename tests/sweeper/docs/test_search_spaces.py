@@ -70,7 +70,18 @@ def test_a_size_sets_several_fields_at_once(byte_corpus: Path) -> None:
 
 
 def test_warmups_are_over_before_trials_are_compared(byte_corpus: Path) -> None:
-    for name in ("lr", "warmup", "lr_warmup_size"):
-        plan = plan_of(FOLDER / f"{name}.yaml", byte_corpus)
-        first_rung = plan.spec.model_dump()["scheduler"]["grace_steps"]
-        assert max(trial.config.warmup_steps for trial in plan.trials) < first_rung
+    plan = plan_of(FOLDER / "lr.yaml", byte_corpus)
+    first_rung = plan.spec.model_dump()["scheduler"]["grace_steps"]
+    assert max(trial.config.warmup_steps for trial in plan.trials) < first_rung
+
+
+def test_where_sizes_or_warmups_are_compared_every_trial_comes_to_its_end() -> None:
+    for name in ("warmup", "size", "lr_warmup_size", "transfer"):
+        assert load_spec(FOLDER / f"{name}.yaml")[0].scheduler.type == "fifo"
+
+
+@pytest.mark.parametrize("name", ["lr", "warmup", "size", "lr_warmup_size"])
+def test_each_is_shortened_by_one_set(name: str, byte_corpus: Path) -> None:
+    spec, source = load_spec(FOLDER / f"{name}.yaml", ["train.max_steps=250"])
+    trials = make_plan(spec, byte_corpus, source).trials
+    assert {trial.config.max_steps for trial in trials} == {250}

@@ -3,6 +3,7 @@
 import math
 import shlex
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from sweeper.analysis.summary import Summary, summarise
 from sweeper.plan.plan import make_plan
 from sweeper.record.run_folder import create_run_folder
 from sweeper.spec.reading.spec_file import load_spec
+from sweeper.status import Status
 from tests.sweeper.commands.conftest import Sweeper, project, sweeper
 from tests.sweeper.conftest import TINY
 from tests.sweeper.in_process import drive
@@ -145,7 +147,47 @@ def test_what_failed_is_tried_again_by_resume(project: Path, tiny_plan: Any) -> 
 def test_it_is_said_where_training_diverges(swept: Any) -> None:
     space = {"learning_rate": {"grid": [1e-3, 0.5, 0.7, 0.9]}}
     remarks = {remark.kind: remark.text for remark in remarks_of(swept(space=space))}
-    assert remarks["diverged"].startswith("3 of 4 diverged, all at learning_rate 0.5 and above")
+    assert remarks["diverged"].startswith(
+        "3 of 4 diverged, all at learning_rate 0.5 and above; at 0.001 and below none did: "
+    )
+
+
+def test_an_edge_that_is_not_clean_is_said_to_be_none(swept: Any) -> None:
+    """One of two seeds diverges in the middle, and one trial below it."""
+    summary = swept(space={"learning_rate": {"grid": [1e-4, 1e-3, 1e-2, 2e-2]}}, seeds=[0, 1])
+    lost = {("0.001", 0), ("0.02", 0), ("0.02", 1)}
+    trials = [
+        replace(t, status=Status.DIVERGED)
+        if (f"{t.point['learning_rate']:g}", t.seed) in lost
+        else t
+        for t in summary.sweep.trials
+    ]
+    sweep = replace(summary.sweep, trials=tuple(trials))
+    remarks = {remark.kind: remark.text for remark in remarks_of(summarise(sweep))}
+    assert remarks["diverged"].startswith("3 of 8 diverged: "), "3 of the 5 others are at 0.001 up"
+
+
+def test_the_best_of_each_size_is_run_with_more_seeds(swept: Any, sweeper: Sweeper) -> None:
+    summary = swept(**SWEEPS["sizes"])
+    offers = offers_of(summary, remarks_of(summary))
+    (offer,) = [offer for offer in offers if "seeds" in offer.purpose]
+    assert offer.purpose == "Run the best of each size with 3 seeds, to their ends"
+    assert "6 trials" in planned(sweeper, offer)
+
+
+def test_a_size_at_the_edge_is_named_though_another_is_the_best(swept: Any) -> None:
+    summary = swept(
+        space={"size": {"grid": SIZES}, "learning_rate": {"grid": [2e-4, 5e-4, 1e-3, 2e-3]}}
+    )
+    sweep = summary.sweep
+    trials = [
+        replace(t, evaluations=tuple(replace(e, value=9 - t.point["learning_rate"])
+                                     for e in t.evaluations))
+        if t.point["size"] == "small" else t
+        for t in sweep.trials
+    ]  # fmt: skip
+    told = remarks_of(summarise(replace(sweep, trials=tuple(trials))))
+    assert any("for small lies at the edge" in remark.text for remark in told)
 
 
 def test_names_that_a_shell_would_break_are_quoted(

@@ -5,7 +5,7 @@ import random
 
 from sweeper.analysis.reading.sweep_data import Parameter, SweepData
 from sweeper.analysis.summary.importance import importance_of
-from sweeper.analysis.summary.levels import levels_of
+from sweeper.analysis.summary.levels import Level, levels_of
 from sweeper.analysis.summary.pairs import pairs_of
 from sweeper.status import Status
 from tests.sweeper.analysis.summary.sweeps import LEARNING_RATE, SIZE, sweep_of, trial
@@ -31,6 +31,20 @@ def test_what_decides_the_loss_has_nearly_all_of_the_importance() -> None:
     assert shares["learning_rate"] > 0.8
     assert math.isclose(sum(shares.values()), 1)
     assert importance.num_trials == 60
+
+
+def test_it_is_judged_at_the_deepest_level_that_most_trials_have() -> None:
+    sweep = random_search(60)
+    levels = [
+        Level(rung=rung, values={t.trial_id: t.value or 0.0 for t in sweep.trials[:reached]})
+        for rung, reached in ((4, 60), (8, 31), (16, 29))
+    ]
+    importance = importance_of(sweep, levels)
+    assert importance is not None
+    assert (importance.level.rung, importance.num_trials) == (8, 31)
+    importance = importance_of(sweep, [levels[2]])
+    assert importance is not None, "most did not get anywhere else"
+    assert importance.num_trials == 29
 
 
 def test_few_trials_or_one_name_tell_nothing() -> None:
