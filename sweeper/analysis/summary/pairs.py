@@ -1,15 +1,24 @@
 """Two parameters at a time: the best that was found in each cell of their plane."""
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
 
 from sweeper.analysis.reading.sweep_data import Parameter, SweepData, TrialData
+from sweeper.analysis.summary.ends import FEWEST, End, surface_of
 from sweeper.analysis.summary.response import NUM_BINS, bin_of, on_scale
 from sweeper.record.ranking import rank
 from sweeper.spec.domains.values import Scalar
+from sweeper.spec.points import Point
+
+if TYPE_CHECKING:
+    from sweeper.strategy.surface.surface import Surface
 
 MAX_PAIRS = 3
+NODES = 25  # of a plane, along each of its axes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +54,63 @@ class Pair:
     x: Axis
     y: Axis
     cells: tuple[Cell, ...]
+
+    @property
+    def is_drawn(self) -> bool:
+        """Whether one of them is drawn from a range, so that no two trials share a cell."""
+        named = [axis.parameter for axis in (self.x, self.y)]
+        return any(p.scale != "category" and not p.options for p in named)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plane:
+    """What the surface through all ends expects over two settings, the others as at the winner.
+
+    `values` has a row for each of `ys`, each with a value for each of `xs`.
+    """
+
+    xs: tuple[float, ...]
+    ys: tuple[float, ...]
+    values: tuple[tuple[float, ...], ...]
+
+
+def planes_of(
+    sweep: SweepData, pairs: Sequence[Pair], ends: Sequence[End]
+) -> tuple[Plane | None, ...]:
+    """For each pair, in their order. None where one of the two has names for values, where both are
+    listed, so that their cells say all, or where too few points have come to their ends."""
+    best = sweep.ranking.best
+    told = [pair.is_drawn and _are_numbers(pair) for pair in pairs]
+    if best is None or not any(told) or sum(end.measured for end in ends) < FEWEST:
+        return (None,) * len(pairs)
+    surface = surface_of(sweep, ends)
+    return tuple(
+        _plane(sweep, surface, best.point, pair) if tells else None
+        for pair, tells in zip(pairs, told, strict=True)
+    )
+
+
+def _are_numbers(pair: Pair) -> bool:
+    return "category" not in (pair.x.parameter.scale, pair.y.parameter.scale)
+
+
+def _plane(sweep: SweepData, surface: "Surface", around: Point, pair: Pair) -> Plane:
+    a, b = pair.x.parameter, pair.y.parameter
+    xs, ys = tuple(_nodes(sweep, a)), tuple(_nodes(sweep, b))
+    points = [{**around, a.name: x, b.name: y} for y in ys for x in xs]
+    values = (sweep.sign * surface.forecast(points)[0]).reshape(len(ys), len(xs))
+    return Plane(xs=xs, ys=ys, values=tuple(tuple(float(v) for v in row) for row in values))
+
+
+def _nodes(sweep: SweepData, parameter: Parameter) -> Iterator[float]:
+    """From the lowest to the highest value that was tried, evenly on its scale."""
+    tried = [
+        float(value)
+        for trial in sweep.trials
+        if isinstance(value := trial.point.get(parameter.name), int | float)
+    ]
+    spaced = np.geomspace if parameter.scale == "log" else np.linspace
+    return (float(node) for node in spaced(min(tried), max(tried), NODES))
 
 
 def pairs_of(sweep: SweepData) -> tuple[Pair, ...]:

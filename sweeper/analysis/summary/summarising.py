@@ -12,7 +12,7 @@ from sweeper.analysis.summary.ends import End, ends_of, expected_of
 from sweeper.analysis.summary.importance import Importance, importance_of
 from sweeper.analysis.summary.levels import Level, levels_of
 from sweeper.analysis.summary.optimum import OptimumInterval, optima_of
-from sweeper.analysis.summary.pairs import Pair, pairs_of
+from sweeper.analysis.summary.pairs import Pair, Plane, pairs_of, planes_of
 from sweeper.analysis.summary.response import Response, responses_of
 from sweeper.analysis.summary.rungs import RungRow, Savings, rungs_of, savings_of
 from sweeper.analysis.summary.sizes import SizeBest, sizes_of
@@ -70,6 +70,11 @@ class Summary:
     @cached_property
     def importance(self) -> Importance | None:
         return importance_of(self.sweep, self.levels)
+
+    @cached_property
+    def planes(self) -> tuple[Plane | None, ...]:
+        """Of each of `pairs`."""
+        return planes_of(self.sweep, self.pairs, self.ends)
 
     @cached_property
     def slot_use(self) -> SlotUse | None:

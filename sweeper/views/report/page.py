@@ -10,11 +10,12 @@ from importlib.resources import files
 from typing import TYPE_CHECKING
 
 from sweeper.analysis.forecasts import Forecast
+from sweeper.analysis.reading.sweep_data import SweepData
 from sweeper.analysis.remarks.places import edge_text
 from sweeper.analysis.remarks.remark import Offer
 from sweeper.analysis.remarks.remarking import offers_of
 from sweeper.analysis.scaling.predicting import Prediction
-from sweeper.analysis.summary.pairs import Pair
+from sweeper.analysis.summary.pairs import Pair, Plane
 from sweeper.analysis.summary.summarising import Summary
 from sweeper.spec.points import swept_text
 from sweeper.views.format import count, likely, number
@@ -23,8 +24,9 @@ from sweeper.views.report.environment import Facts, environment_facts
 from sweeper.views.report.figures.costs import cost_figure
 from sweeper.views.report.figures.curves import curves_figure
 from sweeper.views.report.figures.figure import Figure, level_title, metric_title
-from sweeper.views.report.figures.pairs import pair_figure
+from sweeper.views.report.figures.pairs import pair_figure, pair_notes
 from sweeper.views.report.figures.parallel import parallel_figure
+from sweeper.views.report.figures.planes import plane_figure, plane_notes
 from sweeper.views.report.figures.response import response_figure
 from sweeper.views.report.figures.scaling import loss_figures, rate_figure
 from sweeper.views.report.figures.timeline import slots_said, timeline_figure
@@ -123,13 +125,8 @@ def make_page(summary: Summary, meta_line: str, commands: tuple[Offer, ...]) -> 
         for index, response in enumerate(summary.responses)
     ]
     pairs = [
-        place(
-            f"pair-{index}",
-            f"{pair.x.parameter.name} × {pair.y.parameter.name}",
-            pair_figure(sweep, pair),
-            *_pair_notes(summary, pair),
-        )
-        for index, pair in enumerate(summary.pairs)
+        _pair(figures, sweep, f"pair-{index}", pair, plane)
+        for index, (pair, plane) in enumerate(zip(summary.pairs, summary.planes, strict=True))
         if pair.cells
     ]
     return Page(
@@ -190,11 +187,14 @@ def _timeline(figures: Figures, summary: Summary) -> Plot | None:
     return figures.place("timeline", title, timeline_figure(use), slots_said(use))
 
 
-def _pair_notes(summary: Summary, pair: Pair) -> list[str]:
-    what = f"The best {metric_title(summary.sweep)} at the end."
-    if all(cell.value is not None for cell in pair.cells):
-        return [what]
-    return [f"{what} ○ was stopped before, × diverged or failed, … is not at its end."]
+def _pair(
+    figures: Figures, sweep: SweepData, key: str, pair: Pair, plane: Plane | None
+) -> Plot | None:
+    title = f"{pair.x.parameter.name} × {pair.y.parameter.name}"
+    if pair.is_drawn:
+        figure = plane_figure(sweep, pair, plane)
+        return figures.place(key, title, figure, *plane_notes(sweep, plane))
+    return figures.place(key, title, pair_figure(sweep, pair), *pair_notes(sweep, pair))
 
 
 def _winner_facts(summary: Summary) -> tuple[tuple[str, str], ...]:

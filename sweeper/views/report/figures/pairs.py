@@ -8,7 +8,15 @@ from sweeper.analysis.reading.sweep_data import SweepData, TrialData
 from sweeper.analysis.summary.pairs import Axis, Cell, Pair
 from sweeper.status import Status
 from sweeper.views.format import number
-from sweeper.views.report.figures.figure import Figure, layout, plain, selected_trace, short, titled
+from sweeper.views.report.figures.figure import (
+    Figure,
+    layout,
+    metric_title,
+    plain,
+    selected_trace,
+    short,
+    titled,
+)
 
 MAX_LABELLED = 80  # up to so many cells have their value written in them
 GLYPHS = {Status.STOPPED: "○", Status.DIVERGED: "×", Status.FAILED: "×"}
@@ -49,6 +57,13 @@ def pair_figure(sweep: SweepData, pair: Pair) -> Figure:
             height=max(260, 90 + 42 * pair.y.size),
         ),
     }
+
+
+def pair_notes(sweep: SweepData, pair: Pair) -> list[str]:
+    what = f"The best {metric_title(sweep)} at the end."
+    if all(cell.value is not None for cell in pair.cells):
+        return [what]
+    return [f"{what} ○ was stopped before, × diverged or failed, … is not at its end."]
 
 
 _MARK = {"symbol": "square-open", "size": 26, "color": "@select", "line": {"width": 3}}
