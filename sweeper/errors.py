@@ -50,6 +50,10 @@ class MirrorError(UserError):
     """A sweep cannot be shown in another tool as asked."""
 
 
+class ServeError(UserError):
+    """Pages that cannot be served as asked."""
+
+
 def is_storage_error(error: BaseException) -> bool:
     return storage_error(error) is not None
 

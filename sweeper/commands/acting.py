@@ -1,6 +1,7 @@
 """Commands that make something from a recorded sweep, or free its disk: `report`, `export`,
 `delete`; and `stop`, which ends one that runs."""
 
+import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -31,11 +32,16 @@ def report(
 ) -> None:
     from sweeper.views.report import write_report  # takes a second
 
-    written = write_report(named_or_newest(runs, name), out)
+    folder = named_or_newest(runs, name)
+    goes_on = folder.is_locked
+    written = write_report(folder, out)
     console = make_console()
     console.print(f"{written.path} ({size(written.path.stat().st_size)})")
     if written.pictures:
         console.print(f"{written.pictures[0].parent}/ ({len(written.pictures)} pictures)")
+    if goes_on:
+        of = "" if runs == RUNS else f" --runs {shlex.quote(str(runs))}"
+        console.print(f"The sweep goes on. Kept fresh in a browser:  python -m sweeper serve{of}")
 
 
 def stop(

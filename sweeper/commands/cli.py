@@ -252,6 +252,14 @@ command(
     ACT,
 )
 
+command(
+    "serve",
+    "mirroring.serve",
+    "All sweeps in a browser: their reports, kept fresh, with buttons for the commands.",
+    examples("serve", "serve --runs /data/runs --port 8080") + "\n\nMore in docs/watching.md.",
+    LOOK,
+)
+
 SHOW = "Show it in other tools"
 command(
     "wandb-sync",

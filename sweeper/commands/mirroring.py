@@ -49,6 +49,18 @@ def optuna(
     _show(OptunaMirror(folder, url), follow, shown, command)
 
 
+def serve(
+    host: Annotated[str, typer.Option(help="Listen here; 0.0.0.0: on every network.")] = (
+        "127.0.0.1"
+    ),
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0: any that is free.")] = 8642,
+    runs: Runs = RUNS,
+) -> None:
+    from sweeper.views.serve.server import serve as serve_sweeps  # takes a second
+
+    serve_sweeps(runs, host, port, make_console())
+
+
 def grafana() -> None:
     print(json.dumps(board(), indent=2))
 

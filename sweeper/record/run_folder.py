@@ -47,6 +47,7 @@ class RunFolder:
         self.trials = path / "trials"
         self.removed = path / ".removed"  # checkpoints that are being deleted
         self.requests = path / ".requests"  # what others ask of the driver
+        self.note = path / "note.txt"  # what people have written of the sweep
         self.stop_request = self.requests / "stop.json"
 
     @property
@@ -58,6 +59,20 @@ class RunFolder:
         """What to type to name it on the command line: its name if it is in `runs/`, or its
         path."""
         return self.name if self.path.parent == RUNS else shlex.quote(str(self.path))
+
+    def read_note(self) -> str:
+        """What people have written of the sweep; nothing where they have not, or it is no text."""
+        try:
+            return self.note.read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError):
+            return ""
+
+    def write_note(self, text: str) -> None:
+        """Whole or not at all; an empty one goes."""
+        if text:
+            write_atomically(self.note, lambda file: file.write(f"{text}\n".encode()))
+        else:
+            self.note.unlink(missing_ok=True)
 
     def trial(self, trial_id: str) -> Path:
         return self.trials / trial_id

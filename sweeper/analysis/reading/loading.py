@@ -39,7 +39,7 @@ def load(folder: RunFolder) -> SweepData:
     Raises:
         RunFolderError: there is no sweep in it.
     """
-    sweep = SweepData(name=folder.path.resolve().name, folder=str(folder.path))
+    sweep = _named(folder)
     try:
         spec, _ = load_spec(folder.spec)
         sweep = _described(sweep, spec, folder)  # in case the journal cannot be read
@@ -56,9 +56,14 @@ def load(folder: RunFolder) -> SweepData:
         return _tabulated(replace(sweep, notes=(note,)), folder)
 
 
+def _named(folder: RunFolder) -> SweepData:
+    name = folder.path.resolve().name
+    return SweepData(name=name, folder=str(folder.path), note=folder.read_note())
+
+
 def of_state(state: SweepState, folder: RunFolder, *, running: bool = False) -> SweepData:
     """The same, where it is known what the journal leads to."""
-    sweep = SweepData(name=folder.path.resolve().name, folder=str(folder.path))
+    sweep = _named(folder)
     sweep = replace(_described(sweep, state.spec, folder), finals=state.finals)
     values = {trial_id: trial.values for trial_id, trial in state.trials.items()}
     rows = [row | {"values": values[row["trial_id"]]} for row in result_rows(state, folder)]

@@ -107,6 +107,7 @@ class SweepData:
     name: str
     folder: str
     description: str = ""
+    note: str = ""  # what people have written of it
     state: str = "unknown"  # running, or how its last session ended
     metric: str = "val_loss"
     mode: Mode = "min"

@@ -1,6 +1,7 @@
 """Writes the report of a run folder: report.html, and a PNG of each plot."""
 
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 
 from sweeper.analysis.reading.loading import load, of_state
@@ -44,11 +45,8 @@ def write_report(
     """
     from sweeper.views.report.pictures import write_pictures  # matplotlib takes a second
 
-    sweep = load(folder) if state is None else of_state(state, folder)
-    # The page is opened from anywhere: paths in it are whole.
-    there = RunFolder(folder.path.resolve())
-    summary = summarise(replace(sweep, folder=str(there.path)))
-    page = render(make_page(summary, _meta_line(summary.sweep), _commands(summary, there)))
+    summary = _summary(load(folder) if state is None else of_state(state, folder))
+    page = _page(summary)
     target = folder if out is None else RunFolder(out)
     try:
         target.path.mkdir(parents=True, exist_ok=True)
@@ -62,8 +60,27 @@ def write_report(
     return Report(target.report, pictures)
 
 
+def report_page(folder: RunFolder) -> str:
+    """The report of a sweep as it stands, as `write_report` writes it.
+
+    Raises:
+        RunFolderError: there is no sweep.
+    """
+    return _page(_summary(load(folder)))
+
+
+def _summary(sweep: SweepData) -> Summary:
+    """The page is opened from anywhere: paths in it are whole."""
+    return summarise(replace(sweep, folder=str(Path(sweep.folder).resolve())))
+
+
+def _page(summary: Summary) -> str:
+    there = RunFolder(Path(summary.sweep.folder))
+    return render(make_page(summary, _meta_line(summary.sweep), _commands(summary, there)))
+
+
 def _meta_line(sweep: SweepData) -> str:
-    """`8 trials · finished · 25 Nov 2026 · 1m14s`."""
+    """`8 trials · finished · 25 Nov 2026 · 1m14s · as of 25 Nov 2026 14:03`."""
     number = len(sweep.trials)
     planned = sweep.num_planned or number
     trials = f"{number:,} of {planned:,} trials" if number < planned else f"{number:,} trials"
@@ -72,7 +89,8 @@ def _meta_line(sweep: SweepData) -> str:
         first = sweep.sessions[0].started
         parts.append(f"{first.day} {first:%b %Y}")
         parts.append(duration(_seconds_at_work(sweep)))
-    return " · ".join(parts)
+    now = datetime.now().astimezone()
+    return " · ".join([*parts, f"as of {now.day} {now:%b %Y %H:%M:%S}"])
 
 
 def _seconds_at_work(sweep: SweepData) -> float:

@@ -50,6 +50,13 @@ class HangingTrainer(ClosedFormTrainer):
             yield metrics
 
 
+class SlowTrainer(ClosedFormTrainer):
+    """For whoever wants to see it grow."""
+
+    def take_step(self) -> None:
+        time.sleep(0.05)
+
+
 class WaitingTrainer(ClosedFormTrainer):
     """Stays at a step, where it can be paused."""
 

@@ -1,0 +1,129 @@
+"""A sweep as the pages show it, looked at again and again: only what has changed is read."""
+
+import threading
+import time
+from datetime import datetime
+from pathlib import Path
+
+from sweeper.analysis.monitor import Monitor
+from sweeper.record.ranking import ranking_of
+from sweeper.record.run_folder import RunFolder, list_run_folders
+from sweeper.spec.points import point_text
+from sweeper.views.format import number
+from sweeper.views.report.writing import report_page
+from sweeper.views.terminal.live_view import progress_line, utc_now
+from trainable.errors import UserError
+
+Shown = dict[str, object]
+REPORT_EVERY_SECONDS = 3.0
+MOST_OF_THE_TIME = 0.3  # a page of thousands of trials takes a while to make
+
+
+class Look:
+    """One sweep. Several threads may ask."""
+
+    def __init__(self, folder: RunFolder) -> None:
+        self.folder = folder
+        self._lock = threading.Lock()
+        self._monitor: Monitor | None = None
+        self._seen: object = None  # the stamp of the folder that the monitor has read
+        self._shown: Shown = {}
+        self._page: bytes = b""
+        self._page_of: object = None
+        self._edition = 0  # of the report: it changes where there is another to fetch
+        self._due = 0.0
+
+    def shown(self) -> Shown:
+        with self._lock:
+            self._look()
+            return self._shown
+
+    def page(self) -> bytes:
+        """Its report.
+
+        Raises:
+            UserError: the folder cannot be read.
+        """
+        with self._lock:
+            self._look()
+            if self._page_of != self._edition or not self._page:
+                began = time.monotonic()
+                self._page = report_page(self.folder).encode()
+                self._page_of = self._edition
+                taken = time.monotonic() - began
+                self._due = time.monotonic() + max(REPORT_EVERY_SECONDS, taken / MOST_OF_THE_TIME)
+            return self._page
+
+    def _look(self) -> None:
+        stamp = self._stamp()
+        is_new = stamp != self._seen
+        if is_new or (self._monitor is not None and self._monitor.is_running):
+            try:
+                self._refresh()
+            except UserError as error:
+                self._monitor = None
+                self._shown = {"state": "unreadable", "progress": str(error), "best": ""}
+        if is_new and time.monotonic() >= self._due:
+            self._seen = stamp
+            self._edition += 1
+        self._shown = {
+            **self._shown,
+            "name": self.folder.name,
+            "edition": self._edition,
+            "note": self.folder.read_note(),
+            "as_of": f"{datetime.now().astimezone():%Y-%m-%d %H:%M:%S}",
+        }
+
+    def _refresh(self) -> None:
+        if self._monitor is None:
+            self._monitor = Monitor(self.folder)
+        else:
+            self._monitor.refresh()
+        monitor, best = self._monitor, ranking_of(self._monitor.state).best
+        now = utc_now() if monitor.is_running else None
+        so_far = "" if monitor.state_name == "finished" else " so far"
+        started = monitor.state.sessions[0].started if monitor.state.sessions else None
+        self._shown = {
+            "state": monitor.state_name,
+            "progress": progress_line(monitor.state, monitor.num_trials, monitor.time_left(), now),
+            "best": ""
+            if best is None
+            else f"{number(best.mean)} with {point_text(best.point)}{so_far}",
+            "started": f"{started.astimezone():%Y-%m-%d %H:%M}" if started else "",
+            "running": [t.trial_id for t in monitor.state.trials.values() if not t.status.ended],
+        }
+
+    def _stamp(self) -> object:
+        """Another where there may be something new for the report."""
+        return self.folder.is_locked, *map(_file_stamp, (self.folder.journal, self.folder.note))
+
+
+def _file_stamp(path: Path) -> tuple[int, int] | None:
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_size, status.st_mtime_ns
+
+
+class Looks:
+    """All sweeps of a folder."""
+
+    def __init__(self, runs: Path) -> None:
+        self.runs = runs
+        self._looks: dict[str, Look] = {}
+
+    def named(self, name: str) -> Look | None:
+        """A name that is in no address of ours leads nowhere: folders are listed, not joined."""
+        self._list()
+        return self._looks.get(name)
+
+    def shown(self) -> list[Shown]:
+        """The newest first."""
+        return [look.shown() for look in reversed(self._list())]
+
+    def _list(self) -> list[Look]:
+        folders = {folder.name: folder for folder in list_run_folders(self.runs)}
+        old = self._looks
+        self._looks = {name: old.get(name) or Look(folder) for name, folder in folders.items()}
+        return list(self._looks.values())

@@ -1,0 +1,110 @@
+"""A sweep that runs, in a real browser: its curve grows, and the buttons act."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from sweeper.record.replay import read_state
+from sweeper.record.run_folder import RunFolder
+from sweeper.status import ExitCode, Status
+from tests.programs import CHROMIUM, needs_chromium
+from tests.sweeper.runtime.ray_tune.test_kills import session_of
+from tests.sweeper.views.report.conftest import FLAGS
+from tests.sweeper.views.serve.conftest import Served
+from tests.sweeper.waiting import wait_until
+
+pytestmark = [needs_chromium, pytest.mark.slow]
+SECTIONS = {
+    "space": {"learning_rate": {"grid": [1e-4, 1e-3]}},
+    "scheduler": {"type": "fifo"},
+    "train": {"eval_every_steps": 4, "max_steps": 4000},
+    "resources": {"cpu": 1},
+}
+POINTS = """() => { const e = document.getElementById("curves");
+    return e && e.data ? e.data.flatMap(t => t.customdata ? t.x : []).length : 0; }"""
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """Whatever its console says, and whatever it asks of others, is an error."""
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    page = context.new_page()
+    said: list[str] = []
+    page.on("console", lambda message: said.append(message.text))
+    page.on("pageerror", lambda error: said.append(str(error)))
+    page.on("request", lambda r: said.append(r.url) if "//127.0.0.1:" not in r.url else None)
+    yield page
+    context.close()
+    assert [text for text in said if not text.startswith(("data:", "blob:"))] == []
+
+
+def points(page: Page) -> int:
+    """On the learning curves of the report that is shown."""
+    shown = page.query_selector("#reports iframe:not(.coming)")
+    frame = shown and shown.content_frame()
+    if frame is None or frame.query_selector("#curves") is None:
+        return 0
+    frame.evaluate("document.getElementById('curves').scrollIntoView()")
+    number: int = frame.evaluate(POINTS)
+    return number
+
+
+def test_the_curve_grows_and_stop_stops(
+    served: Served, page: Page, write_space: Any, tmp_path: Path
+) -> None:
+    folder = RunFolder(served.runs / "tiny")
+    driver = session_of("SlowTrainer", "run", write_space(**SECTIONS), served.runs)
+    page.goto(served.address)
+    page.wait_for_selector("#sweeps a")
+    assert re.search(r"as of \d{4}-\d\d-\d\d \d\d:\d\d:\d\d", page.inner_text("#as-of"))
+    page.click("#sweeps a")
+    page.wait_for_function("document.getElementById('state').textContent === 'running'")
+    assert page.locator("[data-action=resume]").is_hidden()
+
+    wait_until(driver, lambda: points(page) > 0)
+    first = points(page)
+    frame = page.query_selector("#reports iframe:not(.coming)").content_frame()  # type: ignore[union-attr]
+    assert frame is not None
+    frame.fill("#filter", "0.001")
+    wait_until(driver, lambda: points(page) > first)
+    shown = page.frame_locator("#reports iframe:not(.coming)")
+    assert shown.locator("#filter").input_value() == "0.001", "what was typed is carried over"
+
+    page.click("#write-note")
+    page.fill("#note", "<b>the first</b>")
+    page.click("#note-form button")
+    shown.locator("header #note").wait_for()
+    assert shown.locator("header #note").inner_text() == "<b>the first</b>"
+
+    page.on("dialog", lambda dialog: dialog.accept())
+    page.fill("form[data-action='stop trial'] input", "0000")
+    page.click("form[data-action='stop trial'] button")
+    wait_until(driver, lambda: read_state(folder).trials["0000"].status is Status.STOPPED)
+    page.locator("#jobs summary", has_text="stop").filter(has_text="done").wait_for()
+
+    page.click("button[data-action=stop]")
+    assert driver.wait() == ExitCode.INTERRUPTED
+    page.wait_for_function("document.getElementById('state').textContent === 'interrupted'")
+    page.locator("[data-action=resume]").wait_for()
+    page.locator("#jobs pre", has_text="has stopped: 1 of 2 trials have ended").wait_for()
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_a_wrong_token_shows_nothing(served: Served, browser: Browser) -> None:
+    page = browser.new_page()
+    answer = page.goto(served.address.replace(served.token, "x" * len(served.token)))
+    assert answer is not None
+    assert (answer.status, answer.body()) == (404, b"")
+    page.close()
