@@ -13,7 +13,12 @@ from ruamel.yaml import YAML
 from sweeper.analysis.reading.loading import load
 from sweeper.analysis.scaling.predicting import Prediction, Target
 from sweeper.analysis.scaling.predicting import predict as predict_from
-from sweeper.analysis.scaling.proposing import Proposal, propose, tokens_of
+from sweeper.analysis.scaling.proposing import (
+    TOKENS_PER_PARAMETER,
+    Proposal,
+    propose,
+    tokens_of,
+)
 from sweeper.analysis.scaling.sizes import learning_rates
 from sweeper.commands.arguments import Json, Name, Runs, parse_count, print_json
 from sweeper.plan.preview import planned
@@ -39,7 +44,6 @@ from trainable.model.model_size import flops_per_token, matrix_params
 
 DROP = {"batch": 0, "its law": 1, "95 %": 2, "law": 3}  # where there is no room, the lowest first
 SCALES = (0.001, 1_000_000)
-TOKENS_PER_PARAMETER = 20  # about what is best for its FLOPs (https://arxiv.org/abs/2203.15556)
 
 
 def predict(

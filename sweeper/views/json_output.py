@@ -150,14 +150,15 @@ def _summary(monitor: Monitor) -> "Summary":
 def _findings_json(summary: "Summary") -> JsonObject:
     """What to take of each numeric setting, what keeps the answer from being what it seems, and the
     commands of the sweeps to run next."""
-    from sweeper.analysis.remarks.remarking import offers_of, remarks_of
+    from sweeper.analysis.remarks.remarking import remarks_of
+    from sweeper.views.prediction import next_sweeps
 
     remarks = remarks_of(summary)
     return {
         "estimated_deviation": None if summary.winner is None else summary.winner.estimate,
         "optima": [_optimum_json(optimum) for optimum in summary.optima],
         "remarks": [{"kind": r.kind, "text": r.text} for r in remarks],
-        "next_sweeps": [asdict(offer) for offer in offers_of(summary, remarks)],
+        "next_sweeps": [asdict(offer) for offer in next_sweeps(summary, remarks)],
     }
 
 

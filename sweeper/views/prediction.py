@@ -1,11 +1,15 @@
 """What a sweep says of a larger size, in words and for scripts."""
 
+from collections.abc import Sequence
 from dataclasses import asdict
 
+from sweeper.analysis.remarks.remark import Offer, Remark
+from sweeper.analysis.remarks.remarking import offers_of
 from sweeper.analysis.scaling.laws import HeldOut, Predicted
 from sweeper.analysis.scaling.predicting import Prediction
-from sweeper.analysis.scaling.proposing import Proposal, tokens_of
+from sweeper.analysis.scaling.proposing import Proposal, offer_of, tokens_of
 from sweeper.analysis.scaling.size_optimum import SizeOptimum
+from sweeper.analysis.summary.summarising import Summary
 from sweeper.spec.sweep_spec import SweepSpec
 from sweeper.views.format import count, number, rounded, title_of
 from trainable.config import TrainConfig
@@ -36,6 +40,12 @@ SIZE_HEADINGS = (
     "loss",
     "its law",
 )
+
+
+def next_sweeps(summary: Summary, remarks: Sequence[Remark]) -> tuple[Offer, ...]:
+    """The commands to type next: what mends the answer, then what leads to a larger model."""
+    larger = offer_of(summary.sweep)
+    return (*offers_of(summary, remarks), *([] if larger is None else [larger]))
 
 
 def size_row(size: SizeOptimum, law: Predicted) -> tuple[str, ...]:

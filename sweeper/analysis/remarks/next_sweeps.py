@@ -35,6 +35,16 @@ def resume_command(sweep: SweepData, *options: str) -> str:
     return " ".join(["python -m sweeper resume", _called(sweep), *options])
 
 
+def predict_command(sweep: SweepData, scale: int) -> str:
+    return f"python -m sweeper predict {_called(sweep)} --scale {scale}x"
+
+
+def sizes_command(sweep: SweepData, params: int, flops: float) -> str:
+    """Which sizes to sweep, of the models in a sweep's file, for one of so many parameters."""
+    file = shlex.quote(f"{sweep.folder}/sweep.yaml")
+    return f"python -m sweeper plan {file} --for {params} --flops {flops:.0f}"
+
+
 def _called(sweep: SweepData) -> str:
     return RunFolder(Path(sweep.folder)).called
 

@@ -2,17 +2,26 @@
 
 import math
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 import numpy as np
 
+from sweeper.analysis.reading.sweep_data import SweepData
+from sweeper.analysis.remarks.next_sweeps import predict_command, sizes_command
+from sweeper.analysis.remarks.remark import Offer
 from sweeper.analysis.scaling.learning_rate_law import OCTAVE, SCATTER_PRIOR
-from sweeper.analysis.scaling.predicting import FEWEST_SIZES
+from sweeper.analysis.scaling.predicting import FEWEST_SIZES, Target, predict
 from sweeper.analysis.scaling.priors import Exponents, learning_rate_prior
+from sweeper.analysis.scaling.sizes import LEARNING_RATE, learning_rates
 from sweeper.errors import PredictionError
 from trainable.config import TrainConfig
+from trainable.errors import ConfigError
 from trainable.model.model_size import flops_per_token, matrix_params
 
+LARGER = 10  # times the largest size, of which an offer is made
+TIMES_SPENT = (1, 2, 5, 10, 20, 50, 100)  # what an offered proposal may cost, beside its sweep
+TOKENS_PER_PARAMETER = 20  # about what is best for its FLOPs (https://arxiv.org/abs/2203.15556)
 MOST_SIZES = 5
 RATIOS = (5, 10, 20, 40)  # tokens a parameter
 STEP = 2.0  # from one size to the next, in parameters
@@ -141,3 +150,44 @@ def _deviation(
     precision = design.T @ design / noise + np.diag([0, prior.spread**-2, prior.spread**-2])
     there = np.append(1.0, np.log(target) - centre)
     return float(np.sqrt(there @ np.linalg.solve(precision, there) + SCATTER_PRIOR**2))
+
+
+def offer_of(sweep: SweepData) -> Offer | None:
+    """Of a sweep over learning rates and sizes: what a larger model wants, or else the sizes that
+    would tell it for what this sweep has cost. None where neither can be said."""
+    names = {parameter.name for parameter in sweep.parameters}
+    if LEARNING_RATE not in names or not any(p.changes_size for p in sweep.parameters):
+        return None
+    try:
+        predict(sweep, Target(scale=LARGER))
+    except PredictionError:
+        return _sizes_offer(sweep)
+    return Offer(
+        purpose="What a model of ten times the size wants", command=predict_command(sweep, LARGER)
+    )
+
+
+def _sizes_offer(sweep: SweepData) -> Offer | None:
+    """For as little more than what this sweep has cost as will do."""
+    trials = sorted(sweep.trials, key=lambda trial: trial.trial_id)
+    spent = sum((trial.max_steps or 0) * (trial.flops_per_step or 0) for trial in trials)
+    if sweep.spec is None or not spent:
+        return None
+    try:
+        configs = [TrainConfig.from_mapping(trial.config) for trial in trials]
+        rates = len(learning_rates(sweep.spec)) * len(sweep.seeds or [0])
+    except (ConfigError, PredictionError):  # settings of another version; no listed rates
+        return None
+    params = LARGER * max(map(matrix_params, configs))
+    for times in TIMES_SPENT:
+        with suppress(PredictionError):
+            tokens, flops = TOKENS_PER_PARAMETER * params, times * spent
+            propose(configs[0], params, tokens, num_rates=rates, flops=flops)
+            return Offer(
+                purpose=(
+                    "See which sizes would tell what a model of ten times the size wants, for "
+                    f"{times:g} times what this sweep has cost"
+                ),
+                command=sizes_command(sweep, params, flops),
+            )
+    return None

@@ -13,13 +13,13 @@ from sweeper.analysis.forecasts import Forecast
 from sweeper.analysis.reading.sweep_data import SweepData
 from sweeper.analysis.remarks.places import edge_text
 from sweeper.analysis.remarks.remark import Offer
-from sweeper.analysis.remarks.remarking import offers_of
 from sweeper.analysis.scaling.predicting import Prediction
 from sweeper.analysis.summary.pairs import Pair, Plane
 from sweeper.analysis.summary.summarising import Summary
 from sweeper.spec.points import swept_text
 from sweeper.views.format import count, likely, number
 from sweeper.views.per_size import SizeColumn, size_columns
+from sweeper.views.prediction import next_sweeps
 from sweeper.views.report.environment import Facts, environment_facts
 from sweeper.views.report.figures.costs import cost_figure
 from sweeper.views.report.figures.curves import curves_figure
@@ -139,7 +139,7 @@ def make_page(summary: Summary, meta_line: str, commands: tuple[Offer, ...]) -> 
         costs=_costs(figures, summary),
         not_run=_not_run(summary),
         commands=commands,
-        next_sweeps=offers_of(summary, said.remarks),
+        next_sweeps=next_sweeps(summary, said.remarks),
         figures=figures,
         responses=tuple(plot for plot in responses if plot),
         curves=place("curves", "Learning curves", curves_figure(sweep)),

@@ -134,7 +134,6 @@ def _print_findings(
     """The answer, what to take, what keeps that from being what it seems, and the sweeps to run
     next."""
     # `list` and `status` need no numpy
-    from sweeper.analysis.scaling.predicting import FEWEST_SIZES
     from sweeper.views.per_size import sizes_answer, untold_optima
 
     summary = _summary(state, folder)
@@ -148,10 +147,6 @@ def _print_findings(
         console.print(f"  {estimate_text(summary.winner.estimate)}")
     for optimum in untold_optima(summary):
         console.print(f"  {optimum_text(optimum)}")
-    sizes = {o.group for o in summary.optima if o.name == "learning_rate" and o.group is not None}
-    if len(sizes) >= FEWEST_SIZES:
-        console.print("What a model of ten times the size wants:")
-        console.print(f"  python -m sweeper predict {folder.called} --scale 10x", style="bold")
     _print_remarks(console, summary)
     if answer is not None and summary.winner is not None:
         best = summary.winner.trial
@@ -166,12 +161,13 @@ def _summary(state: SweepState, folder: RunFolder) -> "Summary":
 
 
 def _print_remarks(console: Console, summary: "Summary") -> None:
-    from sweeper.analysis.remarks.remarking import offers_of, remarks_of
+    from sweeper.analysis.remarks.remarking import remarks_of
+    from sweeper.views.prediction import next_sweeps
 
     remarks = remarks_of(summary)
     for remark in remarks:
         console.print(remark.text, style="yellow")
-    for offer in offers_of(summary, remarks):
+    for offer in next_sweeps(summary, remarks):
         console.print(f"{offer.purpose}:")
         console.print(f"  {offer.command}", style="bold", soft_wrap=True)
 

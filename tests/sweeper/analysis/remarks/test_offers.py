@@ -18,6 +18,7 @@ from sweeper.plan.plan import make_plan
 from sweeper.record.run_folder import create_run_folder
 from sweeper.spec.reading.spec_file import load_spec
 from sweeper.status import Status
+from sweeper.views.prediction import next_sweeps
 from tests.sweeper.commands.conftest import Sweeper, project, sweeper
 from tests.sweeper.conftest import TINY
 from tests.sweeper.in_process import drive
@@ -59,6 +60,10 @@ def planned(sweeper: Sweeper, offer: Offer) -> str:
     if command == "resume":
         assert arguments == ["lr", "--finals"]
         return ""
+    if command == "plan":
+        said = sweeper(command, *arguments)
+        assert said.code == 0, said.err
+        return said.out
     assert (python, package, command) == ("python", "sweeper", "run")
     said = sweeper("plan", *arguments, "--no-probe")
     assert said.code == 0, said.err
@@ -173,6 +178,15 @@ def test_the_best_of_each_size_is_run_with_more_seeds(swept: Any, sweeper: Sweep
     (offer,) = [offer for offer in offers if "seeds" in offer.purpose]
     assert offer.purpose == "Run the best of each size with 3 seeds, to their ends"
     assert "6 trials" in planned(sweeper, offer)
+
+
+def test_of_two_sizes_it_is_said_which_would_tell_what_a_larger_model_wants(
+    swept: Any, sweeper: Sweeper
+) -> None:
+    summary = swept(**SWEEPS["sizes"], train={"d_model": 64, "max_steps": 4000, "d_ff": 64})
+    offer = next_sweeps(summary, remarks_of(summary))[-1]
+    assert offer.purpose.startswith("See which sizes would tell")
+    assert "octaves (80 %)" in planned(sweeper, offer)
 
 
 def test_a_size_at_the_edge_is_named_though_another_is_the_best(swept: Any) -> None:
