@@ -34,7 +34,7 @@ from sweeper.runtime.trainers.work_folder import alone, clear
 from trainable.errors import CheckpointError
 from trainable.loop.metrics import Metrics
 
-LOOK_SECONDS = 0.02  # between two looks at files
+LOOK_SECONDS = 0.05  # between two looks at files
 BREATH_SECONDS = 0.5  # after which a caller hears that there is nothing to hear
 OUTPUT_LOG = "output.log"
 
