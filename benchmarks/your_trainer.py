@@ -1,5 +1,5 @@
-"""What it costs to run a training program as a trial: from the line that it prints to its metrics at
-the sweep, the time that it is held, and the CPU time of all that watches it.
+"""What it costs to run a training program as a trial: the time from a line that it prints to its
+metrics, its time beside that of the program alone, and the CPU time of what watches it.
 
     python -m benchmarks.your_trainer
 """
