@@ -13,6 +13,7 @@ from sweeper.analysis.summary.response import NUM_BINS, bin_of, on_scale
 from sweeper.record.ranking import rank
 from sweeper.spec.domains.values import Scalar
 from sweeper.spec.points import Point
+from sweeper.status import Status
 
 if TYPE_CHECKING:
     from sweeper.strategy.surface.surface import Surface
@@ -74,16 +75,48 @@ class Plane:
     values: tuple[tuple[float, ...], ...]
 
 
+@dataclass(frozen=True, kw_only=True)
+class Telling:
+    """Which ends say something beside what was measured: times the sweep's sign, the best, and how
+    far the better three quarters of what has completed reach beyond it."""
+
+    sign: float
+    best: float
+    reach: float
+
+    @classmethod
+    def of(cls, sweep: SweepData) -> "Telling | None":
+        """None while nothing has completed."""
+        ended = [t.value for t in sweep.trials if t.status is Status.COMPLETED]
+        values = sorted(sweep.sign * value for value in ended if value is not None)
+        if not values:
+            return None
+        reach = values[int(0.75 * (len(values) - 1))] - values[0]
+        return cls(sign=sweep.sign, best=values[0], reach=reach)
+
+    def is_told(self, value: float, deviation: float) -> bool:
+        """Whether a forecast is surer than what it would tell apart: what is measured, or itself
+        from the best. One that is not says nothing, and far below the rest, it would make all
+        others look alike."""
+        return deviation <= max(self.reach, self.sign * value - self.best)
+
+
 def planes_of(
     sweep: SweepData, pairs: Sequence[Pair], ends: Sequence[End]
 ) -> tuple[Plane | None, ...]:
     """For each pair, in their order. None where one of the two has names for values, where both are
     listed, so that their cells say all, or where too few points have come to their ends."""
-    best = sweep.ranking.best
+    best, telling = sweep.ranking.best, Telling.of(sweep)
     told = [pair.is_drawn and _are_numbers(pair) for pair in pairs]
-    if best is None or not any(told) or sum(end.measured for end in ends) < FEWEST:
+    if (
+        best is None
+        or telling is None
+        or not any(told)
+        or sum(end.measured for end in ends) < FEWEST
+    ):
         return (None,) * len(pairs)
-    surface = surface_of(sweep, ends)
+    sure = [end for end in ends if end.measured or telling.is_told(end.value, end.deviation)]
+    surface = surface_of(sweep, sure)
     return tuple(
         _plane(sweep, surface, best.point, pair) if tells else None
         for pair, tells in zip(pairs, told, strict=True)

@@ -4,7 +4,7 @@ surface through all of them expects."""
 from collections.abc import Sequence
 
 from sweeper.analysis.reading.sweep_data import SweepData, TrialData
-from sweeper.analysis.summary.pairs import Pair, Plane
+from sweeper.analysis.summary.pairs import Pair, Plane, Telling
 from sweeper.status import Status
 from sweeper.views.format import likely, number
 from sweeper.views.report.figures.figure import (
@@ -13,29 +13,29 @@ from sweeper.views.report.figures.figure import (
     Trace,
     coordinate,
     layout,
-    lower_range,
     metric_title,
     parameter_axis,
     selected_trace,
     short,
 )
 
-COLOURED = 0.75  # of the values, the best, have colours of their own; the worse the last one
 SCALE = [[0, "@heat0"], [0.5, "@heat1"], [1, "@heat2"]]
 
 
 def plane_figure(sweep: SweepData, pair: Pair, plane: Plane | None) -> Figure:
     names = (pair.x.parameter.name, pair.y.parameter.name)
     there = [trial for trial in sweep.trials if all(name in trial.point for name in names)]
-    known = [trial for trial in there if _end(trial) is not None]
-    unknown = [trial for trial in there if _end(trial) is None]
-    colours = _colour_range(sweep, known)
+    telling = Telling.of(sweep)
+    ends = {trial.trial_id: _end(telling, trial) for trial in there}
+    known = [trial for trial in there if ends[trial.trial_id] is not None]
+    unknown = [trial for trial in there if ends[trial.trial_id] is None]
+    colours = _colour_range(telling)
     traces = [] if plane is None else [_contours(sweep, plane, colours)]
-    if known:
-        traces.append(_dots(sweep, pair, known, colours))
     for status in Status:
         if same := [trial for trial in unknown if trial.status is status]:
             traces.append(_marks(pair, status, same))
+    if known:
+        traces.append(_dots(sweep, pair, known, [ends[trial.trial_id] for trial in known], colours))
     mark = {"symbol": "circle-open", "size": 17, "color": "@select", "line": {"width": 3}}
     return {
         "data": [*traces, selected_trace() | {"mode": "markers", "marker": mark}],
@@ -58,18 +58,22 @@ def plane_notes(sweep: SweepData, plane: Plane | None) -> list[str]:
     ]
 
 
-def _end(trial: TrialData) -> float | None:
-    """Where it ended or is forecast to; a value on the way is no like of these."""
+def _end(telling: Telling | None, trial: TrialData) -> float | None:
+    """Where it ended or is surely enough forecast to; a value on the way is no like of these."""
     if trial.status is Status.COMPLETED:
         return trial.value
-    return trial.forecast.mean if trial.forecast else None
+    end = trial.forecast
+    if end is None or telling is None or not telling.is_told(end.mean, end.deviation):
+        return None
+    return end.mean
 
 
-def _colour_range(sweep: SweepData, known: Sequence[TrialData]) -> list[float]:
-    ends = [sweep.sign * end for trial in known if (end := _end(trial)) is not None]
-    shown = lower_range(ends, COLOURED) if ends else None
-    low, high = shown or (0.0, 1.0)
-    return sorted((sweep.sign * low, sweep.sign * high))
+def _colour_range(telling: Telling | None) -> list[float]:
+    """From the best that was measured; what lies beyond an end has the colour of that end."""
+    if telling is None:
+        return [0.0, 1.0]
+    worst = telling.best + (telling.reach or 1.0)
+    return sorted((telling.sign * telling.best, telling.sign * worst))
 
 
 def _contours(sweep: SweepData, plane: Plane, colours: Sequence[float]) -> Trace:
@@ -94,7 +98,11 @@ def _contours(sweep: SweepData, plane: Plane, colours: Sequence[float]) -> Trace
 
 
 def _dots(
-    sweep: SweepData, pair: Pair, trials: Sequence[TrialData], colours: Sequence[float]
+    sweep: SweepData,
+    pair: Pair,
+    trials: Sequence[TrialData],
+    ends: Sequence[float | None],
+    colours: Sequence[float],
 ) -> Trace:
     """In the contours' colours, so that a dot which the surface does not explain stands out."""
     return {
@@ -108,14 +116,14 @@ def _dots(
         "marker": {
             "symbol": "circle",
             "size": 11 if len(trials) < 200 else 6,
-            "color": [short(_end(trial)) for trial in trials],
+            "color": [short(end) for end in ends],
             "colorscale": SCALE,
             "reversescale": sweep.mode == "max",
             "cmin": short(colours[0]),
             "cmax": short(colours[1]),
             "showscale": True,
             "colorbar": {"thickness": 10, "outlinewidth": 0, "title": {"text": ""}},
-            "line": {"color": "@ink", "width": 1.2},
+            "line": {"color": "@ink", "width": 1.2 if len(trials) < 200 else 0.4},
         },
         "showlegend": False,
     }

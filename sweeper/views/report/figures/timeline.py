@@ -17,6 +17,8 @@ from sweeper.views.report.figures.figure import (
 
 UNITS = (("hours", 3600.0, 2 * 3600.0), ("minutes", 60.0, 180.0), ("seconds", 1.0, 0.0))
 
+MOST_NOTCHED = 100  # attempts of a slot, beyond which notches would hide them
+
 
 def timeline_figure(use: SlotUse) -> Figure:
     unit, size = next((name, size) for name, size, least in UNITS if use.seconds >= least)
@@ -34,8 +36,10 @@ def timeline_figure(use: SlotUse) -> Figure:
         fixedrange=True,
         showgrid=False,
     )
+    if len(use.stints) <= MOST_NOTCHED * use.slots:
+        traces.append(_beginnings(use.stints, size, width))
     return {
-        "data": [*traces, _beginnings(use.stints, size, width), selected_trace()],
+        "data": [*traces, selected_trace()],
         "layout": layout(
             x,
             y,

@@ -74,7 +74,7 @@ def test_every_trial_stands_at_its_own_place_whatever_became_of_it() -> None:
     summary = summarise(sweep)
     figure = plane_figure(sweep, summary.pairs[0], summary.planes[0])
     go.Figure(coloured(figure))  # refuses the unknown
-    contours, dots, *marks, chosen = figure["data"]
+    contours, *marks, dots, chosen = figure["data"]
     assert contours["type"] == "contour"
     assert dots["customdata"] == [*(f"{index:04d}" for index in range(6)), "1002"]
     assert dots["marker"]["color"][-1] == 2.5, "where it is forecast to end"
@@ -84,6 +84,23 @@ def test_every_trial_stands_at_its_own_place_whatever_became_of_it() -> None:
     }
     assert chosen["x"] == []
     assert figure["layout"]["xaxis"]["type"] == "log"
+
+
+def test_a_forecast_that_knows_nothing_hides_neither_the_surface_nor_the_colours() -> None:
+    sweep = drawn(12)
+    wild = trial(
+        "1000",
+        {"learning_rate": 1e-2, "weight_decay": 0.3},
+        5.0,
+        status=Status.STOPPED,
+        forecast=Forecast(mean=-250.0, deviation=400.0),
+    )
+    with_it = sweep_of([*sweep.trials, wild], [RATE, DECAY])
+    summary = summarise(with_it)
+    assert summary.planes == summarise(sweep).planes
+    _, marks, dots, _ = plane_figure(with_it, summary.pairs[0], summary.planes[0])["data"]
+    assert (marks["name"], marks["customdata"]) == ("stopped", ["1000"])
+    assert dots["marker"]["cmin"] > 1.9
 
 
 def test_names_have_no_surface_and_few_trials_none_either() -> None:

@@ -1,5 +1,7 @@
 """The figure of the slots, and its sentence."""
 
+from dataclasses import replace
+
 import plotly.graph_objects as go
 
 from sweeper.analysis.slots import SlotStint, SlotUse
@@ -36,6 +38,17 @@ def test_each_attempt_is_a_bar_on_its_slot_in_minutes_at_work() -> None:
     assert bars["paused"]["text"][0] == "paused, 8m00s from 2m00s"
     assert [line["x0"] for line in figure["layout"]["shapes"]] == [15], "where it was resumed"
     assert figure["layout"]["xaxis"]["title"]["text"] == "minutes at work"
+
+
+def test_neighbours_are_told_apart_by_notches_until_these_would_hide_them() -> None:
+    def names(number: int) -> set[str]:
+        stints = tuple(
+            stint(f"{index:04d}", 0, index, index + 1, Status.COMPLETED) for index in range(number)
+        )
+        return {trace["name"] for trace in timeline_figure(replace(USE, stints=stints))["data"]}
+
+    assert "beginnings" in names(10)
+    assert "beginnings" not in names(1000)
 
 
 def test_the_sentence_says_what_was_busy_and_what_the_beginning_took() -> None:
