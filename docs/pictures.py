@@ -3,6 +3,7 @@
 python docs/pictures.py terminal runs/lr
 python docs/pictures.py report runs/lr        (with playwright and Debian's chromium)
 python docs/pictures.py report runs/transfer --section larger
+python docs/pictures.py report runs/transfer --section costs
 """
 
 import argparse
