@@ -76,6 +76,7 @@ def opened(page_path: Path) -> tuple[float, float]:
         begin = time.monotonic()
         page.goto(page_path.as_uri())
         loaded = time.monotonic() - begin
+        page.locator("[data-figure]").first.scroll_into_view_if_needed()
         page.wait_for_selector("[data-figure] .main-svg")
         plotted = time.monotonic() - begin
         browser.close()

@@ -78,6 +78,8 @@ METRIC_TITLES = {
     "val_bits_per_byte": "bits per byte",
     "val_loss_ema": "validation loss of the averaged weights",
     "train_loss": "training loss",
+    "grad_norm": "gradient norm",
+    "learning_rate": "learning rate",
 }
 
 

@@ -20,6 +20,7 @@ FLOORS = [
     sweeper.running
     sweeper.views.serve
     sweeper.views.report sweeper.views.trackers sweeper.runtime.ray_tune
+    sweeper.views.report.figures.learning
     sweeper.views.report.figures sweeper.views.terminal sweeper.runtime
     sweeper.views sweeper.runtime.trainers
     sweeper.runtime.trainers.program sweeper.runtime.trainers.hook

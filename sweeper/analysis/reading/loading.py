@@ -163,6 +163,9 @@ def _trials(sweep: SweepData, rows: Sequence[Row], history: Sequence[Row]) -> tu
                     value=row.get(sweep.metric),
                     loss=row.get("val_loss"),
                     seconds=row.get("train_seconds", row.get("wall_seconds")),
+                    train_loss=row.get("train_loss"),
+                    grad_norm=row.get("grad_norm"),
+                    learning_rate=row.get("learning_rate"),
                 )
             )
     return tuple(_trial(sweep, row, evaluations[row["trial_id"]]) for row in rows)

@@ -45,6 +45,9 @@ class Evaluation:
     value: float | None
     loss: float | None = None  # on the validation data, whatever the objective is
     seconds: float | None = None  # of training until then
+    train_loss: float | None = None
+    grad_norm: float | None = None
+    learning_rate: float | None = None  # by its schedule
 
 
 @dataclass(frozen=True, kw_only=True)

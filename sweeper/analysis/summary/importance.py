@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sweeper.analysis.reading.sweep_data import Parameter, SweepData, TrialData
-from sweeper.analysis.summary.levels import Level
+from sweeper.analysis.summary.levels import Level, common_level
 
 MIN_TRIALS = 10  # fewer say nothing
 MIN_TOP = 5  # trials to count as the best, as Optuna advises
@@ -30,11 +30,9 @@ def importance_of(sweep: SweepData, levels: Sequence[Level]) -> Importance | Non
     Returns:
         None if only one name is swept, or too few trials got there.
     """
-    if len(sweep.parameters) < 2 or not levels:
+    level = common_level(sweep, levels, MIN_TRIALS)
+    if len(sweep.parameters) < 2 or level is None:
         return None
-    most = max(MIN_TRIALS, sum(bool(trial.evaluations) for trial in sweep.trials) / 2)
-    deep = [level for level in levels if len(level.values) >= most]
-    level = deep[-1] if deep else max(levels, key=lambda level: len(level.values))
     names = {parameter.name for parameter in sweep.parameters}
     trials = [t for t in sweep.trials if t.trial_id in level.values and names <= t.point.keys()]
     if len(trials) < MIN_TRIALS:

@@ -1,7 +1,7 @@
 """Where trials can be compared with one another: all at the same rung, or all at their ends."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from sweeper.analysis.reading.sweep_data import SweepData
@@ -36,6 +36,14 @@ def levels_of(sweep: SweepData) -> tuple[Level, ...]:
     if ends:
         levels.append(Level(values=ends))
     return tuple(levels) or _shared_step(sweep)
+
+
+def common_level(sweep: SweepData, levels: Sequence[Level], fewest: int = 1) -> Level | None:
+    """The deepest level that half of the trials reached and at least `fewest`; else where the most
+    of them got. None where there is no level."""
+    most = max(fewest, sum(bool(trial.evaluations) for trial in sweep.trials) / 2)
+    deep = [level for level in levels if len(level.values) >= most]
+    return deep[-1] if deep else max(levels, key=lambda level: len(level.values), default=None)
 
 
 def _shared_step(sweep: SweepData) -> tuple[Level, ...]:

@@ -14,8 +14,8 @@ from sweeper.analysis.comparison.comparison import (
 from sweeper.analysis.remarks.remark import Offer
 from sweeper.errors import RunFolderError
 from sweeper.views.format import title_of
-from sweeper.views.report.figures.curves import compared_curves_figure
 from sweeper.views.report.figures.figure import GROUP_COLOURS
+from sweeper.views.report.figures.learning.curves import compared_curves_figure
 from sweeper.views.report.figures.response import compared_response_figure
 from sweeper.views.report.page import Figures, render_template
 from sweeper.views.terminal.comparison_tables import (

@@ -14,6 +14,7 @@ from sweeper.analysis.reading.sweep_data import SweepData
 from sweeper.analysis.remarks.places import edge_text
 from sweeper.analysis.remarks.remark import Offer
 from sweeper.analysis.scaling.predicting import Prediction
+from sweeper.analysis.summary.levels import common_level
 from sweeper.analysis.summary.pairs import Pair, Plane
 from sweeper.analysis.summary.summarising import Summary
 from sweeper.spec.points import swept_text
@@ -22,8 +23,8 @@ from sweeper.views.per_size import SizeColumn, size_columns
 from sweeper.views.prediction import next_sweeps
 from sweeper.views.report.environment import Facts, environment_facts
 from sweeper.views.report.figures.costs import cost_figure
-from sweeper.views.report.figures.curves import curves_figure
 from sweeper.views.report.figures.figure import Figure, level_title, metric_title
+from sweeper.views.report.figures.learning.curves import curves_figure
 from sweeper.views.report.figures.pairs import pair_figure, pair_notes
 from sweeper.views.report.figures.parallel import parallel_figure
 from sweeper.views.report.figures.planes import plane_figure, plane_notes
@@ -37,6 +38,17 @@ from sweeper.views.report.words import Answer, answer, unbroken
 
 if TYPE_CHECKING:
     from markupsafe import Markup
+
+# In the order in which the page runs them.
+SCRIPTS = (
+    "figures.js",
+    "curves.js",
+    "parallel.js",
+    "filter.js",
+    "table.js",
+    "chosen.js",
+    "refresh.js",
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,7 +155,7 @@ def make_page(summary: Summary, meta_line: str, commands: tuple[Offer, ...]) -> 
         figures=figures,
         responses=tuple(plot for plot in responses if plot),
         curves=place("curves", "Learning curves", curves_figure(sweep)),
-        parallel=place("parallel", "Parallel coordinates", parallel_figure(sweep)),
+        parallel=_parallel(figures, summary),
         pairs=tuple(plot for plot in pairs if plot),
         importance_note=_importance_note(summary),
         larger=larger,
@@ -155,6 +167,19 @@ def make_page(summary: Summary, meta_line: str, commands: tuple[Offer, ...]) -> 
         table=trial_table(summary),
         facts=environment_facts(sweep),
     )
+
+
+def _parallel(figures: Figures, summary: Summary) -> Plot | None:
+    sweep = summary.sweep
+    level = common_level(sweep, summary.levels)
+    figure = parallel_figure(sweep, level)
+    if figure is None or level is None:
+        return None
+    missing = len(sweep.trials) - len(level.values)
+    left_out = f"{missing:,} of {len(sweep.trials):,} did not get there and are not drawn."
+    notes = ("Draw a box over an axis to filter by it.", *([left_out] if missing else []))
+    title = f"Parallel coordinates, all compared {level_title(sweep, level)}"
+    return figures.place("parallel", title, figure, *notes)
 
 
 def _laws(figures: Figures, found: Prediction) -> tuple[Plot, ...]:
@@ -281,7 +306,7 @@ def render_template(
     return environment.get_template(name).render(
         figures=figures,
         style=(own / "report.css").read_text(encoding="utf-8"),
-        script=(own / "report.js").read_text(encoding="utf-8"),
+        script="\n".join((own / "script" / name).read_text("utf-8") for name in SCRIPTS),
         plotly=_packed_plotly(),
         data=_embedded({"figures": figures, **data}),
         **values,

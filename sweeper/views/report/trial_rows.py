@@ -40,9 +40,9 @@ def trial_table(summary: Summary) -> TrialTable:
     sweep = summary.sweep
     winner = summary.winner.trial.trial_id if summary.winner else None
     names = [parameter.name for parameter in sweep.parameters]
-    columns = [*names, *(["seed"] if sweep.repeated else []), "step"]
     metric = sweep.metric.removeprefix("val_").replace("_", " ")
-    columns += [metric, *(["likely end"] if _is_foretold(sweep) else [])]
+    columns = [metric, *(["likely end"] if _is_foretold(sweep) else [])]  # first: a phone shows it
+    columns += [*names, *(["seed"] if sweep.repeated else []), "step"]
     columns += [*(["perplexity"] if sweep.metric != "val_perplexity" else []), "tokens/s"]
     rows = [
         TableRow(
@@ -74,15 +74,15 @@ def _trunk(trial: TrialData) -> str:
 
 
 def _cells(sweep: SweepData, names: list[str], trial: TrialData) -> tuple[TableCell, ...]:
-    cells = [_value_cell(trial.point[n]) if n in trial.point else _blank() for n in names]
+    cells = [_number_cell(trial.value, number(trial.value))]
+    if _is_foretold(sweep):
+        end = trial.forecast
+        cells.append(_number_cell(end.mean, likely(end)) if end else _blank())
+    cells += [_value_cell(trial.point[n]) if n in trial.point else _blank() for n in names]
     if sweep.repeated:
         cells.append(_number_cell(trial.seed, "-" if trial.seed is None else str(trial.seed)))
     of = "" if trial.max_steps is None else f"/{trial.max_steps}"
     cells.append(_number_cell(trial.step, f"{trial.step}{of}"))
-    cells.append(_number_cell(trial.value, number(trial.value)))
-    if _is_foretold(sweep):
-        end = trial.forecast
-        cells.append(_number_cell(end.mean, likely(end)) if end else _blank())
     if sweep.metric != "val_perplexity":
         cells.append(_number_cell(trial.perplexity, number(trial.perplexity, 2)))
     cells.append(_number_cell(trial.tokens_per_second, count(trial.tokens_per_second)))

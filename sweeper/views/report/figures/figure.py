@@ -90,7 +90,9 @@ def layout(x: Trace, y: Trace, **more: object) -> Trace:
 
 
 def titled(text: str, **more: object) -> Trace:
-    return {"title": {"text": text, "standoff": 8}, **more}
+    """Of an axis. What is None is left to Plotly."""
+    given = {name: value for name, value in more.items() if value is not None}
+    return {"title": {"text": text, "standoff": 8}, **given}
 
 
 def selected_trace() -> Trace:

@@ -5,14 +5,19 @@ chosen trial.
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from sweeper.analysis.reading.sweep_data import Parameter, SweepData, TrialData
+from sweeper.analysis.summary.levels import Level
 from sweeper.analysis.summary.response import on_scale
+from sweeper.spec.domains.scale import Scale
+from sweeper.spec.points import swept_text
 from sweeper.views.format import number
 from sweeper.views.report.figures.figure import (
     Figure,
     Trace,
     layout,
+    level_title,
     metric_title,
     plain,
     selected_trace,
@@ -21,16 +26,21 @@ from sweeper.views.report.figures.figure import (
 
 # By rank: the best tenth, the rest of the best third, everyone else.
 BANDS = ((0.1, "best tenth", "@blue", 2.2, 0.95), (0.34, "best third", "@orange", 1.3, 0.7))
+OUTLYING = (
+    3.0  # so many times as far from the best as the median is: beside it the rest is squashed
+)
 REST = ("the others", "@grey", 0.8, 0.35)
 
 
-def parallel_figure(sweep: SweepData) -> Figure | None:
-    """None if only one name is swept: its own plot shows as much."""
-    trials = [trial for trial in sweep.trials if trial.value is not None]
-    if len(sweep.parameters) < 2 or not trials:
+def parallel_figure(sweep: SweepData, level: Level | None) -> Figure | None:
+    """All trials that got to a level, compared there. None if only one name is swept: its own plot
+    shows as much. `names` has what the page needs to know of each axis."""
+    if len(sweep.parameters) < 2 or level is None:
         return None
+    reached = [trial for trial in sweep.trials if trial.trial_id in level.values]
+    trials = sorted(reached, key=lambda trial: sweep.sign * level.values[trial.trial_id])
     axes = [_parameter_axis(parameter, trials) for parameter in sweep.parameters]
-    axes.append(_value_axis(sweep, trials))
+    axes.append(_value_axis(sweep, level))
     bands: list[tuple[str, str, float, float, list[TrialData]]] = []
     start = 0
     for share, name, colour, width, opacity in BANDS:
@@ -39,29 +49,40 @@ def parallel_figure(sweep: SweepData) -> Figure | None:
         start = end
     bands.append((*REST, trials[start:]))
     traces = [_band(axes, *band) for band in reversed(bands) if band[-1]]
+    return {
+        "data": [*traces, selected_trace()],
+        "layout": _layout(axes),
+        "names": [axis.as_json() for axis in axes],
+    }
+
+
+def _layout(axes: Sequence["_Axis"]) -> Figure:
     places = list(range(len(axes)))
     x = {"tickvals": places, "ticktext": [axis.title for axis in axes], "side": "top"}
     x |= {"range": [-0.35, len(axes) - 0.65], "showgrid": True, "fixedrange": True}
     y = {"visible": False, "range": [-0.06, 1.06], "fixedrange": True}
     labels = [label for place, axis in enumerate(axes) for label in axis.labels(place)]
-    more = {"height": 420, "showlegend": True, "annotations": labels}
-    figure = layout(x, y, **more)
+    figure = layout(x, y, height=420, showlegend=True, annotations=labels, dragmode="select")
     figure["legend"] |= {"y": -0.02, "yanchor": "top"}
-    return {"data": [*traces, selected_trace()], "layout": figure}
+    return figure
 
 
+@dataclass(frozen=True, kw_only=True)
 class _Axis:
     """A vertical axis: where each trial crosses it, from 0 to 1, and the labels beside it."""
 
-    def __init__(
-        self,
-        title: str,
-        place: Callable[[TrialData], float | None],
-        ticks: Sequence[tuple[float, str]],
-    ) -> None:
-        self.title = title
-        self.place = place
-        self.ticks = ticks
+    name: str  # as the page's filter has it
+    title: str
+    place: Callable[[TrialData], float | None]
+    ticks: Sequence[tuple[float, str]]
+    low: float = 0.0  # the values at its ends
+    high: float = 1.0
+    scale: Scale = "linear"
+    options: Sequence[str] = ()
+
+    def as_json(self) -> Figure:
+        ends = {"low": short(self.low), "high": short(self.high), "scale": self.scale}
+        return {"name": self.name, "options": list(self.options) or None, **ends}
 
     def labels(self, x: int) -> list[Trace]:
         return [
@@ -91,7 +112,14 @@ def _parameter_axis(parameter: Parameter, trials: Sequence[TrialData]) -> _Axis:
             return names.index(name) / last if parameter.name in trial.point else None
 
         ticks = [(index / last, plain(name)) for index, name in enumerate(names)]
-        return _Axis(plain(parameter.name), place_name, ticks)
+        return _Axis(
+            name=parameter.name,
+            title=plain(parameter.name),
+            place=place_name,
+            ticks=ticks,
+            scale="category",
+            options=[swept_text(name) for name in names],
+        )
     numbers = [float(value) for value in tried if isinstance(value, int | float)]
     ends = [end for end in (parameter.low, parameter.high) if end is not None]
     low, high = min(numbers + ends, default=0.0), max(numbers + ends, default=1.0)
@@ -105,21 +133,37 @@ def _parameter_axis(parameter: Parameter, trials: Sequence[TrialData]) -> _Axis:
 
     middle = (low * high) ** 0.5 if parameter.scale == "log" else (low + high) / 2
     ticks = [(0.0, f"{low:.3g}"), (0.5, f"{middle:.3g}"), (1.0, f"{high:.3g}")]
-    return _Axis(plain(parameter.name), place, ticks)
+    return _Axis(
+        name=parameter.name,
+        title=plain(parameter.name),
+        place=place,
+        ticks=ticks,
+        low=low,
+        high=high,
+        scale=parameter.scale,
+    )
 
 
-def _value_axis(sweep: SweepData, trials: Sequence[TrialData]) -> _Axis:
-    """The objective at the last evaluation. Values far worse than most all cross at the end."""
-    values = sorted(sweep.sign * t.value for t in trials if t.value is not None)
-    best, worst = values[0], values[int(0.95 * (len(values) - 1))]
-    span = worst - best or 1.0
+def _value_axis(sweep: SweepData, level: Level) -> _Axis:
+    """The objective at the level. Values far worse than most cross at the end, which says so."""
+    values = sorted(sweep.sign * value for value in level.values.values())
+    best, middle, worst = values[0], values[len(values) // 2], values[-1]
+    last = min(worst, best + OUTLYING * (middle - best)) if middle > best else worst
+    span = last - best or 1.0
 
     def place(trial: TrialData) -> float | None:
-        value = trial.value
-        return None if value is None else min(1.0, (sweep.sign * value - best) / span)
+        return min(1.0, (sweep.sign * level.values[trial.trial_id] - best) / span)
 
-    ticks = [(0.0, number(sweep.sign * best)), (1.0, number(sweep.sign * worst))]
-    return _Axis(metric_title(sweep), place, ticks)
+    beyond = "" if last == worst else " and worse"
+    ticks = [(0.0, number(sweep.sign * best)), (1.0, number(sweep.sign * last) + beyond)]
+    return _Axis(
+        name=sweep.metric.removeprefix("val_").replace("_", " "),
+        title=f"{metric_title(sweep)}<br>{level_title(sweep, level)}",
+        place=place,
+        ticks=ticks,
+        low=sweep.sign * best,
+        high=sweep.sign * last,
+    )
 
 
 def _band(
@@ -145,6 +189,7 @@ def _band(
     return {
         "type": "scatter",
         "mode": "lines",
+        "meta": "trials",
         "name": name,
         "x": x,
         "y": y,

@@ -1,7 +1,6 @@
 """Loss against one swept name: a curve for each size, or for each rung if there is one size."""
 
 import itertools
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -12,9 +11,12 @@ from sweeper.analysis.reading.sweep_data import SweepData, TrialData
 from sweeper.analysis.summary.optimum import OptimumInterval
 from sweeper.analysis.summary.response import Curve, Response
 from sweeper.analysis.summary.summarising import Summary
+from sweeper.spec.domains.values import Scalar
 from sweeper.spec.points import point_text
 from sweeper.status import Status
 from sweeper.views.format import number, optimum_label
+from sweeper.views.report.figures.beyond import Range, beyond_traces, end_of
+from sweeper.views.report.figures.colouring import Colouring, setting_colouring
 from sweeper.views.report.figures.figure import (
     COLOURS,
     GROUP_COLOURS,
@@ -40,28 +42,30 @@ def response_figure(summary: Summary, response: Response) -> Figure:
     sweep = summary.sweep
     last = {curve.group: curve for curve in response.curves}  # of each group, at its last level
     final = list(last.values())
-    y_range = _y_range(sweep)
-    top = y_range[1] if y_range else math.inf
+    shown = Range.of(sweep)
     noise = summary.winner.noise if summary.winner else None
-    traces = _trial_dots(sweep, response, noise)
+    traces = _trial_dots(sweep, response, noise, shown)
     if summary.expected:
         traces.append(_expected_dots(summary, response))
-    if response.grouped_by is None:
-        traces += [
-            _rung_line(sweep, response, curve, top)
-            for curve in response.curves
-            if curve not in final
-        ]
+    by = response.grouped_by
+    colouring = None if by is None else setting_colouring(sweep, by)
+    colours = [_colour_of(colouring, curve.group, index) for index, curve in enumerate(final)]
+    by_group = dict(zip(last, colours, strict=True))
+    traces += [
+        _rung_line(sweep, response, curve, shown.high, by_group[curve.group])
+        for curve in response.curves
+        if curve not in final
+    ]
+    traces += beyond_traces(sweep, response, shown)
     bands = []
     optima = {o.group: o for o in summary.optima if o.name == response.parameter.name}
-    for index, curve in enumerate(final):
-        colour = GROUP_COLOURS[index % len(GROUP_COLOURS)]
+    for colour, curve in zip(colours, final, strict=True):
         traces.append(_line(sweep, response, curve, colour))
         if (optimum := optima.get(curve.group)) is not None:
             traces.append(_optimum(optimum, colour))
             bands.append(_band(optimum, colour))
     x = parameter_axis(response.parameter)
-    y = titled(metric_title(sweep), range=y_range)
+    y = titled(metric_title(sweep), range=[shown.low, shown.high])
     return {
         "data": [*traces, selected_trace()],
         "layout": layout(x, y, height=400, showlegend=True, shapes=bands),
@@ -110,17 +114,21 @@ def compared_response_figure(
 
 
 def _trial_dots(
-    sweep: SweepData, response: Response, noise: Noise[TrialData] | None = None
+    sweep: SweepData,
+    response: Response,
+    noise: Noise[TrialData] | None = None,
+    shown: Range | None = None,
 ) -> list[Trace]:
-    """Every trial at its end, with the 95 % of it. One that did not come to it stands where it is
-    forecast to end; where nothing is forecast, at its last evaluation. Such are open circles."""
+    """Every trial in the range at its end, with the 95 % of it. One that did not come to it stands
+    where it is forecast to end, or else at its last evaluation. Such are open circles."""
     traces: list[Trace] = []
     for status in Status:
         trials = [
             trial
             for trial in sweep.trials
             if trial.status is status
-            and trial.value is not None
+            and (end := end_of(trial)) is not None
+            and not (shown is not None and shown.is_beyond(end))
             and response.parameter.name in trial.point
         ]
         if trials:
@@ -135,12 +143,13 @@ def _dots(
     trials: Sequence[TrialData],
     noise: Noise[TrialData] | None,
 ) -> Trace:
-    parameter, colours = response.parameter, _dot_colours(response, status, trials)
+    parameter, colours = response.parameter, _dot_colours(sweep, response, status, trials)
     own = noise.deviation if noise is not None and status is Status.COMPLETED else 0.0
     ends = [trial.forecast or Forecast(trial.value or 0.0, own) for trial in trials]
     return {
         "type": "scatter",
         "mode": "markers",
+        "meta": "trials",
         "name": f"{status} trials",
         "x": [coordinate(parameter, trial.point[parameter.name]) for trial in trials],
         "y": [short(end.mean) for end in ends],
@@ -190,15 +199,22 @@ def _bars(deviations: Sequence[float], colour: str) -> Trace:
 
 
 def _dot_colours(
-    response: Response, status: Status, trials: Sequence[TrialData]
+    sweep: SweepData, response: Response, status: Status, trials: Sequence[TrialData]
 ) -> str | list[str]:
-    """The status's colour; for completed trials the colour of the curve that they belong to."""
+    """The status's colour; where there is a curve for each group, that of the group."""
     by = response.grouped_by
-    if by is None or status is not Status.COMPLETED:
+    colouring = None if by is None else setting_colouring(sweep, by)
+    if colouring is None:
         return COLOURS[status]
-    groups = dict.fromkeys(curve.group for curve in response.curves)
-    colours = dict(zip(groups, itertools.cycle(GROUP_COLOURS), strict=False))
-    return [colours.get(trial.point.get(by), COLOURS[status]) for trial in trials]
+    return [colouring.colour(trial) or COLOURS[status] for trial in trials]
+
+
+def _colour_of(colouring: Colouring | None, group: Scalar, index: int) -> str:
+    if colouring is not None:
+        for label, colour in colouring.groups:
+            if label == plain(group):
+                return colour
+    return GROUP_COLOURS[index % len(GROUP_COLOURS)]
 
 
 def _line(sweep: SweepData, response: Response, curve: Curve, colour: str) -> Trace:
@@ -223,24 +239,30 @@ def _line(sweep: SweepData, response: Response, curve: Curve, colour: str) -> Tr
     return trace
 
 
-def _rung_line(sweep: SweepData, response: Response, curve: Curve, top: float) -> Trace:
-    """All trials that got to a rung, compared there: fair, but early."""
-    parameter = response.parameter
-    name = level_title(sweep, curve.level)
+def _rung_line(
+    sweep: SweepData, response: Response, curve: Curve, top: float, colour: str
+) -> Trace:
+    """All trials that got to a rung, compared there: fair, but early. One of several groups has the
+    colour of its group, and no text beside it."""
+    parameter, alone = response.parameter, curve.group is None
+    where = level_title(sweep, curve.level)
+    name = where if alone else f"{plain(curve.group)}, {where}"
+    colour = "@grey" if alone else colour
     inside = [index for index, sample in enumerate(curve.samples) if sample.value <= top]
     label_at = inside[-1] if inside else None
     return {
         "type": "scatter",
-        "mode": "markers" if parameter.scale == "category" else "lines+text",
+        "mode": "markers" if parameter.scale == "category" else "lines+text" if alone else "lines",
         "name": name,
+        "opacity": 1 if alone else 0.55,
         "text": [f" {name}" if i == label_at else "" for i in range(len(curve.samples))],
         "textposition": "top left",
         "textfont": {"size": 11, "color": "@muted"},
         "showlegend": False,
         "x": [coordinate(parameter, sample.x) for sample in curve.samples],
         "y": [short(sample.value) for sample in curve.samples],
-        "line": {"color": "@grey", "width": 1.2, "dash": "dot"},
-        "marker": {"color": "@grey", "size": 5, "symbol": "line-ew-open"},
+        "line": {"color": colour, "width": 1.2, "dash": "dot"},
+        "marker": {"color": colour, "size": 5, "symbol": "line-ew-open"},
         "hovertemplate": f"{name}<br>%{{x}}: %{{y:.4f}}<extra></extra>",
     }
 
@@ -281,19 +303,3 @@ def _band(optimum: OptimumInterval, colour: str) -> Trace:
         "opacity": 0.12,
         "line": {"width": 0},
     }
-
-
-def _y_range(sweep: SweepData) -> list[float] | None:
-    """A range from the best value to the median and half as far again, since beside the worst the
-    rest would look flat."""
-    values = sorted(
-        trial.forecast.mean if trial.forecast else trial.value
-        for trial in sweep.trials
-        if trial.value is not None
-    )
-    if len(values) < 4 or sweep.mode == "max":
-        return None
-    low, middle, high = values[0], values[len(values) // 2], values[-1]
-    top = min(high, low + 1.5 * max(middle - low, 1e-9))
-    pad = 0.08 * (top - low) or 0.1
-    return [low - 1.5 * pad, top + pad]

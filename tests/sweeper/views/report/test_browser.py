@@ -1,30 +1,11 @@
 """The report in a real browser, from its file, without a network."""
 
 import math
-from collections.abc import Iterator
-from pathlib import Path
 
-import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Page
 
-from sweeper.plan.plan import make_plan
-from sweeper.record.run_folder import create_run_folder
-from sweeper.spec.reading.spec_file import load_spec
-from sweeper.views.report import write_report
 from tests.programs import needs_chromium
-from tests.sweeper.in_process import drive
 
-SPACE = """
-name: tiny
-data: {data}
-train:
-  {{num_heads: 2, d_ff: 32, num_layers: 1, vocab_size: 64, context_length: 16, batch_size: 4,
-    max_steps: 16, warmup_steps: 2, min_learning_rate: 0, eval_windows: 4, dtype: float32}}
-space:
-  learning_rate: {{grid: [1.0e-4, 1.0e-3, 1.0e-2, 0.9]}}
-  size: {{grid: {{small: {{d_model: 16}}, large: {{d_model: 32}}, huge: {{d_model: 64}}}}}}
-scheduler: {{type: asha, grace_steps: 4}}
-"""
 SECTIONS = [
     "winner",
     "settings",
@@ -37,39 +18,6 @@ SECTIONS = [
 ]
 
 pytestmark = needs_chromium
-
-
-@pytest.fixture(scope="module")
-def report(tmp_path_factory: pytest.TempPathFactory, tokens_folder: Path) -> Path:
-    folder = tmp_path_factory.mktemp("browser")
-    space = folder / "space.yaml"
-    space.write_text(SPACE.format(data=tokens_folder))
-    spec, source = load_spec(space)
-    plan = make_plan(spec, tokens_folder, source)
-    run = create_run_folder(folder / "runs", plan.spec, None, "space.yaml")
-    drive(run, plan)
-    return write_report(run).path
-
-
-@pytest.fixture(params=[(1280, "light"), (390, "dark")], ids=["desktop", "phone"])
-def page(request: pytest.FixtureRequest, browser: Browser, report: Path) -> Iterator[Page]:
-    """The report with every figure drawn; whatever the console said is an error."""
-    width, scheme = request.param
-    context = browser.new_context(
-        viewport={"width": width, "height": 900}, color_scheme=scheme, offline=True
-    )
-    page = context.new_page()
-    said: list[str] = []
-    page.on("console", lambda message: said.append(message.text))
-    page.on("pageerror", lambda error: said.append(str(error)))
-    page.on("request", lambda r: said.append(r.url) if r.url.startswith("http") else None)
-    page.goto(report.as_uri())
-    for figure in page.query_selector_all("[data-figure]"):
-        figure.evaluate("element => element.scrollIntoView()")
-        page.wait_for_function("e => e.querySelector('.main-svg')", arg=figure)
-    yield page
-    context.close()
-    assert said == []
 
 
 def column(page: Page, number: int) -> list[str]:

@@ -10,10 +10,12 @@ import pytest
 from sweeper.analysis.forecasts import Forecast
 from sweeper.analysis.reading.sweep_data import Evaluation
 from sweeper.analysis.summary import SweepData, summarise
+from sweeper.analysis.summary.levels import common_level
 from sweeper.status import Status
 from sweeper.views.report.figures.costs import cost_figure
-from sweeper.views.report.figures.curves import curves_figure, thinned
 from sweeper.views.report.figures.figure import Figure, log_ticks
+from sweeper.views.report.figures.learning.curves import curves_figure
+from sweeper.views.report.figures.learning.points import thinned
 from sweeper.views.report.figures.pairs import pair_figure
 from sweeper.views.report.figures.parallel import parallel_figure
 from sweeper.views.report.figures.response import response_figure
@@ -35,7 +37,7 @@ FIGURES: dict[str, Callable[[SweepData], Figure | None]] = {
     "response": lambda s: response_figure(summarise(s), summarise(s).responses[0]),
     "category": lambda s: response_figure(summarise(s), summarise(s).responses[1]),
     "curves": curves_figure,
-    "parallel": parallel_figure,
+    "parallel": lambda s: parallel_figure(s, common_level(s, summarise(s).levels)),
     "pair": lambda s: pair_figure(s, summarise(s).pairs[0]),
 }
 
@@ -109,9 +111,10 @@ def test_every_trial_is_in_every_figure(name: str) -> None:
         if trace["type"] == "scatter"
         for trial_id in trace.get("customdata", [])
     }
-    assert {"0000", "0001", "0002", "0003"} <= found
-    # what diverged has no last value to stand at
-    assert ("0004" in found) == (name in {"curves", "pair"})
+    assert {"0000", "0001", "0002"} <= found
+    assert ("0003" in found) == (name != "parallel"), "it did not get to where they are compared"
+    # what diverged has no value to be compared by
+    assert ("0004" in found) == (name != "parallel")
     assert figure["data"][-1]["x"] == []  # for the chosen one
 
 

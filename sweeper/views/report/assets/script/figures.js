@@ -1,0 +1,137 @@
+// Draws the figures when they come into view, in the colours of the theme. What a figure says stands
+// in `page.data`, which may change (`refresh`); what a reader has chosen stands in `page`, and stays.
+// A figure's last trace is empty: it is for the chosen trial.
+const page = {
+  data: JSON.parse(document.getElementById("data").textContent),
+  chosen: null, // a trial
+  matching: null, // the trials that the filter lets through; null: all of them
+  views: {}, // what the switches say, by their names
+};
+const CONFIG = { responsive: true, displayModeBar: false, scrollZoom: false };
+const COLOUR_KEYS = new Set(["color", "bgcolor", "bordercolor", "gridcolor", "linecolor", "colorscale", "fillcolor"]);
+const drawn = new Set(); // elements
+
+async function unpackPlotly() {
+  const packed = atob(document.getElementById("plotly").textContent);
+  const bytes = new Uint8Array(packed.length);
+  for (let index = 0; index < packed.length; index += 1) bytes[index] = packed.charCodeAt(index);
+  const unpacked = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
+  const script = document.createElement("script");
+  script.textContent = await new Response(unpacked).text();
+  document.head.append(script);
+}
+
+const ready = unpackPlotly();
+
+function themed(value, key) {
+  if (typeof value === "string") {
+    if (value[0] !== "@" || !COLOUR_KEYS.has(key)) return value;
+    return getComputedStyle(document.documentElement).getPropertyValue("--" + value.slice(1)).trim();
+  }
+  if (Array.isArray(value)) {
+    return COLOUR_KEYS.has(key) || Array.isArray(value[0]) || typeof value[0] === "object"
+      ? value.map((item) => themed(item, key)) : value;
+  }
+  if (value === null || typeof value !== "object") return value;
+  return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, themed(item, name)]));
+}
+
+// The points of a trace at these places; what is no list of points stays as it is.
+function picked(trace, places) {
+  const { length } = trace.customdata;
+  const of = (list) => (Array.isArray(list) && list.length === length ? places.map((place) => list[place]) : list);
+  const { marker, error_y: bars } = trace;
+  const some = { ...trace, x: of(trace.x), y: of(trace.y), customdata: of(trace.customdata), text: of(trace.text) };
+  if (marker) some.marker = { ...marker, color: of(marker.color) };
+  if (bars) some.error_y = { ...bars, array: of(bars.array) };
+  return some;
+}
+
+function filtered(trace) {
+  if (page.matching === null || trace.meta !== "trials") return trace;
+  const places = [];
+  trace.customdata.forEach((name, place) => {
+    // a gap is kept behind what is
+    if (name === null ? places.at(-1) === place - 1 : page.matching.has(name)) places.push(place);
+  });
+  return picked(trace, places);
+}
+
+function pointsOfChosen(traces) {
+  const found = { x: [], y: [] };
+  if (page.chosen === null) return found;
+  for (const { x, y, customdata, type } of traces) {
+    if (!customdata || type === "heatmap") continue;
+    let gap = found.x.length > 0;
+    customdata.forEach((name, index) => {
+      if (name !== page.chosen) return;
+      if (gap) { found.x.push(null); found.y.push(null); gap = false; }
+      found.x.push(x[index]); found.y.push(y[index]);
+    });
+  }
+  return found;
+}
+
+function viewed(figure) {
+  if (figure.axes) return curves(figure);
+  const traces = figure.data.map(filtered);
+  return figure.names ? reordered({ ...figure, data: traces }) : { data: traces, layout: figure.layout };
+}
+
+function draw(element) {
+  const figure = page.data.figures[element.dataset.figure];
+  const { data: traces, layout } = themed(viewed(figure));
+  Object.assign(traces[traces.length - 1], pointsOfChosen(traces));
+  layout.dragmode = matchMedia("(pointer: coarse)").matches ? false : layout.dragmode ?? "zoom";
+  layout.uirevision = Object.values(page.views).join(); // the zoom stays when the data change
+  Plotly.react(element, traces, layout, CONFIG);
+  if (drawn.has(element)) return;
+  drawn.add(element);
+  element.on("plotly_click", ({ points: [point] }) => {
+    const name = point && point.customdata;
+    if (typeof name === "string") choose(name);
+  });
+  element.on("plotly_selected", (event) => brushed(element.dataset.figure, event));
+}
+
+function redraw(which = () => true) {
+  for (const element of drawn) if (which(page.data.figures[element.dataset.figure])) draw(element);
+}
+
+function showChosen() {
+  for (const element of drawn) {
+    const last = element.data.length - 1;
+    const { x, y } = pointsOfChosen(element.data.slice(0, last));
+    Plotly.restyle(element, { x: [x], y: [y] }, [last]);
+  }
+}
+
+const seen = new IntersectionObserver((entries) => {
+  for (const { isIntersecting, target } of entries) {
+    if (!isIntersecting) continue;
+    seen.unobserve(target);
+    ready.then(() => draw(target));
+  }
+}, { rootMargin: "300px" });
+
+function watch() {
+  document.querySelectorAll("[data-figure]").forEach((element) => { if (!drawn.has(element)) seen.observe(element); });
+}
+
+watch();
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => redraw());
+addEventListener("beforeprint", () => document.querySelectorAll("[data-figure]").forEach(draw));
+
+document.addEventListener("click", ({ target }) => {
+  const button = target.closest(".picture");
+  if (!button) return;
+  const element = button.closest("figure").querySelector("[data-figure]");
+  ready.then(() => {
+    draw(element);
+    const { layout } = element;
+    const card = themed("@card", "color");
+    const whole = { data: element.data, layout: { ...layout, paper_bgcolor: card, plot_bgcolor: card } };
+    const { offsetWidth: width, offsetHeight: height } = element;
+    Plotly.downloadImage(whole, { format: "png", scale: 2, width, height, filename: element.id });
+  });
+});

@@ -1,0 +1,1 @@
+"""Learning curves: their lines, their points, the marks on them."""

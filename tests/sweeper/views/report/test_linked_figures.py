@@ -1,0 +1,164 @@
+"""The figures of the report answer to its switches and its filter, in a real browser."""
+
+import csv
+import io
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import Page
+
+from tests.programs import needs_chromium
+
+pytestmark = needs_chromium
+
+
+def shown_in(page: Page, figure: str) -> set[str]:
+    """The trials of which a figure shows a point."""
+    found: list[str] = page.evaluate(
+        """key => document.getElementById(key).data.filter(t => t.meta === "trials")
+            .flatMap(t => t.customdata).filter(name => name !== null)""",
+        figure,
+    )
+    return set(found)
+
+
+def lines_of(page: Page) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = page.evaluate(
+        """() => document.getElementById("curves").data
+            .filter(t => t.meta === "trials" && t.visible !== false)
+            .map(t => ({name: t.name, colour: t.line.color, y: t.y}))"""
+    )
+    return found
+
+
+def test_colour_says_the_setting_that_is_chosen(page: Page) -> None:
+    assert {"small", "large", "huge"} <= {line["name"] for line in lines_of(page)}
+    page.select_option('select[name="colour"]', "learning_rate")
+    names = {line["name"]: line["colour"] for line in lines_of(page)}
+    assert {"0.0001", "0.001", "0.01"} <= names.keys()
+    assert len(set(names.values())) == len(names), "each has a colour of its own"
+    labels = page.evaluate("document.getElementById('curves').layout.annotations.map(a => a.text)")
+    assert {"0.0001", "0.001", "0.01"} <= set(labels), "named at the line's end"
+
+
+def test_other_measures_and_smoothing(page: Page) -> None:
+    raw = [line["y"] for line in lines_of(page)]
+    page.select_option('select[name="smoothing"]', "0.8")
+    smooth = [line["y"] for line in lines_of(page)]
+    assert smooth != raw
+    assert [y[0] for y in smooth] == [y[0] for y in raw], "without the bias of a start at 0"
+    page.select_option('select[name="smoothing"]', "0")
+    page.select_option('select[name="measure"]', "learning_rate")
+    title = "document.getElementById('curves').layout.yaxis.title.text"
+    assert page.evaluate(title) == "learning rate"
+    assert [line["y"] for line in lines_of(page)] != raw
+
+
+def test_trials_that_diverged_are_crosses_at_the_top(page: Page) -> None:
+    crosses = page.evaluate(
+        """() => { const e = document.getElementById("response-0");
+            const t = e.data.find(t => t.name.endsWith("diverged"));
+            return {x: t.x, y: t.y, names: t.customdata, range: e.layout.yaxis.range}; }"""
+    )
+    assert crosses["x"] == [0.9] * 3
+    low, high = crosses["range"]
+    assert all(high - 0.2 * (high - low) < y < high for y in crosses["y"])
+    assert len(set(crosses["names"])) == 3
+
+
+def test_a_condition_filters_the_table_and_all_figures(page: Page) -> None:
+    page.fill("#filter", "learning_rate<=1e-3 size=small|large")
+    rows = page.locator("#trial-table tbody tr")
+    assert rows.count() == 4
+    names = {row.get_attribute("data-trial") for row in rows.all()}
+    compared = shown_in(page, "parallel")
+    for figure in ("curves", "response-0"):
+        assert shown_in(page, figure) == names, figure
+    assert compared and compared <= names, "only those that got to where they are compared"
+    page.fill("#filter", "status = diverged")
+    assert rows.count() == 3
+    page.fill("#filter", "d_model >= 32 loss < 100")
+    assert rows.count() == 6
+    page.fill("#filter", "")
+    assert rows.count() == 12
+    assert len(shown_in(page, "response-0")) == 12
+
+
+def test_a_condition_that_cannot_be_read_is_said(page: Page) -> None:
+    page.fill("#filter", "los<1.7 loss<x 0.001")
+    said = page.locator("#shown").inner_text()
+    assert "los: no column or setting is called so" in said
+    assert "loss<x: x is no number" in said
+    assert page.locator("#filter").get_attribute("aria-invalid") == "true"
+    assert page.locator("#trial-table tbody tr").count() == 3  # by the word
+
+
+def test_a_box_over_an_axis_becomes_a_condition(page: Page) -> None:
+    page.fill("#filter", "size=small|large")
+    page.evaluate(
+        """() => document.getElementById("parallel").emit("plotly_selected",
+            {range: {x: [-0.2, 0.2], y: [-0.05, 0.4]}})"""
+    )
+    kept, own = page.input_value("#filter").split()
+    assert kept == "size=small|large"
+    assert own.startswith("learning_rate<=0.00")
+    assert page.locator("#trial-table tbody tr").count() == 4
+
+
+def test_the_axes_take_another_order(page: Page) -> None:
+    titles = "document.getElementById('parallel').layout.xaxis.ticktext"
+    first, second, *_ = page.evaluate(titles)
+    ys = "document.getElementById('parallel').data[0].y.slice(0, 2)"
+    before = page.evaluate(ys)
+    page.get_by_label("learning_rate to the right").click()
+    assert page.evaluate(titles)[:2] == [second, first]
+    assert page.evaluate(ys) == before[::-1]
+    assert page.locator("#axes li").first.inner_text().strip("◂▸ \n") == "size"
+
+
+def test_the_table_can_be_had_as_csv_and_a_figure_as_png(page: Page) -> None:
+    page.fill("#filter", "size=huge")
+    with page.expect_download() as download:
+        page.click("#csv")
+    rows = list(csv.DictReader(io.StringIO(Path(download.value.path()).read_text())))
+    assert [row["size"] for row in rows] == ["huge"] * 4
+    assert {float(row["learning_rate"]) for row in rows} == {1e-4, 1e-3, 1e-2, 0.9}
+    with page.expect_download() as download:
+        page.get_by_label("PNG: Learning curves").click()
+    assert Path(download.value.path()).read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_newer_page_takes_its_place_and_what_was_chosen_stays(page: Page, report: Path) -> None:
+    page.fill("#filter", "size=small")
+    page.select_option('select[name="colour"]', "learning_rate")
+    page.evaluate("Plotly.relayout('curves', {'xaxis.range': [4, 9]})")
+    page.locator("#trial-table tbody .chip").first.click()
+    newer = report.read_text().replace("<h1>", "<h1>Newer: ", 1)
+    page.evaluate("html => report.refresh(html)", newer)
+    assert page.locator("h1").inner_text().startswith("Newer: ")
+    assert page.locator("#trial-table tbody tr").count() == 4
+    assert page.input_value('select[name="colour"]') == "learning_rate"
+    assert page.evaluate("document.getElementById('curves').layout.xaxis.range") == [4, 9]
+    assert page.locator("#details").is_visible()
+    assert page.locator("#trial-table tr.selected").count() == 1
+
+
+def test_a_phone_shows_the_loss_without_scrolling_sideways(page: Page) -> None:
+    heading = page.locator("#trial-table th", has_text="loss").first
+    box = heading.bounding_box()
+    assert box is not None
+    assert box["x"] + box["width"] <= page.evaluate("innerWidth")
+
+
+def test_everything_is_reached_by_the_keyboard(page: Page) -> None:
+    page.locator("#filter").focus()
+    reached = []
+    for _ in range(12):
+        page.keyboard.press("Tab")
+        reached.append(page.evaluate("document.activeElement.innerText.trim()"))
+    assert {"CSV", "trial", "status", "loss"} <= set(reached)
+    named = page.evaluate(
+        """() => [...document.querySelectorAll("button, select, input")].filter(e =>
+            !(e.ariaLabel || e.innerText.trim() || e.labels?.length)).length"""
+    )
+    assert named == 0, "each has a name for who cannot see it"
