@@ -30,7 +30,7 @@ function parted(trace, { groups, of }, shown) {
     const part = picked(trace, places[index]);
     const showlegend = !shown.has(index);
     shown.add(index);
-    return [{ ...part, name: label, legendgroup: label, showlegend, line: { ...trace.line, color: colour } }];
+    return [{ ...part, name: label, legendgroup: label, legendrank: index, showlegend, line: { ...trace.line, color: colour } }];
   });
 }
 
@@ -98,6 +98,7 @@ function curves(figure) {
     const longest = Math.max(0, ...layout.annotations.map(({ text }) => text.length));
     layout.margin = { ...layout.margin, r: 12 + 7 * longest };
     layout.legend = { ...layout.legend, title: { text: `${colouring.name}  ` } };
+    if (innerWidth < 640 && layout.annotations.length) layout.showlegend = false; // it would take half a phone
   }
   return { data: [...traces, figure.data.at(-1)], layout };
 }
