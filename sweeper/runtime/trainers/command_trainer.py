@@ -241,7 +241,7 @@ class CommandTrainer:
         if self._has_evaluation:
             return None
         self.process.go_on()
-        while newest.has_changed or step == self.step:
+        while newest.has_changed or (newest.has_evaluated and step == self.step):
             ended = self.process.has_ended
             newest.look()
             state = newest.state() if ended and newest.has_changed else newest.settled

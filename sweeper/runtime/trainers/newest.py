@@ -23,6 +23,7 @@ class Newest:
         self.place = place
         self.stopped_at: int | None = None  # the step at which it has saved itself when asked
         self.evaluated_at = begins_at
+        self.has_evaluated = False
         self._held = self.state()  # before that was said
         self._of: int | None = begins_at if self._held and begins_at else None
         self._looked, self._looks = self._held, 0  # the state at the last look; looks since then
@@ -78,6 +79,7 @@ class Newest:
         # A program that is as fast as we look has written, and nobody knows which step that is of.
         if len(steps) > 1 or (after and self._looks < LOOKS and self.state() != self._held):
             self._of, before = None, self.state()
+        self.has_evaluated = True
         self.evaluated_at, self._held, self._looked, self._looks = steps[-1], before, before, 0
         if self.place is not None and self.place.is_pattern:
             self._held = self._looked = ()

@@ -39,3 +39,17 @@ def test_it_goes_on_after_a_checkpoint_was_kept(tmp_path: Path, style: str) -> N
             folder = tmp_path / "saved" / f"checkpoint_{metrics.step:06d}"
             assert trainer.save(folder / "checkpoint.pt") == metrics.step
     assert found == straight
+
+
+@pytest.mark.parametrize("style", ["after", "pattern"])
+def test_one_that_has_said_nothing_yet_is_paused_at_once(tmp_path: Path, style: str) -> None:
+    trainer = CommandTrainer(job(tmp_path, style))
+    losses(trainer, until=10)
+    kept = [tmp_path / f"checkpoint_{number:06d}" / "checkpoint.pt" for number in range(2)]
+    assert trainer.save(kept[0]) == 10
+    trainer.close()
+    slow = CommandTrainer(job(tmp_path, style, more=" --seconds=30"), resume_from=kept[0])
+    assert next(slow.train()) is None
+    assert slow.save(kept[1]) == 10
+    assert slow.process is not None and slow.process.num_lines == 0
+    slow.close()
