@@ -43,6 +43,8 @@ from sweeper.runtime.ray_version import ray_version_note
 from sweeper.runtime.signals import Deadline, ending_at_once
 from sweeper.spec.reading.spec_file import load_spec
 from sweeper.spec.reading.yaml_source import YamlSource
+from sweeper.spec.sweep_spec import SweepSpec
+from sweeper.spec.trainer.config import ours
 from sweeper.status import ExitCode
 from sweeper.views.terminal.screen import Screen
 from sweeper.views.terminal.summary import print_beginning
@@ -181,11 +183,7 @@ def prepare_run(
     if name is not None:
         require_free_name(options.runs, name)
     _require_login(options)
-    if spec.data is None:
-        check_configs(spec, source)  # before anything is made
-        console.print("No `data:` in the file: training on Python's own standard library.")
-    data = prepare_default(console=console) if spec.data is None else Path(spec.data)
-    plan = make_plan(spec, data.resolve(), source)
+    plan = make_plan(spec, _data(spec, source, console), source)
     _check_tokens(plan)
     fingerprint = take_fingerprint(plan.spec, options.trainer)
     return Prepared(
@@ -196,6 +194,17 @@ def prepare_run(
     )
 
 
+def _data(spec: SweepSpec, source: YamlSource, console: Console) -> Path | None:
+    """The folder that our trainer trains on; another one has its own."""
+    if not spec.is_ours:
+        return None
+    if spec.data is None:
+        check_configs(spec, source)  # before anything is made
+        console.print("No `data:` in the file: training on Python's own standard library.")
+        return prepare_default(console=console).resolve()
+    return Path(spec.data).resolve()
+
+
 @contextmanager
 def started_workers(prepared: Prepared, console: Console, options: Options) -> Iterator[Workers]:
     """Start Ray on this machine, or join the cluster that RAY_ADDRESS names.
@@ -204,7 +213,7 @@ def started_workers(prepared: Prepared, console: Console, options: Options) -> I
         UserError: the machine does not have what the trials ask for.
     """
     plan, source = prepared.plan, prepared.source
-    own_loop = options.trainer == TRAINER
+    own_loop = options.trainer == TRAINER and plan.spec.is_ours
     if own_loop:
         require_devices(plan, source)
     address = os.environ.get("RAY_ADDRESS")
@@ -269,7 +278,8 @@ def _require_login(options: Options) -> None:
 
 def _check_tokens(plan: Plan) -> None:
     """Check the data once for each distinct demand on it: the data may be large."""
-    demands = {(t.config.vocab_size, t.config.context_length): t.config for t in plan.trials}
+    configs = [ours(trial.config) for trial in plan.trials] if plan.spec.is_ours else []
+    demands = {(config.vocab_size, config.context_length): config for config in configs}
     for config in demands.values():
         check_data(config)
 

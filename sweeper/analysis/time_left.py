@@ -13,10 +13,9 @@ from typing import TYPE_CHECKING
 from sweeper.record.state.sweep_state import SweepState
 from sweeper.record.state.trial import Trial
 from sweeper.spec.clock import clock_per_step
+from sweeper.spec.trainer.config import AnyConfig, flops_per_step
 from sweeper.status import Status
-from trainable.config import TrainConfig
 from trainable.loop.metrics import Metrics
-from trainable.model.model_size import flops_per_token
 
 if TYPE_CHECKING:
     from sweeper.plan.forecast import RungForecast
@@ -69,7 +68,7 @@ class TimeLeftEstimator:
             at_most=seconds_on_slots((w.at_most / speed for w in work), slots),
         )
 
-    def _work(self, config: TrainConfig, trial: Trial | None, begins: int = 0) -> Work:
+    def _work(self, config: AnyConfig, trial: Trial | None, begins: int = 0) -> Work:
         """
         Args:
             begins: Where a trial forks that is not created yet.
@@ -78,8 +77,8 @@ class TimeLeftEstimator:
         end, now = config.max_steps * per_step, max(step_of(trial), begins) * per_step
         will_go_on = trial is None or trial.status is not Status.PAUSED
         clock = clock_left(self.rungs, now, end, will_go_on=will_go_on)
-        flops_per_clock = flops_of_a_step(config) / per_step
-        return Work(clock * flops_per_clock, (end - now) * flops_per_clock)
+        work_per_clock = work_of_a_step(config) / per_step
+        return Work(clock * work_per_clock, (end - now) * work_per_clock)
 
 
 def clock_left(rungs: Sequence["RungForecast"], now: int, end: int, *, will_go_on: bool) -> float:
@@ -111,15 +110,15 @@ def seconds_on_slots(durations: Iterable[float], slots: int) -> float:
 
 
 def speed_of(state: SweepState) -> float | None:
-    """The FLOP/s of a trial, evaluations included: the mean over those that run now, or, before
-    these have measured anything, over all that have."""
+    """The work of a trial in a second, evaluations included: the mean over those that run now, or,
+    before these have measured anything, over all that have."""
     measured = [(trial, newest) for trial in state.trials.values() if (newest := _newest(trial))]
     running = [(t, newest) for t, newest in measured if t.status is Status.RUNNING]
-    flops = seconds = 0.0
+    work = seconds = 0.0
     for trial, newest in running or measured:
-        flops += newest.step * flops_of_a_step(trial.config)
+        work += newest.step * work_of_a_step(trial.config)
         seconds += newest.train_seconds or 0.0
-    return flops / seconds if seconds else None
+    return work / seconds if seconds else None
 
 
 def slots_of(state: SweepState) -> int:
@@ -128,8 +127,9 @@ def slots_of(state: SweepState) -> int:
     return 1 if placement is None else placement.slots
 
 
-def flops_of_a_step(config: TrainConfig) -> int:
-    return flops_per_token(config) * config.batch_size * config.context_length
+def work_of_a_step(config: AnyConfig) -> int:
+    """Its FLOPs; of another trainer, where nobody knows them, a step."""
+    return flops_per_step(config) or 1
 
 
 def step_of(trial: Trial | None) -> int:

@@ -139,6 +139,12 @@ command(
     ),
 )
 command(
+    "check-trainer",
+    "sweeping.check",
+    "Run a training program of your own briefly: what it can do in a sweep, and what it lacks.",
+    examples("check-trainer search_spaces/your_trainer.yaml") + "\n\nMore in docs/your-trainer.md.",
+)
+command(
     "resume",
     "sweeping.resume",
     "Go on with an interrupted sweep, each trial from its newest good checkpoint.",

@@ -28,6 +28,11 @@ def export_trial(monitor: Monitor, trial_id: str | None, out: Path) -> tuple[Tri
         RunFolderError: no such trial; no winner yet.
         ExportError: its checkpoint is gone or damaged; `out` has files in it, or cannot be made.
     """
+    if not monitor.state.spec.is_ours:
+        raise ExportError(
+            f"{monitor.folder.path}: only models of our own trainer are exported; the checkpoints "
+            f"of yours are in {monitor.folder.trials}/"
+        )
     trial = _chosen(monitor, trial_id)
     checkpoint = checkpoint_file(monitor.folder, trial)
     if checkpoint is None:

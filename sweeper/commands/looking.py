@@ -34,6 +34,7 @@ from sweeper.views.json_output import (
     unreadable_json,
     whole_trial_json,
 )
+from sweeper.views.next_steps import settings_command
 from sweeper.views.terminal.columns import Column, table
 from sweeper.views.terminal.summary import print_summary
 from sweeper.views.terminal.trial_page import print_trial
@@ -163,7 +164,12 @@ def _winner(monitor: Monitor) -> Trial:
 
 
 def _command(monitor: Monitor, winner: Trial) -> str:
-    there = further_command(monitor.folder, winner)
+    there = further_command(monitor, winner)
+    if not monitor.state.spec.is_ours:
+        raise RunFolderError(
+            f"{monitor.folder.path}: how its trainer is started for longer, only you know; its "
+            f"settings: {settings_command(monitor.folder)}"
+        )
     if there is None:
         where = f"is there: {winner.taken_from}" if winner.taken_from else "is gone"
         raise RunFolderError(

@@ -21,9 +21,11 @@ from sweeper.analysis.scaling.proposing import (
 )
 from sweeper.analysis.scaling.sizes import learning_rates
 from sweeper.commands.arguments import Json, Name, Runs, parse_count, print_json
+from sweeper.errors import PredictionError
 from sweeper.plan.preview import planned
 from sweeper.record.run_folder import RUNS, find_run_folder
 from sweeper.spec.reading.spec_file import load_spec
+from sweeper.spec.trainer.config import flops_per_step, ours
 from sweeper.views.console import make_console
 from sweeper.views.format import count
 from sweeper.views.format import flops as flops_text
@@ -135,11 +137,15 @@ def plan_for(
     params = parse_count("--for", large)
     horizon = TOKENS_PER_PARAMETER * params if tokens is None else parse_count("--tokens", tokens)
     spec, _ = load_spec(file, overrides)
+    if not spec.is_ours:
+        raise PredictionError(
+            f"{file}: trainer: its model's sizes are not known, so none can be proposed (--for)"
+        )
     plan = planned(file, overrides)
     rates = learning_rates(spec)
-    own = sum(tokens_of(t.config) * float(flops_per_token(t.config)) for t in plan.trials)
+    own = sum(float(flops_per_step(t.config) or 0) * t.config.max_steps for t in plan.trials)
     proposal = propose(
-        plan.trials[0].config,
+        ours(plan.trials[0].config),
         params,
         horizon,
         num_rates=len(rates) * len(spec.seeds or [0]),

@@ -1,6 +1,7 @@
-"""Commands that make a sweep and train it: `run`, `plan`, `resume`, `prepare`."""
+"""Commands that make a sweep and train it: `run`, `plan`, `resume`, `prepare`, `check-trainer`."""
 
 import os
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
@@ -12,7 +13,9 @@ from sweeper.commands.arguments import Json, NameOrNewest, Quiet, Runs, Verbose,
 from sweeper.corpus import preparation
 from sweeper.engine.session.resuming import Changes
 from sweeper.engine.warm_starting import taken_from_earlier
+from sweeper.errors import TrainerError
 from sweeper.plan.placement import Node
+from sweeper.plan.plan import make_plan
 from sweeper.plan.preview import preview
 from sweeper.record.run_folder import RUNS
 from sweeper.running import (
@@ -25,6 +28,11 @@ from sweeper.running import (
     written_report,
 )
 from sweeper.runtime.lasting_output import lasting_output
+from sweeper.runtime.trainers.checking import LEVELS, Finding, Findings, check_trainer
+from sweeper.runtime.trainers.job import Job
+from sweeper.runtime.trainers.starting import PROGRAM_FOLDER, job_of
+from sweeper.spec.reading.spec_file import load_spec
+from sweeper.spec.trainer.config import ProgramConfig
 from sweeper.status import ExitCode
 from sweeper.views.console import make_console
 from sweeper.views.terminal.forecast_tables import as_json, print_forecast
@@ -200,3 +208,34 @@ def prepare(
         text_field=text_field,
         console=make_console(),
     )
+
+
+def check(file: File, overrides: Overrides = []) -> None:  # noqa: B006  # typer copies it
+    spec, source = load_spec(file, overrides)
+    if spec.trainer is None:
+        raise TrainerError(f"{file}: has no trainer: the trials are those of trainable, level 2")
+    resolved = make_plan(spec, None, source)
+    trainer, config = resolved.spec.trainer, resolved.trials[0].config
+    assert trainer is not None and isinstance(config, ProgramConfig)
+    console = make_console()
+
+    def job_in(folder: Path) -> Job:
+        return job_of(trainer, config, spec.objective.metric, folder / PROGRAM_FOLDER)
+
+    def told(finding: Finding) -> None:
+        mark = "ok" if finding.missing is None else "no"
+        console.print(f"{mark}  {finding.what}: {finding.found}", markup=False, highlight=False)
+
+    with tempfile.TemporaryDirectory(prefix="sweeper-check-") as folder:
+        findings = check_trainer(job_in, Path(folder), told)
+    console.print(_verdict(findings), markup=False, highlight=False)
+    raise typer.Exit(ExitCode.FAILED if findings.level is None else ExitCode.DONE)
+
+
+def _verdict(findings: Findings) -> str:
+    if findings.level is None:
+        return f"No level is reached. Missing: {findings.missing}"
+    reached = f"Level {findings.level}, {LEVELS[findings.level]}."
+    if findings.missing is None:
+        return reached
+    return f"{reached} Missing for level {findings.level + 1}: {findings.missing}"

@@ -10,8 +10,8 @@ from sweeper.record.run_folder import RunFolder
 from sweeper.record.state.checkpoints import Stored, over_budget
 from sweeper.record.state.events import CheckpointLanded, CheckpointRemoved, Event, now
 from sweeper.record.state.sweep_state import SweepState
+from sweeper.spec.trainer.config import num_params
 from sweeper.status import Decision, Status
-from trainable.model.model_size import num_params
 
 
 class CheckpointKeeper:
@@ -79,7 +79,7 @@ class CheckpointKeeper:
         account, trials = self.state.checkpoints, self.state.trials
         self._running = {t for t in self._running if trials[t].status is Status.RUNNING}
         coming = sum(
-            account.next_size(trial.trial_id, num_params(trial.config))
+            account.next_size(trial.trial_id, num_params(trial.config) or 1)
             for trial in map(trials.__getitem__, self._running)
             if trial.decision is Decision.CONTINUE and trial.step < trial.config.max_steps
         )

@@ -10,6 +10,7 @@ from functools import cached_property
 from sweeper.plan.plan import Plan, PlannedTrial
 from sweeper.spec.scheduler_spec import FifoSpec
 from sweeper.spec.sweep_spec import SweepSpec
+from sweeper.spec.trainer.config import AnyConfig, ours
 from trainable.config import TrainConfig
 
 # Settings that matter only once the learning rate comes down. An average of weights counts as the
@@ -26,9 +27,11 @@ OF_THE_END = {
 }
 
 
-def fork_step(config: TrainConfig) -> int:
+def fork_step(config: AnyConfig) -> int:
     """The last step up to which a run has this in common with every longer one; 0 if it has none.
     The last step of all is a run's own: it is evaluated there."""
+    if not isinstance(config, TrainConfig):
+        return 0  # nobody knows its schedule
     match config.schedule:
         case "wsd":
             return config.decay_begins
@@ -37,10 +40,10 @@ def fork_step(config: TrainConfig) -> int:
     return 0
 
 
-def _of_the_trunk(config: TrainConfig) -> dict[str, object]:
+def _of_the_trunk(config: AnyConfig) -> dict[str, object]:
     """What decides a run up to its fork."""
     settings = {k: v for k, v in config.to_dict().items() if k not in OF_THE_END}
-    return settings | {"ema_steps": config.averaged_steps}
+    return settings | {"ema_steps": ours(config).averaged_steps}
 
 
 class Branching:

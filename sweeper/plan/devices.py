@@ -10,6 +10,7 @@ from sweeper.plan.placement import case_of, share_of, stated_at
 from sweeper.plan.plan import Plan, stated_problem
 from sweeper.spec.reading.yaml_source import YamlSource
 from sweeper.spec.sweep_spec import Resources
+from sweeper.spec.trainer.config import ours
 from trainable.errors import ConfigError, DeviceError
 from trainable.loop.device_check import require_usable
 
@@ -27,7 +28,7 @@ def require_devices(plan: Plan, source: YamlSource) -> None:
     resources = plan.spec.resources
     if resources != "auto":
         require_gpus(plan, resources, source)
-    first_with = {trial.config.device: trial for trial in reversed(plan.trials)}
+    first_with = {ours(trial.config).device: trial for trial in reversed(plan.trials)}
     for device, trial in first_with.items():
         try:
             if device.startswith("cuda") and device not in GIVEN_GPU:
@@ -50,6 +51,7 @@ def require_gpus(plan: Plan, resources: Resources, source: YamlSource) -> None:
         SpecError: its `device` is a GPU, and there is none to give.
     """
     for trial in plan.trials:
+        device = ours(trial.config).device
         case = case_of(resources, trial.values)
         gpu = share_of(resources, case).gpu
         place = stated_at(resources, case, "gpu")
@@ -59,12 +61,12 @@ def require_gpus(plan: Plan, resources: Resources, source: YamlSource) -> None:
                 "as many trials as there are GPUs run at the same time"
             )
             raise ResourceError(source.problem(place, problem))
-        if gpu == 0 and trial.config.device in GIVEN_GPU:
+        if gpu == 0 and device in GIVEN_GPU:
             if plan.spec.resources == "auto":
                 error = ConfigError("device", "no machine here has a GPU; use cpu")
                 raise SpecError([stated_problem(error, plan.spec, trial.values, source)])
             problem = (
-                f"must be above 0 for a trial of device: {trial.config.device}, got 0; set it to "
+                f"must be above 0 for a trial of device: {device}, got 0; set it to "
                 "1, or train on the cpu"
             )
             raise ResourceError(source.problem(place, problem))

@@ -24,6 +24,7 @@ from sweeper.spec.scheduler_spec import (
     PbtSpec,
 )
 from sweeper.spec.sweep_spec import Objective, SweepSpec
+from sweeper.spec.trainer.config import ours
 from sweeper.strategy.schedulers import make_scheduler
 from sweeper.strategy.schedulers.scheduler import Fifo
 from sweeper.strategy.simulation import (
@@ -61,10 +62,10 @@ class Machine:
 class ShapeForecast:
     name: str  # the swept values that make it, as `size small`
     num_trials: int
-    num_params: int
-    memory: int  # bytes of a training step, the framework itself left out
+    num_params: int | None  # None, as below: of another trainer nobody knows it
+    memory: int | None  # bytes of a training step, the framework itself left out
     fits: bool | None  # whether at least one sequence at a time does; None: not known
-    flops_per_token: int
+    flops_per_token: int | None
     speed: Speed | None
     is_measured: bool  # else its speed is that of the nearest measured one, at the same FLOP/s
 
@@ -77,9 +78,23 @@ class RungForecast:
 
 @dataclass(frozen=True, kw_only=True)
 class Cost:
-    tokens: float
-    flops: float
+    steps: float
+    tokens: float | None  # None: of another trainer nobody knows it
+    flops: float | None
     wall_seconds: float | None  # evaluations included, Ray's start and checkpoints not
+
+    @property
+    def work(self) -> float:
+        """What costs are compared by."""
+        return self.steps if self.flops is None else self.flops
+
+
+@dataclass(frozen=True, kw_only=True)
+class Known:
+    """What of its costs a forecast can tell beside the steps."""
+
+    timed: bool  # the speed of every shape
+    counted: bool  # the tokens and the FLOPs
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,7 +158,7 @@ def forecast(
         taken: What `search.from` spares; None if there is none.
     """
     spared = frozenset() if taken is None else taken.trials
-    alike: dict[Shape, list[PlannedTrial]] = {}
+    alike: dict[Shape | None, list[PlannedTrial]] = {}
     for trial in plan.trials:
         alike.setdefault(shape_of(trial.config), []).append(trial)
     by_shape = {
@@ -155,8 +170,7 @@ def forecast(
 
     def job(trial: PlannedTrial, begins: int = 0, forks_at: Collection[int] = ()) -> Job:
         shape = by_shape[shape_of(trial.config)]
-        pace = shape.flops_per_token, shape.speed
-        return job_of(trial, scheduler, *pace, begins=begins, forks_at=forks_at)
+        return job_of(trial, scheduler, shape.speed, begins=begins, forks_at=forks_at)
 
     alone = [job(trial) for trial in trials]
     jobs = [
@@ -164,16 +178,17 @@ def forecast(
         for t in trials
     ]
     timed = all(shape.speed is not None for shape in by_shape.values())
+    known = Known(timed=timed, counted=plan.spec.is_ours)
     in_turn = by_merit(range(len(jobs)))
     choose = forks_in_time(jobs, trials, branching.trunks) if branching else None
     whole = simulate(jobs, Fifo(), machine.slots, in_turn, choose)
-    all_whole = _cost(jobs, [whole], 1.0, timed)
+    all_whole = _cost(jobs, [whole], 1.0, known)
     outcomes, expected, scale = [whole], all_whole, 1.0
     if is_early := not isinstance(scheduler, FifoSpec | PbtSpec):
         sample = jobs[:MAX_SIMULATED_TRIALS]
         scale = len(jobs) / max(1, len(sample))
         outcomes = _simulated(sample, plan.spec, machine.slots)
-        expected = _cost(sample, outcomes, scale, timed)
+        expected = _cost(sample, outcomes, scale, known)
     reached = Counter[int]()
     for outcome in outcomes:
         reached.update(outcome.reached)
@@ -187,26 +202,26 @@ def forecast(
         dropped=plan.dropped,
         searcher=plan.spec.search.algorithm if plan.has_stand_ins else None,
         slots=machine.slots,
-        shapes=tuple(sorted(by_shape.values(), key=lambda shape: shape.num_params)),
+        shapes=tuple(sorted(by_shape.values(), key=lambda shape: shape.num_params or 0)),
         rungs=tuple(
             RungForecast(at=at, expected_trials=scale * reached[at] / len(outcomes))
             for at in _shown(jobs, scheduler)
         ),
         whole=all_whole,
         expected=expected,
-        saved=1 - expected.flops / all_whole.flops if jobs else 0.0,
+        saved=1 - expected.work / all_whole.work if jobs else 0.0,
         orders_of_merit=len(outcomes),
         is_exact=not is_early or (scale == 1 and math.factorial(len(jobs)) <= MAX_ORDERS),
-        branches=_branches(branching, alone, all_whole, machine.slots, timed),
+        branches=_branches(branching, alone, all_whole, machine.slots, known),
         finals=_finals(
-            plan.spec, len(plan.trials) // plan.spec.num_seeds, alone, machine.slots, timed
+            plan.spec, len(plan.trials) // plan.spec.num_seeds, alone, machine.slots, known
         ),
         no_schedule=_no_schedule(plan.spec),
     )
 
 
 def _branches(
-    branching: Branching, jobs: Sequence[Job], cost: Cost, slots: int, timed: bool
+    branching: Branching, jobs: Sequence[Job], cost: Cost, slots: int, known: Known
 ) -> BranchForecast | None:
     """
     Args:
@@ -216,19 +231,19 @@ def _branches(
     if not branching and branching.apart is None:
         return None
     outcome = simulate(jobs, Fifo(), slots, by_merit(range(len(jobs))))
-    alone = _cost(jobs, [outcome], 1.0, timed)
+    alone = _cost(jobs, [outcome], 1.0, known)
     return BranchForecast(
         num_trunks=len(branching.trunks),
         num_forks=sum(map(len, branching.trunks.values())),
         alone=alone,
-        share=cost.flops / alone.flops,
+        share=cost.work / alone.work,
         least_share=branching.least_share,
         apart=branching.apart,
     )
 
 
 def _finals(
-    spec: SweepSpec, num_points: int, jobs: Sequence[Job], slots: int, timed: bool
+    spec: SweepSpec, num_points: int, jobs: Sequence[Job], slots: int, known: Known
 ) -> FinalsForecast | None:
     """A round begins when the one before is through."""
     if spec.finals is None or not jobs:
@@ -241,7 +256,7 @@ def _finals(
         num_points=num_points,
         seeds=tuple(spec.fresh_seeds()),
         num_trials=num_points * spec.finals.seeds,
-        cost=_cost(a_round, [outcome], spec.finals.seeds, timed),
+        cost=_cost(a_round, [outcome], spec.finals.seeds, known),
     )
 
 
@@ -256,8 +271,12 @@ def _simulated(jobs: Sequence[Job], spec: SweepSpec, slots: int) -> list[Simulat
 
 def _no_schedule(spec: SweepSpec) -> str | None:
     by_forecast = isinstance(spec.scheduler, AshaSpec) and spec.scheduler.compare == "forecast"
-    if spec.objective.falls or not (by_forecast or spec.search.algorithm == "model"):
+    if (spec.objective.falls and spec.is_ours) or not (
+        by_forecast or spec.search.algorithm == "model"
+    ):
         return None
+    if not spec.is_ours:
+        return "of another trainer nobody knows it"
     return f"objective.mode is {spec.objective.mode}, and the schedule tells how a loss falls"
 
 
@@ -283,9 +302,20 @@ def _shape_forecast(
     machine: Machine,
     speeds: Mapping[Shape, Speed],
 ) -> ShapeForecast:
-    config = trials[0].config
-    shape = shape_of(config)
-    free = machine.free_memory
+    stated = trials[0].config
+    shape = shape_of(stated)
+    if shape is None:
+        return ShapeForecast(
+            name=_name(plan, trials),
+            num_trials=len(trials),
+            num_params=None,
+            memory=None,
+            fits=None,
+            flops_per_token=None,
+            speed=None,
+            is_measured=False,
+        )
+    config, free = ours(stated), machine.free_memory
     return ShapeForecast(
         name=_name(plan, trials),
         num_trials=len(trials),
@@ -307,14 +337,20 @@ def _name(plan: Plan, trials: list[PlannedTrial]) -> str:
     return ", ".join(names) or "all trials"
 
 
-def _cost(jobs: Sequence[Job], outcomes: Sequence[Simulated], scale: float, timed: bool) -> Cost:
+def _cost(jobs: Sequence[Job], outcomes: Sequence[Simulated], scale: float, known: Known) -> Cost:
     """The mean over the outcomes."""
-    tokens = flops = 0
+    steps = tokens = flops = 0
     for outcome in outcomes:
         for job, step in zip(jobs, outcome.steps, strict=True):
-            trained = max(0, step - job.begins) * job.tokens_per_step
-            tokens += trained
-            flops += trained * job.flops_per_token
+            trained = max(0, step - job.begins)
+            steps += trained
+            tokens += trained * job.tokens_per_step
+            flops += trained * job.tokens_per_step * job.flops_per_token
     share = scale / len(outcomes)
     seconds = sum(outcome.seconds for outcome in outcomes) * share
-    return Cost(tokens=tokens * share, flops=flops * share, wall_seconds=seconds if timed else None)
+    return Cost(
+        steps=steps * share,
+        tokens=tokens * share if known.counted else None,
+        flops=flops * share if known.counted else None,
+        wall_seconds=seconds if known.timed else None,
+    )

@@ -16,6 +16,7 @@ from sweeper.spec.scheduler_spec import (
     MedianSpec,
     PbtSpec,
 )
+from sweeper.spec.trainer.config import AnyConfig, flops_per_step, ours, tokens_per_step
 from sweeper.strategy.simulation import Choose, Job, Seen, Stop
 from trainable.config import TrainConfig
 from trainable.model.model_size import flops_per_token
@@ -44,7 +45,10 @@ class Shape(NamedTuple):
     device: str
 
 
-def shape_of(config: TrainConfig) -> Shape:
+def shape_of(config: AnyConfig) -> Shape | None:
+    """None where another trainer keeps it to itself."""
+    if not isinstance(config, TrainConfig):
+        return None
     return Shape(*(getattr(config, name) for name in Shape._fields))
 
 
@@ -52,7 +56,8 @@ def shapes(plan: Plan) -> dict[Shape, TrainConfig]:
     """Each distinct shape, with the config of the first trial that has it."""
     found: dict[Shape, TrainConfig] = {}
     for trial in plan.trials:
-        found.setdefault(shape_of(trial.config), trial.config)
+        if (shape := shape_of(trial.config)) is not None:
+            found.setdefault(shape, ours(trial.config))
     return found
 
 
@@ -90,48 +95,48 @@ def _resized(config: TrainConfig, shape: Shape) -> TrainConfig:
 def job_of(
     trial: PlannedTrial,
     scheduler: AnySchedulerSpec,
-    flops_per_token: int,
     speed: Speed | None,
     *,
     begins: int = 0,
     forks_at: Collection[int] = (),
 ) -> Job:
     """
+    Of another trainer, whose tokens and FLOPs nobody knows, a step counts as one of each.
+
     Args:
         begins: The step at which it forks from another.
         forks_at: Those at which others fork from it.
     """
     config = trial.config
-    before = _seconds(begins, config, flops_per_token, speed)
+    before = _seconds(begins, config, speed)
     per_step = clock_per_step(config, scheduler.clock)
     stops = [(step, clock, True) for step, clock in _stops(config, scheduler)]
     stops += [(step, step * per_step, False) for step in set(forks_at)]
     return Job(
         stops=tuple(
-            Stop(step, clock, _seconds(step, config, flops_per_token, speed) - before, judged)
+            Stop(step, clock, _seconds(step, config, speed) - before, judged)
             for step, clock, judged in sorted(stops)
         ),
         max_steps=config.max_steps,
         clock_per_step=per_step,
-        tokens_per_step=config.batch_size * config.context_length,
-        flops_per_token=flops_per_token,
+        tokens_per_step=tokens_per_step(config) or 1,
+        flops_per_token=flops_per_token(config) if isinstance(config, TrainConfig) else 1,
         begins=begins,
     )
 
 
-def _seconds(step: int, config: TrainConfig, flops_per_token: int, speed: Speed | None) -> float:
+def _seconds(step: int, config: AnyConfig, speed: Speed | None) -> float:
     """The time from the beginning to `step`, with the evaluation there."""
-    tokens = step * config.batch_size * config.context_length
     if speed is None:  # the arithmetic is the clock: it tells who arrives first
-        return float(tokens * flops_per_token)
+        return float(step * (flops_per_step(config) or 1))
     evaluations = step // config.eval_every_steps
     if step == config.max_steps and step % config.eval_every_steps:
         evaluations += 1  # the last step's
-    training = tokens / speed.tokens_per_second
+    training = step * (tokens_per_step(config) or 1) / speed.tokens_per_second
     return training + evaluations * speed.evaluation_seconds
 
 
-def _stops(config: TrainConfig, scheduler: AnySchedulerSpec) -> Iterator[tuple[int, int]]:
+def _stops(config: AnyConfig, scheduler: AnySchedulerSpec) -> Iterator[tuple[int, int]]:
     """The steps of the evaluations that the scheduler judges, and of the end, each with the rung or
     the end on the clock. For a rung it is the first evaluation at or beyond it; without rungs, each
     one from grace on."""

@@ -13,7 +13,9 @@ from sweeper.spec.points import Point
 from sweeper.spec.reading.yaml_source import Problem, YamlSource
 from sweeper.spec.scheduler_spec import AshaSpec, EarlySpec, HyperbandSpec
 from sweeper.spec.sweep_spec import SweepSpec
-from sweeper.spec.train_settings import DEFAULTS, Derived, Stated
+from sweeper.spec.train_settings import Derived, Stated
+from sweeper.spec.trainer.config import AnyConfig
+from sweeper.spec.trainer.section import TrainerSpec
 from trainable.config import TrainConfig, default_warmup_steps
 from trainable.data.meta import read_meta
 from trainable.errors import CheckpointError, ConfigError, UserError
@@ -28,7 +30,7 @@ class PlannedTrial:
 
     trial_id: str
     values: Point
-    config: TrainConfig
+    config: AnyConfig
 
 
 @dataclass(frozen=True)
@@ -64,11 +66,11 @@ def check_configs(spec: SweepSpec, source: YamlSource) -> None:
     _plan(_resolve(spec), {}, spec, source)
 
 
-def make_plan(spec: SweepSpec, data: Path, source: YamlSource) -> Plan:
+def make_plan(spec: SweepSpec, data: Path | None, source: YamlSource) -> Plan:
     """Fill in what the file leaves open, and build every trial's config.
 
     Args:
-        data: The prepared folder that this sweep trains on.
+        data: The prepared folder that this sweep trains on; None where another trainer has its own.
         source: Where the spec was read from, for messages.
 
     Raises:
@@ -76,6 +78,8 @@ def make_plan(spec: SweepSpec, data: Path, source: YamlSource) -> Plan:
             metric needs.
         DataError: damaged data.
     """
+    if data is None:
+        return _plan(_resolve(spec), {}, spec, source)
     folder = CorpusFolder(data)
     try:
         _require_data(folder, spec, source)
@@ -109,9 +113,12 @@ def _require_data(folder: CorpusFolder, spec: SweepSpec, source: YamlSource) -> 
 
 def _resolve(spec: SweepSpec, data: Path | None = None) -> SweepSpec:
     """The spec with every training setting stated, except those that each trial has its own of."""
-    train: dict[str, Stated] = {**DEFAULTS}
+    train: dict[str, Stated] = {**spec.known.defaults}
     if data is not None and (meta := read_meta(CorpusFolder(data).train)).vocab_size is not None:
         train["vocab_size"] = meta.vocab_size
+    if not spec.is_ours:
+        train |= spec.train
+        return spec.model_copy(update={"train": _for_all(train, spec), "trainer": _at_home(spec)})
     if isinstance(spec.scheduler, EarlySpec):
         del train["eval_every_steps"]  # for each trial the one that its rungs ask for
     train |= spec.train
@@ -125,10 +132,22 @@ def _resolve(spec: SweepSpec, data: Path | None = None) -> SweepSpec:
     train["checkpoint_every_steps"] = spec.train.get(
         "checkpoint_every_steps", Derived(times=1, of="eval_every_steps")
     )
+    told = None if data is None else str(data)
+    return spec.model_copy(update={"data": told, "train": _for_all(train, spec)})
+
+
+def _for_all(train: dict[str, Stated], spec: SweepSpec) -> dict[str, Stated]:
+    """The settings that no point decides."""
     conditional = {key for key, domain in spec.space.items() if domain.when is not None}
     decided = {*spec.space, *({"seed"} if spec.seeds is not None else ())} - conditional
-    train = {name: value for name, value in train.items() if name not in decided}
-    return spec.model_copy(update={"data": None if data is None else str(data), "train": train})
+    return {name: value for name, value in train.items() if name not in decided}
+
+
+def _at_home(spec: SweepSpec) -> TrainerSpec:
+    """The trainer, with its folder wherever the sweep is resumed from."""
+    assert spec.trainer is not None
+    folder = os.path.abspath(spec.trainer.folder)
+    return spec.trainer.model_copy(update={"folder": folder})
 
 
 def _plan(
@@ -163,14 +182,19 @@ def _planned_trial(
     """Raises:
     ConfigError: no run can have these settings.
     """
-    config = TrainConfig.from_mapping({**files, **resolved.settings(values)})
-    if resolved.objective.metric == "val_loss_ema" and config.averaged_steps is None:
-        raise ConfigError("ema_fraction", "must be set: objective.metric is val_loss_ema, got null")
-    if files:  # a sweep that only is looked at needs none
-        _require_initial_weights(config)
+    config = resolved.known.config({**files, **resolved.settings(values)})
+    if isinstance(config, TrainConfig):
+        _require_what_is_ours(config, resolved, with_files=bool(files))
     if isinstance(resolved.scheduler, EarlySpec):
         _require_stops_at_rungs(config, resolved.scheduler)
     return PlannedTrial(f"{number:04d}", values, config)
+
+
+def _require_what_is_ours(config: TrainConfig, resolved: SweepSpec, *, with_files: bool) -> None:
+    if resolved.objective.metric == "val_loss_ema" and config.averaged_steps is None:
+        raise ConfigError("ema_fraction", "must be set: objective.metric is val_loss_ema, got null")
+    if with_files:  # a sweep that only is looked at needs none
+        _require_initial_weights(config)
 
 
 def _require_initial_points(resolved: SweepSpec, source: YamlSource) -> None:
@@ -212,7 +236,7 @@ def _require_initial_weights(config: TrainConfig) -> None:
             raise ConfigError("init_from", str(error)) from None
 
 
-def _require_stops_at_rungs(config: TrainConfig, early: EarlySpec) -> None:
+def _require_stops_at_rungs(config: AnyConfig, early: EarlySpec) -> None:
     """Require an evaluation at every rung and, if trials pause there, a checkpoint too."""
     if not early.has_rungs:
         return

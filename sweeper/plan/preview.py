@@ -13,6 +13,7 @@ from sweeper.plan.probe import data_to_look_at, load_of_others, measure_speeds, 
 from sweeper.plan.validation import thin_validation
 from sweeper.spec.reading.spec_file import load_spec
 from sweeper.spec.reading.yaml_source import YamlSource
+from sweeper.spec.trainer.config import ours
 from trainable.config import TrainConfig
 from trainable.data.token_files import check_data
 
@@ -45,10 +46,13 @@ def preview(
         taken = None
         if spec.search.from_run is not None and read_earlier is not None:
             taken = read_earlier(plan, source)
-        require_devices(plan, source)
+        if spec.is_ours:
+            require_devices(plan, source)
         here, free_memory = this_machine()
         placement = place(plan, (here,) if nodes is None else nodes(), source)
-        require_gpus(plan, placement.resources, source)
+        if spec.is_ours:
+            require_gpus(plan, placement.resources, source)
+        probe = probe and spec.is_ours  # how fast another trainer is nobody knows
         load = load_of_others(here.cpus) if probe else None
         speeds = _speeds(plan, placement, here, free_memory) if probe else {}
         # The built-in corpus has enough, but may not be prepared yet.
@@ -72,8 +76,9 @@ def _speeds(plan: Plan, placement: Placement, here: Node, free_memory: int) -> d
     """The speed of each shape on this machine, with as many at once as there is room for."""
     alike: dict[Share, dict[Shape, TrainConfig]] = {}
     for trial in plan.trials:
-        shapes_of_share = alike.setdefault(placement.share(trial.values), {})
-        shapes_of_share.setdefault(shape_of(trial.config), trial.config)
+        if (shape := shape_of(trial.config)) is not None:
+            shapes_of_share = alike.setdefault(placement.share(trial.values), {})
+            shapes_of_share.setdefault(shape, ours(trial.config))
     speeds: dict[Shape, Speed] = {}
     for share, distinct in alike.items():
         if slots := num_at_once([share] * placement.slots, [here], placement.slots):

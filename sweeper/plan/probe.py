@@ -45,10 +45,12 @@ GPU_DEVICES = ("/dev/nvidiactl", "/dev/kfd", "/dev/dxg")  # NVIDIA, AMD, Windows
 
 
 @contextmanager
-def data_to_look_at(spec: SweepSpec) -> Iterator[Path]:
+def data_to_look_at(spec: SweepSpec) -> Iterator[Path | None]:
     """The folder that the sweep would train on. If that is the built-in corpus and it has not been
     prepared (only a real run does that), a temporary one with random tokens."""
-    if spec.data is not None:
+    if not spec.is_ours:
+        yield None  # another trainer has its own
+    elif spec.data is not None:
         yield Path(spec.data).resolve()
     elif CorpusFolder(ROOT / DEFAULT_CORPUS).meta.exists():
         yield prepare_default().resolve()

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sweeper.plan.plan import Plan
+from sweeper.spec.trainer.config import ours
 from trainable.config import TrainConfig
 from trainable.data.token_files import evaluation_starts, open_tokens
 
@@ -40,9 +41,10 @@ def thin_validation(plan: Plan) -> ThinValidation | None:
     Raises:
         DataError: the validation data cannot be read.
     """
+    configs = [ours(trial.config) for trial in plan.trials]
     sizes = {
-        (trial.config.eval_windows * trial.config.context_length, index): trial.config
-        for index, trial in enumerate(plan.trials)
+        (config.eval_windows * config.context_length, index): config
+        for index, config in enumerate(configs)
     }
     return _thin(sizes[max(sizes)])
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sweeper.record.run_folder import PROGRESS_FILE, write_json
-from trainable.config import TrainConfig
+from sweeper.spec.trainer.config import AnyConfig
 from trainable.loop.metrics import Metrics
 
 
@@ -42,7 +42,7 @@ def carried_metrics(checkpoints: Sequence[Path]) -> list[Metrics]:
     return [by_step[step] for step in sorted(by_step)]
 
 
-def unrecorded(checkpoints: Sequence[Path], config: TrainConfig, evaluated: int) -> list[Metrics]:
+def unrecorded(checkpoints: Sequence[Path], config: AnyConfig, evaluated: int) -> list[Metrics]:
     """The metrics that these checkpoints of a trial carry from beyond its last recorded evaluation,
     in order of step, up to the first evaluation that is missing.
 
@@ -59,7 +59,7 @@ def unrecorded(checkpoints: Sequence[Path], config: TrainConfig, evaluated: int)
     return late
 
 
-def misses_evaluation(config: TrainConfig, after: int, until: int) -> bool:
+def misses_evaluation(config: AnyConfig, after: int, until: int) -> bool:
     """Whether an evaluation is due after step `after` and no later than step `until`."""
     every = config.eval_every_steps
     due = min((after // every + 1) * every, config.max_steps)

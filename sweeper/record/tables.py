@@ -14,8 +14,9 @@ from sweeper.record.run_folder import RunFolder
 from sweeper.record.state.sweep_state import SweepState
 from sweeper.record.state.trial import Trial
 from sweeper.record.watcher import Watcher
-from sweeper.spec.columns import EVALUATION, MEASURED, NAMED, REPORTED, SETTINGS, Columns
-from trainable.model.model_size import num_params
+from sweeper.spec.columns import EVALUATION, MEASURED, NAMED, REPORTED, Columns, plain_types
+from sweeper.spec.trainer.config import num_params
+from trainable.loop.metrics import Metrics
 
 Row = dict[str, Any]
 
@@ -34,6 +35,7 @@ def result_rows(state: SweepState, folder: RunFolder) -> list[Row]:
                 **_labels(state, trial),
                 **trial.config.to_dict(),
                 **{name: last.value(name) if last else None for name in REPORTED},
+                **(last.others if last else {}),
                 "num_params": num_params(trial.config),
                 "wall_seconds": last.train_seconds if last else None,
                 "checkpoint": str(checkpoint.relative_to(folder.path)) if checkpoint else None,
@@ -52,7 +54,7 @@ def result_rows(state: SweepState, folder: RunFolder) -> list[Row]:
 def history_rows(state: SweepState) -> list[Row]:
     """A row for each evaluation, by trial and step."""
     return [
-        {"trial_id": trial.trial_id, **_labels(state, trial), **seen.to_dict()}
+        {"trial_id": trial.trial_id, **_labels(state, trial), **_flat(seen)}
         for trial in state.trials.values()
         for seen in trial.evaluations
     ]
@@ -91,20 +93,35 @@ def results_table(state: SweepState, folder: RunFolder) -> pa.Table:
     """`result_rows` as an Arrow table."""
     labels: Columns = dict.fromkeys(_label_names(state), str)
     of_sweep = {"checkpoint_high_water_bytes": str(state.checkpoints.high_water)}
-    schema = pa.schema(_schema(NAMED, labels, SETTINGS, MEASURED), of_sweep)
+    schema = pa.schema(_schema(NAMED, labels, _settings(state), _others(state), MEASURED), of_sweep)
     return pa.Table.from_pylist(result_rows(state, folder), schema=schema)
 
 
 def history_table(state: SweepState) -> pa.Table:
     """`history_rows` as an Arrow table."""
     labels: Columns = dict.fromkeys(_label_names(state), str)
-    schema = pa.schema(_schema({"trial_id": NAMED["trial_id"]}, labels, EVALUATION))
+    schema = pa.schema(_schema({"trial_id": NAMED["trial_id"]}, labels, EVALUATION, _others(state)))
     return pa.Table.from_pylist(history_rows(state), schema=schema)
 
 
 def _label_names(state: SweepState) -> list[str]:
     """The swept names that are no training setting but stand for bundles."""
-    return [key for key in state.spec.space if key not in SETTINGS]
+    return [key for key in state.spec.space if key not in state.spec.known]
+
+
+def _settings(state: SweepState) -> Columns:
+    return plain_types(state.spec.known.types)
+
+
+def _others(state: SweepState) -> Columns:
+    """What another trainer measures beside what ours does."""
+    last = (trial.last_evaluation for trial in state.trials.values())
+    names = {name for seen in last if seen is not None for name in seen.others}
+    return dict.fromkeys(sorted(names), float)
+
+
+def _flat(seen: Metrics) -> Row:
+    return {**seen.to_dict(), **seen.others}
 
 
 def _labels(state: SweepState, trial: Trial) -> Row:

@@ -118,6 +118,8 @@ class Losses(Watcher):
         start = f"from {newest.name}" if newest else "from its beginning"
         match trial.status:
             case Status.COMPLETED:
+                if not self.sweep.plan.spec.is_ours:
+                    return "What it has trained is lost."
                 steps, settings = trial.config.max_steps, trial.config.to_dict()
                 again = fresh_command(self.folder, trial.trial_id, settings, steps)
                 return f"Its trained weights are lost; to train it again, and longer:\n  {again}"

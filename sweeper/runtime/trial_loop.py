@@ -12,7 +12,7 @@ from typing import Any
 
 from sweeper.record.progress import Progress, misses_evaluation
 from sweeper.record.run_folder import CHECKPOINT_FILE
-from trainable.config import TrainConfig
+from sweeper.spec.trainer.config import AnyConfig
 from trainable.errors import CheckpointError
 from trainable.loop.metrics import Metrics
 
@@ -36,7 +36,7 @@ class TrialLoop:
     def __init__(
         self,
         trainer: Any,
-        config: TrainConfig,
+        config: AnyConfig,
         *,
         num_threads: int | None,
         forks_at: Collection[int] = (),
@@ -85,6 +85,8 @@ class TrialLoop:
     def _is_due(self) -> bool:
         """Whether there is to be a checkpoint of this step."""
         step = self.trainer.step
+        if step == 0:  # a program that is not ours may have told nothing yet
+            return False
         return step % self.config.checkpoint_every_steps == 0 or step in self.forks_at
 
     def save(self, folder: Path) -> None:

@@ -3,7 +3,8 @@
 They are part of the question: no bundle of a search space may be called as one of them is.
 """
 
-from typing import Any, Literal, get_args, get_type_hints
+from collections.abc import Mapping
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from trainable.config import TrainConfig
 from trainable.loop.metrics import Metrics
@@ -12,18 +13,23 @@ Columns = dict[str, type]
 
 
 def _fields(owner: type) -> Columns:
-    return {name: _plain_type(hint) for name, hint in get_type_hints(owner).items()}
+    return plain_types(get_type_hints(owner))
+
+
+def plain_types(hints: Mapping[str, Any]) -> Columns:
+    """The type of each value where it is not null."""
+    return {name: _plain_type(hint) for name, hint in hints.items()}
 
 
 def _plain_type(hint: Any) -> type:
     """The type of a value where it is not null; for a literal, the type of its options."""
     options = [option for option in get_args(hint) or (hint,) if option is not type(None)]
-    return type(options[0]) if getattr(hint, "__origin__", None) is Literal else options[0]
+    return type(options[0]) if get_origin(hint) is Literal else options[0]
 
 
 NAMED: Columns = {"trial_id": str, "status": str}
 SETTINGS = _fields(TrainConfig)
-EVALUATION = _fields(Metrics)
+EVALUATION = {name: kind for name, kind in _fields(Metrics).items() if name != "others"}
 # What the table of trials shows of a trial's last evaluation.
 REPORTED = (
     "val_loss",

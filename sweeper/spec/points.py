@@ -8,7 +8,7 @@ from sweeper.spec.domains.listed import Choice, Grid
 from sweeper.spec.domains.normal import Normal
 from sweeper.spec.domains.values import Scalar
 from sweeper.spec.space import AnyDomain
-from sweeper.spec.train_settings import is_legal
+from sweeper.spec.trainer.settings import OURS
 from trainable.settings import nearest
 
 Point = dict[str, Scalar]  # a value for each name that is swept there
@@ -83,7 +83,7 @@ def fitted(name: str, domain: AnyDomain, value: Scalar) -> Scalar:
     Raises:
         ValueError: there is none; the message says what would be right.
     """
-    if isinstance(domain, Normal) and not is_legal(name, number := domain.fitted(value)):
+    if isinstance(domain, Normal) and not OURS.is_legal(name, number := domain.fitted(value)):
         raise ValueError(f"{name} cannot be {number:g}")
     return domain.fitted(value)
 

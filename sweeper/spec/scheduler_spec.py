@@ -6,7 +6,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from sweeper.spec.clock import Clock, clock_per_step
 from sweeper.spec.domains.values import PositiveWhole, WholeNumber, whole
-from trainable.config import TrainConfig
+from sweeper.spec.trainer.config import AnyConfig
 
 # With a factor of 2 the first rung of one more would be beyond 64 bits.
 Brackets = Annotated[int, Field(ge=1, le=63), BeforeValidator(whole)]
@@ -46,7 +46,7 @@ class EarlySpec(_SchedulerSpec):
         assert grace is not None, "the file is refused without it"
         return grace
 
-    def first_rung_step(self, config: TrainConfig) -> int:
+    def first_rung_step(self, config: AnyConfig) -> int:
         """The step at which a trial reaches `grace`."""
         return -(-self.grace // clock_per_step(config, self.clock))
 

@@ -1,6 +1,8 @@
 """A sweep as the user states it: the typed form of a search-space file."""
 
 import os
+from collections.abc import Mapping
+from functools import cached_property
 from itertools import count, islice
 from typing import Annotated, Literal
 
@@ -31,8 +33,10 @@ from sweeper.spec.points import Point, known_point
 from sweeper.spec.scheduler_spec import AnySchedulerSpec, EarlySpec, FifoSpec
 from sweeper.spec.sizes import SIZE_PATTERN, parse_size
 from sweeper.spec.space import AnyDomain
-from sweeper.spec.train_settings import DEFAULTS, Stated, derive
-from trainable.config import TrainConfig, default_warmup_steps
+from sweeper.spec.train_settings import Derived, Stated, derive
+from sweeper.spec.trainer.section import AnyTrainerSpec
+from sweeper.spec.trainer.settings import OURS, KnownSettings, known_settings
+from trainable.config import default_warmup_steps
 from trainable.errors import ConfigError
 
 LEARNERS = ("tpe", "gp", "model")  # the searches whose points depend on results
@@ -58,15 +62,15 @@ class _Section(BaseModel):
 
 
 Mode = Literal["min", "max"]
+# What our own training loop can be judged by.
+OUR_METRICS = ("val_loss", "val_perplexity", "val_bits_per_byte", "val_loss_ema", "train_loss")
 PathText = Annotated[str, AfterValidator(os.path.expanduser)]  # `~/data` is in the home folder
 
 
 class Objective(_Section):
     """What makes one trial better than another."""
 
-    metric: Literal[
-        "val_loss", "val_perplexity", "val_bits_per_byte", "val_loss_ema", "train_loss"
-    ] = "val_loss"
+    metric: Annotated[str, Field(min_length=1)] = "val_loss"  # of ours, one of OUR_METRICS
     mode: Mode = "min"
 
     @property
@@ -177,6 +181,7 @@ class SweepSpec(_Section):
     name: str = Field(pattern=NAME_PATTERN, max_length=MAX_NAME)
     description: str = ""
     data: PathText | None = None
+    trainer: AnyTrainerSpec | None = None  # null: `trainable`
     train: dict[str, Stated] = Field(default_factory=dict)
     space: dict[str, AnyDomain] = Field(min_length=1)
     constraints: list[Constraint] = Field(default_factory=list)
@@ -190,6 +195,16 @@ class SweepSpec(_Section):
     max_retries: WholeNumber = Field(default=2, ge=0)
     checkpoints: CheckpointsSpec = CheckpointsSpec()
     trial_timeout_s: Annotated[float, Field(gt=0)] | None = 3600
+
+    @cached_property
+    def known(self) -> KnownSettings:
+        """The settings of the program that trains."""
+        return known_settings(self.trainer)
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether `trainable` trains."""
+        return self.trainer is None
 
     def swept_names(self) -> list[str]:
         """Every name that may be among a trial's values, in the order of the file."""
@@ -208,7 +223,7 @@ class SweepSpec(_Section):
     @property
     def first_seed(self) -> int:
         """That of a point's first trial, where the space does not sweep it."""
-        seed = self.seeds[0] if self.seeds else self.train.get("seed", DEFAULTS["seed"])
+        seed = self.seeds[0] if self.seeds else self.train.get("seed", self.known.defaults["seed"])
         assert isinstance(seed, int), "a setting that is a whole number, and never derived"
         return seed
 
@@ -241,19 +256,24 @@ class SweepSpec(_Section):
             stated |= self.space[key].meaning(key, value) if key in self.space else {key: value}
         if isinstance(weights := stated.get("init_from"), str):
             stated["init_from"] = os.path.expanduser(weights)
-        settings = derive(DEFAULTS | stated)
+        settings = self._derived(stated)
+        if not self.is_ours:
+            return settings
         length = settings["max_steps"]
         if "warmup_steps" not in stated and isinstance(length, int | float):
             shortest = self._shortest(point, settings, int(length))
             stated |= {"warmup_steps": default_warmup_steps(shortest)}
-            settings = derive(DEFAULTS | stated)
+            settings = self._derived(stated)
         if "eval_every_steps" in stated or not isinstance(self.scheduler, EarlySpec):
             return settings
         try:
             first_rung = self._first_rung(self.scheduler, settings)
         except ConfigError:
             return settings  # refused where the trial is planned
-        return derive(DEFAULTS | stated | {"eval_every_steps": first_rung})
+        return self._derived(stated | {"eval_every_steps": first_rung})
+
+    def _derived(self, stated: Mapping[str, Scalar | Derived]) -> Settings:
+        return derive({**self.known.defaults, **stated}, self.known.types)
 
     def _shortest(self, point: Point, settings: Settings, length: int) -> int:
         """The length that decides a trial's warmup: of lengths that share a trunk, the least."""
@@ -268,4 +288,4 @@ class SweepSpec(_Section):
     def _first_rung(scheduler: EarlySpec, settings: Settings) -> int:
         if scheduler.clock == "step":
             return scheduler.grace
-        return scheduler.first_rung_step(TrainConfig.from_mapping(settings))
+        return scheduler.first_rung_step(OURS.config(settings))

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from sweeper.spec.points import swept_text
 from sweeper.spec.sizes import UNITS
+from trainable.loop.metrics import Metrics
 
 if TYPE_CHECKING:
     from sweeper.analysis.forecasts import Forecast
@@ -133,3 +134,18 @@ def interval_text(optimum: "OptimumInterval") -> str:
 def rounded(value: float) -> str:
     """To two digits, as `0.0021`."""
     return f"{float(f'{value:.2g}'):.12g}"
+
+
+def measured_text(metrics: Metrics, objective: str) -> str:
+    """The losses of an evaluation in one line, and what the sweep is judged by; a trainer that is
+    not ours does not know all of them."""
+    told = [
+        (METRIC_TITLES["val_loss"], number(metrics.val_loss), metrics.val_loss),
+        ("perplexity", number(metrics.val_perplexity, 2), metrics.val_perplexity),
+    ]
+    parts = [f"{title} {text}" for title, text, value in told if value is not None]
+    if metrics.val_bits_per_byte is not None:
+        parts.append(f"{number(metrics.val_bits_per_byte, 3)} bits per byte")
+    if objective in metrics.others:
+        parts.insert(0, f"{objective} {number(metrics.others[objective])}")
+    return ", ".join(parts)

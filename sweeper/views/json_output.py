@@ -11,7 +11,7 @@ from sweeper.record.ranking import Entrant, PointResult, Ranking, objective, ran
 from sweeper.record.run_folder import CHECKPOINT_FILE, RunFolder
 from sweeper.record.state.sweep_state import SweepState
 from sweeper.record.state.trial import Trial
-from sweeper.spec.train_settings import OWNED
+from sweeper.spec.trainer.settings import OWNED
 from sweeper.status import Status
 from sweeper.views.next_steps import fresh_command, train_command
 from sweeper.views.verdict import verdict_of
@@ -133,10 +133,12 @@ def best_json(monitor: Monitor, best: Trial) -> JsonObject:
         "tied": [_point_json(other) for other in noise.tied[1:]] if noise is not None else None,
         "sizes": sizes_json(summary),
         **_findings_json(summary),
-        "command": further_command(monitor.folder, best),
+        "command": further_command(monitor, best),
         "fresh_command": fresh_command(
             monitor.folder, best.trial_id, best.config.to_dict(), best.config.max_steps
-        ),
+        )
+        if monitor.state.spec.is_ours
+        else None,
     }
 
 
@@ -191,21 +193,26 @@ def _runner_up_json(ranking: Ranking[Entrant], best: Trial) -> JsonObject | None
     }
 
 
-def further_command(folder: RunFolder, trial: Trial) -> str | None:
-    """The command that trains a trial further; None if its checkpoint is gone."""
+def further_command(monitor: Monitor, trial: Trial) -> str | None:
+    """The command that trains a trial further; None if its checkpoint is gone, or another's."""
+    folder = monitor.folder
+    if not monitor.state.spec.is_ours:
+        return None
     return train_command(folder, trial.trial_id, trial.checkpoint, trial.config.max_steps)
 
 
 def as_search_space(state: SweepState, trial: Trial) -> JsonObject:
     """A search-space file of this one trial, to run as it is, or with another `space:`. A file
-    sweeps something: here its one seed."""
+    sweeps something: here its one seed, or of a program that may take none its first setting."""
     settings = {k: v for k, v in trial.config.to_dict().items() if k not in OWNED}
-    seed = settings.pop("seed")
+    trainer = state.spec.trainer
+    swept = "seed" if trainer is None else next(iter(trainer.settings), "max_steps")
+    value = settings.pop(swept)
     return {
         "name": state.spec.name,
-        "data": state.spec.data,
+        **({"data": state.spec.data} if trainer is None else {"trainer": trainer.model_dump()}),
         "train": settings,
-        "space": {"seed": {"grid": [seed]}},
+        "space": {swept: {"grid": [value]}},
         "objective": state.spec.objective.model_dump(),
         "scheduler": {"type": "fifo"},
     }

@@ -55,6 +55,11 @@ def train_command(
     )
 
 
+def settings_command(folder: RunFolder) -> str:
+    """The command that writes the winner's settings as a search-space file."""
+    return f"python -m sweeper best {folder.called} --yaml"
+
+
 def export_command(folder: RunFolder, trial_id: str) -> str:
     """The command that writes a trial's model as a Hugging Face folder."""
     output = f"models/{folder.name}-{trial_id}"

@@ -25,7 +25,7 @@ from sweeper.spec.reading.yaml_source import KeyPath
 from sweeper.spec.scheduler_spec import SCHEDULERS
 from sweeper.spec.space import DOMAINS
 from sweeper.spec.sweep_spec import SweepSpec
-from sweeper.spec.train_settings import TYPES
+from sweeper.spec.trainer.settings import OURS
 from sweeper.strategy import simulation
 
 Tries = Callable[[int], Iterator[random.Random]]
@@ -90,7 +90,7 @@ SPACES: list[dict[str, Any]] = [
         "scheduler": {"type": "asha", "clock": "flops", "grace_flops": 1e9},
     },
 ]
-KEYS = [*TYPES, *SweepSpec.model_fields, *DOMAINS, "step", "when", "type", "times", "of"]
+KEYS = [*OURS.types, *SweepSpec.model_fields, *DOMAINS, "step", "when", "type", "times", "of"]
 KEYS += ["lr", "bs", "wd", "dropout", "optimizer", "size", "s", "", "1", "é", "a.b", "values"]
 WORDS = [*SCHEDULERS, "bohb", "val_los", "random", "auto", "~/data", "learning_rate", "2GB", "x"]
 ODD: list[Any] = [

@@ -41,6 +41,7 @@ FLOORS = [
     sweeper.strategy.surface
     sweeper.spec.reading
     sweeper.spec
+    sweeper.spec.trainer
     sweeper.spec.domains
     sweeper.corpus
     sweeper.corpus.tokens

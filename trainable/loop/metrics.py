@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Self
 
 from trainable.settings import shown
@@ -17,7 +17,8 @@ class Metrics:
     is that of the averaged weights. `grad_norm` is before clipping, `update_ratio` the norm of the
     step's update over that of the weights; `max_activation` and `max_logit` are the largest
     absolute values in the residual stream and among the logits. A number that is not finite becomes
-    `None` here, once for all: JSON has no NaN.
+    `None` here, once for all: JSON has no NaN. `others` are numbers of a trainer that is not ours,
+    by their names.
     """
 
     step: int
@@ -36,6 +37,7 @@ class Metrics:
     train_seconds: float | None = None
     skipped_steps: int | None = None
     diverged: bool = False
+    others: dict[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """
@@ -55,15 +57,18 @@ class Metrics:
             value = getattr(self, name)
             if type(value) is not float or not math.isfinite(value):
                 object.__setattr__(self, name, _number(name, value))
+        if self.others:
+            object.__setattr__(self, "others", _finite(self.others))
 
     def value(self, name: str) -> float | None:
         """The one of this name: that of an objective, or a column's."""
-        value: float | None = getattr(self, name)
+        value: float | None = getattr(self, name) if name in _NAMES else self.others.get(name)
         return value
 
     def to_dict(self) -> dict[str, Any]:
         """As a line of `metrics.jsonl` has it."""
-        return {name: getattr(self, name) for name in _NAMES}
+        told = {name: getattr(self, name) for name in _NAMES}
+        return told | {"others": dict(self.others)} if self.others else told
 
     @classmethod
     def from_mapping(cls, given: Mapping[str, Any]) -> Self:
@@ -73,12 +78,29 @@ class Metrics:
             TypeError, ValueError: as where they are made.
         """
         known: dict[str, Any] = {name: given.get(name) for name in _NAMES}
+        others = given.get("others")
+        known |= {"others": others if isinstance(others, Mapping) else {}}
         return cls(**known | {"diverged": bool(given.get("diverged"))})
 
+    @classmethod
+    def of_numbers(cls, step: int, numbers: Mapping[str, float]) -> Self:
+        """Those of a trainer that is not ours: what has a name of ours is that, the rest `others`.
 
-_NAMES = tuple(Metrics.__dataclass_fields__)
+        Raises:
+            TypeError, ValueError: as where they are made.
+        """
+        others = {name: value for name, value in numbers.items() if name not in _NAMES}
+        return cls.from_mapping({**numbers, "step": step, "others": others})
+
+
+_NAMES = tuple(name for name in Metrics.__dataclass_fields__ if name != "others")
 _COUNTS = ("step", "tokens", "skipped_steps")
 _NUMBERS = tuple(name for name in _NAMES if name not in {*_COUNTS, "diverged"})
+
+
+def _finite(numbers: Mapping[str, Any]) -> dict[str, float]:
+    read = {str(name): _number(str(name), value) for name, value in numbers.items()}
+    return {name: value for name, value in read.items() if value is not None}
 
 
 def _count(name: str, value: Any) -> int | None:

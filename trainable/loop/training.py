@@ -4,6 +4,7 @@ save, and go on later to bitwise the same weights."""
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -232,7 +233,7 @@ class Trainer:
     def _metrics(
         self,
         train_loss: float,
-        validation: dict[str, float | None],
+        validation: dict[str, Any],
         tokens_per_second: float,
         diverged: bool,
     ) -> Metrics:

@@ -14,6 +14,7 @@ from sweeper.record.state.trial import Trial
 from sweeper.record.tables import Row
 from sweeper.spec.points import Point
 from sweeper.spec.sweep_spec import SweepSpec
+from sweeper.spec.trainer.config import ours
 from sweeper.status import Status
 from trainable.config import TrainConfig
 from trainable.errors import ConfigError
@@ -61,6 +62,10 @@ def read_run(folder: RunFolder) -> Recording:
 def _require_whole(folder: RunFolder, state: SweepState, *, running: bool) -> None:
     every = min((t.config.eval_every_steps for t in state.trials.values()), default=1)
     again = HOW_TO_RECORD.format(spec=folder.spec, name=folder.name, every=every)
+    if not state.spec.is_ours:
+        raise RecordingError(
+            f"{folder.path}: of another trainer the FLOPs are not known, which a replay counts"
+        )
     if running:
         raise RecordingError(f"{folder.path}: the sweep still runs; wait until it has finished")
     if state.outcome != "finished":
@@ -81,11 +86,12 @@ def _require_whole(folder: RunFolder, state: SweepState, *, running: bool) -> No
 
 
 def _curve(trial: Trial, point: Point, *, timed: bool) -> Curve:
-    flops = flops_per_token(trial.config)
-    tokens = trial.config.batch_size * trial.config.context_length
+    config = ours(trial.config)
+    flops = flops_per_token(config)
+    tokens = config.batch_size * config.context_length
     return Curve(
         point=point,
-        config=trial.config,
+        config=config,
         evaluations=tuple(trial.evaluations),
         flops_per_token=flops,
         seconds=tuple(

@@ -21,6 +21,7 @@ from sweeper.spec.domains.values import Scalar
 from sweeper.spec.points import Point
 from sweeper.spec.reading.spec_file import load_spec
 from sweeper.spec.sweep_spec import SweepSpec
+from sweeper.spec.trainer.settings import OURS
 from sweeper.status import Status
 from trainable.config import TrainConfig
 from trainable.errors import ConfigError, UserError
@@ -174,8 +175,9 @@ def _trials(sweep: SweepData, rows: Sequence[Row], history: Sequence[Row]) -> tu
 def _trial(sweep: SweepData, row: Row, evaluations: Sequence[Evaluation]) -> TrialData:
     values: Point = dict(row["values"])
     seed = values.pop("seed", row.get("seed")) if sweep.repeated else None
-    config = {name: row[name] for name in TrainConfig.__dataclass_fields__ if name in row}
-    tokens, flops = _pace(config)
+    names = OURS.types if sweep.spec is None else sweep.spec.known.types
+    config = {name: row[name] for name in names if name in row}
+    tokens, flops = _pace(config) if sweep.is_ours else (None, None)
     return TrialData(
         trial_id=row["trial_id"],
         status=_status(row.get("status")),

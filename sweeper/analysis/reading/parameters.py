@@ -1,32 +1,37 @@
 """The axes of a summary: what was swept, between which ends, on which scale."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
 from sweeper.analysis.reading.sweep_data import Parameter
 from sweeper.spec.domains.listed import Choice, Grid
 from sweeper.spec.domains.normal import Normal
 from sweeper.spec.domains.scale import Scale, numbers_of, scale_of, scale_of_domain
 from sweeper.spec.domains.values import Scalar
-from sweeper.spec.model_sizes import changes_size, sizes_in_order
+from sweeper.spec.model_sizes import sizes_in_order
 from sweeper.spec.space import AnyDomain
 from sweeper.spec.sweep_spec import SweepSpec
-from sweeper.spec.train_settings import is_number
-from trainable.config import TrainConfig
+from sweeper.spec.trainer.settings import OURS
 
 
 def of_spec(spec: SweepSpec) -> tuple[Parameter, ...]:
     """A parameter for each name of a search space; sizes from the smallest up."""
     sizes = sizes_in_order(spec)
     return tuple(
-        replace(p, options=sizes[p.name]) if p.name in sizes else p for p in of_space(spec.space)
+        replace(p, options=sizes[p.name]) if p.name in sizes else p
+        for p in of_space(spec.space, spec.known.of_size)
     )
 
 
-def of_space(space: Mapping[str, AnyDomain]) -> tuple[Parameter, ...]:
+def of_space(
+    space: Mapping[str, AnyDomain], of_size: Collection[str] = OURS.of_size
+) -> tuple[Parameter, ...]:
+    """
+    Args:
+        of_size: The settings that shape the model.
+    """
     return tuple(
-        replace(_of_domain(name, domain), changes_size=changes_size(name, domain))
+        replace(_of_domain(name, domain), changes_size=not domain.sets(name).isdisjoint(of_size))
         for name, domain in space.items()
     )
 
@@ -75,10 +80,7 @@ def _listed(name: str, values: Sequence[Scalar]) -> Parameter:
 
 
 def _least(name: str) -> float | None:
-    """The smallest number that a run accepts for this setting; None where there is no such end,
+    """The smallest number that our runs accept for this setting; None where there is no such end,
     as for `learning_rate`, which only has to be above 0."""
-    field: Any = TrainConfig.__dataclass_fields__.get(name)
-    if field is None or not is_number(name):
-        return None
-    least: float | None = field.metadata["at_least"]
-    return least
+    setting = OURS.by_name.get(name)
+    return setting.at_least if setting is not None and setting.is_number else None

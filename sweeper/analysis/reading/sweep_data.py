@@ -140,6 +140,11 @@ class SweepData:
         return rank(self.trials, self.mode, repeated=self.repeated, finals=self.finals)
 
     @property
+    def is_ours(self) -> bool:
+        """Whether `trainable` has trained it, so that its settings mean what they mean there."""
+        return self.spec is None or self.spec.is_ours
+
+    @property
     def repeated(self) -> bool:
         """Whether trials at one point are its seeds."""
         return bool(self.seeds) or self.finals is not None

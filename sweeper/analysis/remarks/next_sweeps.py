@@ -14,8 +14,6 @@ from sweeper.record.run_folder import RunFolder
 from sweeper.spec.domains.values import Scalar
 from sweeper.spec.points import Point
 from sweeper.spec.sweep_spec import SweepSpec
-from sweeper.spec.train_settings import DEFAULTS
-from trainable.config import TrainConfig
 from trainable.errors import ConfigError
 
 # What follows from other settings where a file does not state it.
@@ -143,7 +141,7 @@ def seeded(
         changes["train"] = {
             key: value
             for key, value in spec.model_dump(mode="json")["train"].items()
-            if key != "seed" and (key in UNLIKE_DEFAULTS or value != DEFAULTS[key])
+            if key != "seed" and (key in UNLIKE_DEFAULTS or value != spec.known.defaults[key])
         }
     what = what or ("them" if len(initial) > 1 else "it")
     return Offer(
@@ -207,7 +205,7 @@ def _like(values: Sequence[float], x: float) -> float:
 def _is_possible(spec: SweepSpec, best: Point, name: str, value: float) -> bool:
     """Whether a run accepts this value, all else being as at the best point."""
     try:
-        config = TrainConfig.from_mapping(spec.settings({**best, name: value}))
+        config = spec.known.config(spec.settings({**best, name: value}))
     except ConfigError:
         return False
     return config is not None

@@ -45,7 +45,7 @@ class _Run:
 
 def schedule_remarks(summary: Summary) -> Iterator[Remark]:
     sweep = summary.sweep
-    runs = [run for trial in sweep.trials for run in _runs(trial)]
+    runs = [run for trial in sweep.trials for run in _runs(trial)] if sweep.is_ours else []
     stopped = [run for run in runs if run.trial.status is Status.STOPPED]
     if warming := [run for run in stopped if run.trial.step < run.config.warmup_steps]:
         text = (

@@ -76,6 +76,8 @@ def sizes_of(sweep: SweepData) -> SweptSizes:
             f"{sweep.name}: not a sweep over learning rates: `space` has {swept}. {LIKE}."
         )
     sweep = sweep if sweep.metric in LAWFUL and sweep.mode == "min" else by_loss(sweep)
+    if not sweep.is_ours:
+        raise PredictionError(f"{sweep.name}: of another trainer's models the sizes are not known")
     groups = sorted(_groups(sweep), key=lambda group: group.params * group.tokens)
     if not groups:
         raise PredictionError(f"{sweep.name}: no trial has been evaluated yet. Wait, or resume it.")

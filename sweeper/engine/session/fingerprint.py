@@ -9,6 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from sweeper.corpus.folder import CorpusFolder
+from sweeper.engine.session.program_code import COMMIT, code_files
 from sweeper.errors import TrainerError
 from sweeper.record.state.events import Fingerprint
 from sweeper.spec.sweep_spec import CHANGEABLE, SweepSpec
@@ -22,6 +23,11 @@ BLOCKS = 64  # that are read of a data file, evenly spread: it may be large
 def take_fingerprint(spec: SweepSpec, trainer: str) -> Fingerprint:
     """The fingerprint of a resolved spec. `trainer` is the class of the training loop, as
     `module:name`."""
+    if spec.trainer is not None:
+        files, commit = code_files(spec.trainer)
+        code = {name: _hash([path.read_bytes()]) for name, path in files.items()}
+        told = {} if commit is None else {COMMIT: commit[:16]}
+        return Fingerprint(spec=fixed_settings(spec), code=told | code, data={})
     assert spec.data is not None, "a resolved spec names its data"
     return Fingerprint(
         spec=fixed_settings(spec),
@@ -47,10 +53,15 @@ def is_changeable(key: str) -> bool:
 def differences(before: Fingerprint, now: Fingerprint) -> list[str]:
     """What has changed, a line for each change."""
     return [
-        *_differences(before.spec, now.spec, tell_values=True),
+        *_differences(_stated(before.spec), _stated(now.spec), tell_values=True),
         *_differences(before.code, now.code),
         *_differences(before.data, now.data),
     ]
+
+
+def _stated(settings: Mapping[str, object]) -> dict[str, object]:
+    """Without what is null: a key that a version before did not have."""
+    return {key: value for key, value in settings.items() if value is not None}
 
 
 def _differences(

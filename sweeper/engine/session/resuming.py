@@ -148,7 +148,9 @@ def _require_draws(folder: RunFolder, events: Sequence[Event]) -> None:
         raise SpecError([f"--num-trials: {problem}: {example}"])
 
 
-def _data_of(spec: SweepSpec, folder: RunFolder) -> Path:
+def _data_of(spec: SweepSpec, folder: RunFolder) -> Path | None:
+    if not spec.is_ours:
+        return None
     assert spec.data is not None, "a resolved spec names its data"
     if not Path(spec.data).is_dir():
         raise RunFolderError(

@@ -13,6 +13,7 @@ from typing import Annotated
 from pydantic import Field, TypeAdapter, ValidationError
 
 from sweeper.record.state.events import Event
+from trainable.loop.metrics import Metrics
 from trainable.settings import shown
 
 # Fields that are only written if they say something, so that lines are as they always were.
@@ -50,6 +51,8 @@ def _fields(value: object) -> dict[str, object]:
 def _plain(value: object) -> object:
     if isinstance(value, datetime):
         return value.isoformat()
+    if isinstance(value, Metrics):
+        return value.to_dict()
     assert is_dataclass(value)
     return _fields(value)
 

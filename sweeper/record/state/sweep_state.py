@@ -45,13 +45,12 @@ from sweeper.record.state.warm_start import WarmStart
 from sweeper.spec.clock import clock_per_step
 from sweeper.spec.domains.values import Settings
 from sweeper.spec.sweep_spec import SweepSpec
+from sweeper.spec.trainer.config import AnyConfig, num_params
 from sweeper.status import Decision, Status
 from sweeper.strategy.schedulers import make_scheduler
 from sweeper.strategy.schedulers.forecast_asha import ForecastAsha
 from sweeper.strategy.schedulers.scheduler import Promotion, Verdict
-from trainable.config import TrainConfig
 from trainable.loop.metrics import Metrics
-from trainable.model.model_size import num_params
 
 
 class SweepState:
@@ -184,7 +183,7 @@ class SweepState:
             trial.evaluations = [seen for seen in trunk if seen.step <= fork.step]
             trial.forked_from, trial.forked_at = fork.source, fork.step
             stored = Stored(event.id, fork.checkpoint, fork.bytes, fork.step)
-            self.checkpoints.add(stored, num_params(trial.config), found=False)
+            self.checkpoints.add(stored, num_params(trial.config) or 1, found=False)
             self._drop_checkpoints(trial)
         if (promise := promises.pop(event.id, None)) is not None:
             self._drop_checkpoints(self.trials[promise.trunk])
@@ -250,7 +249,7 @@ class SweepState:
 
     def _stored(self, trial: Trial, event: CheckpointLanded | Exploited, *, found: bool) -> None:
         stored = Stored(trial.trial_id, event.checkpoint, event.bytes, event.step)
-        self.checkpoints.add(stored, num_params(trial.config), found=found)
+        self.checkpoints.add(stored, num_params(trial.config) or 1, found=found)
 
     def _drop_checkpoints(self, trial: Trial) -> None:
         """Drop the checkpoints that the trial no longer needs. The event that says why is there."""
@@ -261,9 +260,9 @@ class SweepState:
         trial.checkpoint = newest.name if newest else None
         trial.checkpoint_step = newest.step if newest else None
 
-    def _config(self, recorded: Settings) -> TrainConfig:
+    def _config(self, recorded: Settings) -> AnyConfig:
         data = CorpusFolder(Path(self.spec.data)).of_trials if self.spec.data else {}  # it may move
-        return TrainConfig.from_mapping({**recorded, **data})
+        return self.spec.known.config({**recorded, **data})
 
     def _go_on(self, trial: Trial, promotion: Promotion) -> None:
         trial.status, trial.decision = Status.PENDING, Decision.CONTINUE
@@ -279,7 +278,7 @@ class SweepState:
     def with_status(self, *statuses: Status) -> list[Trial]:
         return [trial for trial in self.trials.values() if trial.status in statuses]
 
-    def _pace(self, config: TrainConfig) -> int:
+    def _pace(self, config: AnyConfig) -> int:
         return clock_per_step(config, self.spec.scheduler.clock)
 
     def judge(self, trial: Trial, metrics: Metrics, recorded: Verdict | None = None) -> Verdict:

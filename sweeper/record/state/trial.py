@@ -4,8 +4,8 @@ from dataclasses import dataclass, field
 
 from sweeper.spec.clock import Clock, clock_per_step
 from sweeper.spec.domains.values import Scalar
+from sweeper.spec.trainer.config import AnyConfig
 from sweeper.status import Decision, Status
-from trainable.config import TrainConfig
 from trainable.loop.metrics import Metrics
 
 FIRST_WAIT_SECONDS = 1.0
@@ -18,7 +18,7 @@ class Trial:
 
     trial_id: str
     values: dict[str, Scalar]
-    config: TrainConfig
+    config: AnyConfig
     status: Status = Status.PENDING
     evaluations: list[Metrics] = field(default_factory=list)
     decision: Decision = Decision.CONTINUE

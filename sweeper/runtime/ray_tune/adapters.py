@@ -80,7 +80,7 @@ class SweepSearch(SearchAlgorithm):  # type: ignore[misc]
         self.live.discard(trial_id)
 
     def _tune_trial(self, trial: Trial) -> TuneTrial:
-        share = self.placement.share(trial.values)
+        share, spec = self.placement.share(trial.values), self.sweep.plan.spec
         checkpoints = self.sweep.folder.checkpoint_folders(trial.trial_id)
         tune_trial = TuneTrial(
             self.experiment.run_identifier,
@@ -89,9 +89,12 @@ class SweepSearch(SearchAlgorithm):  # type: ignore[misc]
                 "train": trial.config.to_dict(),
                 "num_threads": share.num_threads,
                 "trainer": self.trainer,
+                "program": spec.trainer,
+                "objective": spec.objective.metric,
+                "folder": str(self.sweep.folder.trial(trial.trial_id).resolve()),
                 "forks_at": sorted(self.sweep.state.checkpoints.promised_steps(trial.trial_id)),
                 "evaluated": trial.step,
-                "timeout_s": self.sweep.plan.spec.trial_timeout_s,
+                "timeout_s": spec.trial_timeout_s,
                 "stack": str(self.sweep.folder.trial_stack(trial.trial_id).resolve()),
                 "title": f"{self.sweep.folder.name} {trial.trial_id} {point_text(trial.values)}",
             },

@@ -13,7 +13,10 @@ from sweeper.errors import storage_error
 from sweeper.record.state.checkpoints import checkpoint_folders
 from sweeper.runtime.process_state import ProcessState
 from sweeper.runtime.stack import stack_if_longer
+from sweeper.runtime.trainers.starting import starter
 from sweeper.runtime.trial_loop import TrialLoop, load_trainer
+from sweeper.spec.trainer.section import TrainerSpec
+from sweeper.spec.trainer.settings import known_settings
 from trainable.config import TrainConfig
 
 # A slice ends at an evaluation; between two of them it ends after this long, so that the driver
@@ -26,7 +29,8 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]  # Ray is untyped
     """Runs one trial after another in one process (Tune reuses the actor).
 
     The config that Tune hands over has these keys: `train`, the settings; `num_threads`; `trainer`,
-    the class of the loop as `module:name`; `forks_at`, the steps of checkpoints that others fork
+    the class of the loop as `module:name`, or `program`, the `trainer:` section of another one with
+    the `objective` and the trial's `folder`; `forks_at`, the steps of checkpoints that others fork
     from; `evaluated`, the step of the last evaluation in the
     journal; `title`, what people call the trial; `timeout_s`, after which a silent trial is killed;
     and `stack`, the file in which it notes before that where it is.
@@ -36,10 +40,12 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]  # Ray is untyped
 
     def setup(self, config: dict[str, Any]) -> None:
         self.title: str = config["title"]
-        self.train_config = TrainConfig.from_mapping(config["train"])
-        trainer = load_trainer(config["trainer"])
+        program: TrainerSpec | None = config["program"]
+        self.train_config = known_settings(program).config(config["train"])
         self.loop = TrialLoop(
-            trainer,
+            load_trainer(config["trainer"])
+            if program is None
+            else starter(program, config["objective"], Path(config["folder"])),
             self.train_config,
             num_threads=config["num_threads"],
             forks_at=config["forks_at"],
@@ -67,7 +73,7 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]  # Ray is untyped
         torch = sys.modules.get("torch")
         if torch is None:
             return
-        if self.train_config.compile:
+        if isinstance(self.train_config, TrainConfig) and self.train_config.compile:
             torch.compiler.reset()  # after 8 models in one process torch compiles no more
         if torch.cuda.is_available():
             gc.collect()  # 40 ms: not where memory is plenty

@@ -125,14 +125,14 @@ class CommandTrainer:
         return None
 
     def _start(self) -> None:
-        with alone(self.job.trial_dir, self.job.grace_s) as lock:
+        with alone(self.job.trial_dir, self.job.grace_s) as claim:
             resumed = self._prepare()
             self.process = Process(
                 self.job.arguments(resumed),
                 folder=self.job.folder,
                 environment=self.job.environment(resumed),
                 log=self.job.trial_dir.parent / OUTPUT_LOG,
-                lock=lock,
+                claim=claim,
             )
 
     def _prepare(self) -> Path | None:
@@ -193,7 +193,9 @@ class CommandTrainer:
                 self._rows.append(row)
         if evaluated:
             self._newest.evaluated(evaluated, after=self.job.written == "after")
-        elif lines or rows:
+            return
+        self._newest.nothing_evaluated()
+        if lines or rows:
             self._newest.heard()
 
     def _let_go(self) -> None:
@@ -238,10 +240,10 @@ class CommandTrainer:
         newest, step = self._newest, self._newest.evaluated_at
         kept: Kept | None = None
         copied: Signature | None = None
-        if self._has_evaluation:
+        if self._has_evaluation or not newest.has_evaluated:
             return None
         self.process.go_on()
-        while newest.has_changed or (newest.has_evaluated and step == self.step):
+        while newest.has_changed or step == self.step:
             ended = self.process.has_ended
             newest.look()
             state = newest.state() if ended and newest.has_changed else newest.settled
@@ -280,5 +282,4 @@ class CommandTrainer:
 
     def _metrics(self, row: Row) -> Metrics:
         value = row.values.get(self.job.objective, 0.0)
-        stated = {"step": row.step, **row.values, "diverged": not math.isfinite(value)}
-        return Metrics.from_mapping(stated)
+        return Metrics.of_numbers(row.step, {**row.values, "diverged": not math.isfinite(value)})

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from sweeper.runtime.trainers.saved import Place, Signature, signature
 
-LOOKS = 2  # that come between two evaluations
 SETTLED_SECONDS = 0.1  # in which a checkpoint has not changed
 
 
@@ -25,8 +24,12 @@ class Newest:
         self.evaluated_at = begins_at
         self.has_evaluated = False
         self._held = self.state()  # before that was said
-        self._of: int | None = begins_at if self._held and begins_at else None
-        self._looked, self._looks = self._held, 0  # the state at the last look; looks since then
+        # The step that a state of the checkpoint is known to be of.
+        self._of: tuple[int, Signature] | None = (
+            (begins_at, self._held) if self._held and begins_at else None
+        )
+        self._looked = self._held  # the state at the last look
+        self._surely = self._held  # the last one that was surely written before another evaluation
         self._changed_at, self._spoke = 0.0, True  # since it was like that
 
     def state(self) -> Signature:
@@ -41,7 +44,6 @@ class Newest:
         """To be called again and again while the program runs, before its lines are read."""
         if (state := self.state()) != self._looked:
             self._looked, self._changed_at, self._spoke = state, time.monotonic(), False
-        self._looks += 1
 
     def heard(self) -> None:
         """The program has said something after the last look."""
@@ -67,22 +69,29 @@ class Newest:
     def _is_marked(self) -> bool:
         return self.place is not None and self.place.is_marked(self.place.at(self.evaluated_at))
 
+    def nothing_evaluated(self) -> None:
+        """No evaluation has come since the last look: what was seen there is of the one before."""
+        self._surely = self._looked
+
     def evaluated(self, steps: Sequence[int], *, after: bool) -> None:
         """The program has reported evaluations, and is held now.
 
         Args:
             after: Whether a checkpoint is written after the evaluation of its step.
         """
-        before = self._looked if after else self.state()
+        now = self.state()
+        before = self._surely if after else now
         if before != self._held:
-            self._of = self.evaluated_at if after else steps[-1]
-        # A program that is as fast as we look has written, and nobody knows which step that is of.
-        if len(steps) > 1 or (after and self._looks < LOOKS and self.state() != self._held):
-            self._of, before = None, self.state()
+            self._of = (self.evaluated_at if after else steps[-1], before)
+        # Where none of an evaluation before was seen, what is there now may be of that or of this.
+        unseen = self.has_evaluated and before == self._held
+        if len(steps) > 1 or (unseen and now != before):
+            self._of, before = None, now
         self.has_evaluated = True
-        self.evaluated_at, self._held, self._looked, self._looks = steps[-1], before, before, 0
+        self.evaluated_at = steps[-1]
+        self._held = self._looked = self._surely = before
         if self.place is not None and self.place.is_pattern:
-            self._held = self._looked = ()
+            self._held = self._looked = self._surely = ()
 
     def at_most(self, step: int) -> tuple[int, Path] | None:
         """The newest whole checkpoint of at most this step."""
@@ -92,6 +101,6 @@ class Newest:
             steps = self.place.by_step()
             return max(((s, path) for s, path in steps.items() if s <= step), default=None)
         path = Path(self.place.path)
-        if self._of is None or self._of > step or not path.exists():
+        if self._of is None or self._of[0] > step or self._of[1] != self.state():
             return None
-        return self._of, path
+        return self._of[0], path

@@ -7,17 +7,19 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from uuid import uuid4
 
 from sweeper.errors import TrainerError
+from sweeper.runtime.trainers.program.process import Claim
 
 LOOK_SECONDS = 0.02
 ENDING_SECONDS = 10.0  # that an ended program may take to be gone, beyond its grace
 
 
 @contextmanager
-def alone(folder: Path, grace_s: float) -> Iterator[int]:
-    """Wait until no program of an attempt before, whose process was killed or has paused elsewhere,
-    is at work there. Gives the descriptor of a lock for the next one, which holds it as it lives.
+def alone(folder: Path, grace_s: float) -> Iterator[Claim]:
+    """Claim it, and wait until no program of an attempt before, whose process was killed or has
+    paused elsewhere, is at work there: its keeper ends it as it sees the claim.
 
     Raises:
         TrainerError: one does not end.
@@ -25,12 +27,14 @@ def alone(folder: Path, grace_s: float) -> Iterator[int]:
     folder.parent.mkdir(parents=True, exist_ok=True)
     lock = os.open(folder.with_suffix(".lock"), os.O_RDWR | os.O_CREAT)
     deadline = time.monotonic() + grace_s + ENDING_SECONDS
+    word = uuid4().hex
     try:
+        os.pwrite(lock, word.encode(), 0)
         while not _taken(lock):
             if time.monotonic() > deadline:
                 raise TrainerError(f"{folder}: the program of an attempt before still runs there")
             time.sleep(LOOK_SECONDS)
-        yield lock
+        yield Claim(lock, word)
     finally:
         os.close(lock)
 

@@ -10,8 +10,8 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from sweeper.spec.scheduler_spec import GRACE_KEYS, SCHEDULERS
-from sweeper.spec.sweep_spec import SweepSpec
-from sweeper.spec.train_settings import OWNED, TYPES, is_number
+from sweeper.spec.sweep_spec import OUR_METRICS, SweepSpec
+from sweeper.spec.trainer.settings import OURS, OWNED
 from trainable.config import TrainConfig
 
 Schema = dict[str, Any]
@@ -35,14 +35,18 @@ def json_schema() -> Schema:
         _, bundles = definitions[domain]["properties"][domain.lower()]["oneOf"]
         bundles["additionalProperties"] = {"$ref": "#/$defs/Settings"}
     derived = {"$ref": "#/$defs/Derived"}
-    schema["properties"]["train"] = _mapping(
+    train = _mapping(
         {
             name: {"anyOf": [setting, derived], "description": setting["description"]}
-            if is_number(name)
+            if OURS.is_number(name)
             else setting
             for name, setting in settings.items()
         }
     )
+    # Another trainer has settings and metrics of its own.
+    metric = {"properties": {"metric": {"enum": list(OUR_METRICS)}}}
+    schema["if"] = {"required": ["trainer"]}
+    schema["else"] = {"properties": {"train": train, "objective": metric}}
     return schema
 
 
@@ -61,7 +65,7 @@ def _settings() -> dict[str, Schema]:
             continue
         stated = field.metadata
         bounds = {word: stated[key] for key, word in keywords.items() if stated[key] is not None}
-        kind = TypeAdapter(TYPES[field.name]).json_schema()
+        kind = TypeAdapter(OURS.types[field.name]).json_schema()
         schemas[field.name] = {
             **kind,
             **bounds,

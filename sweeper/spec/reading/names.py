@@ -15,7 +15,7 @@ from sweeper.spec.sweep_spec import (
     Search,
     SweepSpec,
 )
-from sweeper.spec.train_settings import TYPES
+from sweeper.spec.trainer.settings import OURS, KnownSettings
 from trainable.settings import OTHER_NAMES, nearest
 
 SECTIONS: dict[str | int, type[BaseModel]] = {
@@ -69,13 +69,15 @@ _WORDS: Mapping[str | int, Synonyms] = {
 }
 
 
-def setting_hint(name: str) -> str:
+def setting_hint(name: str, known: KnownSettings = OURS) -> str:
     """What may be meant by the name of a training setting that there is not."""
+    if known is not OURS:
+        return _meant(name, known.types, known.synonyms) or f"; there are: {', '.join(known.types)}"
     if (reason := _known_as(name, _NOT_OFFERED)) is not None:
         return f"; {name} is not offered: {reason}"
     elsewhere = [home for home in _homes(name) if not home.startswith("train.")]
     hint = f"; did you mean '{elsewhere[0]}'?" if elsewhere else ""
-    return _meant(name, TYPES, OTHER_NAMES) or hint
+    return _meant(name, OURS.types, OTHER_NAMES) or hint
 
 
 def swept_hint(name: str, swept: Collection[str]) -> str:
@@ -112,14 +114,16 @@ def top_key_hint(key: str) -> str:
         return f"; did you mean '{homes[0]}'?"
     if _known_as(key, _NOT_OFFERED) is not None:
         return setting_hint(key)
-    known = {name: f"train.{name}" for name in TYPES} | {key: key for key in keys_of(SweepSpec)}
+    known = {name: f"train.{name}" for name in OURS.types} | {
+        key: key for key in keys_of(SweepSpec)
+    }
     close = get_close_matches(key, known, n=1)
     return f"; did you mean '{known[close[0]]}'?" if close else ""
 
 
 def _homes(key: str) -> list[str]:
     """Where a key stands that is no key of the section in which it was found."""
-    setting = key if key in TYPES else _known_as(key, OTHER_NAMES)
+    setting = key if key in OURS else _known_as(key, OTHER_NAMES)
     sections = [*SECTIONS.items(), *(("scheduler", model) for model in SCHEDULERS.values())]
     others = [f"{name}.{key}" for name, model in sections if key in keys_of(model)]
     return [*([] if setting is None else [f"train.{setting}"]), *others]

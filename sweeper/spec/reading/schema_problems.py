@@ -3,7 +3,6 @@
 import json
 import re
 from collections.abc import Mapping
-from typing import get_args
 
 from pydantic import BaseModel, ValidationError
 
@@ -22,7 +21,7 @@ from sweeper.spec.reading.yaml_source import KeyPath, Plain, Problem
 from sweeper.spec.scheduler_spec import SCHEDULERS
 from sweeper.spec.space import DOMAINS
 from sweeper.spec.sweep_spec import (
-    Objective,
+    OUR_METRICS,
     ResourceCase,
     SweepSpec,
 )
@@ -124,9 +123,8 @@ def _no_mapping(key_path: KeyPath, node: Plain) -> str:
         else:
             hint = scheduler_hint(node) or hint
     if key_path == ("objective",) and isinstance(node, str):
-        metrics = get_args(Objective.model_fields["metric"].annotation)
         known = f"; as {{metric: {node}}}"
-        hint = known if node in metrics else word_hint("metric", node, metrics) or hint
+        hint = known if node in OUR_METRICS else word_hint("metric", node, OUR_METRICS) or hint
     return f"must be a mapping, got {shown(node)}{hint}"
 
 

@@ -17,6 +17,11 @@ from sweeper.spec.reading.space_problems import (
     setting_problems,
     space_problems,
 )
+from sweeper.spec.reading.trainer_problems import (
+    demand_problems,
+    metric_problems,
+    trainer_problems,
+)
 from sweeper.spec.reading.yaml_source import Plain, Problem
 from sweeper.spec.scheduler_spec import (
     GRACE_KEYS,
@@ -27,12 +32,9 @@ from sweeper.spec.scheduler_spec import (
 )
 from sweeper.spec.space import AnyDomain
 from sweeper.spec.sweep_spec import FinalsSpec, Resources, Search, Seeds, SweepSpec
-from sweeper.spec.train_settings import (
-    CHANGEABLE_IN_MID_RUN,
-    TYPES,
-    Stated,
-    is_number,
-)
+from sweeper.spec.train_settings import Stated
+from sweeper.spec.trainer.section import AnyTrainerSpec, TrainerSpec
+from sweeper.spec.trainer.settings import KnownSettings, known_settings
 
 Key = TypeVar("Key", str, int)
 
@@ -41,6 +43,9 @@ Key = TypeVar("Key", str, int)
 class Sections:
     """The sections of a file that fit the schema; None for one that does not fit or is missing."""
 
+    trainer: TrainerSpec | None
+    known: KnownSettings | None  # of the trainer; None: it has a section that does not fit
+    metric: str | None  # of the objective
     train: Mapping[str, object]  # also what does not fit, as it is stated
     space: Mapping[str, AnyDomain]
     swept_names: set[str]  # also those whose domain does not fit
@@ -51,11 +56,15 @@ class Sections:
     scheduler: AnySchedulerSpec | None
     resources: Resources | None
     has_budget: bool  # for checkpoints
+    has_data: bool
 
     @classmethod
     def of(cls, spec: SweepSpec) -> Self:
         """Those of a file that fits it as a whole."""
         return cls(
+            trainer=spec.trainer,
+            known=spec.known,
+            metric=spec.objective.metric,
             train=spec.train,
             space=spec.space,
             swept_names=set(spec.space),
@@ -66,6 +75,7 @@ class Sections:
             scheduler=spec.scheduler,
             resources=spec.resources if isinstance(spec.resources, Resources) else None,
             has_budget=spec.checkpoints.budget is not None,
+            has_data=spec.data is not None,
         )
 
     @classmethod
@@ -73,7 +83,13 @@ class Sections:
         """Those of one that does not."""
         train, space = mapping(data.get("train")), mapping(data.get("space"))
         stated = data.get("constraints")
+        trainer = _fitting(AnyTrainerSpec, data.get("trainer"))
+        metric = mapping(data.get("objective")).get("metric")
+        fits = trainer is not None or data.get("trainer") is None
         return cls(
+            trainer=trainer,
+            known=known_settings(trainer) if fits else None,
+            metric=metric if isinstance(metric, str) else None,
             train=train | _all_fitting(Stated, train),
             space=_all_fitting(AnyDomain, space),
             swept_names=set(space),
@@ -86,6 +102,7 @@ class Sections:
             scheduler=_fitting(AnySchedulerSpec, data.get("scheduler")),
             resources=_fitting(Resources, data.get("resources", {})),
             has_budget=mapping(data.get("checkpoints")).get("budget") is not None,
+            has_data=data.get("data") is not None,
         )
 
 
@@ -110,13 +127,13 @@ def _fitting(kind: Any, value: Plain) -> Any:
 
 def section_problems(sections: Sections) -> list[Problem]:
     train, space, names = sections.train, sections.space, sections.swept_names
-    problems = [
-        *setting_problems(train, space),
-        *derived_problems(train),
-        *space_problems(train, space),
-        *condition_problems(space, names),
-        *_constraint_problems(sections.constraints),
-    ]
+    problems = [*condition_problems(space, names)]
+    if (known := sections.known) is not None:
+        problems += setting_problems(known, train, space)
+        problems += derived_problems(known, train)
+        problems += space_problems(known, train, space)
+        problems += _constraint_problems(known, sections.constraints)
+        problems += _trainer_problems(sections, known)
     if sections.resources is not None:
         problems += _case_problems(sections.resources, space, names)
     if sections.seeds is not None:
@@ -150,7 +167,23 @@ def _case_problems(
     return problems
 
 
-def _constraint_problems(constraints: Mapping[int, Constraint]) -> list[Problem]:
+def _trainer_problems(sections: Sections, known: KnownSettings) -> list[Problem]:
+    problems: list[Problem] = []
+    if (trainer := sections.trainer) is not None:
+        seeds, finals = sections.seeds is not None, sections.finals is not None
+        problems += trainer_problems(trainer, known, seeds, finals)
+        problems += demand_problems(trainer, sections.space, sections.scheduler)
+        if sections.has_data:
+            told = "is for our own trainer; name them in trainer.command, and remove it"
+            problems.append((("data",), told))
+    if sections.metric is not None:
+        problems += metric_problems(sections.metric, trainer)
+    return problems
+
+
+def _constraint_problems(
+    known: KnownSettings, constraints: Mapping[int, Constraint]
+) -> list[Problem]:
     """An operand may only name a training setting that is a number."""
     problems: list[Problem] = []
     for index, constraint in constraints.items():
@@ -158,9 +191,11 @@ def _constraint_problems(constraints: Mapping[int, Constraint]) -> list[Problem]
             key_path = ("constraints", index, relation, place)
             if not isinstance(name, str):
                 continue
-            if name not in TYPES:
-                problems.append((key_path, f"no training setting {name!r}{setting_hint(name)}"))
-            elif not is_number(name) or name == "seed":
+            if name not in known:
+                problems.append(
+                    (key_path, f"no training setting {name!r}{setting_hint(name, known)}")
+                )
+            elif not known.is_number(name) or name == "seed":
                 problems.append((key_path, f"{name} cannot be constrained, only other numbers"))
     return problems
 
@@ -213,11 +248,12 @@ def _comparison_problems(scheduler: AshaSpec) -> list[Problem]:
 
 def _pbt_problems(sections: Sections) -> list[Problem]:
     """Under pbt the values of a trial change while it runs, which not every setting allows."""
+    free = sections.known.in_mid_run if sections.known is not None else ()
     problems: list[Problem] = []
     for key, domain in sections.space.items():
-        if fixed := sorted(domain.sets(key) - set(CHANGEABLE_IN_MID_RUN)):
+        if fixed := sorted(domain.sets(key) - {*free}):
             problem = f"{fixed[0]} cannot change in a run, as pbt wants; it can sweep: "
-            problems.append((("space", key), problem + ", ".join(CHANGEABLE_IN_MID_RUN)))
+            problems.append((("space", key), problem + ", ".join(free)))
         if domain.when is not None:
             problems.append((("space", key, "when"), "pbt cannot sweep on conditions; remove it"))
     if sections.seeds is not None:

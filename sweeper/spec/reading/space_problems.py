@@ -11,65 +11,61 @@ from sweeper.spec.domains.values import Scalar
 from sweeper.spec.reading.names import setting_hint, swept_hint
 from sweeper.spec.reading.yaml_source import KeyPath, Problem
 from sweeper.spec.space import AnyDomain
-from sweeper.spec.train_settings import (
-    OWNED,
-    TYPES,
-    Derived,
-    derivation_cycle,
-    is_legal,
-    is_number,
-)
+from sweeper.spec.train_settings import Derived, derivation_cycle
+from sweeper.spec.trainer.settings import OURS, OWNED, KnownSettings
 from trainable.errors import ConfigError
 from trainable.settings import typed
 
 
-def setting_problems(train: Mapping[str, object], space: Mapping[str, AnyDomain]) -> list[Problem]:
-    """Names and types of training settings that are not those of the trainable."""
+def setting_problems(
+    known: KnownSettings, train: Mapping[str, object], space: Mapping[str, AnyDomain]
+) -> list[Problem]:
+    """Names and types of training settings that are not those of the trainer."""
     stated: list[tuple[KeyPath, str, object]] = [
         (("train", name), name, value) for name, value in train.items()
     ]
     problems: list[Problem] = []
     for key, domain in space.items():
-        if not domain.is_bundled and (problem := _name_problem(key)) is not None:
+        if not domain.is_bundled and (problem := _name_problem(known, key)) is not None:
             problems.append((("space", key), problem))  # once, and not for each value
         else:
             stated += _stated_values(("space", key), domain)
     for key_path, name, value in stated:
-        if (problem := _setting_problem(name, value)) is not None:
+        if (problem := _setting_problem(known, name, value)) is not None:
             problems.append((key_path, problem))
     return problems
 
 
-def _name_problem(name: str) -> str | None:
-    if name in OWNED:
+def _name_problem(known: KnownSettings, name: str) -> str | None:
+    if known is OURS and name in OWNED:
         return f"is not set here but by `{OWNED[name]}:`, a folder with both files"
-    return None if name in TYPES else f"no such training setting{setting_hint(name)}"
+    return None if name in known else f"no such training setting{setting_hint(name, known)}"
 
 
-def _setting_problem(name: str, value: object) -> str | None:
-    if (problem := _name_problem(name)) is not None:
+def _setting_problem(known: KnownSettings, name: str, value: object) -> str | None:
+    if (problem := _name_problem(known, name)) is not None:
         return problem
     if isinstance(value, list | dict | Derived):
         return None  # the schema has refused it, or it is looked at as what it is
     try:
-        typed(name, value, TYPES[name])
+        typed(name, value, known.types[name])
     except ConfigError as error:
         return error.problem
     return None
 
 
-def derived_problems(train: Mapping[str, object]) -> list[Problem]:
+def derived_problems(known: KnownSettings, train: Mapping[str, object]) -> list[Problem]:
     """A value may only be derived from a number, and not from itself."""
     problems: list[Problem] = []
     for name, formula in train.items():
-        if not isinstance(formula, Derived) or name not in TYPES or name in OWNED:
+        if not isinstance(formula, Derived) or name not in known or name in OWNED:
             continue
-        if not is_number(name):
+        if not known.is_number(name):
             problems.append((("train", name), "is no number, and cannot be derived from one"))
-        if formula.of not in TYPES:
-            hint = setting_hint(formula.of)
+        if formula.of not in known:
+            hint = setting_hint(formula.of, known)
             problems.append((("train", name, "of"), f"no training setting {formula.of!r}{hint}"))
-        elif not is_number(formula.of):
+        elif not known.is_number(formula.of):
             problems.append((("train", name, "of"), f"{formula.of} is no number"))
         if (cycle := derivation_cycle(train, name)) is not None:
             way = " -> ".join(cycle)
@@ -96,17 +92,21 @@ def _stated_values(key_path: KeyPath, domain: AnyDomain) -> list[tuple[KeyPath, 
             return [(key_path, key, bound) for bound in domain.bounds()]
 
 
-def space_problems(train: Mapping[str, object], space: Mapping[str, AnyDomain]) -> list[Problem]:
+def space_problems(
+    known: KnownSettings, train: Mapping[str, object], space: Mapping[str, AnyDomain]
+) -> list[Problem]:
     """A swept name must be a setting that nothing else sets, or a new name for bundles."""
     problems: list[Problem] = []
     owners: dict[str, str] = {}
     for key, domain in space.items():
         found = []
-        if isinstance(domain, Uniform | LogUniform | Normal) and not _takes_real_numbers(key):
+        if isinstance(domain, Uniform | LogUniform | Normal) and not _takes_real_numbers(
+            known, key
+        ):
             found.append("is no real number; sweep it with `randint:`, or list its values")
-        elif isinstance(domain, Normal) and key in TYPES and not is_legal(key, domain.mean):
+        elif isinstance(domain, Normal) and not known.is_legal(key, domain.mean):
             found.append(f"the mean must be a value that {key} may have, got {domain.mean:g}")
-        if domain.is_bundled and (key in TYPES or key in COLUMNS):
+        if domain.is_bundled and (key in known or key in COLUMNS):
             found.append("names bundles, and is a column of the results; choose another name")
         elif domain.is_bundled and not (key and key.isprintable()):
             found.append("names bundles, and must be printable text")
@@ -120,9 +120,9 @@ def space_problems(train: Mapping[str, object], space: Mapping[str, AnyDomain]) 
     return problems
 
 
-def _takes_real_numbers(name: str) -> bool:
+def _takes_real_numbers(known: KnownSettings, name: str) -> bool:
     try:
-        typed(name, 0.5, TYPES.get(name, float))
+        typed(name, 0.5, known.types.get(name, float))
     except ConfigError:
         return False
     return True

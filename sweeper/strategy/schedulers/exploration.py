@@ -2,6 +2,7 @@
 
 from sweeper.spec.points import Point
 from sweeper.spec.sweep_spec import SweepSpec
+from sweeper.spec.trainer.config import AnyConfig
 from trainable.config import TrainConfig
 from trainable.errors import ConfigError
 
@@ -9,8 +10,8 @@ MAX_DRAWS = 100  # to find values that go together
 
 
 def explore(
-    spec: SweepSpec, source: Point, config: TrainConfig, *, trial: int, rung: int
-) -> tuple[Point, TrainConfig]:
+    spec: SweepSpec, source: Point, config: AnyConfig, *, trial: int, rung: int
+) -> tuple[Point, AnyConfig]:
     """Values near those of `source`, for the trial that takes over from it at a rung; and the
     config with them.
 
@@ -25,14 +26,16 @@ def explore(
     import numpy as np  # only pbt draws here
 
     rng = np.random.default_rng([spec.search.seed, rung, trial])
-    files = {"train_data": config.train_data, "val_data": config.val_data}
+    files = {}
+    if isinstance(config, TrainConfig):
+        files = {"train_data": config.train_data, "val_data": config.val_data}
     for _ in range(MAX_DRAWS):
         point = {
             key: domain.sample(rng) if rng.random() < probability else domain.near(source[key], rng)
             for key, domain in spec.space.items()
         }
         try:
-            explored = TrainConfig.from_mapping({**files, **spec.settings(point)})
+            explored = spec.known.config({**files, **spec.settings(point)})
         except ConfigError:
             continue
         if spec.admits(point):

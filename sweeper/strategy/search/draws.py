@@ -11,7 +11,7 @@ from sweeper.spec.domains.normal import Normal
 from sweeper.spec.domains.values import Scalar
 from sweeper.spec.points import Point, swept
 from sweeper.spec.space import AnyDomain
-from sweeper.spec.train_settings import is_legal
+from sweeper.spec.trainer.settings import OURS
 
 if TYPE_CHECKING:
     import numpy as np
@@ -43,8 +43,8 @@ def random_points(space: Mapping[str, AnyDomain], seed: int, index: int) -> Iter
 
 def _draw(key: str, domain: AnyDomain, rng: "np.random.Generator") -> Scalar:
     if isinstance(domain, Normal):
-        assert is_legal(key, domain.mean), "or it might be drawn again for ever"
-        while not is_legal(key, value := domain.sample(rng)):
+        assert OURS.is_legal(key, domain.mean), "or it might be drawn again for ever"
+        while not OURS.is_legal(key, value := domain.sample(rng)):
             pass
         return value
     return domain.sample(rng)

@@ -26,7 +26,7 @@ from sweeper.spec.domains.ranges import LogRandInt, LogUniform, RandInt, Uniform
 from sweeper.spec.domains.values import Scalar
 from sweeper.spec.points import Point, swept
 from sweeper.spec.space import AnyDomain
-from sweeper.spec.train_settings import lowest
+from sweeper.spec.trainer.settings import OURS
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)
 
@@ -95,7 +95,7 @@ def _distribution(key: str, domain: AnyDomain) -> BaseDistribution:
         case Grid() | Choice():
             return CategoricalDistribution(range(len(domain.values())))
         case Normal():
-            bound = lowest(key)
+            bound = OURS.lowest(key)
             low = 0.0 if bound is None else NormalDist(*domain.normal).cdf(bound)
             return FloatDistribution(max(QUANTILES[0], low + 1e-6), QUANTILES[1])
         case LogUniform(step=float(step)) | LogRandInt(step=int(step)):

@@ -21,7 +21,7 @@ class Courses:
         self.spec = spec
         self.axes = Axes(spec.space)
         self.sign = sign_of(spec.objective.mode)
-        self.scheduled = spec.objective.falls
+        self.scheduled = spec.objective.falls and spec.is_ours
         self._lengths: dict[str, tuple[Schedule, int]] = {}
 
     def finals(self, observations: Sequence[Observation]) -> list[Final | None]:
@@ -56,9 +56,9 @@ class Courses:
     def _length(self, point: Point) -> tuple[Schedule, int]:
         """The schedule at a point, and its end on the sweep's clock."""
         if (key := repr(point)) not in self._lengths:
-            config = TrainConfig.from_mapping(self.spec.settings(point))
+            config = self.spec.known.config(self.spec.settings(point))
             end = config.max_steps * clock_per_step(config, self.spec.scheduler.clock)
-            self._lengths[key] = Schedule(config), end
+            self._lengths[key] = Schedule(config if isinstance(config, TrainConfig) else None), end
         return self._lengths[key]
 
 

@@ -35,12 +35,14 @@ LOSS_UNITS = 0.5
 
 @dataclass(frozen=True)
 class Schedule:
-    """What the learning rate of a run does, over its progress from 0 to 1."""
+    """What the learning rate of a run does, over its progress from 0 to 1. An unknown one stays."""
 
-    config: TrainConfig
+    config: TrainConfig | None
 
     @cached_property
     def _rates(self) -> Array:
+        if self.config is None:
+            return np.ones(NODES)
         steps = np.linspace(0, self.config.max_steps, NODES + 1)[1:]
         return np.array([learning_rate_at(self.config, math.ceil(step)) for step in steps])
 

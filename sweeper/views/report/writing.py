@@ -16,6 +16,7 @@ from sweeper.views.next_steps import (
     GO_ON_COST,
     export_command,
     fresh_command,
+    settings_command,
     train_command,
 )
 from sweeper.views.report.page import make_page, render
@@ -104,6 +105,9 @@ def _commands(summary: Summary, folder: RunFolder) -> tuple[Offer, ...]:
     trial = summary.winner.trial
     if trial.max_steps is None:
         return ()
+    if summary.sweep.spec is not None and not summary.sweep.spec.is_ours:
+        purpose = "Its settings, as a file to run with others"
+        return (Offer(purpose=purpose, command=settings_command(folder)),)
     commands = []
     if trial.config.keys() >= TrainConfig.__dataclass_fields__.keys():  # an old table may lack some
         fresh = fresh_command(folder, trial.trial_id, trial.config, trial.max_steps)

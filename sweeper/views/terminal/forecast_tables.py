@@ -44,11 +44,17 @@ def _shape_table(forecast: Forecast) -> Table:
             shape.name,
             str(shape.num_trials),
             count(shape.num_params),
-            f"{shape.memory / 2**20:,.0f} MiB" + (" too large" if shape.fits is False else ""),
+            _memory(shape),
             _tokens_per_second(shape),
             f"{shape.speed.evaluation_seconds:.2f}s" if shape.speed else "-",
         )
     return table
+
+
+def _memory(shape: ShapeForecast) -> str:
+    if shape.memory is None:
+        return "-"
+    return f"{shape.memory / 2**20:,.0f} MiB" + (" too large" if shape.fits is False else "")
 
 
 def _tokens_per_second(shape: ShapeForecast) -> str:
@@ -87,7 +93,8 @@ def _trunks(branches: BranchForecast) -> str:
 
 
 def _cost(cost: Cost) -> tuple[str, str, str]:
-    return count(cost.tokens), flops(cost.flops), duration(cost.wall_seconds)
+    told = flops(cost.flops) if cost.flops is not None else count(cost.steps) + " steps"
+    return count(cost.tokens), told, duration(cost.wall_seconds)
 
 
 def _notes(forecast: Forecast) -> list[str | Text]:

@@ -117,10 +117,14 @@ def metrics_line(trial: Trial, metrics: Metrics) -> str:
     parts = [f"step {metrics.step}/{trial.config.max_steps}"]
     if metrics.val_loss is not None:
         parts.append(f"val_loss {number(metrics.val_loss)}")
-        parts.append(f"perplexity {number(metrics.val_perplexity, 2)}")
-    else:
+    elif metrics.train_loss is not None:
         parts.append(f"train_loss {number(metrics.train_loss)}")
-    return "  ".join([*parts, f"{count(metrics.tokens_per_second)} tok/s"])
+    parts += [f"{name} {number(value)}" for name, value in metrics.others.items()]
+    if metrics.val_perplexity is not None:
+        parts.append(f"perplexity {number(metrics.val_perplexity, 2)}")
+    if metrics.tokens_per_second is not None:
+        parts.append(f"{count(metrics.tokens_per_second)} tok/s")
+    return "  ".join(parts)
 
 
 def screen_width(console: Console) -> int:

@@ -14,8 +14,16 @@ from sweeper.record.state.sweep_state import SweepState
 from sweeper.record.state.trial import Trial
 from sweeper.spec.points import point_text
 from sweeper.status import Status
-from sweeper.views.format import estimate_text, headline, number, optimum_text, size, title_of
-from sweeper.views.next_steps import GO_ON_COST, fresh_command, train_command
+from sweeper.views.format import (
+    estimate_text,
+    headline,
+    measured_text,
+    number,
+    optimum_text,
+    size,
+    title_of,
+)
+from sweeper.views.next_steps import GO_ON_COST, fresh_command, settings_command, train_command
 from sweeper.views.terminal.columns import Column, table
 from sweeper.views.terminal.trial_table import trial_table
 from sweeper.views.verdict import UNDER_WAY, challenge_text, verdict_of
@@ -92,7 +100,15 @@ def print_summary(console: Console, state: SweepState, folder: RunFolder) -> Non
         return
     _print_findings(console, state, folder, ranking)
     best = ranking.best.best.trial
+    _print_commands(console, state, folder, best)
+
+
+def _print_commands(console: Console, state: SweepState, folder: RunFolder, best: Trial) -> None:
     max_steps = best.config.max_steps
+    if not state.spec.is_ours:
+        console.print("Its settings, as a file to run with others:")
+        console.print(f"  {settings_command(folder)}", style="bold")
+        return
     console.print("Train for longer with its settings (--max_steps is free):")
     fresh = fresh_command(folder, best.trial_id, best.config.to_dict(), max_steps)
     console.print(f"  {fresh}", style="bold")
@@ -112,11 +128,7 @@ def _print_best(
     so_far = "" if state.outcome == "finished" else " so far"
     named = (f"Best{so_far}: {point_text(best.values)}", "bold green")
     console.print(Text.assemble("\n", named, f"  (trial {best.trial_id}{of})"))
-    console.print(
-        f"  validation loss {number(last.val_loss)}, "
-        f"perplexity {number(last.val_perplexity, 2)}, "
-        f"{number(last.val_bits_per_byte, 3)} bits per byte"
-    )
+    console.print(f"  {measured_text(last, state.spec.objective.metric)}")
     if seeds > 1:
         metric = title_of(state.spec.objective.metric)
         console.print(f"  {metric} {number(point.mean)} in the mean over its seeds")

@@ -8,13 +8,13 @@ from sweeper.analysis.monitor import Monitor
 from sweeper.record.ranking import ranked
 from sweeper.record.state.trial import Trial
 from sweeper.spec.points import point_text, swept_text
+from sweeper.spec.trainer.config import num_params
 from sweeper.status import Status
-from sweeper.views.format import count, duration, likely, number, size, title_of
+from sweeper.views.format import count, duration, likely, measured_text, number, size, title_of
 from sweeper.views.json_output import checkpoint_file
 from sweeper.views.terminal.charts import chart
 from sweeper.views.terminal.live_view import screen_width
 from sweeper.views.terminal.trial_table import STYLES, rung_step, seconds_left
-from trainable.model.model_size import num_params
 
 CHART_HEIGHT = 12
 ERROR_LINES = 15
@@ -47,13 +47,11 @@ def _facts(monitor: Monitor, trial: Trial, *, ascii: bool) -> list[str]:
     lines = [point_text(trial.values)]
     last = trial.last_evaluation
     if last is not None:
-        lines.append(
-            f"validation loss {number(last.val_loss)}, "
-            f"perplexity {number(last.val_perplexity, 2)}, "
-            f"{number(last.val_bits_per_byte, 3)} bits per byte at step {last.step}"
-        )
+        measured = measured_text(last, monitor.state.spec.objective.metric)
+        lines.append(f"{measured} at step {last.step}")
         if last.val_loss_ema is not None:
             lines.append(f"validation loss of the averaged weights {number(last.val_loss_ema)}")
+    if last is not None and monitor.state.spec.is_ours:
         lines.append(
             f"gradient norm {number(last.grad_norm, 2)}, update {number(last.update_ratio, 6)} of "
             f"the weights, largest activation {number(last.max_activation, 1)}, "

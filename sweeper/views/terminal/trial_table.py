@@ -12,11 +12,11 @@ from sweeper.record.state.trial import Trial
 from sweeper.spec.clock import clock_per_step
 from sweeper.spec.model_sizes import sizes_in_order
 from sweeper.spec.points import swept_text
+from sweeper.spec.trainer.config import num_params
 from sweeper.status import Status
 from sweeper.views.format import count, duration, likely, number
 from sweeper.views.terminal.charts import Scale, sparkline
 from sweeper.views.terminal.columns import Column, fitting, table, total
-from trainable.model.model_size import num_params
 
 STYLES = {
     Status.RUNNING: "cyan",
@@ -67,7 +67,7 @@ def _by_size(state: SweepState, trials: list[Trial]) -> list[Trial]:
         places = (
             of.index(trial.values[name]) for name, of in sizes.items() if name in trial.values
         )
-        return (num_params(trial.config), *places)
+        return (num_params(trial.config) or 0, *places)
 
     return sorted(trials, key=size) if sizes else trials
 
@@ -120,7 +120,10 @@ def _cells(
     if metric == "perplexity":
         columns["perplexity"] = [number(objective(state, trial), 2) for trial in trials]
     missable = {"curve", "rung", "left", "likely"}
-    return [(key, cells) for key, cells in columns.items() if any(cells) or key not in missable]
+    if not state.spec.is_ours:  # another trainer may not say
+        missable |= {"perplexity", "tok/s"}
+    known = {key for key, cells in columns.items() if {*cells} - {"", "-"}}
+    return [(key, cells) for key, cells in columns.items() if key in known or key not in missable]
 
 
 def _origin(trial: Trial) -> str:

@@ -38,9 +38,9 @@ from sweeper.spec.domains.ranges import LogRandInt, LogUniform, RandInt, Uniform
 from sweeper.spec.domains.values import Scalar
 from sweeper.spec.space import AnyDomain
 from sweeper.spec.sweep_spec import SweepSpec
+from sweeper.spec.trainer.config import num_params
 from sweeper.status import Status
 from sweeper.views.trackers.optuna_rows import add_trials
-from trainable.model.model_size import num_params
 
 STATES = {
     Status.PENDING: TrialState.WAITING,

@@ -24,9 +24,9 @@ from sweeper.record.run_folder import RunFolder, write_json
 from sweeper.record.state.trial import Trial
 from sweeper.spec.domains.values import Scalar
 from sweeper.spec.points import Point, point_text
+from sweeper.spec.trainer.config import num_params
 from sweeper.status import Status
 from sweeper.views.format import headline
-from trainable.model.model_size import num_params
 
 Mode = Literal["offline", "online"]
 

@@ -10,7 +10,7 @@ from pydantic import TypeAdapter
 
 from sweeper.spec.points import Point, fitted, known_point, point_of, point_text, swept_text
 from sweeper.spec.space import AnyDomain
-from sweeper.spec.train_settings import DEFAULTS
+from sweeper.spec.trainer.settings import OURS
 from sweeper.strategy.search.draws import random_points
 
 SPACE: dict[str, Any] = {
@@ -44,7 +44,7 @@ def test_every_drawn_point_is_known_as_it_is(seed: int) -> None:
 def test_a_point_is_found_again_in_the_settings_that_it_means(seed: int) -> None:
     space = space_of(SPACE)
     point = next(random_points(space, seed, 0))
-    settings = {**DEFAULTS, "beta1": 0.5}
+    settings = {**OURS.defaults, "beta1": 0.5}
     for key, value in point.items():
         settings |= space[key].meaning(key, value)
     assert point_of(space, settings) == point
@@ -102,8 +102,8 @@ def test_a_point_has_what_is_swept_there_and_nothing_else() -> None:
 
 def test_a_bundle_is_known_by_what_it_sets() -> None:
     space = space_of({"size": {"choice": {"a": {"d_model": 64}, "b": {"d_model": 128}}}})
-    assert point_of(space, {**DEFAULTS, "d_model": 128}) == {"size": "b"}
-    assert point_of(space, {**DEFAULTS, "d_model": 256}) is None
+    assert point_of(space, {**OURS.defaults, "d_model": 128}) == {"size": "b"}
+    assert point_of(space, {**OURS.defaults, "d_model": 256}) is None
 
 
 def test_every_value_of_a_stepped_domain_fits() -> None:

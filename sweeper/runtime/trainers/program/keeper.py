@@ -1,11 +1,12 @@
 """Starts a training program and sees to it that nothing of it outlives us. A process of its own,
-run as a file (`python -I -S keeper.py LIFE STATUS LOCK COMMAND…`), so it imports nothing of ours.
+run as a file (`python -I -S keeper.py LIFE STATUS LOCK CLAIM COMMAND…`): no module of ours.
 
 LIFE is the end of a pipe that its parent holds open: when that closes, however the parent has
 ended, the program is killed with all that it has started, in whatever session (a subreaper gets
 every orphan). Should the keeper itself be killed, the kernel kills the program.
 On STATUS it says `began PID`, `failed ERRNO`, `ended CODE`, and `left NAME…` of processes that the
-program has left behind, which it kills. LOCK it only holds.
+program has left behind, which it kills. LOCK is a file that it holds. Where that does not say CLAIM
+any more, a later attempt has claimed the folder, and the program is killed.
 """
 
 import contextlib
@@ -16,6 +17,7 @@ import sys
 import time
 
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
+CLAIM_SECONDS = 0.2  # between two looks whether it still holds
 LEFT_SECONDS = 0.5  # in which what a program has started may end with it
 
 
@@ -28,14 +30,14 @@ def main() -> None:
     _prctl(PR_SET_CHILD_SUBREAPER, 1)
     began, begins = os.pipe()  # closes as the program begins; before that, it carries an error
     if (program := os.fork()) == 0:
-        _become(sys.argv[4:], begins)
+        _become(sys.argv[5:], begins)
     os.close(begins)
     if error := os.read(began, 16):
         os.write(status, b"failed %s\n" % error)
         os.waitpid(program, 0)
         return
     os.write(status, b"began %d\n" % program)
-    code = _outcome(program, life)
+    code = _outcome(program, life, lock, sys.argv[4].encode())
     if code is None:
         _kill_all()
         return
@@ -68,8 +70,9 @@ def _prctl(option: int, value: int) -> None:
         ctypes.CDLL(None).prctl(option, value, 0, 0, 0)
 
 
-def _outcome(program: int, life: int) -> int | None:
-    """Wait for the program's end: its exit code, or minus its signal. None: the parent is gone."""
+def _outcome(program: int, life: int, lock: int, claim: bytes) -> int | None:
+    """Wait for the program's end: its exit code, or minus its signal. None: the parent is gone, or
+    the folder is another's."""
     reads, writes = os.pipe()
     os.set_blocking(writes, False)
     signal.set_wakeup_fd(writes, warn_on_full_buffer=False)
@@ -78,10 +81,11 @@ def _outcome(program: int, life: int) -> int | None:
         ended, status = os.waitpid(program, os.WNOHANG)
         if ended:
             return os.waitstatus_to_exitcode(status)
-        ready, _, _ = select.select([life, reads], [], [])
-        if life in ready:
+        ready, _, _ = select.select([life, reads], [], [], CLAIM_SECONDS)
+        if life in ready or os.pread(lock, len(claim), 0) != claim:
             return None
-        os.read(reads, 512)
+        if reads in ready:
+            os.read(reads, 512)
 
 
 def _left_behind() -> list[str]:

@@ -11,6 +11,7 @@ import time
 from collections import deque
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from sweeper.errors import TrainerError
@@ -29,12 +30,20 @@ _NOT_STARTED = {
 }
 
 
+@dataclass(frozen=True)
+class Claim:
+    """What a program holds as it lives: a locked file, which has the word of its last claimant."""
+
+    lock: int  # a descriptor
+    word: str
+
+
 class Process:
     """A program in a session of its own, below a keeper.
 
     Args:
         log: All that it prints goes there, after what is there.
-        lock: A descriptor that stays open as long as anything of the program is alive.
+        claim: On the folder that it works in: held as long as anything of the program is alive.
 
     Raises:
         TrainerError: it cannot be started.
@@ -47,7 +56,7 @@ class Process:
         folder: Path,
         environment: Mapping[str, str],
         log: Path,
-        lock: int,
+        claim: Claim,
     ) -> None:
         self.began_at = time.monotonic()
         self.last_lines: deque[str] = deque(maxlen=SHOWN_LINES)
@@ -59,9 +68,10 @@ class Process:
         life, self._life = os.pipe()
         self._status, status = os.pipe()
         try:
-            passed = (life, status, lock)
+            passed = (life, status, claim.lock)
+            told = [*map(str, passed), claim.word]
             self._keeper = subprocess.Popen(
-                [sys.executable, "-I", "-S", keeper.__file__, *map(str, passed), *command],
+                [sys.executable, "-I", "-S", keeper.__file__, *told, *command],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,

@@ -9,7 +9,7 @@ from jsonschema import Draft202012Validator
 
 from sweeper.spec.reading.json_schema import as_text, json_schema
 from sweeper.spec.reading.yaml_source import parse_yaml, read_yaml
-from sweeper.spec.train_settings import DEFAULTS
+from sweeper.spec.trainer.settings import OURS
 
 ROOT = Path(__file__).parents[4]
 FILES = sorted((ROOT / "search_spaces").glob("*.yaml"))
@@ -74,6 +74,6 @@ def test_what_is_wrong_does_not_fit(text: str) -> None:
 
 
 def test_every_setting_is_there_with_its_help() -> None:
-    train = json_schema()["properties"]["train"]["properties"]
-    assert set(train) == set(DEFAULTS)
+    train = json_schema()["else"]["properties"]["train"]["properties"]
+    assert set(train) == set(OURS.defaults)
     assert all(setting["description"] for setting in train.values())

@@ -17,8 +17,8 @@ from sweeper.spec.reading.names import (
 )
 from sweeper.spec.scheduler_spec import SCHEDULERS
 from sweeper.spec.space import DOMAINS
-from sweeper.spec.sweep_spec import Objective, Search
-from sweeper.spec.train_settings import TYPES
+from sweeper.spec.sweep_spec import OUR_METRICS, Search
+from sweeper.spec.trainer.settings import OURS
 
 
 @pytest.mark.parametrize(
@@ -82,9 +82,8 @@ def test_of_words() -> None:
     assert scheduler_hint("ashaa") == "; did you mean 'asha'?"
     assert domain_hint("values") == "; did you mean 'grid'?"
     assert domain_hint("log_uniform") == "; did you mean 'loguniform'?"
-    metrics = get_args(Objective.model_fields["metric"].annotation)
-    assert word_hint("metric", "val_los", metrics) == "; did you mean 'val_loss'?"
-    assert word_hint("metric", "ppl", metrics) == "; did you mean 'val_perplexity'?"
+    assert word_hint("metric", "val_los", OUR_METRICS) == "; did you mean 'val_loss'?"
+    assert word_hint("metric", "ppl", OUR_METRICS) == "; did you mean 'val_perplexity'?"
     assert word_hint("mode", "minimize", ("min", "max")) == "; did you mean 'min'?"
     assert word_hint("anything", "x", ("min", "max")) == ""
 
@@ -92,11 +91,11 @@ def test_of_words() -> None:
 @pytest.mark.parametrize(
     ("synonyms", "known"),
     [
-        (names.OTHER_NAMES, TYPES),
+        (names.OTHER_NAMES, OURS.types),
         (names._SCHEDULERS, SCHEDULERS),
         (names._DOMAINS, DOMAINS),
         (names._WORDS["algorithm"], get_args(Search.model_fields["algorithm"].annotation)),
-        (names._WORDS["metric"], get_args(Objective.model_fields["metric"].annotation)),
+        (names._WORDS["metric"], OUR_METRICS),
         (names._WORDS["mode"], ("min", "max")),
     ],
     ids=["settings", "schedulers", "domains", "algorithms", "metrics", "modes"],

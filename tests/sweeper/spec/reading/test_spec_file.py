@@ -43,6 +43,7 @@ def test_the_least_a_file_can_say(tmp_path: Path) -> None:
     assert spec.model_dump(exclude={"name", "space"}) == {
         "description": "",
         "data": None,
+        "trainer": None,
         "train": {},
         "constraints": [],
         "seeds": None,
@@ -80,8 +81,8 @@ def test_whole_numbers_may_be_written_in_powers_of_ten(tmp_path: Path) -> None:
 TABLE = [
     # unknown keys, at every level, with the nearest right one
     ("spaces: 1\n" + LR, ":1: spaces: no such key; did you mean 'space'?"),
-    (LR + "foo: 1\n", ":2: foo: no such key; there are: name, description, data, train, space, "
-     "constraints, seeds, finals, objective, search, scheduler, resources, max_concurrent, "
+    (LR + "foo: 1\n", ":2: foo: no such key; there are: name, description, data, trainer, train, "
+     "space, constraints, seeds, finals, objective, search, scheduler, resources, max_concurrent, "
      "max_retries, checkpoints"),
     (LR + "train:\n  learning_rat: 1\n",
      ":3: train.learning_rat: no such training setting; did you mean 'learning_rate'?"),

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from sweeper.errors import SpecError
-from sweeper.spec.train_settings import CHANGEABLE_IN_MID_RUN, TYPES
+from sweeper.spec.trainer.settings import OURS
 from sweeper.strategy.schedulers.exploration import explore
 from tests.sweeper.checked import load_checked
 from trainable.config import TrainConfig
@@ -112,8 +112,8 @@ def test_what_can_change_is_read_anew_by_a_run_that_goes_on(tmp_path: Path) -> N
         beta1=0.7, beta2=0.8, adam_epsilon=1e-6, weight_decay=0.3, schedule="wsd",
         decay_fraction=0.4, decay_steps=3, decay_shape="linear",
     )  # fmt: skip
-    changed = {name for name in TYPES if getattr(old, name) != getattr(new, name)}
-    assert changed == set(CHANGEABLE_IN_MID_RUN)
+    changed = {name for name in OURS.types if getattr(old, name) != getattr(new, name)}
+    assert changed == set(OURS.in_mid_run)
     module = torch.nn.Linear(2, 2)
     before, after = build_optimizer(module, old), build_optimizer(module, new)
     module.weight.grad, module.bias.grad = torch.ones(2, 2), torch.ones(2)

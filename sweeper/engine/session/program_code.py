@@ -1,0 +1,68 @@
+"""What a training program that is not ours is made of, as far as its folder tells: the commit and
+what has been changed since, or all of its Python; and every file that its command names."""
+
+import os
+import shlex
+import subprocess
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from itertools import islice
+from pathlib import Path
+
+from sweeper.errors import TrainerError
+from sweeper.spec.trainer.section import CommandSpec, TrainerSpec
+
+COMMIT = "git commit"
+MOST_FILES = 2000  # that are read where there is no git
+NOT_ITS_OWN = {"node_modules", "site-packages", "__pycache__", "runs"}
+
+
+def code_files(spec: TrainerSpec) -> tuple[dict[str, Path], str | None]:
+    """The files by their names from the program's folder, and the commit; None without git.
+
+    Raises:
+        TrainerError: the folder is not there.
+    """
+    folder = Path(spec.folder)
+    if not folder.is_dir():
+        raise TrainerError(f"trainer.folder: no folder {folder}")
+    commit = _git(folder, "rev-parse", "HEAD").strip() or None
+    found: Iterable[Path]
+    if commit is None:
+        found = islice(_python_files(folder), MOST_FILES)
+    else:
+        changed = _git(folder, "diff", "--name-only", "--relative", "-z", "HEAD", "--", ".")
+        found = (folder / name for name in changed.split("\0") if name)
+    named = _named(spec, folder) if isinstance(spec, CommandSpec) else ()
+    files = {path for path in [*found, *named] if path.is_file()}
+    return {os.path.relpath(path, folder): path for path in sorted(files)}, commit
+
+
+def _git(folder: Path, *arguments: str) -> str:
+    """What git says; nothing where there is none, or no repository."""
+    try:
+        done = subprocess.run(
+            ["git", "-C", str(folder), *arguments], capture_output=True, text=True, check=False
+        )
+    except OSError:
+        return ""
+    return done.stdout if done.returncode == 0 else ""
+
+
+def _python_files(folder: Path) -> Iterator[Path]:
+    for here, folders, names in os.walk(folder):
+        folders[:] = sorted(
+            name
+            for name in folders
+            if not name.startswith(".")
+            and name not in NOT_ITS_OWN
+            and not (Path(here) / name / "pyvenv.cfg").exists()
+        )
+        yield from (Path(here) / name for name in sorted(names) if name.endswith(".py"))
+
+
+def _named(spec: CommandSpec, folder: Path) -> Iterator[Path]:
+    with suppress(ValueError):  # told where the command is read
+        for word in shlex.split(spec.command):
+            if "{" not in word and not os.path.isabs(word):
+                yield folder / word

@@ -1,0 +1,160 @@
+"""What is wrong with `trainer:` that the schema cannot see, and what its program cannot do."""
+
+from collections.abc import Iterator, Mapping
+from string import Formatter
+
+from sweeper.spec.domains.normal import Normal
+from sweeper.spec.reading.names import word_hint
+from sweeper.spec.reading.yaml_source import KeyPath, Problem
+from sweeper.spec.scheduler_spec import AnySchedulerSpec, AshaSpec, EarlySpec
+from sweeper.spec.space import AnyDomain
+from sweeper.spec.sweep_spec import OUR_METRICS
+from sweeper.spec.trainer.config import COMMON
+from sweeper.spec.trainer.section import CommandSpec, FunctionSpec, SettingSpec, TrainerSpec
+from sweeper.spec.trainer.settings import KnownSettings, Setting
+from trainable.errors import ConfigError
+from trainable.settings import nearest, typed
+
+# What stands in braces beside the settings, in a command or a path.
+GIVEN = ("trial_dir", "num_gpus", "gpus", "resume_from")
+
+
+def trainer_problems(
+    trainer: TrainerSpec, known: KnownSettings, seeds: bool, finals: bool
+) -> list[Problem]:
+    """
+    Args:
+        seeds, finals: Whether the file has such a section, so that the program must take a seed.
+    """
+    problems: list[Problem] = []
+    for name, spec in trainer.settings.items():
+        at = ("trainer", "settings", name)
+        if name in COMMON:
+            problems.append((at, f"is known without it; {_where_stated(name)}"))
+        else:
+            problems += _setting_problems(at, spec, known.by_name[name])
+    every = trainer.checkpoint_every_steps or trainer.eval_every_steps
+    if every % trainer.eval_every_steps and trainer.eval_every_steps % every:
+        told = f"must divide eval_every_steps ({trainer.eval_every_steps}), or be divided by it"
+        problems.append((("trainer", "checkpoint_every_steps"), f"{told}, got {every}"))
+    if isinstance(trainer, CommandSpec):
+        problems += _command_problems(trainer, known, needs_seed=seeds or finals)
+    return problems
+
+
+def _where_stated(name: str) -> str:
+    return "remove it" if name == "seed" else f"state trainer.{name}"
+
+
+def _setting_problems(at: KeyPath, spec: SettingSpec, setting: Setting) -> Iterator[Problem]:
+    if not at[-1] or not str(at[-1]).isidentifier():
+        yield at, "must be a name of letters, digits and `_`, as it stands in braces"
+    if spec.choices is not None and spec.type != "str":
+        yield (*at, "choices"), f"are of text; the type is {spec.type}"
+    bounds = (spec.at_least, spec.above, spec.at_most)
+    if spec.type in ("bool", "str") and any(bound is not None for bound in bounds):
+        yield at, f"is no number ({spec.type}) and has no bounds; remove them"
+    if spec.default is not None:
+        try:
+            value = typed(str(at[-1]), spec.default, setting.type)
+        except ConfigError as error:
+            yield (*at, "default"), error.problem
+            return
+        problem = setting.problem(value) if isinstance(value, int | float) else None
+        if problem is not None:
+            yield (*at, "default"), problem
+
+
+def _command_problems(
+    trainer: CommandSpec, known: KnownSettings, *, needs_seed: bool
+) -> Iterator[Problem]:
+    used: set[str] = set()
+    all_read = True
+    names = [*known.by_name, *GIVEN]
+    texts: dict[KeyPath, str] = {
+        ("trainer", "command"): trainer.command,
+        ("trainer", "resume"): trainer.resume,
+        **{("trainer", "env", name): text for name, text in trainer.env.items()},
+    }
+    for at, text in texts.items():
+        try:
+            found = [name for _, name, _, _ in Formatter().parse(text) if name is not None]
+        except ValueError as error:
+            yield at, f"{error}; a brace that is meant is written twice"
+            all_read = False
+            continue
+        for name in found:
+            if name not in names:
+                yield at, f"{{{name}}} is no setting{nearest(name, names)}"
+                all_read = False
+        used |= {*found}
+    if not all_read:
+        return
+    for name in trainer.settings:
+        if name not in used and name not in COMMON:
+            yield (
+                ("trainer", "settings", name),
+                f"the command never uses {{{name}}}, so it changes nothing; "
+                "add it to trainer.command or trainer.env, or remove the setting",
+            )
+    if needs_seed and "seed" not in used:
+        yield (
+            ("trainer", "command"),
+            "has no {seed}, so other seeds would be the same run; add it, or remove `seeds:` and "
+            "`finals:`",
+        )
+
+
+def demand_problems(
+    trainer: TrainerSpec,
+    space: Mapping[str, AnyDomain],
+    scheduler: AnySchedulerSpec | None,
+) -> Iterator[Problem]:
+    """What the other sections ask of a program that it cannot do."""
+    for key, domain in space.items():
+        setting = trainer.settings.get(key)
+        if isinstance(domain, Normal) and setting is not None:
+            yield ("space", key), "of another trainer's settings none can be normal; use uniform"
+        if isinstance(trainer, CommandSpec):
+            unused = (domain.sets(key) & {*COMMON}) - {*_names(trainer)}
+            for name in sorted(unused):
+                yield (
+                    ("space", key),
+                    f"the command never uses {{{name}}}, so trials would be told nothing of it",
+                )
+    if isinstance(scheduler, EarlySpec):
+        if scheduler.clock != "step":
+            told = "nobody knows the tokens or the FLOPs of another trainer's step; use step"
+            yield ("scheduler", "clock"), told
+        if scheduler.pauses and not can_go_on(trainer):
+            yield (
+                ("scheduler", "type" if not isinstance(scheduler, AshaSpec) else "mode"),
+                "its trials wait and go on from a checkpoint, and the trainer has none (level 0); "
+                "state trainer.checkpoint, or use asha with mode: stop",
+            )
+
+
+def can_go_on(trainer: TrainerSpec) -> bool:
+    """Whether a run can be paused, and goes on from a checkpoint."""
+    match trainer:
+        case CommandSpec(checkpoint=checkpoint):
+            return checkpoint is not None
+        case FunctionSpec(checkpoints=checkpoints):
+            return checkpoints
+
+
+def _names(trainer: CommandSpec) -> Iterator[str]:
+    for text in (trainer.command, trainer.resume, *trainer.env.values()):
+        try:
+            yield from (name for _, name, _, _ in Formatter().parse(text) if name is not None)
+        except ValueError:
+            continue
+
+
+def metric_problems(metric: str, trainer: TrainerSpec | None) -> Iterator[Problem]:
+    if trainer is None and metric not in OUR_METRICS:
+        words = ", ".join(repr(word) for word in OUR_METRICS[:-1]) + f" or {OUR_METRICS[-1]!r}"
+        yield (
+            ("objective", "metric"),
+            f"must be {words}, got {metric!r}{word_hint('metric', metric, OUR_METRICS)}",
+        )

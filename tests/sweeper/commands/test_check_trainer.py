@@ -1,0 +1,48 @@
+"""`check-trainer` on a program of the tests' own."""
+
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from sweeper.commands.cli import app
+from sweeper.errors import TrainerError
+from tests.sweeper.runtime.trainers.jobs import PROGRAM
+
+SPACE = """
+name: foreign
+trainer:
+  folder: {folder}
+  command: {python} {program} --lr={{learning_rate}} --out={{trial_dir}} --style={style}
+  resume: --resume
+  metrics: {{stdout: "step {{step:d}}: val loss {{val_loss:f}}"}}
+  checkpoint: {{path: ckpt.json}}
+  settings: {{learning_rate: {{type: float, above: 0}}}}
+  max_steps: 40
+  eval_every_steps: 10
+space: {{learning_rate: {{grid: [0.01, 0.1]}}}}
+"""
+
+
+@pytest.mark.parametrize(
+    "style, code, verdict",
+    [
+        ("after", 0, "Level 2, exact: a trial that has paused ends as if it never had."),
+        ("after --fault=forgets", 0, "Level 1, checkpoints: pauses, promotions, resuming after"),
+        ("after --fault=silent", 1, "No level is reached. Missing: the program ended with exit"),
+    ],
+)
+def test_it_ends_with_the_level(tmp_path: Path, style: str, code: int, verdict: str) -> None:
+    file = tmp_path / "space.yaml"
+    stated = {"folder": tmp_path, "python": sys.executable, "program": PROGRAM, "style": style}
+    file.write_text(SPACE.format(**stated))
+    result = CliRunner().invoke(app, ["check-trainer", str(file)])
+    assert result.exit_code == code, result.output
+    assert verdict in " ".join(result.output.split())
+
+
+def test_a_sweep_of_trainable_has_no_program_to_check() -> None:
+    result = CliRunner().invoke(app, ["check-trainer", "search_spaces/lr.yaml"])
+    assert isinstance(result.exception, TrainerError)
+    assert "lr.yaml: has no trainer" in str(result.exception)

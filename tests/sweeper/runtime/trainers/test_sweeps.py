@@ -1,0 +1,99 @@
+"""Whole sweeps of a program that is not ours, which is killed at random: what is decided is what
+would be without."""
+
+import os
+import random
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ruamel.yaml import YAML
+
+from sweeper.engine.audience import Audience
+from sweeper.plan.plan import make_plan
+from sweeper.record.journal import read_journal
+from sweeper.record.run_folder import create_run_folder
+from sweeper.record.state import trial as trials
+from sweeper.record.state.events import Evaluated
+from sweeper.record.state.trial import Trial
+from sweeper.runtime.in_process import InProcess
+from sweeper.runtime.trainers.command_trainer import CommandTrainer
+from sweeper.runtime.trainers.starting import starter
+from sweeper.spec.reading.spec_file import load_spec
+from tests.sweeper.in_process import opened
+from tests.sweeper.runtime.trainers.jobs import PROGRAM
+
+NUM_SWEEPS = int(os.environ.get("SWEEPER_TEST_SWEEPS", "2"))  # of each style; 50 have been run
+
+
+class Foreign(InProcess):
+    def run_trial(self, trial: Trial) -> None:
+        spec, folder = self.sweep.plan.spec, self.sweep.folder.trial(trial.trial_id)
+        assert spec.trainer is not None
+        self.trainer = starter(spec.trainer, spec.objective.metric, folder)
+        super().run_trial(trial)
+
+
+def decisions(root: Path, style: str) -> dict[str, list[tuple[Any, ...]]]:
+    """Of each trial, what was decided at its evaluations."""
+    root.mkdir()
+    checkpoint = {"path": "ckpt-{step:d}.json" if style == "pattern" else "ckpt.json"}
+    if style == "hook":
+        checkpoint |= {"written": "asked"}
+    document: dict[str, Any] = {
+        "name": "foreign",
+        "trainer": {
+            "folder": str(root),
+            "command": f"{sys.executable} {PROGRAM} --lr={{learning_rate}} --out={{trial_dir}} "
+            f"--style={style} --seconds=0.002",
+            "resume": "--resume",
+            "checkpoint": checkpoint,
+            "settings": {"learning_rate": {"type": "float", "above": 0}},
+            "max_steps": 40,
+            "eval_every_steps": 10,
+        },
+        "space": {"learning_rate": {"grid": [0.01, 0.02, 0.05, 0.1]}},
+        "scheduler": {
+            "type": "asha", "grace_steps": 10, "mode": "promote", "reduction_factor": 2
+        },
+        "max_retries": 50,
+    }  # fmt: skip
+    if style == "pattern":
+        document["trainer"]["metrics"] = {"stdout": "step {step:d}: val loss {val_loss:f}"}
+    with (root / "space.yaml").open("w") as file:
+        YAML().dump(document, file)
+    spec, source = load_spec(root / "space.yaml")
+    plan = make_plan(spec, None, source)
+    folder = create_run_folder(root, plan.spec, None, "space.yaml")
+    with opened(folder, plan) as sweep:
+        Foreign(sweep, Audience(sweep, []), None).run()
+    found: dict[str, list[tuple[Any, ...]]] = {}
+    for event in read_journal(folder.journal):
+        if isinstance(event, Evaluated):
+            seen = (event.metrics.step, event.metrics.val_loss, event.decision)
+            found.setdefault(event.trial, []).append(seen)
+    return found
+
+
+@pytest.mark.parametrize("style", ["pattern", "hook"])
+def test_random_kills_change_no_decision(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, style: str
+) -> None:
+    undisturbed = decisions(tmp_path / "undisturbed", style)
+    monkeypatch.setattr(trials, "backoff_seconds", lambda failed_attempts: 0.0)
+    chance, killed = random.Random(0), 0
+    listen = CommandTrainer._listen
+
+    def killing(trainer: CommandTrainer) -> None:
+        nonlocal killed
+        listen(trainer)
+        if chance.random() < 0.05 and trainer.process is not None:
+            killed += 1
+            os.killpg(trainer.process.pid, signal.SIGKILL)
+
+    monkeypatch.setattr(CommandTrainer, "_listen", killing)
+    for number in range(NUM_SWEEPS):
+        assert decisions(tmp_path / str(number), style) == undisturbed
+    assert killed > 0
