@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
+from rich.console import Console
 from ruamel.yaml import YAML
 from ruamel.yaml.representer import RepresenterError
 
@@ -24,10 +25,12 @@ from sweeper.spec.points import point_text
 from sweeper.spec.sweep_spec import SweepSpec
 from sweeper.views.console import make_console
 from sweeper.views.format import number
-from sweeper.views.terminal.summary import print_end
+from sweeper.views.terminal.summary import print_end, print_summary
 
 if TYPE_CHECKING:
     from sweeper.analysis.summary import Summary
+
+NOTEBOOK_WIDTH = 120  # letters
 
 
 class LoadedSweep:
@@ -86,6 +89,14 @@ class LoadedSweep:
     def history(self) -> pa.Table:
         """A row for each evaluation, as in history.parquet."""
         return history_table(self._monitor.state)
+
+    def _repr_html_(self) -> str:
+        """What `python -m sweeper best` shows, as a notebook shows it."""
+        console = Console(
+            file=io.StringIO(), record=True, width=NOTEBOOK_WIDTH, markup=False, highlight=False
+        )
+        print_summary(console, self._monitor.state, self.folder)
+        return console.export_html(inline_styles=True, code_format="<pre>{code}</pre>")
 
     def __repr__(self) -> str:
         told = f"{self.state}, {self._monitor.num_ended} of {self._monitor.num_trials} trials ended"

@@ -80,6 +80,18 @@ def test_a_finished_sweep(folder: RunFolder, tiny_plan: Any) -> None:
     assert read_results(folder.path).equals(sweep.results)
 
 
+def test_a_notebook_shows_a_sweep(folder: RunFolder, tiny_plan: Any) -> None:
+    """As IPython asks for it. Nothing of users is markup."""
+    plan = tiny_plan(space={"size": {"grid": {"<b>[/]": {"d_ff": 16}, "wide": {"d_ff": 32}}}})
+    named = create_run_folder(folder.path.parent, plan.spec, "named", "space.yaml")
+    drive(named, plan)
+    sweep = load_sweep(named.path)
+    shown = sweep._repr_html_()
+    assert "Best: size" in shown
+    assert "&lt;b&gt;[/]" in shown
+    assert "<b>" not in shown
+
+
 def test_a_running_sweep_and_what_happens_next(folder: RunFolder, tiny_plan: Any) -> None:
     with folder.locked(), opened(folder, tiny_plan()) as driver:
         first = driver.next_trial()
