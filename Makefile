@@ -13,24 +13,28 @@ sweep: $(VENV)/.core
 	$(VENV)/bin/python -m sweeper run $(SPACE) $(ARGS)
 
 test: $(VENV)/.dev
-	$(call run_tests,tests/sweeper/runtime tests/trainable,-m "not slow")
+	$(call run_tests,-m "not slow")
 
 test-all: $(VENV)/.dev
-	$(call run_tests,tests/sweeper/runtime)
+	$(call run_tests,)
 
-# Some folders' tests beside the others: they wait for processes much of the time. With ARGS, as
+# In three parts beside one another: they wait for processes much of the time. With ARGS, as
 # ARGS="tests/sweeper/spec -x", just what is asked for.
 PYTEST := $(VENV)/bin/python -m pytest
+BESIDE_1 := tests/sweeper/runtime
+BESIDE_2 := tests/sweeper/commands tests/sweeper/views tests/sweeper/docs tests/trainable
 ifeq ($(strip $(ARGS)),)
 define run_tests
-@echo "$(1): beside the others, and shown after them."
-@$(PYTEST) $(2) $(1) >$(VENV)/beside.log 2>&1 & beside=$$!; \
-$(PYTEST) $(2) $(addprefix --ignore=,$(1)); others=$$?; \
-wait $$beside; beside=$$?; cat $(VENV)/beside.log; test $$others = 0 && test $$beside = 0
+@echo "Three parts beside one another; shown after the first: $(BESIDE_1), and $(BESIDE_2)."
+@$(PYTEST) $(1) $(BESIDE_1) >$(VENV)/beside_1.log 2>&1 & one=$$!; \
+$(PYTEST) $(1) $(BESIDE_2) >$(VENV)/beside_2.log 2>&1 & two=$$!; \
+$(PYTEST) $(1) $(addprefix --ignore=,$(BESIDE_1) $(BESIDE_2)); rest=$$?; \
+wait $$one; one=$$?; wait $$two; two=$$?; cat $(VENV)/beside_1.log $(VENV)/beside_2.log; \
+test $$rest = 0 && test $$one = 0 && test $$two = 0
 endef
 else
 define run_tests
-$(PYTEST) $(2) $(ARGS)
+$(PYTEST) $(1) $(ARGS)
 endef
 endif
 
