@@ -78,7 +78,7 @@ def make_plan(spec: SweepSpec, data: Path | None, source: YamlSource) -> Plan:
             metric needs.
         DataError: damaged data.
     """
-    if data is None:
+    if data is None or not spec.is_ours:
         return _plan(_resolve(spec), {}, spec, source)
     folder = CorpusFolder(data)
     try:

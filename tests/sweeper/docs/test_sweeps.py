@@ -32,7 +32,7 @@ def test_every_example_is_a_sweep(example: str, tmp_path: Path, tokens_folder: P
     path = tmp_path / "space.yaml"
     path.write_text(example + least)
     spec, source = load_checked(path)
-    plan = make_plan(spec, tokens_folder if spec.is_ours else None, source)
+    plan = make_plan(spec, tokens_folder, source)
     assert len(plan.trials) == len({str(trial.config) for trial in plan.trials}) > 0
 
 
