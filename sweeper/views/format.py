@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from sweeper.analysis.summary.optimum import OptimumInterval
 
 
+HUGE = 1e7  # of which nobody reads the decimals
+
+
 def count(number: float | None) -> str:
     """1234567 as `1.2M`."""
     if number is None:
@@ -69,8 +72,11 @@ def likely(forecast: "Forecast", *, ascii: bool = False) -> str:
 
 
 def number(value: float | None, digits: int = 4) -> str:
-    """A measured value with a fixed number of decimals; `-` if there is none."""
-    return "-" if value is None else f"{value:.{digits}f}"
+    """A measured value with a fixed number of decimals, in powers of ten where it is huge; `-` if
+    there is none."""
+    if value is None:
+        return "-"
+    return f"{value:.{digits}f}" if abs(value) < HUGE else f"{value:.4g}"
 
 
 METRIC_TITLES = {

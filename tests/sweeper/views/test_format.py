@@ -36,6 +36,8 @@ def test_number() -> None:
     assert number(None) == "-"
     assert number(1.23456) == "1.2346"
     assert number(1.23456, 2) == "1.23"
+    assert number(12345.6) == "12345.6000"
+    assert number(190489539837184.125) == "1.905e+14"
 
 
 @pytest.mark.parametrize(

@@ -146,6 +146,16 @@ def test_log_ticks_are_round() -> None:
     assert log_ticks(1e-3, 2e-2) == [0.001, 0.002, 0.005, 0.01, 0.02]
 
 
+@pytest.mark.parametrize("worst", [9.0, 1e14])
+def test_one_point_far_off_does_not_squash_the_other_curves(worst: float) -> None:
+    far = trial("0001", {"learning_rate": 1e-2}, worst, status=Status.STOPPED)
+    near = [trial(f"{i:04d}", {"learning_rate": i * 1e-4}, 3.0, 2.0, 1.0) for i in (2, 3)]
+    figure = curves_figure(sweep_of([*near, far]))
+    assert figure is not None
+    shown = figure["layout"]["yaxis"].get("range")
+    assert shown is None if worst == 9.0 else shown == [pytest.approx(0.92), pytest.approx(3.08)]
+
+
 def test_a_stopped_curve_goes_on_dotted_to_its_likely_end_on_every_axis() -> None:
     end = Forecast(mean=1.5, deviation=0.1)
     trials = [

@@ -31,6 +31,8 @@ from sweeper.views.report.figures.learning.marks import (
 )
 from sweeper.views.report.figures.learning.points import Coordinates, along, finite, gapped
 
+MANY_POINTS = 50
+FAR_OFF = 20.0  # times as far from the best as the middle of the points
 MAX_POINTS = 20_000  # of all lines together
 AXES = {
     "step": "step",
@@ -189,6 +191,12 @@ def _best_trace(sweep: SweepData, trial: TrialData, limit: int, of: str = "") ->
 
 
 def _y_range(sweep: SweepData, trials: Sequence[TrialData]) -> list[float] | None:
-    """A range without the worst fiftieth of all points, beside which the rest would look flat."""
-    values = [e.value for t in trials for e in t.evaluations if e.value is not None]
-    return None if len(values) < 50 or sweep.mode == "max" else lower_range(values, 0.98)
+    """A range without the worst fiftieth of all points, beside which the rest would look flat; of
+    few points without the worst quarter, where one of them is that far off."""
+    values = sorted(e.value for t in trials for e in t.evaluations if e.value is not None)
+    if not values or sweep.mode == "max":
+        return None
+    if len(values) >= MANY_POINTS:
+        return lower_range(values, 0.98)
+    low, middle, high = values[0], values[len(values) // 2], values[-1]
+    return lower_range(values, 0.75) if high - low > FAR_OFF * (middle - low) > 0 else None
