@@ -145,6 +145,11 @@ def shown(value: Any) -> str:
     return text if len(text) <= 80 else f"{text[:60]}… ({len(text)} characters)"
 
 
+def counted(number: int, noun: str) -> str:
+    """`1 trial`, `1,200 trials`."""
+    return f"{number:,} {noun}" + ("" if number == 1 else "s")
+
+
 def described(expected: Any) -> str:
     if get_origin(expected) is Literal:
         return "one of " + ", ".join(get_args(expected))

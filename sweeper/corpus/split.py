@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator
 from enum import StrEnum
 
 from trainable.errors import DataError
+from trainable.settings import counted
 
 SMALL_DOCUMENT_BYTES = 4096  # where all documents fell on one side: cut none shorter than this
 BPE_SAMPLE_BYTES = 64 << 20  # of training text: more changes few merges and costs memory
@@ -114,8 +115,8 @@ class _OneSide:
         cut = None if self._lengths and len(document) <= wanted else self._cut(document, wanted)
         if cut is None and not self._lengths:
             raise DataError(
-                f"the inputs hold {self._num_bytes} bytes of text, too little to divide into "
-                "training and validation; give more text"
+                f"the inputs hold {counted(self._num_bytes, 'byte')} of text, too little to divide "
+                "into training and validation; give more text"
             )
         for copy in self._held.elements():
             if cut is None:

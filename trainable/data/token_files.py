@@ -13,7 +13,7 @@ import numpy.typing as npt
 from trainable.config import TrainConfig
 from trainable.data.meta import read_meta
 from trainable.errors import DataError
-from trainable.settings import shown
+from trainable.settings import counted, shown
 
 Tokens = npt.NDArray[np.integer[Any]]
 
@@ -97,7 +97,8 @@ def _llm_c_tokens(path: Path, header: tuple[int, int, int], data_dtype: str | No
     held = (path.stat().st_size - LLM_C_HEADER_BYTES) / dtype.itemsize
     if num_tokens != held:
         raise DataError(
-            f"{path}: damaged: its llm.c header tells of {num_tokens} tokens, and it holds {held:g}"
+            f"{path}: damaged: its llm.c header tells of {counted(num_tokens, 'token')}, and it holds "
+            f"{held:g}"
         )
     return np.memmap(path, mode="r", dtype=dtype, offset=LLM_C_HEADER_BYTES)
 
@@ -142,7 +143,7 @@ def check_data(config: TrainConfig) -> None:
         tokens = open_tokens(path, config.data_dtype)
         if len(tokens) < config.context_length + 1:
             raise DataError(
-                f"{path}: holds {len(tokens)} tokens, fewer than one window of "
+                f"{path}: holds {counted(len(tokens), 'token')}, fewer than one window of "
                 f"context_length + 1 = {config.context_length + 1}; use more text"
                 f"{', a larger --val_fraction' if key == 'val_data' else ''} or a shorter "
                 "context_length"

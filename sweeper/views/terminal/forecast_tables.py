@@ -10,6 +10,7 @@ from rich.text import Text
 
 from sweeper.plan.forecast import BranchForecast, Cost, Forecast, ShapeForecast
 from sweeper.views.format import count, duration, flops
+from trainable.settings import counted
 
 SHOWN_SHAPES = 20
 
@@ -20,8 +21,7 @@ def as_json(forecast: Forecast) -> str:
 
 def print_forecast(console: Console, forecast: Forecast) -> None:
     at_once = min(forecast.slots, forecast.num_trials - (forecast.num_taken or 0))
-    plural = "" if forecast.num_trials == 1 else "s"
-    trials = f"{forecast.num_trials} trial{plural}, {at_once} at a time"
+    trials = f"{counted(forecast.num_trials, 'trial')}, {at_once} at a time"
     told = f": {trials}, scheduler {forecast.scheduler}\n"
     console.print(Text.assemble((forecast.name, "bold"), told))
     console.print(_shape_table(forecast), soft_wrap=False)
@@ -100,7 +100,7 @@ def _cost(cost: Cost) -> tuple[str, str, str]:
 def _notes(forecast: Forecast) -> list[str | Text]:
     notes: list[str | Text] = []
     if forecast.dropped:
-        notes.append(f"The constraints ruled out {forecast.dropped} points.")
+        notes.append(f"The constraints ruled out {counted(forecast.dropped, 'point')}.")
     if forecast.searcher == "model":
         notes.append(
             "model leaves out what cannot win and ends when nothing can: this is the most."

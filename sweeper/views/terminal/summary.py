@@ -27,6 +27,7 @@ from sweeper.views.next_steps import GO_ON_COST, fresh_command, settings_command
 from sweeper.views.terminal.columns import Column, table
 from sweeper.views.terminal.trial_table import trial_table
 from sweeper.views.verdict import UNDER_WAY, challenge_text, verdict_of
+from trainable.settings import counted
 
 if TYPE_CHECKING:
     from sweeper.analysis.summary import Summary
@@ -44,7 +45,7 @@ def print_beginning(console: Console, sweep: "Sweep", slots: int, dashboard: str
     done = f", {ended} of them ended already" if ended else ""
     about = sweep.plan.spec.description
     console.print(Text.assemble((sweep.folder.name, "bold"), f": {about}" if about else ""))
-    console.print(f"{trials} trials{done}, {slots} at a time; in {sweep.folder.path}/")
+    console.print(f"{counted(trials, 'trial')}{done}, {slots} at a time; in {sweep.folder.path}/")
     if sweep.journal.torn:
         console.print(
             "The last line of its journal, cut short by a kill or a full disk, was dropped."
