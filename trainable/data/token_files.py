@@ -97,8 +97,8 @@ def _llm_c_tokens(path: Path, header: tuple[int, int, int], data_dtype: str | No
     held = (path.stat().st_size - LLM_C_HEADER_BYTES) / dtype.itemsize
     if num_tokens != held:
         raise DataError(
-            f"{path}: damaged: its llm.c header tells of {counted(num_tokens, 'token')}, and it holds "
-            f"{held:g}"
+            f"{path}: damaged: its llm.c header tells of {counted(num_tokens, 'token')}, "
+            f"and it holds {held:g}"
         )
     return np.memmap(path, mode="r", dtype=dtype, offset=LLM_C_HEADER_BYTES)
 

@@ -125,7 +125,7 @@ def test_one_small_file_gives_its_end_for_validation(tmp_path: Path) -> None:
         (b"text", {"tokenizer": "bpe:10"}, "--tokenizer: bpe:10: the vocabulary must be"),
         (b"", {}, "the inputs hold no text; name files with text"),
         (b" \n\n", {}, "the inputs hold no text; name files with text"),
-        (b"a", {}, "the inputs hold 1 bytes of text, too little"),
+        (b"a", {}, "the inputs hold 1 byte of text, too little"),
         (b"\0\0", {}, r"a\.txt: is a binary file"),
     ],
 )

@@ -173,7 +173,7 @@ def test_a_long_held_back_document_gives_only_its_share() -> None:
     ("texts", "message"),
     [
         ([], "the inputs hold no text; name files with text"),
-        ([b"a"], "hold 1 bytes of text, too little to divide .* give more text"),
+        ([b"a"], "hold 1 byte of text, too little to divide .* give more text"),
         (["😀".encode()], "hold 4 bytes of text, too little to divide"),
     ],
 )

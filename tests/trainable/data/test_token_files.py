@@ -249,7 +249,7 @@ def test_good_data_passes(tiny: MakeConfig) -> None:
     [
         ({"train_data": None}, "train_data: needed"),
         ({"val_data": "/no/where.npy"}, r"/no/where\.npy: no such file; .*prepare"),
-        ({"context_length": 29_999 + 1}, r"val\.npy: holds 30000 tokens, fewer than one window"),
+        ({"context_length": 29_999 + 1}, r"val\.npy: holds 30,000 tokens, fewer than one window"),
         ({"vocab_size": 4}, r"train\.npy: token ids reach 7, .*set vocab_size to 8 or more, got 4"),
     ],
 )
