@@ -10,6 +10,7 @@ from sweeper.commands.cli import app
 from sweeper.errors import TrainerError
 from tests.sweeper.runtime.trainers.jobs import PROGRAM
 
+ROOT = Path(__file__).parents[3]
 SPACE = """
 name: foreign
 trainer:
@@ -46,3 +47,18 @@ def test_a_sweep_of_trainable_has_no_program_to_check() -> None:
     result = CliRunner().invoke(app, ["check-trainer", "search_spaces/lr.yaml"])
     assert isinstance(result.exception, TrainerError)
     assert "lr.yaml: has no trainer" in str(result.exception)
+
+
+@pytest.mark.parametrize("function", ["generator", "call"])
+def test_a_function_of_python_is_checked_as_well(tmp_path: Path, function: str) -> None:
+    file = tmp_path / "space.yaml"
+    file.write_text(
+        f"trainer:\n  folder: {ROOT}\n"
+        f"  function: tests.sweeper.runtime.trainers.functions:{function}\n"
+        "  checkpoints: true\n  max_steps: 40\n  eval_every_steps: 10\n"
+        "  settings: {learning_rate: {type: float, above: 0}}\n"
+        "space: {learning_rate: {grid: [0.01, 0.1]}}\n"
+    )
+    result = CliRunner().invoke(app, ["check-trainer", str(file)])
+    assert result.exit_code == 0, result.output
+    assert "Level 2, exact" in result.output
