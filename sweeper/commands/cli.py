@@ -11,7 +11,7 @@ import sys
 from importlib import import_module
 from importlib.metadata import version as find_version
 from io import TextIOWrapper
-from typing import Annotated, Any
+from typing import Annotated, Any, TextIO
 
 import typer
 from typer.core import TyperCommand
@@ -72,9 +72,12 @@ def main() -> None:
     except OSError as error:
         if not is_storage_error(error) or error.filename is not None:
             raise
-        # What is left to print goes nowhere, or Python would try it again.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        print(f"standard output: cannot be written ({error.strerror})", file=sys.stderr)
+        _leave_out(sys.stdout)
+        try:
+            told = f"standard output: cannot be written ({error.strerror})"
+            print(told, file=sys.stderr, flush=True)
+        except OSError:
+            _leave_out(sys.stderr)
         sys.exit(ExitCode.FAILED)
     except UserError as error:
         print(error, file=sys.stderr)
@@ -82,6 +85,11 @@ def main() -> None:
         sys.exit(ExitCode.FAILED if not_theirs else ExitCode.USER_ERROR)
     except KeyboardInterrupt:  # before the sweep has begun
         sys.exit(ExitCode.INTERRUPTED)
+
+
+def _leave_out(stream: TextIO) -> None:
+    """What is left to print goes nowhere, or Python would try it again as it ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _open_streams() -> None:

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from sweeper.views.serve.jobs import arguments
 
 STARTED = """
 import sys
+import time
 from pathlib import Path
 from sweeper.record.run_folder import RunFolder
 from sweeper.views.serve.jobs import Jobs
@@ -36,6 +38,10 @@ def test_each_button_is_a_command(asked: dict[str, object], typed: str) -> None:
     assert arguments(RunFolder(Path("runs/lr")), asked) == typed.split()
 
 
+def state(pid: int) -> str:
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+
+
 def test_it_outlives_the_server_and_what_the_terminal_sends_to_that(tmp_path: Path) -> None:
     server = subprocess.Popen(
         [sys.executable, "-c", STARTED, str(tmp_path / "none")],
@@ -48,8 +54,9 @@ def test_it_outlives_the_server_and_what_the_terminal_sends_to_that(tmp_path: Pa
     assert os.getsid(job) == job, "a Ctrl-C that the server gets does not reach it"
     os.killpg(server.pid, signal.SIGKILL)
     server.wait()
-    state = Path(f"/proc/{job}/stat").read_text().rpartition(")")[2].split()[0]
-    assert state == "T", "it is there, as it was"
+    while state(job) not in "TZ":  # the signal is on its way
+        time.sleep(0.005)
+    assert state(job) == "T", "it is there, as it was"
     os.kill(job, signal.SIGCONT)
     server.stdin.close()
     server.stdout.close()
