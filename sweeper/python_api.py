@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
-from rich.console import Console
 from ruamel.yaml import YAML
 from ruamel.yaml.representer import RepresenterError
 
@@ -92,9 +91,7 @@ class LoadedSweep:
 
     def _repr_html_(self) -> str:
         """What `python -m sweeper best` shows, as a notebook shows it."""
-        console = Console(
-            file=io.StringIO(), record=True, width=NOTEBOOK_WIDTH, markup=False, highlight=False
-        )
+        console = make_console(record_width=NOTEBOOK_WIDTH)
         print_summary(console, self._monitor.state, self.folder)
         return console.export_html(inline_styles=True, code_format="<pre>{code}</pre>")
 

@@ -258,7 +258,7 @@ class Sweep:
                 break
             late.append(metrics)
             trial.progress = metrics
-            if trial.is_evaluation(metrics):
+            if trial.is_evaluation(metrics, self.plan.spec.evaluated_by):
                 self.evaluated(trial.trial_id, metrics)
         return late
 

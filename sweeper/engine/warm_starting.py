@@ -65,7 +65,8 @@ def read_warm_start(
             continue
         observations.append(observe(spec, point, trials))
         then, now_ = trials[0].config.to_dict(), spec.settings(point)
-        different |= {name for name in then if name not in UNLIKE and then[name] != now_[name]}
+        names = (then.keys() | now_.keys()) - {*UNLIKE}
+        different |= {name for name in names if then.get(name) != now_.get(name)}
     return WarmStart(
         str(folder.path),
         tuple(observations),
@@ -78,7 +79,9 @@ def read_warm_start(
 def _different_grounds(state: SweepState, spec: SweepSpec, here: Here | None) -> set[str]:
     """Whether the two train on other data, or by other code, as far as that is known."""
     then = [session.environment.fingerprint for session in state.sessions]
-    if here is None or not all(each.data for each in then):
+    if state.spec.trainer != spec.trainer:
+        return {"trainer"}
+    if here is None or not all(each.code for each in then):
         return set() if state.spec.data == spec.data else {"data"}
     found = set() if all(each.data == here.fingerprint.data for each in then) else {"data"}
     if any(each.code != here.fingerprint.code for each in then):
@@ -94,6 +97,8 @@ def _taken(state: SweepState, here: Here) -> Iterator[EarlierTrial]:
     if state.spec.scheduler.type == "pbt" or any((t.code, t.data) != ours for t in then):
         return
     spec = here.plan.spec
+    if state.spec.trainer != spec.trainer:
+        return
     planned = {repr(_without_seed(trial.values, spec)) for trial in here.plan.trials}
     for trial in state.trials.values():
         if trial.status not in WHOLE or not trial.evaluations:

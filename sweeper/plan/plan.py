@@ -117,7 +117,8 @@ def _resolve(spec: SweepSpec, data: Path | None = None) -> SweepSpec:
     if data is not None and (meta := read_meta(CorpusFolder(data).train)).vocab_size is not None:
         train["vocab_size"] = meta.vocab_size
     if not spec.is_ours:
-        train |= spec.train
+        known = {name: value for name, value in train.items() if value is not None}
+        train = {**known, **spec.train}
         return spec.model_copy(update={"train": _for_all(train, spec), "trainer": _at_home(spec)})
     if isinstance(spec.scheduler, EarlySpec):
         del train["eval_every_steps"]  # for each trial the one that its rungs ask for

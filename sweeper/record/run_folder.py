@@ -20,6 +20,7 @@ from trainable.atomic_file import new_folder_beside, write_atomically
 from trainable.settings import nearest
 
 RUNS = Path("runs")  # where sweeps are looked for by name
+LOCK = ".lock"
 CHECKPOINT_FILE = "checkpoint.pt"
 PROGRESS_FILE = "progress.json"  # beside it
 MAX_NAMED = 10  # of the sweeps that there are, in a message
@@ -136,11 +137,13 @@ class RunFolder:
             lock.release()
 
     def _lock(self) -> FileLock:
-        return FileLock(self.path / ".lock")
+        return FileLock(self.path / LOCK)
 
     @property
     def is_locked(self) -> bool:
         """Whether a driver runs the sweep now."""
+        if not (self.path / LOCK).exists():  # to ask for a lock would make it, and the folder
+            return False
         try:
             with self._lock().acquire(timeout=0):
                 return False

@@ -14,7 +14,15 @@ from sweeper.record.run_folder import RunFolder
 from sweeper.record.state.sweep_state import SweepState
 from sweeper.record.state.trial import Trial
 from sweeper.record.watcher import Watcher
-from sweeper.spec.columns import EVALUATION, MEASURED, NAMED, REPORTED, Columns, plain_types
+from sweeper.spec.columns import (
+    COLUMNS,
+    EVALUATION,
+    MEASURED,
+    NAMED,
+    REPORTED,
+    Columns,
+    plain_types,
+)
 from sweeper.spec.trainer.config import num_params
 from trainable.loop.metrics import Metrics
 
@@ -35,7 +43,7 @@ def result_rows(state: SweepState, folder: RunFolder) -> list[Row]:
                 **_labels(state, trial),
                 **trial.config.to_dict(),
                 **{name: last.value(name) if last else None for name in REPORTED},
-                **(last.others if last else {}),
+                **_others_of(last, state),
                 "num_params": num_params(trial.config),
                 "wall_seconds": last.train_seconds if last else None,
                 "checkpoint": str(checkpoint.relative_to(folder.path)) if checkpoint else None,
@@ -54,7 +62,12 @@ def result_rows(state: SweepState, folder: RunFolder) -> list[Row]:
 def history_rows(state: SweepState) -> list[Row]:
     """A row for each evaluation, by trial and step."""
     return [
-        {"trial_id": trial.trial_id, **_labels(state, trial), **_flat(seen)}
+        {
+            "trial_id": trial.trial_id,
+            **_labels(state, trial),
+            **seen.to_dict(),
+            **_others_of(seen, state),
+        }
         for trial in state.trials.values()
         for seen in trial.evaluations
     ]
@@ -116,12 +129,15 @@ def _settings(state: SweepState) -> Columns:
 def _others(state: SweepState) -> Columns:
     """What another trainer measures beside what ours does."""
     last = (trial.last_evaluation for trial in state.trials.values())
-    names = {name for seen in last if seen is not None for name in seen.others}
+    names = {name for seen in last for name in _others_of(seen, state)}
     return dict.fromkeys(sorted(names), float)
 
 
-def _flat(seen: Metrics) -> Row:
-    return {**seen.to_dict(), **seen.others}
+def _others_of(seen: Metrics | None, state: SweepState) -> Row:
+    """Without those that are called as a column is that says something else."""
+    others = {} if seen is None else seen.others
+    taken = (COLUMNS, state.spec.known, state.spec.space)
+    return {name: x for name, x in others.items() if not any(name in each for each in taken)}
 
 
 def _labels(state: SweepState, trial: Trial) -> Row:

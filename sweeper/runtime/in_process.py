@@ -46,7 +46,10 @@ class InProcess:
     def run_trial(self, trial: Trial) -> None:
         """One attempt: to the end of the trial, to a pause or to a failure."""
         forks_at = self.sweep.state.checkpoints.promised_steps(trial.trial_id)
-        loop = TrialLoop(self.trainer, trial.config, num_threads=None, forks_at=forks_at)
+        loop = TrialLoop(
+            self.trainer, trial.config, num_threads=None, forks_at=forks_at,
+            evaluated_by=self.sweep.plan.spec.evaluated_by,
+        )  # fmt: skip
         try:
             checkpoints = self.sweep.folder.checkpoint_folders(trial.trial_id)
             loop.restore(checkpoints, evaluated=trial.step)
@@ -78,7 +81,7 @@ class InProcess:
         decision = Decision.CONTINUE
         for metrics in piece.metrics:
             trial.progress = metrics
-            if trial.is_evaluation(metrics):
+            if trial.is_evaluation(metrics, self.sweep.plan.spec.evaluated_by):
                 decision = self.sweep.evaluated(trial.trial_id, metrics)
         self.audience.measured(trial, piece.metrics)
         return decision

@@ -12,7 +12,7 @@ from typing import Any
 
 from sweeper.record.progress import Progress, misses_evaluation
 from sweeper.record.run_folder import CHECKPOINT_FILE
-from sweeper.spec.trainer.config import AnyConfig
+from sweeper.spec.trainer.config import AnyConfig, ProgramConfig
 from trainable.errors import CheckpointError
 from trainable.loop.metrics import Metrics
 
@@ -40,16 +40,19 @@ class TrialLoop:
         *,
         num_threads: int | None,
         forks_at: Collection[int] = (),
+        evaluated_by: str = "val_loss",
     ) -> None:
         """
         Args:
             trainer: The class of the loop, as `trainable.loop.training.Trainer`.
             forks_at: Steps at which a checkpoint is due, since other trials fork there.
+            evaluated_by: The metric that makes metrics an evaluation.
         """
         self.trainer_class = trainer
         self.config = config
         self.num_threads = num_threads
         self.forks_at = frozenset(forks_at)
+        self.evaluated_by = evaluated_by
         self.trainer: Any = None  # made with the first step: a model is large
         self.steps: Iterator[Any] = iter(())
         self._begun = False  # this attempt has taken a step
@@ -68,16 +71,19 @@ class TrialLoop:
             self._unsaved = []
         deadline = time.monotonic() + seconds
         rows: list[Metrics] = []
+        evaluated = False
         for said in self.steps:
             self._begun = True
             if said is not None:
                 rows.append(_metrics(said))
-            evaluated = bool(rows) and rows[-1].val_loss is not None
+            evaluated = bool(rows) and rows[-1].value(self.evaluated_by) is not None
             if evaluated or self._is_due or time.monotonic() > deadline:
                 break
         self._unsaved += rows
         diverged = bool(rows) and rows[-1].diverged
         finished = diverged or self.trainer.step >= self.config.max_steps
+        if isinstance(self.config, ProgramConfig) and rows and not (evaluated or diverged):
+            finished = False  # it may tell of its last step before it has evaluated there
         saves = (finished or self._is_due) and self.trainer.step != self._saved_at
         return Slice(metrics=rows, step=self.trainer.step, finished=finished, saves=saves)
 

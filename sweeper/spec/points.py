@@ -67,10 +67,13 @@ def point_of(space: Mapping[str, AnyDomain], settings: Mapping[str, Scalar]) -> 
             labels = [
                 label
                 for label in domain.values()
-                if all(settings[key] == of for key, of in domain.meaning(name, label).items())
+                if all(
+                    key in settings and settings[key] == of
+                    for key, of in domain.meaning(name, label).items()
+                )
             ]
             values |= {name: labels[0]} if labels else {}
-        else:
+        elif name in settings:  # another trainer's may lack it
             with suppress(ValueError):  # no value of the domain: the name may not be swept there
                 values[name] = fitted(name, domain, settings[name])
     point = {name: values[name] for name in values if is_swept(space, name, values)}

@@ -206,6 +206,11 @@ class SweepSpec(_Section):
         """Whether `trainable` trains."""
         return self.trainer is None
 
+    @property
+    def evaluated_by(self) -> str:
+        """The metric that makes metrics an evaluation."""
+        return "val_loss" if self.is_ours else self.objective.metric
+
     def swept_names(self) -> list[str]:
         """Every name that may be among a trial's values, in the order of the file."""
         return [*self.space, *(["seed"] if self.repeats_points else [])]

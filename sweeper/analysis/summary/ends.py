@@ -112,8 +112,9 @@ def _domain(parameter: Parameter, points: Sequence[Point]) -> AnyDomain:
     if parameter.options:
         return Grid(grid=list(parameter.options))
     tried = [value for p in points if isinstance(value := p.get(parameter.name), int | float)]
-    low = min(tried) if parameter.low is None else parameter.low
-    high = max(tried) if parameter.high is None else parameter.high
+    # Where none of the points has it, it is the same at all.
+    low = min(tried, default=0.0) if parameter.low is None else parameter.low
+    high = max(tried, default=0.0) if parameter.high is None else parameter.high
     if low == high:
         return Grid(grid=[low])
     if parameter.scale == "log":

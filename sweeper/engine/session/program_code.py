@@ -32,7 +32,8 @@ def code_files(spec: TrainerSpec) -> tuple[dict[str, Path], str | None]:
         found = islice(_python_files(folder), MOST_FILES)
     else:
         changed = _git(folder, "diff", "--name-only", "--relative", "-z", "HEAD", "--", ".")
-        found = (folder / name for name in changed.split("\0") if name)
+        new = _git(folder, "ls-files", "--others", "--exclude-standard", "-z", "--", "*.py")
+        found = (folder / name for name in (changed + new).split("\0") if name)
     named = _named(spec, folder) if isinstance(spec, CommandSpec) else ()
     files = {path for path in [*found, *named] if path.is_file()}
     return {os.path.relpath(path, folder): path for path in sorted(files)}, commit
@@ -42,8 +43,9 @@ def _git(folder: Path, *arguments: str) -> str:
     """What git says; nothing where there is none, or no repository."""
     try:
         done = subprocess.run(
-            ["git", "-C", str(folder), *arguments], capture_output=True, text=True, check=False
-        )
+            ["git", "-C", str(folder), *arguments],
+            capture_output=True, encoding="utf-8", errors="surrogateescape", check=False,
+        )  # fmt: skip
     except OSError:
         return ""
     return done.stdout if done.returncode == 0 else ""

@@ -6,6 +6,7 @@ from sweeper.spec.clock import Clock, clock_per_step
 from sweeper.spec.domains.values import Scalar
 from sweeper.spec.trainer.config import AnyConfig
 from sweeper.status import Decision, Status
+from trainable.config import TrainConfig
 from trainable.loop.metrics import Metrics
 
 FIRST_WAIT_SECONDS = 1.0
@@ -52,11 +53,17 @@ class Trial:
         seen = ((evaluation.step, evaluation.value(metric)) for evaluation in self.evaluations)
         return {step * pace: value for step, value in seen if value is not None}
 
-    def is_evaluation(self, metrics: Metrics) -> bool:
-        """Whether they are for the scheduler; without the objective they are all the same."""
+    def is_evaluation(self, metrics: Metrics, evaluated_by: str = "val_loss") -> bool:
+        """Whether they are for the scheduler; of our trainer also without the objective.
+
+        Args:
+            evaluated_by: The metric that makes them so.
+        """
         step, config = metrics.step, self.config
         is_due = step % config.eval_every_steps == 0 or step >= config.max_steps
-        return is_due or metrics.val_loss is not None or metrics.diverged
+        if is_due and isinstance(config, TrainConfig):
+            return True
+        return metrics.value(evaluated_by) is not None or metrics.diverged
 
     @property
     def is_decided(self) -> bool:

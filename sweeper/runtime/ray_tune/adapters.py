@@ -90,7 +90,7 @@ class SweepSearch(SearchAlgorithm):  # type: ignore[misc]
                 "num_threads": share.num_threads,
                 "trainer": self.trainer,
                 "program": spec.trainer,
-                "objective": spec.objective.metric,
+                "evaluated_by": spec.evaluated_by,
                 "folder": str(self.sweep.folder.trial(trial.trial_id).resolve()),
                 "forks_at": sorted(self.sweep.state.checkpoints.promised_steps(trial.trial_id)),
                 "evaluated": trial.step,
@@ -134,7 +134,7 @@ class SweepScheduler(TrialScheduler):  # type: ignore[misc]
         rows: list[Metrics] = result["metrics"]
         for metrics in rows:
             trial.progress = metrics
-            if trial.is_evaluation(metrics):
+            if trial.is_evaluation(metrics, self.sweep.plan.spec.evaluated_by):
                 decision = self.sweep.evaluated(trial.trial_id, metrics)
         self.audience.measured(trial, rows)
         leaves = decision is not Decision.CONTINUE or trial.stopped_by_hand

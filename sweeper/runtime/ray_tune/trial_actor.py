@@ -30,7 +30,8 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]  # Ray is untyped
 
     The config that Tune hands over has these keys: `train`, the settings; `num_threads`; `trainer`,
     the class of the loop as `module:name`, or `program`, the `trainer:` section of another one with
-    the `objective` and the trial's `folder`; `forks_at`, the steps of checkpoints that others fork
+    the trial's `folder`; `evaluated_by`, the metric that makes metrics an evaluation; `forks_at`,
+    the steps of checkpoints that others fork
     from; `evaluated`, the step of the last evaluation in the
     journal; `title`, what people call the trial; `timeout_s`, after which a silent trial is killed;
     and `stack`, the file in which it notes before that where it is.
@@ -45,10 +46,11 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]  # Ray is untyped
         self.loop = TrialLoop(
             load_trainer(config["trainer"])
             if program is None
-            else starter(program, config["objective"], Path(config["folder"])),
+            else starter(program, config["evaluated_by"], Path(config["folder"])),
             self.train_config,
             num_threads=config["num_threads"],
             forks_at=config["forks_at"],
+            evaluated_by=config["evaluated_by"],
         )
         self.evaluated: int = config["evaluated"]
         timeout_s = config["timeout_s"]

@@ -29,6 +29,7 @@ from sweeper.runtime.trainers.saved import (
     put_back,
     remove,
     restored,
+    signature,
 )
 from sweeper.runtime.trainers.work_folder import alone, clear
 from trainable.errors import CheckpointError
@@ -58,6 +59,7 @@ class CommandTrainer:
         self.process: Process | None = None
         self._from = resume_from  # the file of the checkpoint to start from
         self._resumed = False
+        self._awaits_evaluation = False  # the last row was of training alone
         self._rows: deque[Row] = deque()  # read, and not yielded yet
         self._order = faults.Order(job)
         self._newest = Newest(self.place)
@@ -72,13 +74,14 @@ class CommandTrainer:
             TrainerError: the program cannot be started, or does what no program may.
         """
         try:
-            while self.step < self.job.max_steps:
+            while self.step < self.job.max_steps or self._awaits_evaluation:
                 if self.process is None:
                     self._start()
                 if (row := self._next_row()) is None:
                     yield None
                     continue
                 self.step = row.step
+                self._awaits_evaluation = not self._is_evaluation(row)
                 metrics = self._metrics(row)
                 yield metrics
                 if metrics.diverged:
@@ -215,7 +218,7 @@ class CommandTrainer:
     def _tell(self, word: str) -> None:
         """Answer `sweeper_hook`."""
         new = self.job.answer_file.with_suffix(".new")
-        new.write_text(word)
+        new.write_text(word, encoding="utf-8")
         new.replace(self.job.answer_file)
 
     def _keep_own(self, path: Path) -> Kept | None:
@@ -264,6 +267,7 @@ class CommandTrainer:
     def _asked(self) -> tuple[int, Path] | None:
         """Ask it to save itself and to end."""
         assert self.process is not None and self.place is not None
+        process, before = self.process, self._newest.state()
         self._tell(f"stop {self.job.max_steps}")
         self.process.go_on()
         deadline = time.monotonic() + self.job.grace_s
@@ -276,9 +280,11 @@ class CommandTrainer:
         self.process = None
         self._rows.clear()
         step = self._newest.stopped_at
-        if step is None or late or not (path := self.place.at(step)).exists():
-            return None
-        return step, path
+        if step is None or late or process.exit_code != 0:
+            return None  # it has failed to save itself, or was too late
+        path = self.place.at(step)
+        is_new = self.place.is_pattern or signature(path) != before
+        return (step, path) if is_new and path.exists() else None
 
     def _metrics(self, row: Row) -> Metrics:
         value = row.values.get(self.job.objective, 0.0)

@@ -72,11 +72,14 @@ def require_metrics_in_time(job: Job, process: Process) -> None:
 def ended_early(job: Job, process: Process, step: int) -> TrainerError:
     code = process.exit_code or 0
     if code < 0:
-        how = f"was ended by {signal.Signals(-code).name}"
+        known = -code in set(signal.Signals)
+        how = f"was ended by {signal.Signals(-code).name if known else f'signal {-code}'}"
         how += " (out of memory?)" if -code == signal.SIGKILL else ""
     else:
         how = f"ended with exit code {code}"
     reached = f"at step {step} of {job.max_steps}" if step else "before its first metrics"
+    if step >= job.max_steps:
+        reached += f", without {job.objective} there"
     looked = "" if step or code else _looked_for(job)
     return TrainerError(f"the program {how} {reached}{looked}; {quoted(process)}")
 

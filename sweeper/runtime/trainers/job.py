@@ -13,6 +13,8 @@ from sweeper.runtime.trainers.saved import STEP_FIELD, Place
 
 HOOK_FOLDER = Path(__file__).parent / "hook"  # where `import sweeper_hook` finds it
 
+HOOKS_METRICS = ".sweeper-metrics.jsonl"  # what `sweeper_hook` writes, where no file is stated
+
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
@@ -70,21 +72,22 @@ class Job:
         return arguments(text, names, shell=self.shell)
 
     def environment(self, resume_from: Path | None) -> dict[str, str]:
-        paths = [str(HOOK_FOLDER), *filter(None, [os.environ.get("PYTHONPATH")])]
+        stated = self.variables.get("PYTHONPATH") or os.environ.get("PYTHONPATH")
+        paths = [str(HOOK_FOLDER), *filter(None, [stated])]
         ours = {
             "SWEEPER_TRIAL_DIR": str(self.trial_dir),
             "SWEEPER_METRICS": str(self.metrics_file),
             "SWEEPER_STOP_AT": str(self.answer_file),
-            "PYTHONUNBUFFERED": "1",
             "PYTHONPATH": os.pathsep.join(paths),
         }
         if resume_from is not None:
             ours["SWEEPER_RESUME_FROM"] = str(resume_from)
+        usual = {"PYTHONUNBUFFERED": "1"}
         if self.num_threads is not None:
-            ours["OMP_NUM_THREADS"] = str(self.num_threads)
+            usual["OMP_NUM_THREADS"] = str(self.num_threads)
         # What a sweep that runs within a sweep's trial would take for its own.
         theirs = {k: v for k, v in os.environ.items() if not k.startswith("SWEEPER_")}
-        return {**theirs, **self.variables, **ours}
+        return {**theirs, **usual, **self.variables, **ours}
 
     @property
     def patterns(self) -> list[LinePattern]:
@@ -92,7 +95,7 @@ class Job:
 
     @property
     def metrics_file(self) -> Path:
-        return self._path(self.jsonl or "metrics.jsonl")
+        return self._path(self.jsonl or HOOKS_METRICS)
 
     @property
     def answer_file(self) -> Path:

@@ -1,8 +1,10 @@
 """What is wrong with `trainer:` that the schema cannot see, and what its program cannot do."""
 
+import shlex
 from collections.abc import Iterator, Mapping
 from string import Formatter
 
+from sweeper.spec.columns import COLUMNS, EVALUATION, MEASURED, NAMED
 from sweeper.spec.domains.normal import Normal
 from sweeper.spec.reading.names import word_hint
 from sweeper.spec.reading.yaml_source import KeyPath, Problem
@@ -15,6 +17,8 @@ from sweeper.spec.trainer.settings import KnownSettings, Setting
 from trainable.errors import ConfigError
 from trainable.settings import nearest, typed
 
+# The numbers among what our trainer tells, which another may tell too.
+NUMBERS = {name for name, kind in EVALUATION.items() if kind is float}
 # What stands in braces beside the settings, in a command or a path.
 GIVEN = ("trial_dir", "num_gpus", "gpus", "resume_from")
 
@@ -31,6 +35,8 @@ def trainer_problems(
         at = ("trainer", "settings", name)
         if name in COMMON:
             problems.append((at, f"is known without it; {_where_stated(name)}"))
+        elif name in {*GIVEN, *NAMED, *MEASURED}:
+            problems.append((at, "is the name of something else here; choose another"))
         else:
             problems += _setting_problems(at, spec, known.by_name[name])
     every = trainer.checkpoint_every_steps or trainer.eval_every_steps
@@ -84,12 +90,16 @@ def _command_problems(
             all_read = False
             continue
         for name in found:
-            if name not in names:
+            if name not in names or (at[1] == "env" and name == "resume_from"):
                 yield at, f"{{{name}}} is no setting{nearest(name, names)}"
                 all_read = False
         used |= {*found}
+    yield from _text_problems(trainer, names)
     if not all_read:
         return
+    for name in trainer.env:
+        if name.startswith("SWEEPER_"):
+            yield ("trainer", "env", name), "is set by the sweep; choose another name"
     for name in trainer.settings:
         if name not in used and name not in COMMON:
             yield (
@@ -103,6 +113,36 @@ def _command_problems(
             "has no {seed}, so other seeds would be the same run; add it, or remove `seeds:` and "
             "`finals:`",
         )
+
+
+def _text_problems(trainer: CommandSpec, names: list[str]) -> Iterator[Problem]:
+    """Of what the program is started with, and of where its numbers and checkpoints are."""
+    for key in ("command", "resume"):
+        try:
+            shlex.split(getattr(trainer, key))
+        except ValueError as error:
+            yield ("trainer", key), f"{error}; quotes come in pairs, as in a shell"
+    for text in trainer.metrics.stdout or ():
+        if "{step:d}" not in text:
+            yield ("trainer", "metrics", "stdout"), f"{text!r} has no {{step:d}}"
+    if trainer.checkpoint is not None:
+        path = trainer.checkpoint.path.replace("{step:d}", "")
+        yield from _path_problems(("trainer", "checkpoint", "path"), path, names)
+    if trainer.metrics.jsonl is not None:
+        yield from _path_problems(("trainer", "metrics", "jsonl"), trainer.metrics.jsonl, names)
+
+
+def _path_problems(at: KeyPath, text: str, names: list[str]) -> Iterator[Problem]:
+    try:
+        fields = [field for field in Formatter().parse(text) if field[1] is not None]
+    except ValueError as error:
+        yield at, f"{error}; a brace that is meant is written twice"
+        return
+    for _, name, kind, _ in fields:
+        if name == "step":
+            yield at, "the step of a checkpoint is written {step:d}"
+        elif name not in names or kind:
+            yield at, f"{{{name}}} is no setting{nearest(str(name), names)}"
 
 
 def demand_problems(
@@ -152,6 +192,12 @@ def _names(trainer: CommandSpec) -> Iterator[str]:
 
 
 def metric_problems(metric: str, trainer: TrainerSpec | None) -> Iterator[Problem]:
+    at = ("objective", "metric")
+    if trainer is not None and (metric in COLUMNS - {*NUMBERS} or metric in trainer.settings):
+        yield at, f"{metric} is a column that says something else; print it under another name"
+    stdout = trainer.metrics.stdout if isinstance(trainer, CommandSpec) else None
+    if stdout is not None and not any(f"{{{metric}:" in text for text in stdout):
+        yield at, f"no pattern of trainer.metrics.stdout has a field {{{metric}:f}}"
     if trainer is None and metric not in OUR_METRICS:
         words = ", ".join(repr(word) for word in OUR_METRICS[:-1]) + f" or {OUR_METRICS[-1]!r}"
         yield (

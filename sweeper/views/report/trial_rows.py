@@ -100,7 +100,7 @@ def _value_cell(value: Scalar) -> TableCell:
 
 
 def _number_cell(value: float | None, text: str) -> TableCell:
-    key = "" if value is None else f"{value:.7g}"
+    key = "" if value is None else str(value) if isinstance(value, int) else f"{value:.9g}"
     return TableCell(text=text, key=None if key == text else key)
 
 

@@ -51,7 +51,7 @@ class Access:
             self.names |= {socket.gethostname().lower(), socket.getfqdn().lower()}
 
     def allows(self, request: web.Request) -> bool:
-        given = request.path.split("/")[1].encode()
+        given = "".join(request.path.split("/")[1:2]).encode()
         if not hmac.compare_digest(given, self.token.encode()):
             return False
         host = request.headers.get("Host", "")

@@ -24,7 +24,7 @@ def arguments(folder: RunFolder, asked: Mapping[str, object]) -> list[str]:
     Raises:
         RunFolderError: it is none of the buttons, or a field is not right.
     """
-    path = str(folder.path)
+    path = os.path.abspath(folder.path)  # whatever `runs/` there is
     match asked.get("action"):
         case "stop":
             return ["stop", path]
@@ -37,7 +37,9 @@ def arguments(folder: RunFolder, asked: Mapping[str, object]) -> list[str]:
         case "more trials":
             number = _digits(asked.get("number"), "how many trials in all, as 40")
             if not 1 <= int(number) <= MOST_TRIALS:
-                raise RunFolderError(f"must be at most {MOST_TRIALS:,} trials in all, got {number}")
+                raise RunFolderError(
+                    f"must be from 1 to {MOST_TRIALS:,} trials in all, got {number}"
+                )
             return ["resume", path, "--num-trials", number]
     raise RunFolderError(f"no button is called {asked.get('action')!r}")
 

@@ -52,10 +52,11 @@ def _listener(host: str, port: int) -> socket.socket:
     try:
         family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         return socket.create_server((address[0], port), family=family)
-    except OSError as error:
+    except (OSError, UnicodeError) as error:
+        reason = getattr(error, "strerror", None) or error
         raise ServeError(
-            f"{host}:{port}: cannot listen there ({error.strerror}); another port: --port 0 takes "
-            "any that is free"
+            f"{host}:{port}: cannot listen there ({reason}); another port: --port 0 takes any that "
+            "is free"
         ) from None
 
 
@@ -118,8 +119,8 @@ class Server:
             return web.json_response({"error": too_long}, status=400)
         try:
             await asyncio.to_thread(look.folder.write_note, text)
-        except OSError as error:
-            problem = f"{look.folder.note}: cannot be written ({error.strerror})"
+        except (OSError, UnicodeError) as error:
+            problem = f"{look.folder.note}: cannot be written ({error})"
             return web.json_response({"error": problem}, status=400)
         return web.json_response({})
 
@@ -138,7 +139,7 @@ async def _asked(request: web.Request) -> dict[str, object]:
     """
     try:
         asked = await request.json()
-    except ValueError:
+    except (ValueError, LookupError, RecursionError):
         raise web.HTTPBadRequest from None
     if not isinstance(asked, dict):
         raise web.HTTPBadRequest

@@ -63,7 +63,7 @@ class Trial:
 
     def _read(self, file: str) -> tuple[str, int]:
         try:
-            word, step = Path(file).read_text().split()
+            word, step = Path(file).read_text(encoding="utf-8").split()
             return word, int(step)
         except (OSError, ValueError):
             return "go", -1

@@ -61,11 +61,12 @@
     next.title = shown.title;
     coming = true;
     next.addEventListener("load", () => {
+      coming = false;
+      if (!next.contentDocument?.querySelector("main")) { next.remove(); return; } // no report: asked again later
       carry(shown, next);
       next.classList.remove("coming");
       shown.remove();
       edition = wanted;
-      coming = false;
     });
     next.src = `report?edition=${wanted}`;
     reports.append(next);
@@ -110,7 +111,7 @@
     try {
       const answer = await fetch(where, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(what) });
       if (answer.ok) return true;
-      refused.textContent = (await answer.json()).error;
+      refused.textContent = (await answer.json().catch(() => null))?.error ?? `The server refuses: ${answer.status}`;
     } catch (error) {
       refused.textContent = `The server does not answer: ${error.message}`;
     }

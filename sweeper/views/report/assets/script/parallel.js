@@ -57,7 +57,8 @@ function brushedTerms({ name, low, high, scale, options }, from, to) {
   }
   const value = (height) => {
     const at = scale === "log" ? low * (high / low) ** height : low + (high - low) * height;
-    return Number(at.toPrecision(3));
+    const finer = Math.ceil(Math.log10(Math.abs(at) / Math.abs(high - low))); // than three digits
+    return Number(at.toPrecision(Math.min(15, 3 + Math.max(0, finer || 0))));
   };
   const [least, most] = [value(from), value(to)].sort((a, b) => a - b);
   // to an end of the axis there is no bound: what lies beyond crosses there, too

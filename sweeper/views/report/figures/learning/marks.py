@@ -16,7 +16,7 @@ def end_trace(sweep: SweepData, status: Status, trials: Sequence[TrialData]) -> 
     return {
         "type": "scatter",
         "mode": "markers",
-        "name": "last before diverging" if diverged else "stopped at its rung",
+        "name": "last before diverging" if diverged else "stopped",
         "y": [short(finite(trial)[-1].value) for trial in trials],
         # Without customdata, by which the page finds a trial's points: its line has this one too.
         "marker": {
