@@ -83,7 +83,8 @@ def test_a_pipe_that_is_closed_ends_nothing(sweep: tuple[Path, RunFolder], clust
         command, cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
     )
     head = [run.stdout.readline() for _ in range(2)]  # type: ignore[union-attr]
-    assert head[0].startswith("tiny")
+    assert head[0].startswith("Joining the Ray cluster at ")
+    assert head[1].startswith("tiny")
     run.stdout.close()  # type: ignore[union-attr]
     assert run.wait() == ExitCode.DONE
     assert_whole(folder)
