@@ -65,7 +65,9 @@ def _by_size(state: SweepState, trials: list[Trial]) -> list[Trial]:
 
     def size(trial: Trial) -> tuple[int, ...]:
         places = (
-            of.index(trial.values[name]) for name, of in sizes.items() if name in trial.values
+            of.index(value) if (value := trial.values[name]) in of else len(of)  # as damaged
+            for name, of in sizes.items()
+            if name in trial.values
         )
         return (num_params(trial.config) or 0, *places)
 
