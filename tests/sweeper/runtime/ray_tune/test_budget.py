@@ -66,14 +66,14 @@ def test_promoted_after_all_it_starts_again_and_nothing_else_changes(
     assert state.checkpoints.high_water <= budget
     assert {path.name for path in folder.trials.iterdir()} == set(state.trials)
     events = list(raw_events(folder.journal))
-    bare: set[str] = set()  # trials that have lost their last checkpoint
-    again: set[str] = set()  # and were promoted after that
+    stored: dict[str, set[str]] = {}  # the checkpoints of each trial that are there
+    again: set[str] = set()  # trials that were promoted after they had lost their last one
     for event in events:
         if event["event"] == "checkpoint_removed":
-            bare.add(event["trial"])
+            stored[event["trial"]].discard(event["checkpoint"])
         elif event["event"] == "checkpoint":
-            bare.discard(event["trial"])
-        elif event["event"] == "promoted" and event["trial"] in bare:
+            stored.setdefault(event["trial"], set()).add(event["checkpoint"])
+        elif event["event"] == "promoted" and not stored[event["trial"]]:
             again.add(event["trial"])
     assert again
     assert Status.COMPLETED in {state.trials[trial_id].status for trial_id in again}
