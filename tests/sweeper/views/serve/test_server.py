@@ -122,7 +122,7 @@ def test_a_button_runs_the_command(served: Served, folder: RunFolder) -> None:
         ({"action": "stop trial", "trial": "--runs"}, "must be the id of a trial"),
         ({"action": "stop trial"}, "must be the id of a trial"),
         ({"action": "more trials", "number": "4 --finals"}, "must be how many trials in all"),
-        ({"action": "more trials", "number": "0"}, "must be at most 1,000,000 trials"),
+        ({"action": "more trials", "number": "0"}, "must be from 1 to 1,000,000 trials"),
     ],
 )
 def test_what_is_no_button_is_refused(
