@@ -6,7 +6,6 @@ They are part of the question: no bundle of a search space may be called as one 
 from collections.abc import Mapping
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
-from trainable.config import TrainConfig
 from trainable.loop.metrics import Metrics
 
 Columns = dict[str, type]
@@ -28,7 +27,6 @@ def _plain_type(hint: Any) -> type:
 
 
 NAMED: Columns = {"trial_id": str, "status": str}
-SETTINGS = _fields(TrainConfig)
 EVALUATION = {name: kind for name, kind in _fields(Metrics).items() if name != "others"}
 # What the table of trials shows of a trial's last evaluation.
 REPORTED = (

@@ -84,7 +84,7 @@ def _command_problems(
     }
     for at, text in texts.items():
         try:
-            found = [name for _, name, _, _ in Formatter().parse(text) if name is not None]
+            found = [name for name, _ in _fields(text)]
         except ValueError as error:
             yield at, f"{error}; a brace that is meant is written twice"
             all_read = False
@@ -134,15 +134,15 @@ def _text_problems(trainer: CommandSpec, names: list[str]) -> Iterator[Problem]:
 
 def _path_problems(at: KeyPath, text: str, names: list[str]) -> Iterator[Problem]:
     try:
-        fields = [field for field in Formatter().parse(text) if field[1] is not None]
+        fields = _fields(text)
     except ValueError as error:
         yield at, f"{error}; a brace that is meant is written twice"
         return
-    for _, name, kind, _ in fields:
+    for name, kind in fields:
         if name == "step":
             yield at, "the step of a checkpoint is written {step:d}"
         elif name not in names or kind:
-            yield at, f"{{{name}}} is no setting{nearest(str(name), names)}"
+            yield at, f"{{{name}}} is no setting{nearest(name, names)}"
 
 
 def demand_problems(
@@ -183,10 +183,19 @@ def can_go_on(trainer: TrainerSpec) -> bool:
             return checkpoints
 
 
+def _fields(text: str) -> list[tuple[str, str | None]]:
+    """The names in braces, each with what stands behind its colon.
+
+    Raises:
+        ValueError: a brace is open.
+    """
+    return [(name, kind) for _, name, kind, _ in Formatter().parse(text) if name is not None]
+
+
 def _names(trainer: CommandSpec) -> Iterator[str]:
     for text in (trainer.command, trainer.resume, *trainer.env.values()):
         try:
-            yield from (name for _, name, _, _ in Formatter().parse(text) if name is not None)
+            yield from (name for name, _ in _fields(text))
         except ValueError:
             continue
 

@@ -35,11 +35,6 @@ class ProgramConfig:
 AnyConfig = TrainConfig | ProgramConfig
 
 
-def setting_of(config: AnyConfig, name: str) -> Any:
-    """The value of one of its settings."""
-    return config.to_dict()[name]
-
-
 def num_params(config: AnyConfig) -> int | None:
     """None where nobody knows."""
     return model_size.num_params(config) if isinstance(config, TrainConfig) else None

@@ -123,3 +123,9 @@ def test_a_name_that_no_file_can_have_finds_nothing(tmp_path: Path) -> None:
     ):
         with pytest.raises(RunFolderError, match=r"x.*: cannot be read \(File name too long\)$"):
             problem()
+
+
+def test_to_ask_whether_a_driver_is_at_work_makes_nothing(tmp_path: Path) -> None:
+    """Who watches a sweep that is deleted does not bring its folder back."""
+    assert not RunFolder(tmp_path / "gone").is_locked
+    assert not (tmp_path / "gone").exists()
