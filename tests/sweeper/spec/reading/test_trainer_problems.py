@@ -54,6 +54,40 @@ def test_each_trial_has_what_its_program_is_told(tmp_path: Path) -> None:
     assert again.known.types["depth"] is int
 
 
+@pytest.mark.parametrize(
+    ("trainer", "sections", "problem"),
+    [
+        (
+            {"command": "a {gpus}", "settings": {"gpus": {"type": "int", "default": 4}}},
+            {"space": {"gpus": {"grid": [1, 2]}}},
+            "trainer.settings.gpus: is the name of something else here; choose another",
+        ),
+        (
+            {"command": "a {status}", "settings": {"status": {"type": "int"}}},
+            {"space": {"status": {"grid": [1, 2]}}},
+            "trainer.settings.status: is the name of something else here; choose another",
+        ),
+        ({}, {"objective": {"metric": "error"}}, "objective.metric: error is a column that says"),
+        ({"metrics": {"stdout": "loss {val_loss:f}"}}, {}, "trainer.metrics.stdout: "),
+        (
+            {"metrics": {"stdout": "{step:d} {val_loss:f}"}},
+            {"objective": {"metric": "accuracy"}},
+            "objective.metric: no pattern of trainer.metrics.stdout has a field {accuracy:f}",
+        ),
+        ({"checkpoint": {"path": "ck-{step}"}}, {}, "trainer.checkpoint.path: the step of a"),
+        ({"env": {"SWEEPER_X": "1"}}, {}, "trainer.env.SWEEPER_X: is set by the sweep"),
+        ({"command": "a '{learning_rate}"}, {}, "trainer.command: No closing quotation"),
+    ],
+)
+def test_names_that_mean_something_else_and_texts_that_cannot_be(
+    tmp_path: Path, trainer: dict[str, Any], sections: dict[str, Any], problem: str
+) -> None:
+    with pytest.raises(SpecError) as error:
+        planned(tmp_path, trainer, **sections)
+    told = [line.partition(": ")[2] for line in error.value.problems]
+    assert any(line.startswith(problem) for line in told), error.value.problems
+
+
 ASHA = {"type": "asha", "grace_steps": 20}
 
 
