@@ -1,6 +1,7 @@
 """The best value of each numeric setting, with the interval in which it lies, and the value to
 take: for each size by itself."""
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from statistics import fmean
@@ -16,6 +17,7 @@ from sweeper.spec.domains.values import Scalar
 from sweeper.spec.points import Point
 
 if TYPE_CHECKING:
+    from sweeper.strategy.surface.axes import Array
     from sweeper.strategy.surface.surface import Surface
 
 LEVEL = 0.95
@@ -103,7 +105,13 @@ class _Depth:
 
     def __init__(self, sweep: SweepData, level: Level | None, ends: Sequence[End]) -> None:
         self.sweep, self.level = sweep, level
-        self.ends = sorted(ends, key=lambda end: sweep.sign * end.value)
+        finalists = [result.point for result in sweep.ranking.finalists]
+
+        def merit(end: End) -> tuple[bool, bool, float]:
+            """What has run to its end goes before what is forecast of others."""
+            return not end.measured, end.point not in finalists, sweep.sign * end.value
+
+        self.ends = sorted(ends, key=merit)
         self._surfaces: dict[frozenset[str], Surface] = {}
 
     def cut(self, parameter: Parameter, by: Parameter | None, group: Scalar) -> "_Cut | None":
@@ -179,6 +187,9 @@ class _Cut:
         high = min(NODES - 1, int(np.searchsorted(cumulated, (1 + LEVEL) / 2)))
         least = self.parameter.least
         expected = self.depth.sweep.sign * (weights @ values)
+        is_known = (low, high) != (0, NODES - 1)
+        if is_known and not self._agrees(nodes[low], nodes[high], nodes, weights @ values):
+            is_known, low, high = False, 0, NODES - 1
         return OptimumInterval(
             name=name,
             group=group,
@@ -190,10 +201,23 @@ class _Cut:
             regret=float(regrets[order[np.searchsorted(within, LEVEL)], taken]),
             at_low_end=low == 0 and (least is None or first > least),
             at_high_end=high == NODES - 1,
-            is_known=(low, high) != (0, NODES - 1),
+            is_known=is_known,
             valley=Valley(
                 nodes=tuple(nodes.tolist()),
                 chances=tuple(chance.tolist()),
                 expected=tuple(expected.tolist()),
             ),
         )
+
+    def _agrees(self, low: float, high: float, nodes: "Array", expected: "Array") -> bool:
+        """Whether the best value that was tried is in the interval or next to it, or is expected to
+        be worse than the best by no more than luck: by noise alone the best of n points is ahead of
+        its mean by at most sqrt(2 ln n) deviations on average. Otherwise the surface contradicts
+        what was measured, and is worth nothing."""
+        (best,) = _values(self.parameter, [self.best])
+        at = self.values.index(best)
+        before, after = self.values[max(0, at - 1)], self.values[at : at + 2][-1]
+        surface = self.depth.surface(self.best)
+        luck = surface.noise * math.sqrt(2 * math.log(len(surface.finals)))
+        worse = np.interp(best, nodes, expected) - expected.min()
+        return (before <= high and low <= after) or bool(worse <= luck)

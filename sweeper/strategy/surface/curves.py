@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+from scipy.special import ndtr, ndtri
 
 from sweeper.spec.points import Point
 from sweeper.strategy.surface.axes import Array, Axes
@@ -31,6 +32,7 @@ NODES = 256  # of the integral over the learning rate
 # Of the coordinates beside the settings, in units of the axes; the loss here has its own spread.
 SCHEDULE_UNITS = (2.0, 1.0)
 LOSS_UNITS = 0.5
+NINETY_PERCENT = 1.645  # deviations to each side of a normal distribution
 
 
 @dataclass(frozen=True)
@@ -142,6 +144,8 @@ class Drop:
         here = self._here(ended)
         self._centre, self._spread = here.mean(), here.std() or 1.0
         self._process = Process(self._at(ended), here - self._scale.at(ends))
+        self._farthest = max(abs(c.values[-1] - c.value_at(progress)) for c in ended)
+        self._floor = 0.0 if min(min(course.values) for course in ended) >= 0 else -math.inf
 
     @property
     def noise(self) -> float:
@@ -149,22 +153,36 @@ class Drop:
         return self._process.noise * self._scale.spread
 
     def finals(self, courses: Sequence[Course]) -> list[Final]:
-        """Where these end, from what they were at this progress."""
+        """Where these end, from what they were at this progress: the median of what is possible,
+        and a deviation of which 1.645 to each side hold nine of ten ends."""
         drops, deviations = self._process.forecast(self._at(courses))
         unsure = self._process.inflation * np.hypot(deviations, self._process.noise)
-        ends = self._here(courses) - drops
-        values, slopes = self._scale.back(ends), self._scale.slope(ends)
+        low, high = np.array([self._bounds(course) for course in courses]).T
+        bounds = self._scale.at(low), self._scale.at(high)
+        ends = _within(*bounds, self._here(courses) - drops, unsure)
+        least, median, most = self._scale.back(ends)
+        width = np.maximum(most - median, median - least) / NINETY_PERCENT
         return [
             Final(point=course.point, value=float(value), deviation=float(deviation))
-            for course, value, deviation in zip(courses, values, unsure * slopes, strict=True)
+            for course, value, deviation in zip(courses, median, width, strict=True)
         ]
+
+    def _bounds(self, course: Course) -> tuple[float, float]:
+        """What an end lies in: not below both where it is and the best of all, nor above the worst
+        that it has been, by more than any has moved from here to its end. What has never been
+        below 0 does not end there."""
+        here = course.value_at(self.progress)
+        worst = max(here, *course.values[: bisect.bisect_right(course.progress, self.progress)])
+        least = min(here, self._scale.best) - self._farthest
+        return max(least, self._floor), worst + self._farthest
 
     def _here(self, courses: Sequence[Course]) -> Array:
         return self._scale.at(np.array([course.value_at(self.progress) for course in courses]))
 
     def _at(self, courses: Sequence[Course]) -> Array:
         settings = self._axes.coordinates([course.point for course in courses])
-        loss = LOSS_UNITS * (self._here(courses) - self._centre)[:, None] / self._spread
+        beyond = (self._here(courses) - self._centre)[:, None] / self._spread
+        loss = LOSS_UNITS * np.arcsinh(beyond)  # far beyond those that have ended is not farther
         if not self._scheduled:
             return np.hstack([settings, loss])
         schedule = [course.schedule.at(self.progress) for course in courses]
@@ -173,7 +191,8 @@ class Drop:
 
 @dataclass(frozen=True)
 class _Scale:
-    """On which differences near the best count as they are, and others as their logarithm."""
+    """On which differences near the best count as they are, and those far above it as their
+    logarithm. Below the best nothing is far."""
 
     best: float
     spread: float
@@ -186,14 +205,21 @@ class _Scale:
 
     def at(self, values: Array) -> Array:
         gap = (values - self.best) / self.spread
-        scaled: Array = np.sign(gap) * np.log1p(abs(gap))
+        scaled: Array = np.where(gap > 0, np.log1p(np.maximum(gap, 0)), gap)
         return scaled
 
     def back(self, scaled: Array) -> Array:
-        values: Array = self.best + self.spread * np.sign(scaled) * np.expm1(abs(scaled))
+        gap = np.where(scaled > 0, np.expm1(np.maximum(scaled, 0)), scaled)
+        values: Array = self.best + self.spread * gap
         return values
 
-    def slope(self, scaled: Array) -> Array:
-        """By how much the value changes there with its place on the scale."""
-        slope: Array = self.spread * np.exp(abs(scaled))
-        return slope
+
+def _within(low: Array, high: Array, mean: Array, deviation: Array) -> Array:
+    """The quantiles of 5, 50 and 95 % of normal distributions, each cut off at its bounds: an array
+    of shape (3, n). One whose mean is beyond them has erred by at least so much there, and is as
+    unsure."""
+    deviation = np.hypot(deviation, np.maximum(0, np.maximum(low - mean, mean - high)))
+    below, above = ndtr((low - mean) / deviation), ndtr((high - mean) / deviation)
+    shares = np.array([0.05, 0.5, 0.95])[:, None]
+    quantiles: Array = mean + deviation * ndtri(below + shares * (above - below))
+    return quantiles

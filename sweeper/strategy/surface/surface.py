@@ -54,6 +54,11 @@ class Surface:
         gap = np.expm1(mean)
         return self._best + self._spread * gap, self._spread * (1 + gap) * deviation
 
+    @property
+    def noise(self) -> float:
+        """The deviation of an end near the best by noise alone."""
+        return self._spread * self._process.noise
+
     @cached_property
     def named(self) -> int:
         """The index of the final that the surface takes for the best."""

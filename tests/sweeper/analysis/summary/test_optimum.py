@@ -207,3 +207,12 @@ def test_what_is_known_along_a_setting_agrees_with_the_interval() -> None:
     assert chances[(nodes >= found.low) & (nodes <= found.high)].sum() >= 0.95
     assert found.valley.expected[int(np.argmin(abs(nodes - found.taken)))] == found.value
     assert math.log2(nodes[np.argmin(found.valley.expected)] / 1e-3) == pytest.approx(0.3, abs=0.3)
+
+
+@pytest.mark.parametrize("nonsense", [Forecast(-250.0, 2500.0), Forecast(2.0, 0.01)])
+def test_nothing_is_recommended_that_contradicts_the_winner(nonsense: Forecast) -> None:
+    trials = by_rate({1e-3 * 2**x: 3 + 0.1 * x**2 for x in (-3, -2, -1, 0, 1, 2, 3)})
+    stopped = trial("far", {"learning_rate": 0.1}, 6.0, status=Status.STOPPED, forecast=nonsense)
+    (found,) = optima(sweep_of([*trials, stopped]))
+    assert found.low <= 1e-3 <= found.high
+    assert found.taken < 4e-3 or not found.is_known

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -109,3 +110,41 @@ def test_nothing_is_forecast_before_enough_curves_have_come_to_their_ends() -> N
     assert finals_of(AXES, [*ended[1:], begun])[-1] is None
     assert finals_of(AXES, [*ended, begun])[-1] is not None
     assert [f.deviation for f in finals_of(AXES, ended) if f] == [0.0] * CALIBRATION
+
+
+def floor_at(rate: float) -> float:
+    return 1 + math.log10(rate / 1e-3) ** 2
+
+
+def falling(rate: float, until: float) -> Course:
+    """Its loss falls by as much whatever its floor, as `closed_form` has it."""
+    progress = [k / 16 for k in range(1, 17) if k / 16 <= until]
+    values = [floor_at(rate) + 3 / math.sqrt(160 * p) for p in progress]
+    return Course(
+        point={"learning_rate": rate, "warmup_steps": 5},
+        schedule=Schedule(config(rate, 5)),
+        progress=tuple(progress),
+        values=tuple(values),
+        ended=until == 1,
+    )
+
+
+def test_of_what_was_stopped_far_off_no_end_is_forecast_that_no_loss_can_have() -> None:
+    """Only the best have come to their ends, all much alike: they say little of the others."""
+    ended = [falling(rate, 1) for rate in np.geomspace(6e-4, 1.6e-3, 30)]
+    stopped = [falling(rate, 1 / 16) for rate in np.geomspace(2e-3, 0.1, 30)]
+    best = min(course.values[-1] for course in ended)
+    inside = []
+    for course, final in zip(stopped, finals_of(AXES, [*ended, *stopped])[30:], strict=True):
+        assert final is not None
+        assert best - 0.8 < final.value < course.values[-1] + 0.8, "0.71 is how far any came down"
+        truth = floor_at(float(str(course.point["learning_rate"]))) + 3 / math.sqrt(160)
+        inside.append(abs(truth - final.value) <= 1.645 * final.deviation)
+    assert np.mean(inside) > 0.85
+
+
+def test_a_loss_is_not_forecast_below_zero() -> None:
+    ended = [falling(rate, 1) for rate in np.geomspace(6e-4, 1.6e-3, CALIBRATION)]
+    low = [replace(c, values=tuple(v - 1.2 for v in c.values)) for c in ended]
+    begun = replace(falling(5e-3, 1 / 16), values=(1e-3,))
+    assert [final.value >= 0 for final in finals_of(AXES, [*low, begun]) if final] == [True] * 7
