@@ -18,18 +18,17 @@ from sweeper.record.state.checkpoints import checkpoint_folders
 from sweeper.runtime.trainers import faults
 from sweeper.runtime.trainers.job import Job
 from sweeper.runtime.trainers.newest import Newest
+from sweeper.runtime.trainers.place import Signature, signature
 from sweeper.runtime.trainers.program.process import Process
 from sweeper.runtime.trainers.program.rows import JsonLines, Row, printed_rows
 from sweeper.runtime.trainers.saved import (
     Kept,
-    Signature,
     keep,
     keep_again,
     note_fruitless_start,
     put_back,
     remove,
     restored,
-    signature,
 )
 from sweeper.runtime.trainers.work_folder import alone, clear
 from trainable.errors import CheckpointError
@@ -62,7 +61,7 @@ class CommandTrainer:
         self._awaits_evaluation = False  # the last row was of training alone
         self._rows: deque[Row] = deque()  # read, and not yielded yet
         self._order = faults.Order(job)
-        self._newest = Newest(self.place)
+        self._newest = Newest(self.place, after=self._saves_after)
         if resume_from is not None:
             self.step = restored(resume_from).step
 
@@ -131,12 +130,13 @@ class CommandTrainer:
         with alone(self.job.trial_dir, self.job.grace_s) as claim:
             resumed = self._prepare()
             self.process = Process(
-                self.job.arguments(resumed),
+                self.job.arguments(resumed, self.step),
                 folder=self.job.folder,
                 environment=self.job.environment(resumed),
                 log=self.job.trial_dir.parent / OUTPUT_LOG,
                 claim=claim,
             )
+        self._newest.process = self.process
 
     def _prepare(self) -> Path | None:
         """Put everything where the program expects it. The checkpoint that it is to go on from."""
@@ -147,7 +147,7 @@ class CommandTrainer:
             clear(job.trial_dir)
         else:
             assert self.place is not None
-            self.step, resumed = kept.step, self.place.at(kept.step)
+            self.step, resumed = kept.step, self.place.like(kept.path, kept.step)
             for step, path in self.place.by_step().items():
                 if step > kept.step:
                     remove(path)
@@ -157,9 +157,13 @@ class CommandTrainer:
         self._from, self._resumed = source, resumed is not None
         self._rows.clear()
         self._order = faults.Order(job, begins_at=self.step)
-        self._newest = Newest(self.place, begins_at=self.step)
+        self._newest = Newest(self.place, after=self._saves_after, begins_at=self.step)
         self._lines = JsonLines(job.metrics_file)
         return resumed
+
+    @property
+    def _saves_after(self) -> bool:
+        return self.job.written == "after"
 
     def _next_row(self) -> Row | None:
         """The next thing that it says of a step; None after a while without.
@@ -190,12 +194,13 @@ class CommandTrainer:
             self.process.hold()
         for row in rows:
             self._order.require(row)
+            self._newest.told(row.step)
             if row.stops:
                 self._newest.stopped_at = row.step
             elif row.step > 0:
                 self._rows.append(row)
         if evaluated:
-            self._newest.evaluated(evaluated, after=self.job.written == "after")
+            self._newest.evaluated(evaluated)
             return
         self._newest.nothing_evaluated()
         if lines or rows:
@@ -228,7 +233,7 @@ class CommandTrainer:
         if self.job.written == "asked":
             asked = self._asked()
             return None if asked is None else keep(path, *asked)
-        if self.job.written == "after" and (kept := self._keep_once_whole(path)) is not None:
+        if self._saves_after and (kept := self._keep_once_whole(path)) is not None:
             return kept
         if not self.process.has_ended:
             self.process.hold()
@@ -236,33 +241,38 @@ class CommandTrainer:
         return None if newest is None else keep(path, *newest)
 
     def _keep_once_whole(self, path: Path) -> Kept | None:
-        """Let it go on until the checkpoint of its last evaluation is whole: by its marker, or by a
-        line of the program's that comes after, or by its end. It is copied once it seems to be:
-        after the next evaluation it is written over."""
+        """Let it go on until the checkpoint of its last evaluation is whole. It is copied once it
+        seems to be: after the next evaluation it is written over."""
         assert self.process is not None and self.place is not None
         newest, step = self._newest, self._newest.evaluated_at
         kept: Kept | None = None
-        copied: Signature | None = None
+        copied: Signature = ()
         if self._has_evaluation or not newest.has_evaluated:
             return None
         self.process.go_on()
-        while newest.has_changed or step == self.step:
+        while not self._has_evaluation and (newest.has_changed or step == self.step):
             ended = self.process.has_ended
             newest.look()
-            state = newest.state() if ended and newest.has_changed else newest.settled
-            if state is not None and state != copied:
-                kept, copied = keep(path, step, self.place.at(step)), newest.state()
-                if copied != state:
-                    kept = copied = None
-            if ended or (kept is not None and newest.is_proven):
+            kept = kept if newest.state() == copied else None
+            if kept is None and newest.seems_whole(ended=ended):
+                kept, copied = self._copied(path, step), newest.state()
+            is_proven = kept is not None and (newest.is_proven or self.process.exit_code == 0)
+            if is_proven or ended:
+                kept = kept if is_proven else None
                 break
             self._listen()
-            if self._has_evaluation:
-                break
-            if newest.state() != copied:
-                kept = None
         self.process.hold()
         return kept
+
+    def _copied(self, path: Path, step: int) -> Kept | None:
+        """Keep the checkpoint of the last evaluation, if it stays as it is meanwhile."""
+        assert self.place is not None
+        before = self._newest.state()
+        try:
+            kept = keep(path, step, self.place.at(step))
+        except FileNotFoundError:
+            return None
+        return kept if self._newest.state() == before else None
 
     def _asked(self) -> tuple[int, Path] | None:
         """Ask it to save itself and to end."""

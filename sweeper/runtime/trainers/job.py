@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from sweeper.runtime.trainers.place import STEP_FIELD, Place
 from sweeper.runtime.trainers.program.command_line import arguments, filled
 from sweeper.runtime.trainers.program.fields import LinePattern
-from sweeper.runtime.trainers.saved import STEP_FIELD, Place
 
 HOOK_FOLDER = Path(__file__).parent / "hook"  # where `import sweeper_hook` finds it
 
@@ -62,12 +62,12 @@ class Job:
             "gpus": ",".join(gpus),
         }
 
-    def arguments(self, resume_from: Path | None) -> list[str]:
+    def arguments(self, resume_from: Path | None, resume_step: int = 0) -> list[str]:
         """
         Raises:
             TrainerError: the command names what is no setting.
         """
-        names = {**self.names, "resume_from": resume_from or ""}
+        names = {**self.names, "resume_from": resume_from or "", "resume_step": resume_step}
         text = f"{self.command} {self.resume}" if resume_from is not None else self.command
         return arguments(text, names, shell=self.shell)
 
@@ -95,7 +95,7 @@ class Job:
 
     @property
     def metrics_file(self) -> Path:
-        return self._path(self.jsonl or HOOKS_METRICS)
+        return self.trial_dir / filled(self.jsonl or HOOKS_METRICS, self.names)
 
     @property
     def answer_file(self) -> Path:
@@ -105,13 +105,12 @@ class Job:
     def place(self) -> Place | None:
         if self.checkpoint is None:
             return None
-        kept = self.checkpoint.replace(STEP_FIELD, "\0")
-        path = str(self._path(kept)).replace("\0", STEP_FIELD)
-        return Place(path=path, marker=self.marker)
+        marker = None if self.marker is None else self._filled(self.marker)
+        return Place(path=str(self.trial_dir / self._filled(self.checkpoint)), marker=marker)
 
-    def _path(self, text: str) -> Path:
-        """A path that is stated; of itself it is in the trial's folder."""
-        return self.trial_dir / filled(text, self.names)
+    def _filled(self, text: str) -> str:
+        """With all but the step, which is the program's to fill in."""
+        return STEP_FIELD.join(filled(part, self.names) for part in text.split(STEP_FIELD))
 
     @property
     def signal(self) -> int:

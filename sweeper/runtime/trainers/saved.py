@@ -5,7 +5,6 @@ import errno
 import fcntl
 import json
 import os
-import re
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,69 +15,8 @@ from trainable.errors import CheckpointError
 
 FICLONE = 0x40049409  # the request by which a file comes to share another's blocks (Linux)
 PROGRAM_FILES = "program"  # the folder with a program's own files, beside our word of them
-STEP_FIELD = "{step:d}"
 FRUITLESS_STARTS = 2  # after which a checkpoint that the program does not go on from is damaged
 _FRUITLESS = "fruitless"  # beside a checkpoint; a byte for each start that came to nothing
-
-# What tells one state of a file or a folder from the next: each file's name, inode, size and time.
-Signature = tuple[tuple[str, int, int, int], ...]
-
-
-def signature(path: Path) -> Signature:
-    """Empty where there is nothing."""
-    files = sorted(path.rglob("*")) if path.is_dir() else [path]
-    states = []
-    for file in files:
-        try:
-            stat = file.stat()
-        except OSError:
-            continue
-        states.append((str(file), stat.st_ino, stat.st_size, stat.st_mtime_ns))
-    return tuple(states)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Place:
-    """Where a program saves itself: a file or a folder; `{step:d}` in its path is the step.
-
-    `marker`: a file in that folder, or a path, that is there once the checkpoint is whole.
-    """
-
-    path: str
-    marker: str | None = None
-
-    @property
-    def is_pattern(self) -> bool:
-        return STEP_FIELD in self.path
-
-    def at(self, step: int) -> Path:
-        """Where the checkpoint of a step is."""
-        if (there := self.by_step().get(step)) is not None:
-            return there
-        return Path(self.path.replace(STEP_FIELD, str(step)))
-
-    def by_step(self) -> dict[int, Path]:
-        """The checkpoints whose path tells their step."""
-        if not self.is_pattern:
-            return {}
-        path = Path(self.path)
-        depth = next(i for i, part in enumerate(path.parts) if STEP_FIELD in part)
-        above = Path(*path.parts[:depth])
-        pattern = path.parts[depth]
-        rest = path.parts[depth + 1 :]
-        name = re.compile(r"(\d+)".join(map(re.escape, pattern.split(STEP_FIELD))))
-        found = {}
-        for entry in above.iterdir() if above.is_dir() else ():
-            match = name.fullmatch(entry.name)
-            if match and (whole := entry.joinpath(*rest)).exists():
-                found[int(match[1])] = whole
-        return found
-
-    def is_marked(self, path: Path) -> bool:
-        """Whether its marker says that it is whole."""
-        if self.marker is None:
-            return False
-        return (path / self.marker if path.is_dir() else path.parent / self.marker).exists()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,9 +65,11 @@ def restored(file: Path) -> Kept:
 
 
 def note_fruitless_start(file: Path) -> None:
-    """The program has ended, before it said anything, as it was to go on from there."""
-    with (file.parent / _FRUITLESS).open("ab") as fruitless:
-        fruitless.write(b".")
+    """The program has ended, before it said anything, as it was to go on from there. The note is
+    written anew: another trial's checkpoint may share the file."""
+    note = file.parent / _FRUITLESS
+    starts = note.read_bytes() if note.exists() else b""
+    write_atomically(note, lambda opened: opened.write(starts + b"."))
 
 
 def sizes(folder: Path) -> dict[str, int]:
@@ -183,10 +123,12 @@ def remove(path: Path) -> None:
 def copy(source: Path, target: Path) -> None:
     """A copy that shares its blocks where the file system can. Never a link: a program may write
     into the file that it has."""
-    if source.is_dir():
-        shutil.copytree(source, target, copy_function=_clone)
-    else:
+    if not source.is_dir():
         _clone(str(source), str(target))
+        return
+    target.mkdir()
+    for entry in source.iterdir():
+        copy(entry, target / entry.name)
 
 
 def _clone(source: str, target: str) -> None:

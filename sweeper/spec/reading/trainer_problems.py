@@ -20,7 +20,8 @@ from trainable.settings import nearest, typed
 # The numbers among what our trainer tells, which another may tell too.
 NUMBERS = {name for name, kind in EVALUATION.items() if kind is float}
 # What stands in braces beside the settings, in a command or a path.
-GIVEN = ("trial_dir", "num_gpus", "gpus", "resume_from")
+OF_RESUMING = ("resume_from", "resume_step")  # not in the environment, which has the first anyway
+GIVEN = ("trial_dir", "num_gpus", "gpus", *OF_RESUMING)
 
 
 def trainer_problems(
@@ -90,7 +91,7 @@ def _command_problems(
             all_read = False
             continue
         for name in found:
-            if name not in names or (at[1] == "env" and name == "resume_from"):
+            if name not in names or (at[1] == "env" and name in OF_RESUMING):
                 yield at, f"{{{name}}} is no setting{nearest(name, names)}"
                 all_read = False
         used |= {*found}
@@ -126,8 +127,9 @@ def _text_problems(trainer: CommandSpec, names: list[str]) -> Iterator[Problem]:
         if "{step:d}" not in text:
             yield ("trainer", "metrics", "stdout"), f"{text!r} has no {{step:d}}"
     if trainer.checkpoint is not None:
-        path = trainer.checkpoint.path.replace("{step:d}", "")
-        yield from _path_problems(("trainer", "checkpoint", "path"), path, names)
+        for key in ("path", "marker"):
+            path = (getattr(trainer.checkpoint, key) or "").replace("{step:d}", "")
+            yield from _path_problems(("trainer", "checkpoint", key), path, names)
     if trainer.metrics.jsonl is not None:
         yield from _path_problems(("trainer", "metrics", "jsonl"), trainer.metrics.jsonl, names)
 

@@ -62,7 +62,7 @@ class CheckpointSpec(_TrainerSection):
     """Where the program saves itself: a file or a folder; `{step:d}` in its path is the step."""
 
     path: str
-    marker: str | None = None  # a file that is there once the checkpoint is whole
+    marker: str | None = None  # a file in that folder, or beside that file, written last
     # When that of an evaluation is written: after its metrics, before them, or when `sweeper_hook`
     # asks for it.
     written: Literal["after", "before", "asked"] = "after"

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -181,6 +181,16 @@ class Process:
         for pid in keeper.descendants(self._keeper.pid):
             keeper.send(pid, signal.SIGCONT)
 
+    def writes(self, path: Path) -> bool:
+        """Whether anything of it has that file, or one in that folder, open for writing."""
+        real = os.path.realpath(path)
+        below = os.path.join(real, "")
+        return any(
+            file == real or file.startswith(below)
+            for pid in keeper.descendants(self._keeper.pid)
+            for file in _open_for_writing(pid)
+        )
+
     def end(self, number: int, grace_s: float) -> list[str]:
         """Ask it to end by this signal, and kill it where it does not within the time. What it has
         printed in the meantime."""
@@ -210,3 +220,16 @@ class Process:
     def __del__(self) -> None:
         if hasattr(self, "_output") and not sys.is_finalizing():  # then the keeper sees to it
             self.close()
+
+
+def _open_for_writing(pid: int) -> Iterator[str]:
+    try:
+        descriptors = os.listdir(f"/proc/{pid}/fd")
+    except OSError:  # it has ended
+        return
+    for number in descriptors:
+        with suppress(OSError):
+            file = os.readlink(f"/proc/{pid}/fd/{number}")
+            flags = Path(f"/proc/{pid}/fdinfo/{number}").read_text().split("flags:")[1].split()[0]
+            if int(flags, 8) & os.O_ACCMODE:
+                yield file

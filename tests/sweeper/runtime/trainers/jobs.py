@@ -9,6 +9,11 @@ from sweeper.runtime.trainers.command_trainer import CommandTrainer
 from sweeper.runtime.trainers.job import Job
 
 PROGRAM = Path(__file__).with_name("program.py")
+CHECKPOINTS = {
+    "pattern": "ckpt-{step:d}.json",
+    "folder": "{step:d}/step_{step:d}",
+    "async": "latest",
+}
 
 
 def job(folder: Path, style: str = "after", fault: str | None = None, **changes: Any) -> Job:
@@ -19,11 +24,14 @@ def job(folder: Path, style: str = "after", fault: str | None = None, **changes:
     if fault is not None:
         command += f" --fault='{fault}'"
     stdout = () if style == "hook" else ("step {step:d}: val loss {val_loss:f}",)
+    if style == "folder":  # a word of a later step tells that the folder is whole
+        stdout = (*stdout, "iter {step:d}: loss {train_loss:f}")
     made = Job(
         command=command + changes.pop("more", ""),
-        resume="--resume",
+        resume="--resume --from_step={resume_step}",
         stdout=stdout,
-        checkpoint="ckpt-{step:d}.json" if style == "pattern" else "ckpt.json",
+        checkpoint=CHECKPOINTS.get(style, "ckpt.json"),
+        marker="DONE" if style == "async" else None,
         written={"hook": "asked", "before": "before"}.get(style, "after"),  # type: ignore[arg-type]
         settings={"learning_rate": 0.1},
         max_steps=40,
@@ -39,7 +47,7 @@ def losses(trainer: CommandTrainer, until: int | None = None) -> dict[int, float
     """By step, to the end or up to a step."""
     found = {}
     for metrics in trainer.train():
-        if metrics is not None:
+        if metrics is not None and metrics.val_loss is not None:
             found[metrics.step] = metrics.val_loss
             if metrics.step == until:
                 break

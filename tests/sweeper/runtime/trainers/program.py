@@ -8,6 +8,7 @@ import random
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,8 @@ parser.add_argument("--out", type=Path, default=Path("."))
 parser.add_argument("--max_steps", type=int, default=40)
 parser.add_argument("--every", type=int, default=10)
 parser.add_argument("--resume", action="store_true")
-parser.add_argument("--style", default="after", help="after, before, pattern, hook")
+parser.add_argument("--from_step", type=int, default=0)
+parser.add_argument("--style", default="after", help="after, before, pattern, folder, async, hook")
 parser.add_argument("--seconds", type=float, default=0.03, help="of a step")
 parser.add_argument("--fault", default=None)
 options = parser.parse_args()
@@ -31,7 +33,40 @@ def path(step: int) -> Path:
     return options.out / ("ckpt.json" if options.style != "pattern" else f"ckpt-{step}.json")
 
 
+def folder_of(step: int) -> Path:
+    if options.style == "async":
+        return options.out / "latest"
+    return options.out / f"{step}" / f"step_{step:06d}"
+
+
+def save_folder(folder: Path, weights: str, state: str, dies: bool) -> None:
+    """File by file, with a word between them, and time enough for who takes that for the end."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "weights.json").write_text(weights)
+    print("saved the weights")
+    time.sleep(0.2)
+    if dies:
+        os.kill(os.getpid(), signal.SIGKILL)
+    (folder / "state.json").write_text(state)
+    (folder / "DONE").write_text("")
+
+
+saving = threading.Thread()
+
+
 def save(step: int) -> None:
+    global saving
+    if options.style in ("folder", "async"):
+        dies = options.fault == "dies saving" and step == 2 * options.every
+        state = json.dumps({"step": step, "rng": rng.getstate()})
+        if saving.ident is not None:
+            saving.join()
+        arguments = (folder_of(step), json.dumps(weight), state, dies)
+        saving = threading.Thread(target=save_folder, args=arguments)
+        saving.start()
+        if options.style == "folder":
+            saving.join()
+        return
     text = json.dumps({"step": step, "weight": weight, "rng": rng.getstate()})
     if options.fault == "torn":
         text = text[: len(text) // 2]
@@ -85,7 +120,11 @@ if options.resume and options.fault != "begins anew":
     found = path(0)
     if options.style == "pattern":
         found = max(options.out.glob("ckpt-*.json"), key=lambda p: int(p.stem.split("-")[1]))
+    if options.style in ("folder", "async"):
+        found = folder_of(options.from_step) / "state.json"
     state = json.loads(found.read_text())
+    if options.style in ("folder", "async"):
+        state["weight"] = json.loads(found.with_name("weights.json").read_text())
     first, weight = state["step"], state["weight"]
     if options.fault != "forgets":
         version, numbers, rest = state["rng"]
@@ -101,7 +140,7 @@ for step in range(first + 1, options.max_steps + 1):
         if options.style == "before":
             save(step)
         say(step, weight * weight)
-        if options.style in ("after", "pattern") and options.fault != "never saves":
+        if options.style not in ("before", "hook") and options.fault != "never saves":
             save(step)
     elif step % options.every == 3:
         print(f"iter {step}: loss {weight * weight:.4f}, time 1.00ms")

@@ -7,7 +7,7 @@ import pytest
 from sweeper.runtime.trainers.command_trainer import CommandTrainer
 from tests.sweeper.runtime.trainers.jobs import job, losses
 
-STYLES = ["after", "before", "pattern", "hook"]
+STYLES = ["after", "before", "pattern", "folder", "async", "hook"]
 
 
 @pytest.mark.parametrize("style", STYLES)
@@ -34,7 +34,7 @@ def test_it_goes_on_after_a_checkpoint_was_kept(tmp_path: Path, style: str) -> N
     trainer = CommandTrainer(job(tmp_path / "saved", style))
     found = {}
     for metrics in trainer.train():
-        if metrics is not None:
+        if metrics is not None and metrics.val_loss is not None:
             found[metrics.step] = metrics.val_loss
             folder = tmp_path / "saved" / f"checkpoint_{metrics.step:06d}"
             assert trainer.save(folder / "checkpoint.pt") == metrics.step

@@ -229,3 +229,15 @@ def test_it_is_held_while_the_sweep_decides(tmp_path: Path) -> None:
     assert state == "T"
     assert trainer.process.lines(0.0) == [] and log.stat().st_size == size
     trainer.close()
+
+
+def test_what_a_program_leaves_half_written_as_it_dies_is_no_checkpoint(tmp_path: Path) -> None:
+    trainer = CommandTrainer(job(tmp_path, "folder", fault="dies saving"))
+    losses(trainer, until=20)
+    kept = tmp_path / "checkpoint_000001" / "checkpoint.pt"
+    assert trainer.save(kept) == 10
+    assert (tmp_path / "work" / "20").exists()
+    trainer.close()
+    again = CommandTrainer(job(tmp_path, "folder"), resume_from=kept)
+    assert next(m for m in again.train() if m is not None).step == 13
+    again.close()
