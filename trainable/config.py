@@ -14,6 +14,7 @@ from typing import Any, Literal, Self, get_type_hints
 
 from trainable.errors import ConfigError
 from trainable.settings import LARGEST_WHOLE, nearest, require_in_bounds, setting, shown, typed
+from trainable.validation_sets import is_name
 
 LONGEST_DEFAULT_WARMUP = 1000  # the guide's
 
@@ -34,6 +35,11 @@ class TrainConfig:
 
     train_data: str | None = setting(None, "training tokens: a .npy file or a raw array")
     val_data: str | None = setting(None, "validation tokens: a .npy file or a raw array")
+    val_sets: str | None = setting(
+        None,
+        "further validation sets by name, as code,news, in files beside val_data: val-code.npy, "
+        "val-news.npy; each is evaluated, as val_loss_code, val_loss_news",
+    )
     data_dtype: str | None = setting(None, "type of raw arrays (uint16, ...); None: from meta.json")
 
     separate_documents: bool = setting(
@@ -192,6 +198,10 @@ class TrainConfig:
         return asdict(self)
 
     @property
+    def named_val_sets(self) -> tuple[str, ...]:
+        return () if self.val_sets is None else tuple(self.val_sets.split(","))
+
+    @property
     def head_dim(self) -> int:
         return self.d_model // self.num_heads
 
@@ -222,6 +232,12 @@ class TrainConfig:
             if not holds:
                 raise ConfigError(key, f"{problem}, got {shown(getattr(self, key))}")
 
+        names = self.named_val_sets
+        require(
+            all(map(is_name, names)) and len(set(names)) == len(names),
+            "val_sets",
+            "must be different names of letters, digits and _, as code,news (ema is taken)",
+        )
         require(self.beta1 < 1, "beta1", "must be below 1")
         require(self.muon_momentum < 1, "muon_momentum", "must be below 1")
         require(self.beta2 < 1, "beta2", "must be below 1")

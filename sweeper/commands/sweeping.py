@@ -199,6 +199,13 @@ def prepare(
     text_field: Annotated[
         str, typer.Option("--text_field", "--text-field", help="Of .jsonl and .parquet.")
     ] = preparation.DEFAULT_TEXT_FIELD,
+    val: Annotated[
+        list[str],
+        typer.Option(
+            metavar="NAME=PATH",
+            help="A further validation set, of all the text there; again for more.",
+        ),
+    ] = [],  # noqa: B006  # typer copies it
 ) -> None:
     preparation.prepare(
         inputs or [],
@@ -206,8 +213,21 @@ def prepare(
         tokenizer=tokenizer,
         val_fraction=val_fraction,
         text_field=text_field,
+        val_sets=_val_sets(val),
         console=make_console(),
     )
+
+
+def _val_sets(given: list[str]) -> dict[str, list[str]]:
+    """The inputs of each set, by its name; a name that comes again has more of them."""
+    sets: dict[str, list[str]] = {}
+    for text in given:
+        name, equals, path = text.partition("=")
+        if not equals or not path:
+            problem = f"must be a name and its text, as code=my_code/, got {text!r}"
+            raise typer.BadParameter(problem, param_hint="--val")
+        sets.setdefault(name, []).append(path)
+    return sets
 
 
 def check(file: File, overrides: Overrides = []) -> None:  # noqa: B006  # typer copies it

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
+from trainable.validation_sets import names_beside, set_file
+
 
 @dataclass(frozen=True)
 class CorpusFolder:
@@ -33,9 +35,15 @@ class CorpusFolder:
         return self.path / self.NAMES[3]
 
     @property
+    def val_sets(self) -> dict[str, Path]:
+        """The files of the validation sets with a name, by it."""
+        return {name: set_file(self.val, name) for name in names_beside(self.val)}
+
+    @property
     def of_trials(self) -> dict[str, str]:
         """What the config of a trial says of the folder that its sweep trains on."""
-        return {"train_data": str(self.train), "val_data": str(self.val)}
+        named = {"val_sets": ",".join(self.val_sets)} if self.val_sets else {}
+        return {"train_data": str(self.train), "val_data": str(self.val), **named}
 
     def remedy(self) -> str:
         """What to do if a file is missing here: a command that `prepare` does not refuse."""

@@ -10,6 +10,17 @@ from sweeper.corpus.tokens.tokenization import TokenDtype
 from trainable.errors import DataError
 
 
+class SetMeta(BaseModel):
+    """A validation set with a name."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    tokens: int = Field(ge=1)
+    bytes: int
+    documents: int
+    sources: list[Source]
+
+
 class Meta(BaseModel):
     """Everything about a prepared folder that its arrays do not say themselves."""
 
@@ -32,6 +43,7 @@ class Meta(BaseModel):
     sha256: dict[str, str] = Field(description="file name -> hash of the file")
     sources: list[Source]
     skipped_files: int = Field(description="files in folders that are not UTF-8 text")
+    val_sets: dict[str, SetMeta] = {}
 
     @classmethod
     def read(cls, folder: CorpusFolder) -> Self:
@@ -52,4 +64,6 @@ class Meta(BaseModel):
             ) from error
 
     def write(self, folder: CorpusFolder) -> None:
-        folder.meta.write_text(self.model_dump_json(indent=2) + "\n", encoding="utf-8")
+        unneeded = None if self.val_sets else {"val_sets"}
+        text = self.model_dump_json(indent=2, exclude=unneeded)
+        folder.meta.write_text(text + "\n", encoding="utf-8")

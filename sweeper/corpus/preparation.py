@@ -1,16 +1,17 @@
 """Text to a folder of tokens: read, split, tokenize, write; all or nothing."""
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import chain, groupby
 from pathlib import Path
+from types import MappingProxyType
 
 from rich.console import Console
 
 from sweeper.corpus.folder import CorpusFolder
-from sweeper.corpus.meta import Meta
+from sweeper.corpus.meta import Meta, SetMeta
 from sweeper.corpus.progress import (
     ENOUGH_TEXTS,
     print_summary,
@@ -46,10 +47,12 @@ from sweeper.corpus.tokens.tokenization import (
     vocab_size,
 )
 from trainable.errors import DataError
+from trainable.validation_sets import is_name, set_file
 
 DEFAULT_TOKENIZER = "bytes"
 DEFAULT_VAL_FRACTION = 0.05
 DEFAULT_TEXT_FIELD = "text"
+NONE: Mapping[str, Sequence[str]] = MappingProxyType({})
 ANOTHER = "take another, as --tokenizer bytes or bpe:4096"
 MAX_LISTED_FILES = 10_000  # of one folder in meta.json; above, the folder is one entry
 
@@ -61,6 +64,7 @@ def prepare(
     tokenizer: str = DEFAULT_TOKENIZER,
     val_fraction: float = DEFAULT_VAL_FRACTION,
     text_field: str = DEFAULT_TEXT_FIELD,
+    val_sets: Mapping[str, Sequence[str]] = NONE,
     console: Console | None = None,
 ) -> Meta:
     """Turn text into the folder `out`, which appears complete or not at all.
@@ -71,6 +75,7 @@ def prepare(
         tokenizer: `bytes`, `bpe:VOCAB`, `tiktoken:NAME`, or the path of a tokenizer.json.
         val_fraction: the share of documents for validation, between 0 and 1.
         text_field: the field of a .jsonl, the column of a .parquet.
+        val_sets: further validation sets, by name: the inputs of each.
         console: shows progress and a summary; None shows nothing.
 
     Raises:
@@ -79,6 +84,13 @@ def prepare(
     """
     _check_settings(val_fraction, text_field)
     spec = parse_tokenizer(tokenizer)
+    for name, of_set in val_sets.items():
+        if not is_name(name):
+            raise DataError(
+                f"--val: {printable(name)}: a set is named by letters, digits and _ (ema is "
+                "taken); as --val code=my_code/"
+            )
+        check_inputs_exist(of_set)
     check_inputs_exist(inputs)
     if out.parts[:1] == ("~",):  # no shell expands --out=~/data
         out = out.expanduser()
@@ -88,6 +100,7 @@ def prepare(
         with appearing(out) as (folder, scratch):
             job = _Job(
                 files=_files(inputs, scratch, left_out),
+                val_sets={n: _files(of, scratch, left_out) for n, of in val_sets.items()},
                 tokenizer=tokenizer,
                 spec=spec,
                 val_fraction=val_fraction,
@@ -121,6 +134,9 @@ def _files(inputs: Sequence[str], scratch: Path, left_out: Tally) -> list[InputF
     return find_files(inputs, scratch, marks=frozenset(CorpusFolder.NAMES), left_out=left_out)
 
 
+_WrittenSet = tuple[TokenFile, DocumentReader]
+
+
 @dataclass(frozen=True, kw_only=True)
 class _Written:
     """A complete folder, and what there is to say about it."""
@@ -135,6 +151,7 @@ class _Job:
     """One preparation: the passes over the files that its tokenizer needs."""
 
     files: list[InputFile]
+    val_sets: Mapping[str, list[InputFile]]
     tokenizer: str
     spec: TokenizerSpec
     val_fraction: float
@@ -155,30 +172,58 @@ class _Job:
                     (val if side is Split.val else train).add(document)
                     if side is Split.val and len(val_texts) < ENOUGH_TEXTS:
                         val_texts.add(position(document))
+            sets = {
+                name: self.write_set(set_file(folder.val, name), name, encoder)
+                for name in self.val_sets
+            }
         except UnspeakableError as error:
             raise DataError(f"{self.place_of(error.document)}: {error}; {ANOTHER}") from error
         for side, written in ((Split.train, train), (Split.val, val)):
-            separators = 0 if encoder.separator is None else written.num_documents
-            if written.num_tokens == separators:
-                raise DataError(
-                    f"--tokenizer: {printable(self.tokenizer)}: has no token for any of the text "
-                    f"on the {side} side; {ANOTHER}"
-                )
+            self.require_text(encoder, written, f"on the {side} side")
         folder.tokenizer.write_text(encoder.tokenizer.to_str(pretty=True), encoding="utf-8")
-        meta = self.describe(encoder, reader, train, val)
+        meta = self.describe(encoder, reader, train, val, sets)
         meta.write(folder)
         warnings = [*encoder.losses(), *thin_validation(meta, len(val_texts))]
-        return _Written(meta=meta, warnings=warnings, left_out=reader.left_out)
+        left_out = sum((of_set.left_out for _, of_set in sets.values()), reader.left_out)
+        return _Written(meta=meta, warnings=warnings, left_out=left_out)
+
+    def write_set(self, path: Path, name: str, encoder: Encoder) -> _WrittenSet:
+        dtype = dtype_for(vocab_size(encoder.tokenizer))
+        label = f"Tokenizing the validation set {name}"
+        with (
+            TokenFile(path, encoder, dtype) as written,
+            self.reading(label, self.val_sets[name]) as reader,
+        ):
+            for document in reader:
+                written.add(document)
+        self.require_text(encoder, written, f"of the validation set {name}")
+        return written, reader
+
+    def require_text(self, encoder: Encoder, written: TokenFile, where: str) -> None:
+        if not written.num_documents:
+            raise DataError(f"the inputs {where} hold no text; name files with text in them")
+        if written.num_tokens == (0 if encoder.separator is None else written.num_documents):
+            raise DataError(
+                f"--tokenizer: {printable(self.tokenizer)}: has no token for any of the text "
+                f"{where}; {ANOTHER}"
+            )
 
     def place_of(self, document: bytes) -> str:
         """Where a document, or a part of one, stands in the inputs."""
-        reader = DocumentReader(self.files, text_field=self.text_field)
+        files = [*self.files, *chain.from_iterable(self.val_sets.values())]
+        reader = DocumentReader(files, text_field=self.text_field)
         return next((reader.place for found in reader if document in found), "the text")
 
     def describe(
-        self, encoder: Encoder, reader: DocumentReader, train: TokenFile, val: TokenFile
+        self,
+        encoder: Encoder,
+        reader: DocumentReader,
+        train: TokenFile,
+        val: TokenFile,
+        sets: Mapping[str, _WrittenSet],
     ) -> Meta:
         size = vocab_size(encoder.tokenizer)
+        arrays = (train, val, *(written for written, _ in sets.values()))
         return Meta(
             vocab_size=size,
             dtype=dtype_for(size),
@@ -193,9 +238,18 @@ class _Job:
             val_documents=val.num_documents,
             val_fraction=self.val_fraction,
             text_field=printable(self.text_field),
-            sha256={written.path.name: file_sha256(written.path) for written in (train, val)},
+            sha256={written.path.name: file_sha256(written.path) for written in arrays},
             sources=listed(reader.sources),
             skipped_files=len(reader.skipped),
+            val_sets={
+                name: SetMeta(
+                    tokens=written.num_tokens,
+                    bytes=written.num_bytes,
+                    documents=written.num_documents,
+                    sources=listed(of_set.sources),
+                )
+                for name, (written, of_set) in sets.items()
+            },
         )
 
     def encoder(self) -> Encoder:
@@ -217,10 +271,14 @@ class _Job:
     def pass_over(
         self, label: str
     ) -> Iterator[tuple[DocumentReader, Iterator[tuple[Split, bytes]]]]:
-        num_bytes = sum(file.num_bytes for file in self.files)
-        with stage(label, num_bytes, self.console) as shown:
-            reader = DocumentReader(self.files, text_field=self.text_field, on_bytes=shown.advance)
+        with self.reading(label, self.files) as reader:
             yield reader, split_documents(reader, self.val_fraction)
+
+    @contextmanager
+    def reading(self, label: str, files: Sequence[InputFile]) -> Iterator[DocumentReader]:
+        num_bytes = sum(file.num_bytes for file in files)
+        with stage(label, num_bytes, self.console) as shown:
+            yield DocumentReader(files, text_field=self.text_field, on_bytes=shown.advance)
 
 
 def listed(sources: list[tuple[InputFile, Source]]) -> list[Source]:

@@ -160,6 +160,14 @@ def print_summary(
     for name, tokens, documents, text in rows:
         share = text / (meta.train_bytes + meta.val_bytes)
         table.add_row(name, f"{tokens:,}", f"{documents:,}", readable_bytes(text), f"{share:.1%}")
+    for name, of in meta.val_sets.items():
+        row = (
+            f"validation, {name}",
+            f"{of.tokens:,}",
+            f"{of.documents:,}",
+            readable_bytes(of.bytes),
+        )
+        table.add_row(*row)
     tell(console, table)
     lines = [_tokenizer_line(meta), *notes, *(f"warning: {warning}" for warning in warnings)]
     tell(console, "\n".join(f"  {line}" for line in lines))

@@ -19,6 +19,7 @@ from sweeper.spec.trainer.section import TrainerSpec
 from trainable.config import TrainConfig, default_warmup_steps
 from trainable.data.meta import read_meta
 from trainable.errors import CheckpointError, ConfigError, UserError
+from trainable.validation_sets import is_name, set_of
 from trainable.weights.outline import require_fitting
 
 MAX_PROBLEMS = 10  # shown; a bad bundle fails in every combination
@@ -108,6 +109,14 @@ def _require_data(folder: CorpusFolder, spec: SweepSpec, source: YamlSource) -> 
     metric = spec.objective.metric
     if metric == "val_bits_per_byte" and read_meta(folder.val).bytes_per_token is None:
         problem = f"needs `bytes_per_token` in {folder.meta}; use val_loss, or `prepare` the data"
+        raise SpecError([source.problem(("objective", "metric"), problem)])
+    for name, file in folder.val_sets.items():
+        if not is_name(name):
+            problem = f"{file}: a set is named by letters, digits and _; rename the file"
+            raise SpecError([source.problem(("data",), problem)])
+    if (wanted := set_of(metric)) is not None and wanted not in folder.val_sets:
+        others = ", ".join(folder.val_sets) or "none with a name"
+        problem = f"{folder.path} has no validation set {wanted} (it has {others})"
         raise SpecError([source.problem(("objective", "metric"), problem)])
 
 

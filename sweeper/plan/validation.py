@@ -6,7 +6,7 @@ from pathlib import Path
 from sweeper.plan.plan import Plan
 from sweeper.spec.trainer.config import ours
 from trainable.config import TrainConfig
-from trainable.data.token_files import evaluation_starts, open_tokens
+from trainable.data.token_files import evaluation_starts, open_tokens, validation_files
 
 MAX_READ_TOKENS = 2**24  # by one evaluation: of a larger one only the length is looked at
 
@@ -15,6 +15,7 @@ MAX_READ_TOKENS = 2**24  # by one evaluation: of a larger one only the length is
 class ThinValidation:
     """Too little text: the windows of an evaluation overlap, or hold the same tokens."""
 
+    file: str
     num_tokens: int
     num_windows: int
     context_length: int
@@ -28,7 +29,7 @@ class ThinValidation:
         elif self.different_windows < self.num_windows:
             same = f"only {self.different_windows:,} of its windows are different"
         return (
-            f"The validation text has {self.num_tokens:,} tokens, an evaluation reads "
+            f"The validation text {self.file} has {self.num_tokens:,} tokens, an evaluation reads "
             f"{self.num_windows * self.context_length:,} ({self.num_windows:,} windows of "
             f"{self.context_length:,}): {same}, and the validation loss says little. Prepare more "
             "text or a larger --val_fraction, or set train.eval_windows lower."
@@ -46,11 +47,13 @@ def thin_validation(plan: Plan) -> ThinValidation | None:
         (config.eval_windows * config.context_length, index): config
         for index, config in enumerate(configs)
     }
-    return _thin(sizes[max(sizes)])
+    config = sizes[max(sizes)]
+    found = (_thin(file, config) for file in validation_files(config).values())
+    return next((thin for thin in found if thin is not None), None)
 
 
-def _thin(config: TrainConfig) -> ThinValidation | None:
-    tokens = open_tokens(Path(str(config.val_data)), config.data_dtype)
+def _thin(file: Path, config: TrainConfig) -> ThinValidation | None:
+    tokens = open_tokens(file, config.data_dtype)
     windows, length = config.eval_windows, config.context_length
     starts = evaluation_starts(tokens, num_windows=windows, context_length=length)
     different = len(set(starts.tolist()))
@@ -59,6 +62,7 @@ def _thin(config: TrainConfig) -> ThinValidation | None:
     if len(tokens) > windows * length and 2 * different > windows:
         return None
     return ThinValidation(
+        file=file.name,
         num_tokens=len(tokens),
         num_windows=windows,
         context_length=length,

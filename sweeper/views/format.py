@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from sweeper.spec.points import swept_text
 from sweeper.spec.sizes import UNITS
 from trainable.loop.metrics import Metrics
+from trainable.validation_sets import set_of
 
 if TYPE_CHECKING:
     from sweeper.analysis.forecasts import Forecast
@@ -92,7 +93,8 @@ METRIC_TITLES = {
 
 def title_of(metric: str) -> str:
     """As people say it."""
-    return METRIC_TITLES.get(metric, metric)
+    name = set_of(metric)
+    return METRIC_TITLES.get(metric, metric) if name is None else f"validation loss on {name}"
 
 
 def estimate_text(deviation: float) -> str:
@@ -152,6 +154,9 @@ def measured_text(metrics: Metrics, objective: str) -> str:
     parts = [f"{title} {text}" for title, text, value in told if value is not None]
     if metrics.val_bits_per_byte is not None:
         parts.append(f"{number(metrics.val_bits_per_byte, 3)} bits per byte")
-    if objective in metrics.others:
-        parts.insert(0, f"{objective} {number(metrics.others[objective])}")
+    for name, value in metrics.others.items():
+        if name == objective:
+            parts.insert(0, f"{title_of(name)} {number(value)}")
+        elif set_of(name) is not None:
+            parts.append(f"{title_of(name)} {number(value)}")
     return ", ".join(parts)

@@ -93,6 +93,7 @@ def trial_json(
         "forked_at": trial.forked_at or None,
         "stopped_by_hand": trial.stopped_by_hand,
         **{name: last.value(name) if last else None for name in MEASURED},
+        "others": dict(last.others) if last else {},
         "forecast": None if forecast is None else asdict(forecast),
         "checkpoint": str(checkpoint) if checkpoint else None,
         "error": trial.error,

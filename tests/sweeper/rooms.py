@@ -53,7 +53,7 @@ FLOORS = [
     trainable.weights
     trainable.optimisation trainable.data trainable.model
     trainable.config trainable.atomic_file
-    trainable.settings
+    trainable.settings trainable.validation_sets
     trainable.errors trainable.__init__
     """.strip().splitlines()
 ]

@@ -76,6 +76,7 @@ def metrics_line(metrics: Metrics, max_steps: int) -> str:
         parts.append(f"perplexity {_number(metrics.val_perplexity, '.2f')}")
     if metrics.val_loss_ema is not None:
         parts.append(f"val loss of the average {metrics.val_loss_ema:.4f}")
+    parts += [f"{name.replace('_', ' ')} {loss:.4f}" for name, loss in metrics.others.items()]
     if metrics.val_bits_per_byte is not None:
         parts.append(f"{metrics.val_bits_per_byte:.3f} bits/byte")
     if metrics.skipped_steps:

@@ -54,8 +54,7 @@ class WandbLog:
     def log(self, metrics: Metrics) -> None:
         if metrics.step <= self._last_step:
             return
-        measured = {k: v for k, v in metrics.to_dict().items() if v is not None}
-        self._run.log(measured, step=metrics.step)
+        self._run.log(metrics.measured(), step=metrics.step)
         self._last_step = metrics.step
         self._remember()
 

@@ -14,6 +14,7 @@ from trainable.config import TrainConfig
 from trainable.data.meta import read_meta
 from trainable.errors import DataError
 from trainable.settings import counted, shown
+from trainable.validation_sets import set_file, set_loss
 
 Tokens = npt.NDArray[np.integer[Any]]
 
@@ -136,16 +137,16 @@ def check_data(config: TrainConfig) -> None:
                 f"{config.train_data}"
             )
     for key in ("train_data", "val_data"):
-        value = getattr(config, key)
-        if value is None:
+        if getattr(config, key) is None:
             raise DataError(f"{key}: needed; `python -m sweeper prepare` makes data from text")
-        path = Path(value)
+    train = Path(str(config.train_data))
+    for path in (train, *validation_files(config).values()):
         tokens = open_tokens(path, config.data_dtype)
         if len(tokens) < config.context_length + 1:
             raise DataError(
                 f"{path}: holds {counted(len(tokens), 'token')}, fewer than one window of "
                 f"context_length + 1 = {config.context_length + 1}; use more text"
-                f"{', a larger --val_fraction' if key == 'val_data' else ''} or a shorter "
+                f"{'' if path == train else ', a larger --val_fraction'} or a shorter "
                 "context_length"
             )
         smallest, largest = token_range(tokens)
@@ -157,6 +158,13 @@ def check_data(config: TrainConfig) -> None:
                 f"{path}: token ids reach {largest}, outside the vocabulary; "
                 f"set vocab_size to {largest + 1} or more, got {config.vocab_size}"
             )
+
+
+def validation_files(config: TrainConfig) -> dict[str, Path]:
+    """Where the validation sets of a config are, by the name of each one's loss."""
+    first = Path(str(config.val_data))
+    named = {set_loss(name): set_file(first, name) for name in config.named_val_sets}
+    return {"val_loss": first, **named}
 
 
 def separator_of(config: TrainConfig) -> int | None:

@@ -17,8 +17,8 @@ class Metrics:
     is that of the averaged weights. `grad_norm` is before clipping, `update_ratio` the norm of the
     step's update over that of the weights; `max_activation` and `max_logit` are the largest
     absolute values in the residual stream and among the logits. A number that is not finite becomes
-    `None` here, once for all: JSON has no NaN. `others` are numbers of a trainer that is not ours,
-    by their names.
+    `None` here, once for all: JSON has no NaN. `others` are by their names: the losses of further
+    validation sets, the numbers of a trainer that is not ours.
     """
 
     step: int
@@ -64,6 +64,11 @@ class Metrics:
         """The one of this name: that of an objective, or a column's."""
         value: float | None = getattr(self, name) if name in _NAMES else self.others.get(name)
         return value
+
+    def measured(self) -> dict[str, float]:
+        """All that was measured, by name."""
+        own = {name: getattr(self, name) for name in _NAMES}
+        return {name: value for name, value in {**self.others, **own}.items() if value is not None}
 
     def to_dict(self) -> dict[str, Any]:
         """As a line of `metrics.jsonl` has it."""

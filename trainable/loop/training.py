@@ -199,20 +199,25 @@ class Trainer:
         return next_token_loss(hidden, self.model.output_weight, windows[:, 1:], self.config.z_loss)
 
     @torch.no_grad()
-    def evaluate(self) -> float:
-        """Mean loss over the `eval_windows` fixed validation windows, in nats a token."""
-        total = 0.0
-        for windows in torch.split(self.data.val_windows, self.micro_batch_size):
-            total += float(self._loss(windows.to(self.device))) * len(windows)
-        return total / len(self.data.val_windows)
+    def evaluate(self, named: str = "val_loss") -> float:
+        """Mean loss over the `eval_windows` fixed windows of a validation set, in nats a token.
 
-    def validate(self) -> dict[str, float | None]:
+        Args:
+            named: as `validation_files` does.
+        """
+        total, every = 0.0, self.data.val_windows[named]
+        for windows in torch.split(every, self.micro_batch_size):
+            total += float(self._loss(windows.to(self.device))) * len(windows)
+        return total / len(every)
+
+    def validate(self) -> dict[str, Any]:
         """What an evaluation measures, by the names of the metrics."""
-        val_loss, ema_loss = self.evaluate(), None
+        losses = {name: self.evaluate(name) for name in self.data.val_windows}
+        val_loss, ema_loss = losses.pop("val_loss"), None
         if self.average is not None:
             with self.average.in_place():
                 ema_loss = self.evaluate()
-        windows = self.data.val_windows[:WATCHED_WINDOWS].to(self.device)
+        windows = self.data.val_windows["val_loss"][:WATCHED_WINDOWS].to(self.device)
         max_activation, max_logit = largest_values(
             self.model, windows, self.dtype, at_once=self.micro_batch_size, separator=self.separator
         )
@@ -224,6 +229,7 @@ class Trainer:
             "val_loss_ema": ema_loss,
             "max_activation": max_activation,
             "max_logit": max_logit,
+            "others": losses,
         }
 
     def _diverged(self) -> bool:

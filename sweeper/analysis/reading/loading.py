@@ -21,14 +21,15 @@ from sweeper.spec.domains.values import Scalar
 from sweeper.spec.points import Point
 from sweeper.spec.reading.spec_file import load_spec
 from sweeper.spec.sweep_spec import SweepSpec
-from sweeper.spec.trainer.settings import OURS
+from sweeper.spec.trainer.settings import OURS, OWNED
 from sweeper.status import Status
 from trainable.config import TrainConfig
 from trainable.errors import ConfigError, UserError
 from trainable.model.model_size import flops_per_token
+from trainable.validation_sets import set_of
 
 # Settings that differ between trials though nobody asks about them.
-UNASKED = {"seed", "train_data", "val_data"}
+UNASKED = {"seed", *OWNED}
 
 
 def load(folder: RunFolder) -> SweepData:
@@ -167,6 +168,7 @@ def _trials(sweep: SweepData, rows: Sequence[Row], history: Sequence[Row]) -> tu
                     train_loss=row.get("train_loss"),
                     grad_norm=row.get("grad_norm"),
                     learning_rate=row.get("learning_rate"),
+                    set_losses=_set_losses(row),
                 )
             )
     return tuple(_trial(sweep, row, evaluations[row["trial_id"]]) for row in rows)
@@ -188,6 +190,7 @@ def _trial(sweep: SweepData, row: Row, evaluations: Sequence[Evaluation]) -> Tri
         loss=row.get("val_loss"),
         perplexity=row.get("val_perplexity"),
         bits_per_byte=row.get("val_bits_per_byte"),
+        set_losses=_set_losses(row),
         tokens_per_second=row.get("tokens_per_second"),
         max_steps=row.get("max_steps"),
         num_params=row.get("num_params"),
@@ -200,6 +203,10 @@ def _trial(sweep: SweepData, row: Row, evaluations: Sequence[Evaluation]) -> Tri
         tokens_per_step=tokens,
         flops_per_step=flops,
     )
+
+
+def _set_losses(row: Row) -> dict[str, float]:
+    return {name: value for name, value in row.items() if set_of(name) and value is not None}
 
 
 def _status(text: object) -> Status:

@@ -1,7 +1,7 @@
 """What a summary is made of: a sweep's trials, evaluations, rungs and circumstances, as values."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
 
@@ -48,6 +48,7 @@ class Evaluation:
     train_loss: float | None = None
     grad_norm: float | None = None
     learning_rate: float | None = None  # by its schedule
+    set_losses: Mapping[str, float] = field(default_factory=dict)  # of validation sets with a name
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,6 +64,7 @@ class TrialData:
     loss: float | None = None
     perplexity: float | None = None
     bits_per_byte: float | None = None
+    set_losses: Mapping[str, float] = field(default_factory=dict)  # by metric, as in Evaluation
     tokens_per_second: float | None = None
     tokens_per_step: int | None = None
     flops_per_step: int | None = None
@@ -143,6 +145,11 @@ class SweepData:
     def is_ours(self) -> bool:
         """Whether `trainable` has trained it, so that its settings mean what they mean there."""
         return self.spec is None or self.spec.is_ours
+
+    @cached_property
+    def set_metrics(self) -> tuple[str, ...]:
+        """The losses of validation sets with a name, but for the one that is the objective."""
+        return tuple(sorted({m for t in self.trials for m in t.set_losses} - {self.metric}))
 
     @property
     def repeated(self) -> bool:

@@ -19,6 +19,7 @@ from sweeper.spec.sweep_spec import SweepSpec
 from trainable.config import TrainConfig
 from trainable.errors import ConfigError
 from trainable.model.model_size import matrix_params
+from trainable.validation_sets import set_of
 
 LEARNING_RATE = "learning_rate"
 LAWFUL = ("val_loss", "val_bits_per_byte", "val_loss_ema", "train_loss")  # that go as a power law
@@ -75,7 +76,8 @@ def sizes_of(sweep: SweepData) -> SweptSizes:
         raise PredictionError(
             f"{sweep.name}: not a sweep over learning rates: `space` has {swept}. {LIKE}."
         )
-    sweep = sweep if sweep.metric in LAWFUL and sweep.mode == "min" else by_loss(sweep)
+    is_lawful = sweep.metric in LAWFUL or set_of(sweep.metric) is not None
+    sweep = sweep if is_lawful and sweep.mode == "min" else by_loss(sweep)
     if not sweep.is_ours:
         raise PredictionError(f"{sweep.name}: of another trainer's models the sizes are not known")
     groups = sorted(_groups(sweep), key=lambda group: group.params * group.tokens)

@@ -138,7 +138,7 @@ def _names_of(statement: ast.stmt) -> list[str]:
 
 
 def _data_hashes(folder: CorpusFolder) -> dict[str, str]:
-    files = (folder.meta, folder.train, folder.val)
+    files = (folder.meta, folder.train, folder.val, *folder.val_sets.values())
     return {f"data/{path.name}": _sample(path) for path in files if path.is_file()}
 
 

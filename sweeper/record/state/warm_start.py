@@ -6,10 +6,11 @@ from functools import cached_property
 
 from sweeper.record.state.events import EarlierTrial, ObservedPoint, WarmStarted, now
 from sweeper.spec.domains.values import Scalar
+from sweeper.spec.trainer.settings import OWNED
 from sweeper.strategy.surface.observation import Observation
 
 # Settings that say how a trial is run, not what it comes to; `data` stands for the files.
-OF_THE_RUN = {"eval_every_steps", "checkpoint_every_steps", "train_data", "val_data", "device"}
+OF_THE_RUN = {"eval_every_steps", "checkpoint_every_steps", "device", *OWNED}
 
 
 def results_key(settings: Mapping[str, Scalar]) -> str:

@@ -13,6 +13,7 @@ from sweeper.spec.scheduler_spec import GRACE_KEYS, SCHEDULERS
 from sweeper.spec.sweep_spec import OUR_METRICS, SweepSpec
 from sweeper.spec.trainer.settings import OURS, OWNED
 from trainable.config import TrainConfig
+from trainable.validation_sets import LOSS, NAME
 
 Schema = dict[str, Any]
 
@@ -44,7 +45,8 @@ def json_schema() -> Schema:
         }
     )
     # Another trainer has settings and metrics of its own.
-    metric = {"properties": {"metric": {"enum": list(OUR_METRICS)}}}
+    of_a_set = {"pattern": f"^{LOSS}{NAME}$"}
+    metric = {"properties": {"metric": {"anyOf": [{"enum": list(OUR_METRICS)}, of_a_set]}}}
     schema["if"] = {"required": ["trainer"]}
     schema["else"] = {"properties": {"train": train, "objective": metric}}
     return schema

@@ -38,7 +38,7 @@ def setting_problems(
 
 def _name_problem(known: KnownSettings, name: str) -> str | None:
     if known is OURS and name in OWNED:
-        return f"is not set here but by `{OWNED[name]}:`, a folder with both files"
+        return f"is not set here but by `{OWNED[name]}:`, a folder with these files"
     return None if name in known else f"no such training setting{setting_hint(name, known)}"
 
 

@@ -16,6 +16,7 @@ from sweeper.spec.trainer.section import CommandSpec, FunctionSpec, SettingSpec,
 from sweeper.spec.trainer.settings import KnownSettings, Setting
 from trainable.errors import ConfigError
 from trainable.settings import nearest, typed
+from trainable.validation_sets import set_of
 
 # The numbers among what our trainer tells, which another may tell too.
 NUMBERS = {name for name, kind in EVALUATION.items() if kind is float}
@@ -209,7 +210,7 @@ def metric_problems(metric: str, trainer: TrainerSpec | None) -> Iterator[Proble
     stdout = trainer.metrics.stdout if isinstance(trainer, CommandSpec) else None
     if stdout is not None and not any(f"{{{metric}:" in text for text in stdout):
         yield at, f"no pattern of trainer.metrics.stdout has a field {{{metric}:f}}"
-    if trainer is None and metric not in OUR_METRICS:
+    if trainer is None and metric not in OUR_METRICS and set_of(metric) is None:
         words = ", ".join(repr(word) for word in OUR_METRICS[:-1]) + f" or {OUR_METRICS[-1]!r}"
         yield (
             ("objective", "metric"),

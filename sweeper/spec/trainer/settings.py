@@ -13,7 +13,7 @@ from trainable.errors import ConfigError
 from trainable.settings import OTHER_NAMES, nearest, shown, typed
 
 # Training settings that a sweep states in another way: setting -> key of the file.
-OWNED = {"train_data": "data", "val_data": "data"}
+OWNED = {"train_data": "data", "val_data": "data", "val_sets": "data"}
 SIZE_SETTINGS = {"d_model", "d_ff", "num_layers", "vocab_size"}  # what decides our num_params
 
 

@@ -3,6 +3,7 @@
 from sweeper.spec.points import Point
 from sweeper.spec.sweep_spec import SweepSpec
 from sweeper.spec.trainer.config import AnyConfig
+from sweeper.spec.trainer.settings import OWNED
 from trainable.config import TrainConfig
 from trainable.errors import ConfigError
 
@@ -26,9 +27,8 @@ def explore(
     import numpy as np  # only pbt draws here
 
     rng = np.random.default_rng([spec.search.seed, rung, trial])
-    files = {}
-    if isinstance(config, TrainConfig):
-        files = {"train_data": config.train_data, "val_data": config.val_data}
+    is_ours = isinstance(config, TrainConfig)
+    files = {name: getattr(config, name) for name in OWNED} if is_ours else {}
     for _ in range(MAX_DRAWS):
         point = {
             key: domain.sample(rng) if rng.random() < probability else domain.near(source[key], rng)

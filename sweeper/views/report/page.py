@@ -18,7 +18,7 @@ from sweeper.analysis.summary.levels import common_level
 from sweeper.analysis.summary.pairs import Pair, Plane
 from sweeper.analysis.summary.summarising import Summary
 from sweeper.spec.points import swept_text
-from sweeper.views.format import count, likely, number
+from sweeper.views.format import count, likely, number, title_of
 from sweeper.views.per_size import SizeColumn, size_columns
 from sweeper.views.prediction import next_sweeps
 from sweeper.views.report.environment import Facts, environment_facts
@@ -231,6 +231,9 @@ def _winner_facts(summary: Summary) -> tuple[tuple[str, str], ...]:
     facts = [(name, swept_text(value)) for name, value in best.point.items()]
     facts.append((metric_title(summary.sweep) + over, number(best.mean)))
     of = ", best seed" if over else ""
+    facts += [
+        (title_of(m) + of, number(trial.set_losses.get(m))) for m in summary.sweep.set_metrics
+    ]
     facts += [
         ("perplexity" + of, number(trial.perplexity, 2)),
         ("bits per byte" + of, number(trial.bits_per_byte, 3)),

@@ -40,9 +40,10 @@ def trial_table(summary: Summary) -> TrialTable:
     sweep = summary.sweep
     winner = summary.winner.trial.trial_id if summary.winner else None
     names = [parameter.name for parameter in sweep.parameters]
-    metric = sweep.metric.removeprefix("val_").replace("_", " ")
-    columns = [metric, *(["likely end"] if _is_foretold(sweep) else [])]  # first: a phone shows it
+    columns = [_heading(sweep.metric)]  # first: a phone shows it
+    columns += ["likely end"] if _is_foretold(sweep) else []
     columns += [*names, *(["seed"] if sweep.repeated else []), "step"]
+    columns += [_heading(metric) for metric in sweep.set_metrics]
     columns += [*(["perplexity"] if sweep.metric != "val_perplexity" else []), "tokens/s"]
     rows = [
         TableRow(
@@ -59,6 +60,10 @@ def trial_table(summary: Summary) -> TrialTable:
     for row in rows:
         counts[row.status] = counts.get(row.status, 0) + 1
     return TrialTable(columns=tuple(columns), rows=tuple(rows), statuses=tuple(counts.items()))
+
+
+def _heading(metric: str) -> str:
+    return metric.removeprefix("val_").replace("_", " ")
 
 
 def _origin(trial: TrialData) -> str:
@@ -83,6 +88,8 @@ def _cells(sweep: SweepData, names: list[str], trial: TrialData) -> tuple[TableC
         cells.append(_number_cell(trial.seed, "-" if trial.seed is None else str(trial.seed)))
     of = "" if trial.max_steps is None else f"/{trial.max_steps}"
     cells.append(_number_cell(trial.step, f"{trial.step}{of}"))
+    losses = (trial.set_losses.get(metric) for metric in sweep.set_metrics)
+    cells += [_number_cell(loss, number(loss)) for loss in losses]
     if sweep.metric != "val_perplexity":
         cells.append(_number_cell(trial.perplexity, number(trial.perplexity, 2)))
     cells.append(_number_cell(trial.tokens_per_second, count(trial.tokens_per_second)))

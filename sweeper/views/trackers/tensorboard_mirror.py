@@ -183,7 +183,7 @@ class _Records:
     def _point(self, row: Metrics, seconds: float) -> Message:
         values = [
             self._summary.Summary.Value(tag=tag, simple_value=value)
-            for tag in CURVES
+            for tag in (*CURVES, *row.others)
             if (value := row.value(tag)) is not None
         ]
         return self._event.Event(

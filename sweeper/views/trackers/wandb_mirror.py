@@ -113,8 +113,7 @@ class WandbMirror:
             run.name = _run_name(trial)
             self._values[trial.trial_id] = dict(trial.values)
         for row in self.sweep.rows(trial, logged.step):
-            measured = {key: value for key, value in row.to_dict().items() if value is not None}
-            run.log(measured, step=row.step, commit=True)  # else it waits for the next
+            run.log(row.measured(), step=row.step, commit=True)  # else it waits for the next
             logged.step = row.step
         if trial.status is not Status.RUNNING:
             self._finish(trial)

@@ -52,6 +52,45 @@ def test_the_folder_is_what_its_meta_says(
         assert hashlib.sha256((out / name).read_bytes()).hexdigest() == digest
 
 
+def test_further_validation_sets_lie_beside_the_first(tmp_path: Path, text_folder: Path) -> None:
+    files = {"one": "a cat", "two": "a dog", "three": "an owl"}
+    for name, text in files.items():
+        (tmp_path / f"{name}.txt").write_text(text)
+    sets = {"pets": ["one.txt", "two.txt"], "Wild_1": ["three.txt"]}
+    given = {name: [str(tmp_path / file) for file in of] for name, of in sets.items()}
+    meta = prepare([str(text_folder)], tmp_path / "out", val_sets=given)
+    folder = CorpusFolder(tmp_path / "out")
+    plain = prepare([str(text_folder)], tmp_path / "plain")
+    assert list(folder.val_sets) == ["Wild_1", "pets"]
+    assert np.load(folder.val_sets["pets"]).tobytes() == b"a cat\0a dog\0"
+    assert (meta.val_sets["pets"].tokens, meta.val_sets["pets"].documents) == (12, 2)
+    assert (
+        meta.sha256["val-Wild_1.npy"]
+        == hashlib.sha256(folder.val_sets["Wild_1"].read_bytes()).hexdigest()
+    )
+    assert Meta.read(folder) == meta and contents(folder.path).items() >= {
+        (name, content)
+        for name, content in contents(tmp_path / "plain").items()
+        if name != "meta.json"
+    }
+    assert b"val_sets" not in (tmp_path / "plain" / "meta.json").read_bytes() and not plain.val_sets
+
+
+def test_validation_sets_without_a_name_or_text_are_refused(
+    tmp_path: Path, text_folder: Path
+) -> None:
+    (tmp_path / "empty.txt").touch()
+    for name, file, told in (
+        ("a b", text_folder, "--val: a b: a set is named by letters, digits and _"),
+        ("ema", text_folder, "--val: ema: .* taken"),
+        ("code", tmp_path / "nothing", "nothing: no such file"),
+        ("code", tmp_path / "empty.txt", "the inputs of the validation set code hold no text"),
+    ):
+        with pytest.raises(DataError, match=told):
+            prepare([str(text_folder)], tmp_path / "out", val_sets={name: [str(file)]})
+        assert not (tmp_path / "out").exists()
+
+
 @pytest.mark.parametrize("tokenizer", ["bytes", "bpe:600"])
 def test_all_text_comes_back_from_the_tokens(
     tmp_path: Path, text_folder: Path, tokenizer: str

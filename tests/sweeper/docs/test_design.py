@@ -75,6 +75,7 @@ def test_the_tree_of_the_readme_is_the_tree() -> None:
         *drawn,
         "atomic_file.py",
         "settings.py",
+        "validation_sets.py",
         "export.py",
         "generate.py",
         "coordinate_check.py",

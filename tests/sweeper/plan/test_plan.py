@@ -9,6 +9,7 @@ from sweeper.errors import SpecError
 from sweeper.plan.plan import Plan, make_plan
 from sweeper.record.run_folder import create_run_folder
 from sweeper.spec.reading.spec_file import load_spec
+from sweeper.spec.trainer.settings import OWNED
 from tests.sweeper.checked import load_checked
 from trainable.config import TrainConfig
 from trainable.errors import DataError
@@ -47,7 +48,7 @@ def test_the_resolved_spec_states_every_setting_that_is_not_swept(
 ) -> None:
     spec = plan(tmp_path, tokens_folder, LR).spec
     everything = set(TrainConfig().to_dict())
-    assert set(spec.train) == everything - {"learning_rate", "train_data", "val_data"}
+    assert set(spec.train) == everything - {"learning_rate", *OWNED}
     assert spec.data == str(tokens_folder)
     assert spec.train["vocab_size"] == 64  # of the data
     assert spec.train["d_model"] == TrainConfig().d_model

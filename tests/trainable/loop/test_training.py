@@ -168,6 +168,24 @@ def test_validation_is_the_same_for_every_seed(tiny: MakeConfig) -> None:
     assert one.evaluate() == pytest.approx(other.evaluate(), rel=1e-6)
 
 
+def test_further_validation_sets_are_evaluated_beside_the_first_and_change_nothing(
+    tiny: MakeConfig, data_dir: Path, tmp_path: Path
+) -> None:
+    tokens = np.load(data_dir / "val.npy")
+    for name, part in (("val", tokens), ("val-early", tokens[:500]), ("val-late", tokens[-500:])):
+        np.save(tmp_path / f"{name}.npy", part)
+    several = Trainer(tiny(val_data=str(tmp_path / "val.npy"), val_sets="late,early"))
+    last = run(several)[-1]
+    (*_, expected) = run(Trainer(tiny()))
+    assert (last.val_loss, last.train_loss) == (expected.val_loss, expected.train_loss)
+    assert list(last.others) == ["val_loss_late", "val_loss_early"]
+    for name, loss in last.others.items():
+        file = tmp_path / f"{name.replace('val_loss_', 'val-')}.npy"
+        alone = Trainer(tiny(val_data=str(file)))
+        alone.model.load_state_dict(several.model.state_dict())
+        assert alone.evaluate() == loss
+
+
 def test_a_known_source_is_learned_to_its_entropy(
     tiny: MakeConfig, transitions: np.ndarray
 ) -> None:

@@ -5,7 +5,7 @@ import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from sweeper.analysis.reading.sweep_data import SweepData, TrialData
+from sweeper.analysis.reading.sweep_data import Evaluation, SweepData, TrialData
 from sweeper.status import Status
 from sweeper.views.format import title_of
 from sweeper.views.report.figures.colouring import colourings
@@ -84,7 +84,8 @@ def curves_figure(sweep: SweepData) -> Figure | None:
     }
     traces = [trace for trace, _ in lines + ends]
     traces += [*branches, *(trace for trace, _ in ways)]
-    measures = {name: found for name in MEASURES if (found := _measure(name, lines, limit))}
+    names = (*MEASURES, *sweep.set_metrics)
+    measures = {name: found for name in names if (found := _measure(name, lines, limit))}
     return _along_step(traces, axes, [sweep], trials) | {
         "measures": {sweep.metric: {"title": metric_title(sweep)}} | measures,
         "colourings": [colouring.as_json() for colouring in colourings(sweep)],
@@ -95,7 +96,11 @@ def _measure(
     name: str, lines: Sequence[tuple[Trace, Sequence[TrialData]]], limit: int
 ) -> Figure | None:
     """Another y of the lines; None where it was never measured. A norm spans powers of ten."""
-    y = [gapped(of, limit, lambda _, e: short(getattr(e, name), 4)) for _, of in lines]
+
+    def value(_: TrialData, e: Evaluation) -> float | None:
+        return short(getattr(e, name) if name in MEASURES else e.set_losses.get(name), 4)
+
+    y = [gapped(of, limit, value) for _, of in lines]
     if all(value is None for line in y for value in line):
         return None
     return {"title": title_of(name), "y": y, "log": name == "grad_norm"}
