@@ -1,5 +1,6 @@
 """Sweeps of closed-form trials in this process, and what can go wrong with them."""
 
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -45,16 +46,31 @@ class Mortal:
 
 
 def killed_at_each_event(
-    root: Path, plan: Plan, total: int, run: Callable[[RunFolder], object], *, before: bool
-) -> Iterator[tuple[int, RunFolder]]:
-    """The number of each event, and the folder of a sweep that was killed there."""
-    for at in range(1, total + 1):
-        folder = create_run_folder(root / f"killed{at}", plan.spec, None, "space.yaml")
-        with pytest.MonkeyPatch.context() as patch:
-            Mortal(patch, at, before=before)
-            with pytest.raises(Killed):
-                run(folder)
-        yield at, folder
+    root: Path, plan: Plan, run: Callable[[RunFolder], object], *, before: bool
+) -> list[RunFolder]:
+    """What a kill leaves on disk, before or after each event of an undisturbed sweep reaches the
+    journal: copies of its run folder, in order. What is being deleted in the background is not in
+    them."""
+    whole = create_run_folder(root / "undisturbed", plan.spec, None, "space.yaml")
+    aside = shutil.ignore_patterns(whole.removed.name)
+    append = Journal.append
+    left: list[RunFolder] = []
+
+    def copy() -> None:
+        left.append(RunFolder(root / f"killed{len(left) + 1}" / whole.name))
+        shutil.copytree(whole.path, left[-1].path, ignore=aside)
+
+    def copied(journal: Journal, event: Event) -> None:
+        if before:
+            copy()
+        append(journal, event)
+        if not before:
+            copy()
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Journal, "append", copied)
+        run(whole)
+    return left
 
 
 Fault = Literal["fails", "is lost", "ends", None]

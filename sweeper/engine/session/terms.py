@@ -1,5 +1,6 @@
 """What a session is given beside its plan, and what it notes about itself when it begins."""
 
+import functools
 import os
 import platform
 import socket
@@ -10,6 +11,8 @@ from importlib.metadata import version
 from sweeper.engine.session import machine
 from sweeper.plan.placement import Placement
 from sweeper.record.state.events import Allotment, Fingerprint, SessionStarted, now
+
+_version = functools.cache(version)  # which searches the path, and reads the package's files
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,7 +47,7 @@ class SessionTerms:
             host=socket.gethostname(),
             command=tuple(sys.argv),
             python=platform.python_version(),
-            versions={name: version(name) for name in ("sweeper", "torch", "ray", "numpy")},
+            versions={name: _version(name) for name in ("sweeper", "torch", "ray", "numpy")},
             machine=machine.hardware(),
             git=machine.commit(),
             overrides=self.overrides,

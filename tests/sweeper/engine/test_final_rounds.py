@@ -20,7 +20,7 @@ from sweeper.record.state.events import FinalsEnded
 from sweeper.status import Status
 from sweeper.views.terminal.live_view import progress_line
 from tests.sweeper.closed_form import REFERENCE
-from tests.sweeper.in_process import Killed, Mortal, drive, opened, run_trial
+from tests.sweeper.in_process import drive, killed_at_each_event, opened, run_trial
 from tests.sweeper.journals import raw_events
 
 RATES = [1e-4, 1e-3, 3e-3, 1e-2, 1e-1]
@@ -192,7 +192,6 @@ def test_killed_at_any_event_they_go_on_as_if_nothing_had_been(
     tmp_path: Path,
     losses: Any,
     plan_of: Any,
-    monkeypatch: pytest.MonkeyPatch,
     before: bool,
     levels: dict[float, float],
     seeds: list[int] | None,
@@ -201,11 +200,8 @@ def test_killed_at_any_event_they_go_on_as_if_nothing_had_been(
     plan = plan_of("asha", finals={"top": 2, "seeds": 2}, **({"seeds": seeds} if seeds else {}))
     untouched = drive(new_folder(tmp_path / "untouched", plan), plan)
     events = [event["event"] for event in raw_events(untouched.folder.journal)]
-    for at in range(events.index("finals_started"), len(events) + 1):
-        folder = new_folder(tmp_path / str(at), plan)
-        with monkeypatch.context() as patch, pytest.raises(Killed):
-            Mortal(patch, at, before=before)
-            drive(folder, plan)
+    left = killed_at_each_event(tmp_path, plan, lambda folder: drive(folder, plan), before=before)
+    for folder in left[events.index("finals_started") - 1 :]:
         resumed = drive(folder, plan)
         assert of_finals(resumed) == of_finals(untouched)
         assert winner(resumed) == winner(untouched)

@@ -25,13 +25,11 @@ from tests.sweeper.engine.forks import (
     run,
 )
 from tests.sweeper.in_process import Killed, Mortal, killed_at_each_event
-from tests.sweeper.journals import raw_events
 from trainable.config import TrainConfig
 
 __all__ = ["horizons", "one_thread"]  # fixtures
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("before", [True, False], ids=["before", "after"])
 def test_killed_at_any_event_it_ends_as_if_never_killed(
     tmp_path: Path, horizons: Any, before: bool
@@ -39,9 +37,8 @@ def test_killed_at_any_event_it_ends_as_if_never_killed(
     plan = horizons(space={"max_steps": {"grid": [10, 20, 30]}})
     whole = new_folder(tmp_path / "whole", plan)
     straight, _ = run(whole, plan)
-    total = len(list(raw_events(whole.journal)))
-    begun = killed_at_each_event(tmp_path, plan, total, lambda at: run(at, plan), before=before)
-    for at, folder in begun:
+    left = killed_at_each_event(tmp_path, plan, lambda folder: run(folder, plan), before=before)
+    for at, folder in enumerate(left, 1):
         resumed, _ = run(folder, plan)
         assert curves(folder, resumed) == curves(whole, straight), f"killed at event {at}"
         rows = [result_rows(s.state, f) for s, f in ((resumed, folder), (straight, whole))]

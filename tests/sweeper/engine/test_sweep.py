@@ -20,7 +20,16 @@ from sweeper.record.state.trial import Trial
 from sweeper.record.tables import result_rows
 from sweeper.status import Decision, Status
 from tests.sweeper.closed_form import ClosedFormTrainer, loss_at
-from tests.sweeper.in_process import Fault, Killed, Mortal, drive, never, opened, run_trial
+from tests.sweeper.in_process import (
+    Fault,
+    Killed,
+    Mortal,
+    drive,
+    killed_at_each_event,
+    never,
+    opened,
+    run_trial,
+)
 from tests.sweeper.journals import raw_events
 from trainable.loop.metrics import Metrics
 
@@ -133,8 +142,6 @@ def faulty(trial: Trial, step: int) -> Fault:
             return None
 
 
-# A process that is killed does not close its files.
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize(
     "fault",
     [pytest.param(never, id="sound"), pytest.param(faulty, id="faulty", marks=pytest.mark.slow)],
@@ -153,12 +160,11 @@ def test_killed_at_any_event_it_ends_as_if_never_killed(
     assert bool(failed) == (fault is faulty)
     total = len(list(raw_events(whole.journal)))
     assert total > 40
-    for at in range(1, total + 1):
-        folder = new_folder(tmp_path / f"killed{at}", any_plan)
-        with monkeypatch.context() as patch:
-            Mortal(patch, at, before=before)
-            with pytest.raises(Killed):
-                drive(folder, any_plan, fault=fault)
+    left = killed_at_each_event(
+        tmp_path, any_plan, lambda folder: drive(folder, any_plan, fault=fault), before=before
+    )
+    assert len(left) == total
+    for at, folder in enumerate(left, 1):
         before_kill = list(raw_events(folder.journal)) if folder.journal.exists() else []
         ended = {e["trial"] for e in before_kill if e["event"] == "trial_ended"}
         resumed = drive(folder, any_plan, fault=fault)

@@ -28,7 +28,7 @@ from sweeper.spec.reading.yaml_source import read_yaml
 from sweeper.status import Status
 from sweeper.strategy.surface.observation import Observation
 from tests.sweeper.closed_form import REFERENCE, loss_at
-from tests.sweeper.in_process import Killed, Mortal, drive, opened, run_trial
+from tests.sweeper.in_process import drive, killed_at_each_event, opened, run_trial
 from tests.sweeper.journals import raw_events
 
 RATES = [1e-4, 1e-3, 1e-2, 0.7]
@@ -327,20 +327,20 @@ def test_only_what_came_to_its_end_is_taken(runs: Path, tiny_plan: Any) -> None:
 
 
 @pytest.mark.parametrize("before", [True, False])
-def test_killed_at_any_event_it_goes_on_the_same(
-    runs: Path, tiny_plan: Any, monkeypatch: pytest.MonkeyPatch, before: bool
-) -> None:
+def test_killed_at_any_event_it_goes_on_the_same(runs: Path, tiny_plan: Any, before: bool) -> None:
     run_with(runs, grid(tiny_plan, "first", RATES))
     plan = grid(tiny_plan, "wider", [*RATES, 3e-3])
     warm_start = prepared(plan, runs)
     untouched = run_with(runs, plan, warm_start)
     whole = [(t.values, t.status, t.taken_from) for t in untouched.trials.values()]
-    for at in range(1, len([*raw_events(untouched.folder.journal)]) + 1):
-        folder = create_run_folder(runs / str(at), plan.spec, None, "space.yaml")
-        with monkeypatch.context() as patch, pytest.raises(Killed):
-            Mortal(patch, at, before=before)
-            drive(folder, plan, warm_start=warm_start)
-        resumed = drive(folder, plan, warm_start=warm_start)
+
+    def run(folder: RunFolder) -> Sweep:
+        return drive(folder, plan, warm_start=warm_start)
+
+    left = killed_at_each_event(runs.parent / "killed", plan, run, before=before)
+    assert len(left) == len([*raw_events(untouched.folder.journal)])
+    for folder in left:
+        resumed = run(folder)
         assert [(t.values, t.status, t.taken_from) for t in resumed.trials.values()] == whole
 
 

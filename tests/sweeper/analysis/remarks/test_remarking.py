@@ -12,7 +12,7 @@ from sweeper.analysis.summary import summarise
 from tests.sweeper.analysis.remarks.traps import TRAPS, good
 from tests.sweeper.analysis.summary.sweeps import sweep_of, trial
 
-SWEEPS = 200  # of each kind
+SWEEPS = 100  # of each kind
 
 
 @pytest.mark.parametrize("kind", TRAPS)

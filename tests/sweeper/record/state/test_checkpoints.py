@@ -17,7 +17,7 @@ from sweeper.status import Decision, Status
 from sweeper.strategy.schedulers.asha import Asha
 from sweeper.strategy.schedulers.scheduler import Promotion
 from tests.sweeper.closed_form import ClosedFormTrainer
-from tests.sweeper.in_process import Killed, Mortal, drive, opened, run_trial, save
+from tests.sweeper.in_process import drive, killed_at_each_event, opened, run_trial, save
 from tests.sweeper.journals import raw_events
 
 
@@ -252,11 +252,8 @@ def test_a_budget_changes_no_decision(
 
 
 # A process that is killed does not close its files.
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("before", [True, False], ids=["before", "after"])
-def test_killed_at_any_event_under_a_budget(
-    tmp_path: Path, tiny_plan: Any, monkeypatch: pytest.MonkeyPatch, before: bool
-) -> None:
+def test_killed_at_any_event_under_a_budget(tmp_path: Path, tiny_plan: Any, before: bool) -> None:
     space = {"learning_rate": {"grid": GRID["learning_rate"]["grid"][2:8]}}
     without = tiny_plan(space=space, scheduler=PROMOTE)
     free = new_folder(tmp_path / "free", without)
@@ -267,12 +264,9 @@ def test_killed_at_any_event_under_a_budget(
     drive(whole, plan)
     events = [event["event"] for event in raw_events(whole.journal)]
     assert events.count("checkpoint_removed") > 2
-    for at in range(1, len(events) + 1):
-        folder = new_folder(tmp_path / f"killed{at}", plan)
-        with monkeypatch.context() as patch:
-            Mortal(patch, at, before=before)
-            with pytest.raises(Killed):
-                drive(folder, plan)
+    left = killed_at_each_event(tmp_path, plan, lambda folder: drive(folder, plan), before=before)
+    assert len(left) == len(events)
+    for at, folder in enumerate(left, 1):
         resumed = drive(folder, plan)
         require_storage_as_told(folder, resumed)
         assert not folder.removed.exists()
