@@ -69,6 +69,7 @@ def _label(sweep: SweepData, point: Priced) -> str:
 def _trace(sweep: SweepData, points: Sequence[Priced]) -> Trace:
     return {
         "type": "scatter",
+        "meta": "trials",
         "x": [short(point.cost) for point in points],
         "y": [short(point.result.mean) for point in points],
         "customdata": [point.result.best.trial_id for point in points],

@@ -4,7 +4,7 @@ They are ordinary lines: Plotly's own `parcoords` needs WebGL, cannot be clicked
 chosen trial.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from sweeper.analysis.reading.sweep_data import Parameter, SweepData, TrialData
@@ -79,10 +79,12 @@ class _Axis:
     high: float = 1.0
     scale: Scale = "linear"
     options: Sequence[str] = ()
+    values: Mapping[str, float] | None = None  # by trial, where no column of the table has them
 
     def as_json(self) -> Figure:
         ends = {"low": short(self.low), "high": short(self.high), "scale": self.scale}
-        return {"name": self.name, "options": list(self.options) or None, **ends}
+        values = self.values and {trial: short(value) for trial, value in self.values.items()}
+        return {"name": self.name, "options": list(self.options) or None, "values": values, **ends}
 
     def labels(self, x: int) -> list[Trace]:
         return [
@@ -156,8 +158,10 @@ def _value_axis(sweep: SweepData, level: Level) -> _Axis:
 
     beyond = "" if last == worst else " and worse"
     ticks = [(0.0, number(sweep.sign * best)), (1.0, number(sweep.sign * last) + beyond)]
+    where = "end" if level.is_end else level.step if level.rung is None else level.rung
     return _Axis(
-        name=sweep.metric.removeprefix("val_").replace("_", " "),
+        name=f"{sweep.metric.removeprefix('val_')}@{where}",
+        values=level.values,
         title=f"{metric_title(sweep)}<br>{level_title(sweep, level)}",
         place=place,
         ticks=ticks,

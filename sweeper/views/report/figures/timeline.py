@@ -92,9 +92,11 @@ def _beginnings(stints: Sequence[SlotStint], size: float, width: float) -> Trace
     return {
         "type": "scatter",
         "mode": "markers",
+        "meta": "trials",
         "name": "beginnings",
         "x": [short(stint.began / size) for stint in stints],
         "y": [stint.slot + 1 for stint in stints],
+        "customdata": [stint.trial_id for stint in stints],
         "marker": {
             "symbol": "line-ns-open",
             "size": round(width / 1.4, 1),

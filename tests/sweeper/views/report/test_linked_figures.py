@@ -32,7 +32,7 @@ def lines_of(page: Page) -> list[dict[str, Any]]:
 
 
 def test_colour_says_the_setting_that_is_chosen(page: Page) -> None:
-    assert {"small", "large", "huge"} <= {line["name"] for line in lines_of(page)}
+    assert {"small", "large", "huge|one more"} <= {line["name"] for line in lines_of(page)}
     page.select_option('select[name="colour"]', "learning_rate")
     names = {line["name"]: line["colour"] for line in lines_of(page)}
     assert {"0.0001", "0.001", "0.01"} <= names.keys()
@@ -71,10 +71,11 @@ def test_a_condition_filters_the_table_and_all_figures(page: Page) -> None:
     rows = page.locator("#trial-table tbody tr")
     assert rows.count() == 4
     names = {row.get_attribute("data-trial") for row in rows.all()}
-    compared = shown_in(page, "parallel")
-    for figure in ("curves", "response-0"):
+    for figure in ("curves", "response-0", "timeline"):
         assert shown_in(page, figure) == names, figure
-    assert compared and compared <= names, "only those that got to where they are compared"
+    for figure in ("parallel", "cost-parameters"):
+        some = shown_in(page, figure)
+        assert some and some <= names, f"{figure}: only those that got to where they are compared"
     page.fill("#filter", "status = diverged")
     assert rows.count() == 3
     page.fill("#filter", "d_model >= 32 loss < 100")
@@ -105,6 +106,36 @@ def test_a_box_over_an_axis_becomes_a_condition(page: Page) -> None:
     assert page.locator("#trial-table tbody tr").count() == 4
 
 
+def test_names_with_spaces_and_bars_stand_in_quotes(page: Page) -> None:
+    page.evaluate(
+        """() => document.getElementById("parallel").emit("plotly_selected",
+            {range: {x: [0.8, 1.2], y: [0.4, 1.1]}})"""
+    )
+    assert page.input_value("#filter") == 'size=large|"huge|one more"'
+    rows = page.locator("#trial-table tbody tr")
+    assert rows.count() == 8
+    page.fill("#filter", 'size != "huge|one more"|small "0.001')
+    assert rows.count() == 1
+
+
+def test_a_box_over_the_objective_is_about_the_loss_that_its_axis_shows(page: Page) -> None:
+    drawn = shown_in(page, "parallel")
+    page.evaluate(
+        """() => document.getElementById("parallel").emit("plotly_selected",
+            {range: {x: [1.8, 2.2], y: [-0.05, 0.5]}})"""
+    )
+    assert page.input_value("#filter").startswith("loss@4<=")
+    better = shown_in(page, "parallel")
+    rows = page.locator("#trial-table tbody tr").all()
+    assert {row.get_attribute("data-trial") for row in rows} == better
+    assert 0 < len(better) < len(drawn)
+    ends = page.evaluate(
+        """() => document.getElementById("parallel").data.filter(t => t.meta === "trials")
+            .flatMap(t => t.y.filter((_, place) => place % 4 === 2))"""
+    )
+    assert all(end <= 0.5 for end in ends)
+
+
 def test_the_axes_take_another_order(page: Page) -> None:
     titles = "document.getElementById('parallel').layout.xaxis.ticktext"
     first, second, *_ = page.evaluate(titles)
@@ -117,11 +148,11 @@ def test_the_axes_take_another_order(page: Page) -> None:
 
 
 def test_the_table_can_be_had_as_csv_and_a_figure_as_png(page: Page) -> None:
-    page.fill("#filter", "size=huge")
+    page.fill("#filter", 'size="huge|one more"')
     with page.expect_download() as download:
         page.click("#csv")
     rows = list(csv.DictReader(io.StringIO(Path(download.value.path()).read_text())))
-    assert [row["size"] for row in rows] == ["huge"] * 4
+    assert [row["size"] for row in rows] == ["huge|one more"] * 4
     assert {float(row["learning_rate"]) for row in rows} == {1e-4, 1e-3, 1e-2, 0.9}
     with page.expect_download() as download:
         page.get_by_label("PNG: Learning curves").click()

@@ -9,6 +9,7 @@ const page = {
 };
 const CONFIG = { responsive: true, displayModeBar: false, scrollZoom: false };
 const COLOUR_KEYS = new Set(["color", "bgcolor", "bordercolor", "gridcolor", "linecolor", "colorscale", "fillcolor"]);
+const LISTS = ["x", "y", "customdata", "text", "hovertext", "textposition"]; // of a trace, a value for each point
 const drawn = new Set(); // elements
 
 async function unpackPlotly() {
@@ -41,7 +42,8 @@ function picked(trace, places) {
   const { length } = trace.customdata;
   const of = (list) => (Array.isArray(list) && list.length === length ? places.map((place) => list[place]) : list);
   const { marker, error_y: bars } = trace;
-  const some = { ...trace, x: of(trace.x), y: of(trace.y), customdata: of(trace.customdata), text: of(trace.text) };
+  const some = { ...trace };
+  for (const name of LISTS) if (name in trace) some[name] = of(trace[name]);
   if (marker) some.marker = { ...marker, color: of(marker.color) };
   if (bars) some.error_y = { ...bars, array: of(bars.array) };
   return some;

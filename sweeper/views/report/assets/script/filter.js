@@ -1,11 +1,18 @@
 // The filter: words that a row has, and conditions as `loss<1.7`, `size=small|large`, `status!=diverged`.
-// All of them must hold. Nothing of it is run as code.
-const OPERATORS = /(<=|>=|!=|<|>|=)/;
+// All of them must hold. What has spaces stands in quotes, which are doubled within: `size="my model"|b`.
+// Nothing of it is run as code.
+const ATOM = '(?:"(?:[^"]|"")*(?:"|$)|[^\\s"<>=!|][^\\s<>=!|]*)';
+const TERM = new RegExp(`(${ATOM}?)\\s*(<=|>=|!=|==?|<|>)\\s*((?:${ATOM}(?:\\s*\\|\\s*${ATOM})*)?)|${ATOM}|\\S`, "g");
+const ATOMS = new RegExp(ATOM, "g");
 const UNITS = { k: 1e3, m: 1e6, b: 1e9, g: 1e9, t: 1e12 };
 
-const termsOf = (text) => text.replace(/\s*(<=|>=|!=|==|=|<|>)\s*/g, "$1").replace(/==/g, "=").split(/\s+/).filter(Boolean);
+const unquoted = (atom) => (atom[0] === '"' ? atom.slice(1).replace(/"$/, "").replaceAll('""', '"') : atom);
+const asAtom = (text) => (text && text.match(ATOMS)?.[0] === text && text[0] !== '"' ? text : `"${text.replaceAll('"', '""')}"`);
 
-const nameOf = (term) => term.split(OPERATORS)[0];
+// Each with its text; a condition has a name, an operator and values, a word only the word.
+const termsOf = (filter) => [...filter.matchAll(TERM)].map(([text, name, operator, wanted]) => (operator === undefined
+  ? { text, word: unquoted(text) }
+  : { text, name: unquoted(name), operator: operator.replace("==", "="), values: (wanted.match(ATOMS) ?? []).map(unquoted) }));
 
 function numberOf(text) {
   const [, number, unit = ""] = /^([-+]?[\d.,]+(?:e[-+]?\d+)?)([kmbgt]?)$/i.exec(text) ?? [];
@@ -13,10 +20,10 @@ function numberOf(text) {
 }
 
 // Whether a value stands so to another; numbers as numbers, and of text only whether it is the same.
-function holds(value, operator, wanted) {
-  if (operator === "=") return wanted.split("|").some((one) => same(value, one));
-  if (operator === "!=") return !wanted.split("|").some((one) => same(value, one));
-  const [a, b] = [numberOf(value), numberOf(wanted)];
+function holds(value, operator, values) {
+  if (operator === "=") return values.some((one) => same(value, one));
+  if (operator === "!=") return !values.some((one) => same(value, one));
+  const [a, b] = [numberOf(value), numberOf(values[0])];
   if (Number.isNaN(a) || Number.isNaN(b)) return false;
   return { "<": a < b, ">": a > b, "<=": a <= b, ">=": a >= b }[operator];
 }
@@ -30,19 +37,17 @@ function same(value, wanted) {
 // `valueOf(row, name)`: as text; `has(name)`: whether there is such a column or setting.
 function parsed(text, valueOf, has) {
   const tests = [], problems = [];
-  for (const term of termsOf(text)) {
-    const [name, operator, ...rest] = term.split(OPERATORS);
-    const wanted = rest.join("");
+  for (const { text: term, word, name, operator, values } of termsOf(text)) {
     if (operator === undefined) {
-      tests.push((row) => row.textContent.toLowerCase().includes(term.toLowerCase()));
-    } else if (!name || !wanted) {
+      tests.push((row) => row.textContent.toLowerCase().includes(word.toLowerCase()));
+    } else if (!name || !values.length) {
       problems.push(`${term}: a condition is written as loss<1.7`);
     } else if (!has(name)) {
       problems.push(`${name}: no column or setting is called so`);
-    } else if (!"!=".includes(operator) && Number.isNaN(numberOf(wanted))) {
-      problems.push(`${term}: ${wanted} is no number`);
+    } else if (!"!=".includes(operator) && Number.isNaN(numberOf(values.join("|")))) {
+      problems.push(`${term}: ${values.join("|")} is no number`);
     } else {
-      tests.push((row) => holds(valueOf(row, name), operator, wanted));
+      tests.push((row) => holds(valueOf(row, name), operator, values));
     }
   }
   return { test: (row) => tests.every((test) => test(row)), problems, isEmpty: !tests.length };

@@ -53,7 +53,7 @@ function brushedTerms({ name, low, high, scale, options }, from, to) {
   if (options) {
     const last = Math.max(1, options.length - 1);
     const among = options.filter((_, index) => index / last >= from && index / last <= to);
-    return among.length ? [`${name}=${among.join("|")}`] : [];
+    return among.length ? [`${asAtom(name)}=${among.map(asAtom).join("|")}`] : [];
   }
   const value = (height) => {
     const at = scale === "log" ? low * (high / low) ** height : low + (high - low) * height;
@@ -62,8 +62,8 @@ function brushedTerms({ name, low, high, scale, options }, from, to) {
   };
   const [least, most] = [value(from), value(to)].sort((a, b) => a - b);
   // to an end of the axis there is no bound: what lies beyond crosses there, too
-  return [...(from > 0 ? [`${name}${low < high ? ">=" : "<="}${low < high ? least : most}`] : []),
-    ...(to < 1 ? [`${name}${low < high ? "<=" : ">="}${low < high ? most : least}`] : [])];
+  return [...(from > 0 ? [`${asAtom(name)}${low < high ? ">=" : "<="}${low < high ? least : most}`] : []),
+    ...(to < 1 ? [`${asAtom(name)}${low < high ? "<=" : ">="}${low < high ? most : least}`] : [])];
 }
 
 function brushed(key, event) {
@@ -74,6 +74,6 @@ function brushed(key, event) {
   const among = orderOf(key).filter((_, place) => place >= left && place <= right);
   const axes = among.length ? among : [orderOf(key)[Math.round((left + right) / 2)]].filter((axis) => axis !== undefined);
   const terms = axes.flatMap((axis) => brushedTerms(names[axis], from, to));
-  const kept = termsOf(filterText()).filter((term) => !axes.some((axis) => nameOf(term) === names[axis].name));
-  setFilter([...kept, ...terms].join(" "));
+  const kept = termsOf(filterText()).filter((term) => !axes.some((axis) => term.name === names[axis].name));
+  setFilter([...kept.map(({ text }) => text), ...terms].join(" "));
 }

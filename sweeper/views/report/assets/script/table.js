@@ -23,13 +23,18 @@ function columnOf(name) { // `loss` and the objective's own name alike
   return index >= 0 ? index : columns.indexOf(name.replace(/^val_/, "").replaceAll("_", " "));
 }
 
+// The objective of each trial where the parallel coordinates compare them, by its name: `loss@75`.
+const atLevel = (name) => page.data.figures.parallel?.names.find((axis) => axis.name === name)?.values;
+
 function valueOf(row, name) {
   const column = columnOf(name);
+  const values = atLevel(name);
+  if (values) return String(values[row.dataset.trial] ?? "");
   if (name === "status" || name === "trial") return row.dataset[name];
   return column >= 0 ? keyOf(row.cells[column]) : String(settingsOf(row.dataset.trial)[name] ?? "");
 }
 
-const hasName = (name) => columnOf(name) >= 0 || rows.some((row) => name in settingsOf(row.dataset.trial));
+const hasName = (name) => columnOf(name) >= 0 || Boolean(atLevel(name)) || rows.some((row) => name in settingsOf(row.dataset.trial));
 
 function fill() {
   if (!rows.length) return;
