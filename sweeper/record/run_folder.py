@@ -238,7 +238,7 @@ def newest_run_folder(runs: Path) -> RunFolder:
     Raises:
         RunFolderError: there is none.
     """
-    if not (folders := list_run_folders(runs)):
+    if not (folders := [f for f in list_run_folders(runs) if f.journal.is_file()]):
         raise RunFolderError(f"{runs}: no sweeps there yet; start one: make sweep")
     return folders[-1]
 
@@ -275,11 +275,14 @@ def _there_are(known: list[str], runs: Path) -> str:
 
 
 def list_run_folders(runs: Path) -> list[RunFolder]:
-    """Every sweep under `runs`, oldest first."""
+    """Every sweep under `runs`, oldest first; what is left of one counts."""
     if _is_file(runs):
         return []
-    journals = [path for path in runs.glob("*/journal.jsonl") if path.is_file()]
-    return [RunFolder(path.parent) for path in sorted(journals, key=lambda p: p.stat().st_ctime)]
+    names, changed = RunFolder(Path("*")), dict[Path, float]()
+    for record in (*runs.glob(str(names.journal)), *runs.glob(str(names.results))):
+        if record.is_file():
+            changed.setdefault(record.parent, record.stat().st_ctime)
+    return [RunFolder(path) for path in sorted(changed, key=changed.__getitem__)]
 
 
 def write_json(path: Path, value: Any) -> None:

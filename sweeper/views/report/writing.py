@@ -51,7 +51,7 @@ def write_report(
     target = folder if out is None else RunFolder(out)
     try:
         target.path.mkdir(parents=True, exist_ok=True)
-        write_atomically(target.report, lambda file: file.write(page.encode()))
+        write_atomically(target.report, lambda file: file.write(page))
         pictures = write_pictures(summary, target.plots)
     except OSError as error:
         raise RunFolderError(
@@ -61,7 +61,7 @@ def write_report(
     return Report(target.report, pictures)
 
 
-def report_page(folder: RunFolder) -> str:
+def report_page(folder: RunFolder) -> bytes:
     """The report of a sweep as it stands, as `write_report` writes it.
 
     Raises:
@@ -75,9 +75,11 @@ def _summary(sweep: SweepData) -> Summary:
     return summarise(replace(sweep, folder=str(Path(sweep.folder).resolve())))
 
 
-def _page(summary: Summary) -> str:
+def _page(summary: Summary) -> bytes:
+    """In a path, what is not UTF-8 is escaped."""
     there = RunFolder(Path(summary.sweep.folder))
-    return render(make_page(summary, _meta_line(summary.sweep), _commands(summary, there)))
+    page = make_page(summary, _meta_line(summary.sweep), _commands(summary, there))
+    return render(page).encode("utf-8", "backslashreplace")
 
 
 def _meta_line(sweep: SweepData) -> str:

@@ -1,5 +1,6 @@
 """A sweep as the pages show it, looked at again and again: only what has changed is read."""
 
+import os
 import threading
 import time
 from datetime import datetime
@@ -17,6 +18,8 @@ from trainable.errors import UserError
 Shown = dict[str, object]
 REPORT_EVERY_SECONDS = 3.0
 MOST_OF_THE_TIME = 0.3  # a page of thousands of trials takes a while to make
+BEGINNING_BYTES = 512
+ONLY_RESULTS = "of its journal nothing is left; the report is made from results.parquet alone"
 
 
 class Look:
@@ -26,6 +29,7 @@ class Look:
         self.folder = folder
         self._lock = threading.Lock()
         self._monitor: Monitor | None = None
+        self._beginning = b""
         self._seen: object = None  # the stamp of the folder that the monitor has read
         self._shown: Shown = {}
         self._page: bytes = b""
@@ -48,7 +52,7 @@ class Look:
             self._look()
             if self._page_of != self._edition or not self._page:
                 began = time.monotonic()
-                self._page = report_page(self.folder).encode()
+                self._page = report_page(self.folder)
                 self._page_of = self._edition
                 taken = time.monotonic() - began
                 self._due = time.monotonic() + max(REPORT_EVERY_SECONDS, taken / MOST_OF_THE_TIME)
@@ -63,20 +67,23 @@ class Look:
             except UserError as error:
                 self._monitor = None
                 self._shown = {"state": "unreadable", "progress": str(error), "best": ""}
+                if not self.folder.journal.exists():
+                    self._shown |= {"state": "a table", "progress": ONLY_RESULTS}
         if is_new and time.monotonic() >= self._due:
             self._seen = stamp
             self._edition += 1
         self._shown = {
             **self._shown,
-            "name": self.folder.name,
+            "name": shown_name(self.folder),
             "edition": self._edition,
             "note": self.folder.read_note(),
             "as_of": f"{datetime.now().astimezone():%Y-%m-%d %H:%M:%S}",
         }
 
     def _refresh(self) -> None:
-        if self._monitor is None:
-            self._monitor = Monitor(self.folder)
+        beginning = _first_bytes(self.folder.journal)
+        if self._monitor is None or beginning != self._beginning:
+            self._monitor, self._beginning = Monitor(self.folder), beginning
         else:
             self._monitor.refresh()
         monitor, best = self._monitor, ranking_of(self._monitor.state).best
@@ -95,15 +102,31 @@ class Look:
 
     def _stamp(self) -> object:
         """Another where there may be something new for the report."""
-        return self.folder.is_locked, *map(_file_stamp, (self.folder.journal, self.folder.note))
+        files = (self.folder.journal, self.folder.results, self.folder.note)
+        return self.folder.is_locked, *map(_file_stamp, files)
 
 
-def _file_stamp(path: Path) -> tuple[int, int] | None:
+def _file_stamp(path: Path) -> tuple[int, ...] | None:
     try:
         status = path.stat()
     except OSError:
         return None
-    return status.st_size, status.st_mtime_ns
+    return status.st_ino, status.st_size, status.st_mtime_ns
+
+
+def _first_bytes(journal: Path) -> bytes:
+    """What no other sweep begins with, one of the same name neither: the time and the process of
+    its first session."""
+    try:
+        with journal.open("rb") as file:
+            return file.read(BEGINNING_BYTES)
+    except OSError:
+        return b""
+
+
+def shown_name(folder: RunFolder) -> str:
+    """The folder's name as a page and an address can have it: what is not UTF-8 is escaped."""
+    return os.fsencode(folder.name).decode("utf-8", "backslashreplace")
 
 
 class Looks:
@@ -123,7 +146,7 @@ class Looks:
         return [look.shown() for look in reversed(self._list())]
 
     def _list(self) -> list[Look]:
-        folders = {folder.name: folder for folder in list_run_folders(self.runs)}
+        folders = {shown_name(folder): folder for folder in list_run_folders(self.runs)}
         old = self._looks
         self._looks = {name: old.get(name) or Look(folder) for name, folder in folders.items()}
         return list(self._looks.values())

@@ -17,7 +17,7 @@ from rich.console import Console
 from sweeper.errors import ServeError
 from sweeper.views.serve.access import LOOPBACK, Access, add_headers
 from sweeper.views.serve.jobs import Jobs
-from sweeper.views.serve.looks import Look, Looks
+from sweeper.views.serve.looks import Look, Looks, shown_name
 from trainable.errors import UserError
 
 TOKEN_BYTES = 24
@@ -87,7 +87,7 @@ class Server:
         return _page("overview.html.jinja", runs=str(self.looks.runs))
 
     async def sweep(self, request: web.Request) -> web.Response:
-        return _page("sweep.html.jinja", name=self._look(request).folder.name)
+        return _page("sweep.html.jinja", name=shown_name(self._look(request).folder))
 
     async def report(self, request: web.Request) -> web.Response:
         try:

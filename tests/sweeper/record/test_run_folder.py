@@ -16,6 +16,7 @@ from sweeper.record.run_folder import (
     create_run_folder,
     find_run_folder,
     list_run_folders,
+    newest_run_folder,
     require_free_name,
     write_json,
 )
@@ -86,6 +87,10 @@ def test_found_by_name_or_by_path(tmp_path: Path, plan: Plan) -> None:
     with pytest.raises(RunFolderError, match="no sweep there; did you mean 'tiny'"):
         find_run_folder(tmp_path, "tinny")
     assert [found.path for found in list_run_folders(tmp_path)] == [folder.path]
+    (tmp_path / "table").mkdir()
+    (tmp_path / "table/results.parquet").touch()
+    assert {found.name for found in list_run_folders(tmp_path)} == {"tiny", "table"}
+    assert newest_run_folder(tmp_path).path == folder.path, "one that can be read whole"
 
 
 def test_what_the_command_line_calls_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,6 @@
 "use strict";
 // Shows how things stand as the server tells it, every second, and sends what the buttons ask for. A
-// sweep's report is fetched anew where there is another, behind the one that is looked at.
+// newer report is fetched, and the one that is looked at takes it in.
 (() => {
   const byId = (id) => document.getElementById(id);
   const asOf = byId("as-of");
@@ -12,11 +12,18 @@
     return element;
   }
 
+  // Only while it is looked at: a browser has six connections to a server, for all its tabs.
   function listen(show) {
-    const events = new EventSource("events");
-    let last = "";
-    events.addEventListener("message", ({ data }) => { last = show(JSON.parse(data)); asOf.textContent = `as of ${last}`; });
-    events.addEventListener("error", () => { asOf.textContent = `The server does not answer. As of ${last || "never"}`; });
+    let events = null, last = "";
+    function follow() {
+      events?.close();
+      if (document.hidden) return;
+      events = new EventSource("events");
+      events.addEventListener("message", ({ data }) => { last = show(JSON.parse(data)); asOf.textContent = `as of ${last}`; });
+      events.addEventListener("error", () => { asOf.textContent = `The server does not answer. As of ${last || "never"}`; });
+    }
+    document.addEventListener("visibilitychange", follow);
+    follow();
   }
 
   // ---- all sweeps
@@ -37,39 +44,28 @@
 
   // ---- one sweep
 
-  const reports = byId("reports");
-  let edition = null; // of the report that is shown or on its way
+  const frame = byId("report");
+  let edition = null; // of the report that is shown
   let coming = false;
 
-  function carry(from, to) { // what is chosen, typed and scrolled to
-    const [old, fresh] = [from.contentDocument, to.contentDocument];
-    for (const input of old.querySelectorAll("input, select")) {
-      const value = CSS.escape(input.value);
-      const twin = input.id ? fresh.getElementById(input.id) : fresh.querySelector(`input[name="${input.name}"][value="${value}"]`);
-      if (!twin) continue;
-      if (twin.checked !== input.checked) { twin.checked = input.checked; twin.dispatchEvent(new Event("change", { bubbles: true })); }
-      if (twin.value !== input.value) { twin.value = input.value; twin.dispatchEvent(new Event("input", { bubbles: true })); }
-    }
-    const chosen = old.querySelector("tr.selected")?.dataset.trial;
-    if (chosen) fresh.querySelector(`tr[data-trial="${chosen}"] [data-trial]`)?.click();
-    to.contentWindow.scrollTo({ top: from.contentWindow.scrollY, behavior: "instant" });
-  }
-
-  function fetchReport(wanted) {
-    const [shown] = reports.children;
-    const next = node("iframe", undefined, "coming");
-    next.title = shown.title;
+  async function showReport(wanted) {
+    const address = `report?edition=${wanted}`;
+    const { report } = frame.contentWindow;
     coming = true;
-    next.addEventListener("load", () => {
-      coming = false;
-      if (!next.contentDocument?.querySelector("main")) { next.remove(); return; } // no report: asked again later
-      carry(shown, next);
-      next.classList.remove("coming");
-      shown.remove();
+    try {
+      if (report) {
+        const answer = await fetch(address);
+        if (!answer.headers.get("Content-Type")?.startsWith("text/html")) return; // no report: asked again later
+        report.refresh(await answer.text());
+      } else {
+        frame.src = address;
+        await new Promise((resolve) => { frame.addEventListener("load", resolve, { once: true }); });
+      }
       edition = wanted;
-    });
-    next.src = `report?edition=${wanted}`;
-    reports.append(next);
+    } catch { // the server does not answer, which is said; asked again later
+    } finally {
+      coming = false;
+    }
   }
 
   function showJobs(jobs) {
@@ -100,8 +96,8 @@
     if (jobs !== jobsShown) showJobs(sweep.jobs);
     jobsShown = jobs;
     if (byId("note-form").hidden) byId("note").value = sweep.note;
-    edition ??= sweep.edition;
-    if (sweep.edition !== edition && !coming && byId("keep-fresh").checked) fetchReport(sweep.edition);
+    const wanted = edition === null || (sweep.edition !== edition && byId("keep-fresh").checked);
+    if (wanted && !coming) showReport(sweep.edition);
     return sweep.as_of;
   }
 

@@ -1,5 +1,6 @@
 """A sweep that runs, in a real browser: its curve grows, and the buttons act."""
 
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,9 +10,10 @@ import pytest
 from playwright.sync_api import Browser, Error, Page, sync_playwright
 
 from sweeper.record.replay import read_state
-from sweeper.record.run_folder import RunFolder
+from sweeper.record.run_folder import RunFolder, create_run_folder
 from sweeper.status import ExitCode, Status
 from tests.programs import CHROMIUM, needs_chromium
+from tests.sweeper.in_process import drive
 from tests.sweeper.runtime.ray_tune.test_kills import session_of
 from tests.sweeper.views.report.conftest import FLAGS
 from tests.sweeper.views.serve.conftest import Served
@@ -51,16 +53,8 @@ def page(browser: Browser) -> Iterator[Page]:
 
 
 def points(page: Page) -> int:
-    """On the learning curves of the report that is shown; 0 in the moment in which another takes
-    its place."""
-    try:
-        return _points(page)
-    except Error:
-        return 0
-
-
-def _points(page: Page) -> int:
-    shown = page.query_selector("#reports iframe:not(.coming)")
+    """On the learning curves of the report that is shown."""
+    shown = page.query_selector("#report")
     frame = shown and shown.content_frame()
     if frame is None or frame.query_selector("#curves") is None:
         return 0
@@ -83,10 +77,17 @@ def test_the_curve_grows_and_stop_stops(
 
     wait_until(driver, lambda: points(page) > 0)
     first = max(1, points(page))
-    shown = page.frame_locator("#reports iframe:not(.coming)")
+    shown = page.frame_locator("#report")
     shown.locator("#filter").fill("0.001")
+    shown.locator("select[name=colour]").select_option("status")
+    zoomed = "Plotly.relayout('curves', {'yaxis.range': [0, 9]})"
+    shown.locator("#curves").evaluate(f"() => {{ {zoomed}; }}")
+    shown.locator("#filter").focus()
     wait_until(driver, lambda: points(page) > first)
-    assert shown.locator("#filter").input_value() == "0.001", "what was typed is carried over"
+    assert shown.locator("#filter").input_value() == "0.001", "what was typed stays"
+    assert shown.locator("select[name=colour]").input_value() == "status"
+    assert shown.locator("#curves").evaluate("e => e.layout.yaxis.range") == [0, 9]
+    assert shown.locator("#filter").evaluate("e => e === e.ownerDocument.activeElement")
 
     page.click("#write-note")
     page.fill("#note", "<b>the first</b>")
@@ -106,6 +107,38 @@ def test_the_curve_grows_and_stop_stops(
     page.locator("[data-action=resume]").wait_for()
     page.locator("#jobs pre", has_text="has stopped: 1 of 2 trials have ended").wait_for()
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_a_page_that_nobody_looks_at_needs_no_connection(served: Served, page: Page) -> None:
+    """A browser has six of them for a server."""
+    page.goto(served.address)
+    page.wait_for_function("document.getElementById('as-of').textContent.startsWith('as of')")
+    hidden = "Object.defineProperty(document, 'hidden', {value: %s, configurable: true})"
+    turned = "document.dispatchEvent(new Event('visibilitychange'))"
+    with page.expect_event("requestfailed", lambda request: request.url.endswith("/events")):
+        page.evaluate(f"{hidden % 'true'}; {turned}")
+    with page.expect_request("**/events"):
+        page.evaluate(f"{hidden % 'false'}; {turned}")
+
+
+def test_folders_with_any_name_and_without_a_journal_have_their_pages(
+    served: Served, page: Page, tiny_plan: Any
+) -> None:
+    plan = tiny_plan()
+    odd = create_run_folder(served.runs, plan.spec, "odd", "space.yaml")
+    drive(odd, plan)
+    os.rename(odd.path, os.fsencode(served.runs) + b"/\xff\xe9 %41")
+    table = create_run_folder(served.runs, plan.spec, "table", "space.yaml")
+    drive(table, plan)
+    table.journal.unlink()
+    page.goto(served.address)
+    for name, state in ((r"\xff\xe9 %41", "finished"), ("table", "a table")):
+        row = page.locator("#sweeps tr", has_text=name)
+        row.wait_for()
+        assert row.locator("td").nth(1).inner_text() == state
+        row.locator("a").click()
+        page.frame_locator("#report").locator("#trial-table tbody tr").nth(3).wait_for()
+        page.go_back()
 
 
 def test_a_wrong_token_shows_nothing(served: Served, browser: Browser) -> None:

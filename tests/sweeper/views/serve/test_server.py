@@ -1,6 +1,7 @@
 """What the server answers, and to whom: asked as another program asks, with any headers."""
 
 import json
+import shutil
 import socket
 from http.client import HTTPConnection
 from typing import Any
@@ -142,6 +143,19 @@ def test_a_folder_that_cannot_be_read_is_told(served: Served, folder: RunFolder)
     assert shown["state"] == "unreadable"
     assert "damaged journal line" in shown["progress"]
     assert b"damaged journal line" in ask(served, f"/{served.token}/sweeps/lr/report")[1]
+
+
+def test_another_sweep_of_the_same_name_takes_the_place_of_a_deleted_one(
+    served: Served, folder: RunFolder, tiny_plan: Any
+) -> None:
+    assert told(served, "sweeps/lr/events")["progress"] == "4/4 trials ended"
+    report = f"/{served.token}/sweeps/lr/report"
+    assert b"0003" in ask(served, report)[1]
+    shutil.rmtree(folder.path)
+    plan: Plan = tiny_plan(space={"learning_rate": {"grid": [1e-3]}})
+    drive(create_run_folder(served.runs, plan.spec, "lr", "space.yaml"), plan)
+    assert told(served, "sweeps/lr/events")["progress"] == "1/1 trials ended"
+    wait_until(served.process, lambda: b"0003" not in ask(served, report)[1])
 
 
 def test_on_every_network_it_has_the_names_of_this_machine() -> None:

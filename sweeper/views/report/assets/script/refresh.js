@@ -1,8 +1,10 @@
 // A newer page of the same sweep in the place of this one, without losing what its reader has chosen:
-// the filter, the sorting, the switches, the trial, the zoom of each figure.
+// the filter, the sorting, the switches, the trial, the zoom of each figure, the cursor.
 function refresh(html) {
   const fresh = new DOMParser().parseFromString(html, "text/html");
   const text = filterText();
+  const focused = focusedNow();
+  const opened = [...document.querySelectorAll("main details")].map(({ open }) => open);
   page.data = JSON.parse(fresh.getElementById("data").textContent);
   for (const element of fresh.querySelectorAll("[data-figure]")) {
     const here = document.getElementById(element.id);
@@ -30,6 +32,20 @@ function refresh(html) {
   showChoice();
   redraw();
   watch();
+  document.querySelectorAll("main details").forEach((element, index) => { element.open = opened[index] ?? false; });
+  focused();
+}
+
+// Puts the cursor back where it was, in a field of the same name.
+function focusedNow() {
+  const { id, name, type, selectionStart: start, selectionEnd: end } = document.activeElement;
+  if (!id && !name) return () => {};
+  const selector = id ? `#${CSS.escape(id)}` : `[name="${name}"]${type === "radio" ? ":checked" : ""}`;
+  return () => {
+    const field = document.querySelector(selector);
+    field?.focus({ preventScroll: true });
+    if (Number.isInteger(start)) field?.setSelectionRange(start, end);
+  };
 }
 
 window.report = { refresh };
