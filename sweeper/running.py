@@ -36,11 +36,13 @@ from sweeper.record.state.events import Fingerprint, Outcome
 from sweeper.record.state.sweep_state import SweepState
 from sweeper.record.state.warm_start import WarmStart
 from sweeper.record.tables import Tables
+from sweeper.record.texts import write_texts
 from sweeper.record.watcher import Watcher
 from sweeper.runtime.losses import Losses
 from sweeper.runtime.ray_tune.token import token_command
 from sweeper.runtime.ray_version import ray_version_note
 from sweeper.runtime.signals import Deadline, ending_at_once
+from sweeper.runtime.writing import texts_of
 from sweeper.spec.reading.spec_file import load_spec
 from sweeper.spec.reading.yaml_source import YamlSource
 from sweeper.spec.sweep_spec import SweepSpec
@@ -255,7 +257,23 @@ def carry_out(
         raise sweep.failure or error from error
     finally:
         _close(sweep, audience, outcome)
+    if outcome == "finished" and options.trainer == TRAINER and sweep.state.spec.is_ours:
+        _write_texts(folder, sweep.state)
     return SessionResult(folder=folder, state=sweep.state, outcome=outcome)
+
+
+def _write_texts(folder: RunFolder, state: SweepState) -> None:
+    """Whatever goes wrong here, the sweep has ended well. The folder's log has the traceback."""
+    try:
+        if (texts := texts_of(state, folder)) is not None:
+            write_texts(folder, texts)
+    except Exception:
+        _log_traceback(folder)
+
+
+def _log_traceback(folder: RunFolder) -> None:
+    with folder.log.open("a", encoding="utf-8") as log:
+        log.write(traceback.format_exc())
 
 
 def written_report(result: SessionResult) -> Path | str:
@@ -266,8 +284,7 @@ def written_report(result: SessionResult) -> Path | str:
 
         return write_report(result.folder, state=result.state).path
     except Exception as error:
-        with result.folder.log.open("a", encoding="utf-8") as log:
-            log.write(traceback.format_exc())
+        _log_traceback(result.folder)
         return str(error)
 
 

@@ -48,6 +48,7 @@ class RunFolder:
         self.trials = path / "trials"
         self.removed = path / ".removed"  # checkpoints that are being deleted
         self.requests = path / ".requests"  # what others ask of the driver
+        self.texts = path / "texts.json"  # what the best trials have written
         self.note = path / "note.txt"  # what people have written of the sweep
         self.stop_request = self.requests / "stop.json"
 

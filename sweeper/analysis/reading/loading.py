@@ -16,6 +16,7 @@ from sweeper.record.run_folder import RunFolder
 from sweeper.record.state.finals import Finals
 from sweeper.record.state.sweep_state import SweepState
 from sweeper.record.tables import Row, history_rows, result_rows
+from sweeper.record.texts import read_texts
 from sweeper.spec.columns import COLUMNS
 from sweeper.spec.domains.values import Scalar
 from sweeper.spec.points import Point
@@ -60,7 +61,8 @@ def load(folder: RunFolder) -> SweepData:
 
 def _named(folder: RunFolder) -> SweepData:
     name = folder.path.resolve().name
-    return SweepData(name=name, folder=str(folder.path), note=folder.read_note())
+    note, texts = folder.read_note(), read_texts(folder)
+    return SweepData(name=name, folder=str(folder.path), note=note, texts=texts)
 
 
 def of_state(state: SweepState, folder: RunFolder, *, running: bool = False) -> SweepData:

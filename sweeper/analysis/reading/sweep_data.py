@@ -11,6 +11,7 @@ from sweeper.record.state.arrivals import Arrival
 from sweeper.record.state.finals import Finals
 from sweeper.record.state.session import Session
 from sweeper.record.state.stints import Stint
+from sweeper.record.texts import Texts
 from sweeper.spec.domains.scale import Scale
 from sweeper.spec.domains.values import Scalar, Settings
 from sweeper.spec.points import Point
@@ -130,6 +131,7 @@ class SweepData:
     data: Mapping[str, Any] | None = None  # meta.json of what it trained on
     spec: SweepSpec | None = None
     spec_text: str | None = None  # sweep.yaml, to run it again
+    texts: Texts | None = None  # what the best trials have written
     notes: tuple[str, ...] = ()  # what could not be read, and so is missing here
 
     @property

@@ -35,6 +35,7 @@ from sweeper.views.report.larger_models import LargerModel, larger_model
 from sweeper.views.report.rung_rows import RungView, SavingView, rung_views, saving_views
 from sweeper.views.report.trial_rows import TrialTable, shared_config, trial_details, trial_table
 from sweeper.views.report.words import Answer, answer, unbroken
+from sweeper.views.report.written import WrittenView, written_views
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -97,6 +98,7 @@ class Page:
     meta_line: str
     winner_facts: tuple[tuple[str, str], ...]
     tied: tuple[TiedPoint, ...]
+    written: tuple[WrittenView, ...]
     sizes: tuple[SizeColumn, ...]
     costs: tuple[Plot, ...]
     not_run: tuple[NotRunView, ...]
@@ -147,6 +149,7 @@ def make_page(summary: Summary, meta_line: str, commands: tuple[Offer, ...]) -> 
         meta_line=meta_line,
         winner_facts=_winner_facts(summary),
         tied=() if sizes else _tied(summary),
+        written=written_views(sweep),
         sizes=sizes,
         costs=_costs(figures, summary),
         not_run=_not_run(summary),

@@ -21,7 +21,8 @@ train:
     max_steps: 16, warmup_steps: 2, min_learning_rate: 0, eval_windows: 4, dtype: float32}}
 space:
   learning_rate: {{grid: [1.0e-4, 1.0e-3, 1.0e-2, 0.9]}}
-  size: {{grid: {{small: {{d_model: 16}}, large: {{d_model: 32}}, "huge|one more": {{d_model: 64}}}}}}
+  size:
+    grid: {{small: {{d_model: 16}}, large: {{d_model: 32}}, "huge|one more": {{d_model: 64}}}}
 scheduler: {{type: asha, grace_steps: 4}}
 """
 FLAGS = [

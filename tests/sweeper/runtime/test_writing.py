@@ -1,0 +1,79 @@
+"""What the best two write comes from their own weights, goes on from one prompt, and is the same
+each time."""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tokenizers import Tokenizer
+from tokenizers.models import WordLevel
+
+from sweeper.engine.audience import Audience
+from sweeper.engine.sweep import Sweep
+from sweeper.plan.plan import make_plan
+from sweeper.record.run_folder import CHECKPOINT_FILE, RunFolder, create_run_folder
+from sweeper.record.texts import read_texts, write_texts
+from sweeper.runtime.in_process import InProcess
+from sweeper.runtime.writing import texts_of
+from sweeper.spec.reading.spec_file import load_spec
+from sweeper.views.report.writing import report_page
+from trainable.errors import CheckpointError
+from trainable.loop.training import Trainer
+
+
+@pytest.fixture
+def swept(tmp_path: Path, tokens_folder: Path, write_space: Any) -> tuple[RunFolder, Sweep]:
+    """Of two trials, one of which learns the cycle of the tokens."""
+    data = shutil.copytree(tokens_folder, tmp_path / "data")
+    words = {f"<w{index}>": index for index in range(64)}
+    Tokenizer(WordLevel(words, unk_token="<w0>")).save(str(data / "tokenizer.json"))
+    grid = {"learning_rate": {"grid": [1e-5, 2e-2]}}
+    space = write_space(data=str(data), space=grid, scheduler={"type": "fifo"})
+    spec, source = load_spec(space)
+    plan = make_plan(spec, data, source)
+    folder = create_run_folder(tmp_path / "runs", plan.spec, None, "space.yaml")
+    sweep = Sweep.open(folder, plan)
+    InProcess(sweep, Audience(sweep, []), Trainer).run()
+    sweep.close("finished")
+    return folder, sweep
+
+
+def test_the_best_two_go_on_from_one_prompt(swept: tuple[RunFolder, Sweep]) -> None:
+    folder, sweep = swept
+    texts = texts_of(sweep.state, folder)
+    assert texts is not None
+    assert [text.trial_id for text in texts.texts] == ["0001", "0000"], "the winner first"
+    assert "<w" in texts.prompt
+    first, second = (text.written.split() for text in texts.texts)
+    assert len(first) == len(second) == 250, "a token is a byte in these data"
+    assert first != second
+    assert texts_of(sweep.state, folder) == texts
+    write_texts(folder, texts)
+    assert read_texts(folder) == texts
+    page = report_page(folder).decode()
+    assert "What they write" in page
+    assert " ".join(first[:5]).replace("<", "&lt;").replace(">", "&gt;") in page
+
+
+def test_who_has_no_weights_writes_nothing(swept: tuple[RunFolder, Sweep]) -> None:
+    folder, sweep = swept
+    winner, second = (sweep.state.trials[trial_id] for trial_id in ("0001", "0000"))
+    weights = folder.checkpoint("0000", str(second.checkpoint)) / CHECKPOINT_FILE
+    weights.unlink()
+    texts = texts_of(sweep.state, folder)
+    assert texts is not None
+    assert [text.trial_id for text in texts.texts] == ["0001"]
+    weights = folder.checkpoint("0001", str(winner.checkpoint)) / CHECKPOINT_FILE
+    weights.write_bytes(b"cposix\nsystem\n(S'true'\ntR.")
+    with pytest.raises(CheckpointError, match="truncated or damaged"):
+        texts_of(sweep.state, folder)
+    weights.unlink()
+    assert texts_of(sweep.state, folder) is None
+
+
+def test_a_file_that_is_something_else_is_no_text(swept: tuple[RunFolder, Sweep]) -> None:
+    folder, _ = swept
+    for content in ("", "[]", '{"texts": [{}]}', '{"prompt": 1, "texts": 2}'):
+        folder.texts.write_text(content)
+        assert read_texts(folder) is None
