@@ -241,6 +241,7 @@ def carry_out(
     Raises:
         StorageError: the record could not be kept; the sweep can be resumed.
     """
+    from sweeper.runtime.ray_tune.load import LoadMeter
     from sweeper.runtime.ray_tune.metrics import RayMetrics
     from sweeper.runtime.ray_tune.runner import run_trials
 
@@ -248,8 +249,8 @@ def carry_out(
     sweep = Sweep.open(folder, prepared.plan, session, prepared.warm_start, prepared.state)
     heading = partial(print_beginning, console, sweep, workers.placement.slots, workers.dashboard)
     heading()
-    gauges = RayMetrics(folder.name)
-    audience = Audience(sweep, [*_watchers(sweep, console, heading, options), gauges])
+    meters = RayMetrics(folder.name), LoadMeter(folder)
+    audience = Audience(sweep, [*_watchers(sweep, console, heading, options), *meters])
     outcome: Outcome = "failed"
     try:
         outcome = run_trials(sweep, workers.placement, audience, options.trainer, options.deadline)

@@ -41,6 +41,12 @@ class SlotUse:
         return self.busy / (self.slots * self.seconds)
 
 
+def seconds_at_work(sessions: Sequence[Session], moments: Sequence[datetime]) -> list[float]:
+    """The sweep's time at work at each moment."""
+    clock = _Clock(sessions)
+    return [clock.at(moment) for moment in moments]
+
+
 def slot_use_of(sessions: Sequence[Session], ran: Sequence[Stint]) -> SlotUse | None:
     """None where nothing has run, or where the journal cannot be read."""
     clock = _Clock(sessions)

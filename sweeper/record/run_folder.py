@@ -39,6 +39,7 @@ class RunFolder:
         self.report = path / "report.html"  # the answer as one page
         self.plots = path / "plots"  # the report's plots as pictures
         self.log = path / "ray.log"  # what Ray and Tune say
+        self.load = path / "load.jsonl"  # how busy the driver's machine was
         self.wandb = path / "wandb"
         self.wandb_logged = self.wandb / "logged.json"  # how much of each trial is in W&B
         self.wandb_log = self.wandb / "mirror.log"  # what the process that logs to W&B says

@@ -11,6 +11,7 @@ from sweeper.analysis.reading import parameters
 from sweeper.analysis.reading.sweep_data import Evaluation, SweepData, TrialData
 from sweeper.corpus.folder import CorpusFolder
 from sweeper.errors import RunFolderError
+from sweeper.record.load import read_loads
 from sweeper.record.replay import read_state
 from sweeper.record.run_folder import RunFolder
 from sweeper.record.state.finals import Finals
@@ -83,6 +84,7 @@ def of_state(state: SweepState, folder: RunFolder, *, running: bool = False) -> 
         arrivals=tuple(state.arrivals),
         sessions=tuple(state.sessions),
         stints=tuple(state.stints),
+        loads=read_loads(folder.load),
     )
 
 

@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import Any, Literal
 
 from sweeper.analysis.forecasts import Forecast
+from sweeper.record.load import Load
 from sweeper.record.ranking import Ranking, rank, repeats
 from sweeper.record.state.arrivals import Arrival
 from sweeper.record.state.finals import Finals
@@ -128,6 +129,7 @@ class SweepData:
     arrivals: tuple[Arrival, ...] = ()
     sessions: tuple[Session, ...] = ()
     stints: tuple[Stint, ...] = ()  # when which trial ran
+    loads: tuple[Load, ...] = ()  # how busy the driver's machine was
     data: Mapping[str, Any] | None = None  # meta.json of what it trained on
     spec: SweepSpec | None = None
     spec_text: str | None = None  # sweep.yaml, to run it again

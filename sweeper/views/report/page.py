@@ -25,6 +25,7 @@ from sweeper.views.report.environment import Facts, environment_facts
 from sweeper.views.report.figures.costs import cost_figure
 from sweeper.views.report.figures.figure import Figure, level_title, metric_title
 from sweeper.views.report.figures.learning.curves import curves_figure
+from sweeper.views.report.figures.load import load_figure
 from sweeper.views.report.figures.pairs import pair_figure, pair_notes
 from sweeper.views.report.figures.parallel import parallel_figure
 from sweeper.views.report.figures.planes import plane_figure, plane_notes
@@ -40,6 +41,7 @@ from sweeper.views.report.written import WrittenView, written_views
 if TYPE_CHECKING:
     from markupsafe import Markup
 
+LOAD_TITLE = "How busy the driver's machine was, by this sweep and all else that ran on it"
 # In the order in which the page runs them.
 SCRIPTS = (
     "figures.js",
@@ -116,6 +118,7 @@ class Page:
     savings: tuple[SavingView, ...]
     has_forks: bool
     timeline: Plot | None
+    load: Plot | None
     table: TrialTable
     facts: Facts
 
@@ -167,6 +170,7 @@ def make_page(summary: Summary, meta_line: str, commands: tuple[Offer, ...]) -> 
         savings=saving_views(summary),
         has_forks=any(trial.forked_from for trial in sweep.trials),
         timeline=_timeline(figures, summary),
+        load=_load(figures, summary),
         table=trial_table(summary),
         facts=environment_facts(sweep),
     )
@@ -213,6 +217,12 @@ def _timeline(figures: Figures, summary: Summary) -> Plot | None:
         return None
     title = f"Which trial ran when, on {use.slots:,} slot{'s' if use.slots > 1 else ''}"
     return figures.place("timeline", title, timeline_figure(use), slots_said(use))
+
+
+def _load(figures: Figures, summary: Summary) -> Plot | None:
+    if (use := summary.slot_use) is None:
+        return None
+    return figures.place("load", LOAD_TITLE, load_figure(summary.sweep, use))
 
 
 def _pair(

@@ -83,7 +83,7 @@ class _Axis:
 
     def as_json(self) -> Figure:
         ends = {"low": short(self.low), "high": short(self.high), "scale": self.scale}
-        values = self.values and {trial: short(value) for trial, value in self.values.items()}
+        values = {trial: short(value) for trial, value in (self.values or {}).items()} or None
         return {"name": self.name, "options": list(self.options) or None, "values": values, **ends}
 
     def labels(self, x: int) -> list[Trace]:

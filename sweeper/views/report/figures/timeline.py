@@ -20,15 +20,20 @@ UNITS = (("hours", 3600.0, 2 * 3600.0), ("minutes", 60.0, 180.0), ("seconds", 1.
 MOST_NOTCHED = 100  # attempts of a slot, beyond which notches would hide them
 
 
-def timeline_figure(use: SlotUse) -> Figure:
+def time_axis(use: SlotUse) -> tuple[Trace, float]:
+    """The axis of the time at work, and how many seconds one of its units has."""
     unit, size = next((name, size) for name, size, least in UNITS if use.seconds >= least)
+    return titled(f"{unit} at work", range=[0, short(use.seconds / size, 4)]), size
+
+
+def timeline_figure(use: SlotUse) -> Figure:
+    x, size = time_axis(use)
     height, width = _sizes(use.slots)
     traces = [
         _bars([s for s in use.stints if s.became is status], status, size, width)
         for status in Status
         if any(stint.became is status for stint in use.stints)
     ]
-    x = titled(f"{unit} at work", range=[0, short(use.seconds / size, 4)])
     y = titled(
         "slot",
         range=[use.slots + 0.6, 0.4],

@@ -11,6 +11,7 @@ const CONFIG = { responsive: true, displayModeBar: false, scrollZoom: false };
 const COLOUR_KEYS = new Set(["color", "bgcolor", "bordercolor", "gridcolor", "linecolor", "colorscale", "fillcolor"]);
 const LISTS = ["x", "y", "customdata", "text", "hovertext", "textposition"]; // of a trace, a value for each point
 const drawn = new Set(); // elements
+const ranges = new WeakMap(); // of each element: those that it was given, and with which switches
 
 async function unpackPlotly() {
   const packed = atob(document.getElementById("plotly").textContent);
@@ -80,12 +81,28 @@ function viewed(figure) {
   return figure.names ? reordered({ ...figure, data: traces }) : { data: traces, layout: figure.layout };
 }
 
+// Plotly keeps a zoom until the data's own range is another. Here it stays until a switch is turned.
+function keepZoom(element, layout) {
+  const before = ranges.get(element);
+  const given = { revision: layout.uirevision };
+  for (const axis of ["xaxis", "yaxis"]) {
+    const range = layout[axis]?.range;
+    if (!range) continue;
+    given[axis] = String(range);
+    const shown = element.layout?.[axis]?.range;
+    const zoomed = before?.revision === given.revision && before[axis] && String(shown) !== before[axis];
+    layout[axis].range = [...(zoomed ? shown : range)];
+  }
+  ranges.set(element, given);
+}
+
 function draw(element) {
   const figure = page.data.figures[element.dataset.figure];
   const { data: traces, layout } = themed(viewed(figure));
   Object.assign(traces[traces.length - 1], pointsOfChosen(traces));
   layout.dragmode = matchMedia("(pointer: coarse)").matches ? false : layout.dragmode ?? "zoom";
   layout.uirevision = Object.values(page.views).join(); // the zoom stays when the data change
+  keepZoom(element, layout);
   Plotly.react(element, traces, layout, CONFIG);
   if (drawn.has(element)) return;
   drawn.add(element);
