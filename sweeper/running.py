@@ -23,6 +23,7 @@ from sweeper.errors import StorageError
 from sweeper.plan.devices import require_devices, require_gpus
 from sweeper.plan.placement import Placement, place
 from sweeper.plan.plan import Plan, check_configs, make_plan
+from sweeper.record.extras.texts import write_texts
 from sweeper.record.metrics_files import MetricsFiles
 from sweeper.record.ranking import best_trial
 from sweeper.record.run_folder import (
@@ -36,13 +37,12 @@ from sweeper.record.state.events import Fingerprint, Outcome
 from sweeper.record.state.sweep_state import SweepState
 from sweeper.record.state.warm_start import WarmStart
 from sweeper.record.tables import Tables
-from sweeper.record.texts import write_texts
 from sweeper.record.watcher import Watcher
+from sweeper.runtime.extras.writing import texts_of
 from sweeper.runtime.losses import Losses
 from sweeper.runtime.ray_tune.token import token_command
 from sweeper.runtime.ray_version import ray_version_note
 from sweeper.runtime.signals import Deadline, ending_at_once
-from sweeper.runtime.writing import texts_of
 from sweeper.spec.reading.spec_file import load_spec
 from sweeper.spec.reading.yaml_source import YamlSource
 from sweeper.spec.sweep_spec import SweepSpec
@@ -241,7 +241,7 @@ def carry_out(
     Raises:
         StorageError: the record could not be kept; the sweep can be resumed.
     """
-    from sweeper.runtime.ray_tune.load import LoadMeter
+    from sweeper.runtime.extras.load import LoadMeter
     from sweeper.runtime.ray_tune.metrics import RayMetrics
     from sweeper.runtime.ray_tune.runner import run_trials
 

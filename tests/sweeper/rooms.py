@@ -24,7 +24,7 @@ FLOORS = [
     sweeper.views.report.figures sweeper.views.terminal sweeper.runtime
     sweeper.views sweeper.runtime.trainers
     sweeper.runtime.trainers.program sweeper.runtime.trainers.hook
-    sweeper.runtime.stopping
+    sweeper.runtime.stopping sweeper.runtime.extras
     sweeper.analysis.scaling
     sweeper.analysis.remarks
     sweeper.analysis.comparison
@@ -32,6 +32,7 @@ FLOORS = [
     sweeper.engine
     sweeper.analysis.reading sweeper.engine.session
     sweeper.analysis
+    sweeper.record.extras
     sweeper.record
     sweeper.record.state
     sweeper.plan

@@ -11,13 +11,13 @@ from sweeper.analysis.reading import parameters
 from sweeper.analysis.reading.sweep_data import Evaluation, SweepData, TrialData
 from sweeper.corpus.folder import CorpusFolder
 from sweeper.errors import RunFolderError
-from sweeper.record.load import read_loads
+from sweeper.record.extras.load import read_loads
+from sweeper.record.extras.texts import read_texts
 from sweeper.record.replay import read_state
 from sweeper.record.run_folder import RunFolder
 from sweeper.record.state.finals import Finals
 from sweeper.record.state.sweep_state import SweepState
 from sweeper.record.tables import Row, history_rows, result_rows
-from sweeper.record.texts import read_texts
 from sweeper.spec.columns import COLUMNS
 from sweeper.spec.domains.values import Scalar
 from sweeper.spec.points import Point

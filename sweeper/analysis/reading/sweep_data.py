@@ -6,13 +6,13 @@ from functools import cached_property
 from typing import Any, Literal
 
 from sweeper.analysis.forecasts import Forecast
-from sweeper.record.load import Load
+from sweeper.record.extras.load import Load
+from sweeper.record.extras.texts import Texts
 from sweeper.record.ranking import Ranking, rank, repeats
 from sweeper.record.state.arrivals import Arrival
 from sweeper.record.state.finals import Finals
 from sweeper.record.state.session import Session
 from sweeper.record.state.stints import Stint
-from sweeper.record.texts import Texts
 from sweeper.spec.domains.scale import Scale
 from sweeper.spec.domains.values import Scalar, Settings
 from sweeper.spec.points import Point

@@ -25,18 +25,16 @@ from sweeper.views.report.environment import Facts, environment_facts
 from sweeper.views.report.figures.costs import cost_figure
 from sweeper.views.report.figures.figure import Figure, level_title, metric_title
 from sweeper.views.report.figures.learning.curves import curves_figure
-from sweeper.views.report.figures.load import load_figure
 from sweeper.views.report.figures.pairs import pair_figure, pair_notes
 from sweeper.views.report.figures.parallel import parallel_figure
 from sweeper.views.report.figures.planes import plane_figure, plane_notes
 from sweeper.views.report.figures.response import response_figure
 from sweeper.views.report.figures.scaling import loss_figures, rate_figure
-from sweeper.views.report.figures.timeline import slots_said, timeline_figure
+from sweeper.views.report.figures.timeline import load_figure, slots_said, timeline_figure
 from sweeper.views.report.larger_models import LargerModel, larger_model
 from sweeper.views.report.rung_rows import RungView, SavingView, rung_views, saving_views
 from sweeper.views.report.trial_rows import TrialTable, shared_config, trial_details, trial_table
-from sweeper.views.report.words import Answer, answer, unbroken
-from sweeper.views.report.written import WrittenView, written_views
+from sweeper.views.report.words import Answer, WrittenView, answer, unbroken, written_views
 
 if TYPE_CHECKING:
     from markupsafe import Markup

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from sweeper.analysis.reading.sweep_data import SweepData
 from sweeper.analysis.remarks.remark import Remark
 from sweeper.analysis.remarks.remarking import remarks_of
 from sweeper.analysis.summary.levels import Level
@@ -141,3 +142,27 @@ def _leader_text(summary: Summary) -> str:
 
 def leader_at(summary: Summary, level: Level) -> str:
     return min(level.values, key=lambda name: summary.sweep.sign * level.values[name])
+
+
+@dataclass(frozen=True, kw_only=True)
+class WrittenView:
+    heading: str
+    prompt: str
+    text: str
+
+
+def written_views(sweep: SweepData) -> tuple[WrittenView, ...]:
+    if sweep.texts is None:
+        return ()
+    trials = {trial.trial_id: trial for trial in sweep.trials}
+    return tuple(
+        WrittenView(
+            heading=f"Trial {text.trial_id}, {metric_title(sweep)} "
+            + number(trials[text.trial_id].value),
+            prompt=sweep.texts.prompt,
+            text=text.written,
+        )
+        for text in sweep.texts.texts
+        # a sweep that went on may have trained it further since
+        if text.trial_id in trials and trials[text.trial_id].step == text.step
+    )

@@ -1,8 +1,11 @@
-"""The slots over time: which trial ran when, and when a slot had none."""
+"""The slots over time: which trial ran when, and when a slot had none; and how busy the machine was
+meanwhile."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
-from sweeper.analysis.slots import SlotStint, SlotUse
+from sweeper.analysis.reading.sweep_data import SweepData
+from sweeper.analysis.slots import SlotStint, SlotUse, seconds_at_work
+from sweeper.record.extras.load import Load
 from sweeper.status import Status
 from sweeper.views.format import duration
 from sweeper.views.report.figures.figure import (
@@ -17,6 +20,13 @@ from sweeper.views.report.figures.figure import (
 
 UNITS = (("hours", 3600.0, 2 * 3600.0), ("minutes", 60.0, 180.0), ("seconds", 1.0, 0.0))
 
+LOAD_HEIGHT = 240
+SHARES: tuple[tuple[str, str, Callable[[Load], float | None]], ...] = (
+    ("processors", "@blue", lambda load: load.processors),
+    ("memory", "@orange", lambda load: load.memory),
+    ("GPUs", "@green", lambda load: load.gpus),
+    ("GPU memory", "@purple", lambda load: load.gpu_memory),
+)
 MOST_NOTCHED = 100  # attempts of a slot, beyond which notches would hide them
 
 
@@ -134,3 +144,34 @@ def slots_said(use: SlotUse) -> str:
     if use.slots > 1:
         said += " A journal does not name slots: each trial stands on the first that was free."
     return said
+
+
+def load_figure(sweep: SweepData, use: SlotUse) -> Figure | None:
+    """None where it was measured less than twice."""
+    if len(sweep.loads) < 2:
+        return None
+    x, size = time_axis(use)
+    at = seconds_at_work(sweep.sessions, [load.time for load in sweep.loads])
+    places = [short(moment / size, 5) for moment in at]
+    y = titled("in use", range=[0, 1.02], tickformat=".0%", fixedrange=True)
+    traces = [
+        _line(name, colour, places, [of(load) for load in sweep.loads])
+        for name, colour, of in SHARES
+        if any(of(load) is not None for load in sweep.loads)
+    ]
+    return {
+        "data": [*traces, selected_trace()],
+        "layout": layout(x, y, height=LOAD_HEIGHT, showlegend=True, hovermode="x"),
+    }
+
+
+def _line(name: str, colour: str, x: list[float | None], shares: list[float | None]) -> Trace:
+    return {
+        "type": "scatter",
+        "mode": "lines",
+        "name": name,
+        "x": x,
+        "y": [short(share, 3) for share in shares],
+        "line": {"color": colour, "width": 1.5},
+        "hovertemplate": "%{y:.0%}",
+    }

@@ -8,17 +8,17 @@ from typing import Any
 import pytest
 from tokenizers import Tokenizer
 from tokenizers.models import WordLevel
+from tokenizers.pre_tokenizers import WhitespaceSplit
 
 from sweeper.engine.audience import Audience
 from sweeper.engine.sweep import Sweep
 from sweeper.plan.plan import make_plan
+from sweeper.record.extras.texts import read_texts, write_texts
 from sweeper.record.run_folder import CHECKPOINT_FILE, RunFolder, create_run_folder
-from sweeper.record.texts import read_texts, write_texts
+from sweeper.runtime.extras.writing import texts_of
 from sweeper.runtime.in_process import InProcess
-from sweeper.runtime.writing import texts_of
 from sweeper.spec.reading.spec_file import load_spec
 from sweeper.views.report.writing import report_page
-from trainable.errors import CheckpointError
 from trainable.loop.training import Trainer
 
 
@@ -27,7 +27,9 @@ def swept(tmp_path: Path, tokens_folder: Path, write_space: Any) -> tuple[RunFol
     """Of two trials, one of which learns the cycle of the tokens."""
     data = shutil.copytree(tokens_folder, tmp_path / "data")
     words = {f"<w{index}>": index for index in range(64)}
-    Tokenizer(WordLevel(words, unk_token="<w0>")).save(str(data / "tokenizer.json"))
+    tokenizer = Tokenizer(WordLevel(words, unk_token="<w0>"))
+    tokenizer.pre_tokenizer = WhitespaceSplit()
+    tokenizer.save(str(data / "tokenizer.json"))
     grid = {"learning_rate": {"grid": [1e-5, 2e-2]}}
     space = write_space(data=str(data), space=grid, scheduler={"type": "fifo"})
     spec, source = load_spec(space)
@@ -48,7 +50,6 @@ def test_the_best_two_go_on_from_one_prompt(swept: tuple[RunFolder, Sweep]) -> N
     first, second = (text.written.split() for text in texts.texts)
     assert len(first) == len(second) == 250, "a token is a byte in these data"
     assert first != second
-    assert texts_of(sweep.state, folder) == texts
     write_texts(folder, texts)
     assert read_texts(folder) == texts
     page = report_page(folder).decode()
@@ -64,12 +65,11 @@ def test_who_has_no_weights_writes_nothing(swept: tuple[RunFolder, Sweep]) -> No
     texts = texts_of(sweep.state, folder)
     assert texts is not None
     assert [text.trial_id for text in texts.texts] == ["0001"]
+    assert texts_of(sweep.state, folder) == texts, "the same each time"
     weights = folder.checkpoint("0001", str(winner.checkpoint)) / CHECKPOINT_FILE
     weights.write_bytes(b"cposix\nsystem\n(S'true'\ntR.")
-    with pytest.raises(CheckpointError, match="truncated or damaged"):
-        texts_of(sweep.state, folder)
-    weights.unlink()
     assert texts_of(sweep.state, folder) is None
+    assert "truncated or damaged" in folder.log.read_text()
 
 
 def test_a_file_that_is_something_else_is_no_text(swept: tuple[RunFolder, Sweep]) -> None:

@@ -8,14 +8,15 @@ from typing import Any
 
 import plotly.graph_objects as go
 import pytest
+import ray  # noqa: F401  # it brings psutil
 
 from sweeper.analysis.reading.loading import load
 from sweeper.analysis.slots import slot_use_of
-from sweeper.record.load import Load, read_loads
+from sweeper.record.extras.load import Load, read_loads
 from sweeper.record.run_folder import RunFolder, create_run_folder
-from sweeper.runtime.ray_tune import load as measuring
-from sweeper.runtime.ray_tune.load import LoadMeter, shares
-from sweeper.views.report.figures.load import load_figure
+from sweeper.runtime.extras import load as measuring
+from sweeper.runtime.extras.load import LoadMeter, shares
+from sweeper.views.report.figures.timeline import load_figure
 from tests.sweeper.in_process import drive
 from tests.sweeper.views.report.test_figures import coloured
 

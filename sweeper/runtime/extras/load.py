@@ -7,9 +7,7 @@ import time
 from datetime import UTC, datetime
 from statistics import fmean
 
-import ray  # noqa: F401  # it brings psutil
-
-from sweeper.record.load import Load, LoadFile
+from sweeper.record.extras.load import Load, LoadFile
 from sweeper.record.run_folder import RunFolder
 from sweeper.record.state.sweep_state import SweepState
 from sweeper.record.watcher import Watcher
@@ -25,7 +23,7 @@ class LoadMeter(Watcher):
     """Adds a line to the folder's file, the more rarely the longer the session lasts."""
 
     def __init__(self, folder: RunFolder) -> None:
-        import psutil
+        import psutil  # Ray brings it: it is there once that is imported
 
         self._machine = psutil
         self._file = LoadFile(folder.load)

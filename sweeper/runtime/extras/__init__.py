@@ -1,0 +1,1 @@
+"""What a sweep could do without."""
