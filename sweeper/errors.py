@@ -30,6 +30,10 @@ class PredictionError(UserError):
     """A sweep that does not tell what is best at another size."""
 
 
+class NoLawError(PredictionError):
+    """Its sizes follow no law, or do not tell what parameters do from what tokens do."""
+
+
 class StorageError(UserError):
     """The journal cannot be written (a full disk): the sweep stops, and can be resumed."""
 

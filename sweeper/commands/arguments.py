@@ -44,6 +44,25 @@ def parse_count(option: str, stated: str) -> int:
     return parsed
 
 
+DURATION_PATTERN = re.compile(r"([0-9]+(?:\.[0-9]+)?)([smhd])")
+DURATION_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+LONGEST_DAYS = 3660
+
+
+def parse_duration(option: str, stated: str) -> float:
+    """Seconds, from `90s`, `30m`, `2h` or `1.5d`.
+
+    Raises:
+        BadParameter: it is none, or longer than anybody waits.
+    """
+    match = DURATION_PATTERN.fullmatch(stated)
+    seconds = 0.0 if match is None else float(match[1]) * DURATION_UNITS[match[2]]
+    if not 0 < seconds <= LONGEST_DAYS * DURATION_UNITS["d"]:
+        text = f"must be a time of at most {LONGEST_DAYS}d, as 30m, 2h or 1.5d, got {stated!r}"
+        raise typer.BadParameter(text, param_hint=option)
+    return seconds
+
+
 def sweep_names(context: typer.Context, incomplete: str) -> list[str]:
     runs = context.params.get("runs") or RUNS
     names = [folder.name for folder in list_run_folders(Path(runs))]

@@ -2,7 +2,10 @@
 
 import math
 import sys
+import tempfile
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -17,27 +20,28 @@ from sweeper.analysis.scaling.proposing import (
     TOKENS_PER_PARAMETER,
     Proposal,
     propose,
+    propose_within,
     tokens_of,
 )
 from sweeper.analysis.scaling.sizes import learning_rates
-from sweeper.commands.arguments import Json, Name, Runs, parse_count, print_json
+from sweeper.commands.arguments import Json, Name, Runs, parse_count, parse_duration, print_json
 from sweeper.errors import PredictionError
-from sweeper.plan.preview import planned
+from sweeper.plan.preview import planned, preview
 from sweeper.record.run_folder import RUNS, find_run_folder
 from sweeper.spec.reading.spec_file import load_spec
+from sweeper.spec.sweep_spec import SweepSpec
 from sweeper.spec.trainer.config import flops_per_step, ours
 from sweeper.views.console import make_console
-from sweeper.views.format import count
+from sweeper.views.format import count, duration
 from sweeper.views.format import flops as flops_text
 from sweeper.views.prediction import (
     SIZE_HEADINGS,
+    answers,
     held_out_text,
     law_text,
-    loss_text,
     prediction_json,
     proposal_json,
     proposal_space,
-    rate_text,
     size_row,
     size_text,
 )
@@ -98,6 +102,8 @@ def _parse_scale(stated: str) -> float:
 
 def print_prediction(console: Console, found: Prediction) -> None:
     at = found.at
+    for text in found.missing:
+        console.print(text, style="yellow")
     counted = "parameters are those of the matrices and the head"
     console.print(f"{found.sweep}: each size read by itself; {counted}")
     console.print()
@@ -115,51 +121,75 @@ def print_prediction(console: Console, found: Prediction) -> None:
             style="yellow",
         )
     console.print(f"{size_text(at)}:", style="bold")
-    for text in (rate_text(at), loss_text(at, found.metric)):
+    for text in answers(found):
         console.print(f"  {text}")
     console.print(held_out_text(found.held_out))
     console.print(law_text(found))
-    for text in found.missing:
-        console.print(text, style="yellow")
+
+
+@dataclass(frozen=True)
+class LargeModel:
+    """The model that sizes are asked for, and what their sweep may cost, as they are typed."""
+
+    params: str
+    tokens: str | None
+    flops: float | None
+    time: str | None
 
 
 def plan_for(
-    file: Path,
-    overrides: Sequence[str],
-    large: str,
-    *,
-    tokens: str | None,
-    flops: float | None,
-    json: bool,
-    yaml: bool,
+    file: Path, overrides: Sequence[str], large: LargeModel, *, json: bool, yaml: bool
 ) -> None:
     """Propose the sizes to sweep, from the model and the learning rates of a search space."""
-    params = parse_count("--for", large)
-    horizon = TOKENS_PER_PARAMETER * params if tokens is None else parse_count("--tokens", tokens)
+    params = parse_count("--for", large.params)
+    tokens = TOKENS_PER_PARAMETER * params
+    if large.tokens is not None:
+        tokens = parse_count("--tokens", large.tokens)
+    budget = None if large.time is None else parse_duration("--time", large.time)
     spec, _ = load_spec(file, overrides)
     if not spec.is_ours:
         raise PredictionError(
             f"{file}: trainer: its model's sizes are not known, so none can be proposed (--for)"
         )
     plan = planned(file, overrides)
-    rates = learning_rates(spec)
-    own = sum(float(flops_per_step(t.config) or 0) * t.config.max_steps for t in plan.trials)
-    proposal = propose(
-        ours(plan.trials[0].config),
-        params,
-        horizon,
-        num_rates=len(rates) * len(spec.seeds or [0]),
-        flops=own if flops is None else flops,
-    )
+    base = ours(plan.trials[0].config)
+    num_rates = len(learning_rates(spec)) * len(spec.seeds or [0])
+
+    def offer(flops: float) -> Proposal:
+        return propose(base, params, tokens, num_rates=num_rates, flops=flops)
+
+    seconds = None
+    if budget is not None:
+        proposal, seconds = propose_within(offer, partial(_seconds, spec), budget)
+    elif large.flops is not None:
+        proposal = offer(large.flops)
+    else:
+        trials = [trial.config for trial in plan.trials]
+        proposal = offer(sum(float(flops_per_step(c) or 0) * c.max_steps for c in trials))
     if json:
-        print_json(proposal_json(proposal))
+        print_json(proposal_json(proposal) | {"seconds": seconds})
     elif yaml:
         YAML().dump(proposal_space(spec, proposal), sys.stdout)
     else:
-        print_proposal(make_console(), proposal)
+        print_proposal(make_console(), proposal, seconds)
 
 
-def print_proposal(console: Console, proposal: Proposal) -> None:
+def _seconds(spec: SweepSpec, proposal: Proposal) -> float:
+    """How long its sweep takes at the speed of this machine."""
+    with tempfile.TemporaryDirectory(prefix="sweeper-") as folder:
+        file = Path(folder) / "sizes.yaml"
+        with file.open("w", encoding="utf-8") as stream:
+            YAML().dump(proposal_space(spec, proposal), stream)
+        taken = preview(file).whole.wall_seconds
+    if taken is None:
+        raise PredictionError(
+            "plan --for: --time: how fast this machine trains these sizes could not be measured; "
+            "say --flops"
+        )
+    return taken
+
+
+def print_proposal(console: Console, proposal: Proposal, seconds: float | None) -> None:
     configs = proposal.configs
     columns: dict[str, list[str]] = {
         "d_model": [str(c.d_model) for c in configs],
@@ -174,8 +204,10 @@ def print_proposal(console: Console, proposal: Proposal) -> None:
     made = [Column(heading, cells) for heading, cells in columns.items()]
     console.print(table(made, console.width, ascii=console.options.ascii_only))
     large = f"{count(proposal.params)} parameters after {count(proposal.tokens)} tokens"
+    flops = flops_text(proposal.flops)
+    here = "" if seconds is None else f", about {duration(seconds)} on this machine"
     console.print(
-        f"With {proposal.num_rates} runs of each, {flops_text(proposal.flops)} FLOPs in all, the "
-        f"best learning rate of {large} would be known to {proposal.octaves:.1f} octaves (80 %)."
+        f"With {proposal.num_rates} runs of each, {flops} FLOPs in all{here}, the best learning "
+        f"rate of {large} would be known to {proposal.octaves:.1f} octaves (80 %)."
     )
     console.print("As a search space: the same with --yaml > sizes.yaml")

@@ -104,18 +104,26 @@ def plan(
         float | None,
         typer.Option(metavar="1e15", help="With --for: that the sweep may cost. [as FILE's]"),
     ] = None,
+    time: Annotated[
+        str | None,
+        typer.Option(metavar="2h", help="With --for: that it may take here, in place of --flops."),
+    ] = None,
     yaml: Annotated[
         bool, typer.Option("--yaml", help="With --for: the proposal as a search-space file.")
     ] = False,
     runs: Runs = RUNS,
 ) -> None:
     if large is not None:
-        from sweeper.commands.predicting import plan_for  # takes a moment
+        from sweeper.commands.predicting import LargeModel, plan_for  # takes a moment
 
-        plan_for(file, overrides, large, tokens=tokens, flops=flops, json=json, yaml=yaml)
+        if flops is not None and time is not None:
+            raise typer.BadParameter("--flops or --time: one of the two is the budget")
+        asked = LargeModel(large, tokens=tokens, flops=flops, time=time)
+        plan_for(file, overrides, asked, json=json, yaml=yaml)
         return
-    if tokens is not None or flops is not None or yaml:
-        raise typer.BadParameter("--tokens, --flops and --yaml go with --for, as --for 124M")
+    if tokens is not None or flops is not None or time is not None or yaml:
+        text = "--tokens, --flops, --time and --yaml go with --for, as --for 124M"
+        raise typer.BadParameter(text)
     forecast = preview(
         file,
         overrides,

@@ -30,6 +30,7 @@ OF_A_SIZE = {
 }
 
 
+LOSSES = ("loss", "loss_80", "loss_95")
 SIZE_HEADINGS = (
     "params",
     "tokens",
@@ -70,6 +71,12 @@ def size_text(at: Predicted) -> str:
     )
 
 
+def answers(found: Prediction) -> tuple[str, ...]:
+    """The learning rate, and the loss where its law holds."""
+    loss = [loss_text(found.at, found.metric)] if found.held_out.loss_holds else []
+    return (rate_text(found.at), *loss)
+
+
 def rate_text(at: Predicted) -> str:
     return (
         f"Take learning_rate {rounded(at.learning_rate)}: the best lies in "
@@ -107,10 +114,11 @@ def law_text(prediction: Prediction) -> str:
 
 
 def prediction_json(prediction: Prediction) -> dict[str, object]:
+    untold = {} if prediction.held_out.loss_holds else dict.fromkeys(LOSSES)
     return {
         "sweep": prediction.sweep,
         "metric": prediction.metric,
-        "prediction": asdict(prediction.at),
+        "prediction": asdict(prediction.at) | untold,
         "held_out": {**asdict(prediction.held_out), "holds": prediction.held_out.holds},
         "exponents": dict(zip(("params", "tokens"), prediction.exponents, strict=True)),
         "prior": asdict(prediction.prior),

@@ -12,9 +12,10 @@ from sweeper.analysis.scaling.laws import ALIKE, HeldOut, Laws, Predicted, are_a
 from sweeper.analysis.scaling.priors import Exponents
 from sweeper.analysis.scaling.size_optimum import SizeOptimum
 from sweeper.analysis.scaling.sizes import LIKE, LeftOut, SweptSizes, sizes_of
-from sweeper.errors import PredictionError
+from sweeper.errors import NoLawError, PredictionError
 
 FEWEST_SIZES = 3
+TELL_APART = "sweep a size in the middle at four times the tokens as well"
 NODES = 13  # of the line along which the laws are drawn
 
 
@@ -55,6 +56,7 @@ def predict(sweep: SweepData, target: Target) -> Prediction:
     """
     Raises:
         PredictionError: the sweep cannot tell, and what would make it.
+        NoLawError: its sizes follow no law, or do not tell parameters from tokens.
     """
     found = sizes_of(sweep)
     _require_sizes(sweep, found)
@@ -62,6 +64,14 @@ def predict(sweep: SweepData, target: Target) -> Prediction:
     laws, missed = Laws(sizes, parametrisation), held_out(sizes, parametrisation)
     largest = max(sizes, key=lambda size: (size.params, size.tokens))
     params, tokens = target.beside(largest)
+    _require_law(sweep, missed, params)
+    along = _line_of(sizes)
+    if along is not None and not along.holds(params, tokens):
+        raise NoLawError(
+            f"{sweep.name}: no learning rate can be told for {params:,} parameters after "
+            f"{tokens:,} tokens: {along.how}, so what each of the two does to it is not known, and "
+            f"this lies off their line.\n  To mend it: {TELL_APART}"
+        )
     return Prediction(
         sweep=sweep.name,
         metric=found.metric,
@@ -80,8 +90,8 @@ def predict(sweep: SweepData, target: Target) -> Prediction:
         left_out=found.left_out,
         missing=(
             *_unfinished(sweep),
-            *_failures(missed),
-            *_untold(sizes, laws.prior, params, tokens),
+            *([] if missed.loss_holds else [_no_loss(missed)]),
+            *([] if along is None else [along.remark]),
         ),
     )
 
@@ -111,42 +121,52 @@ def _unfinished(sweep: SweepData) -> Iterator[str]:
         yield f"The sweep is {sweep.state}: {ended} of {of} trials have ended, so this may change."
 
 
-def _failures(missed: HeldOut) -> Iterator[str]:
-    failing = [
-        name
-        for name, holds in (
-            ("learning rate", missed.rate_holds),
-            ("loss", missed.loss_holds),
-        )
-        if not holds
-    ]
-    if failing:
-        yield (
-            f"The law of the {' and of the '.join(failing)} fails its largest size: what was "
-            "measured there lies outside of the 95 % that the other sizes gave. Do not go by it; "
-            "sweep a larger size, or more of them."
-        )
+def _require_law(sweep: SweepData, missed: HeldOut, params: int) -> None:
+    if missed.rate_holds:
+        return
+    size = f"{missed.params:,} parameters, {missed.tokens:,} tokens"
+    raise NoLawError(
+        f"{sweep.name}: no learning rate can be told: its law fails your largest size ({size}), "
+        f"which it missed from the others alone by {abs(missed.octaves):.2g} octaves, outside of "
+        "its 95 %.\n  To mend it: sweep a larger size, or more of them; "
+        f"`plan FILE --for {params}` proposes which"
+    )
 
 
-def _untold(
-    sizes: Sequence[SizeOptimum], prior: Exponents, params: int, tokens: int
-) -> Iterator[str]:
+def _no_loss(missed: HeldOut) -> str:
+    return (
+        "No loss can be told: its law fails your largest size, which it missed from the others "
+        f"alone by {100 * abs(missed.loss_share):.2g} %, outside of its 95 %. Sweep a larger size, "
+        "or more of them."
+    )
+
+
+@dataclass(frozen=True)
+class _Line:
+    """Along which the parameters and tokens of all sizes lie, in logarithms."""
+
+    slope: float
+    level: float
+    how: str
+
+    def holds(self, params: int, tokens: int) -> bool:
+        return abs(math.log(tokens) - self.level - self.slope * math.log(params)) < ALIKE
+
+    @property
+    def remark(self) -> str:
+        return f"Only sizes on one line can be told: {self.how}. For others, {TELL_APART}."
+
+
+def _line_of(sizes: Sequence[SizeOptimum]) -> _Line | None:
     """Where parameters and tokens went up together, or tokens did not."""
     logs = np.log([[size.params, size.tokens] for size in sizes])
     slope, level = np.polyfit(logs[:, 0], logs[:, 1], 1)
     if float(np.abs(logs[:, 1] - level - slope * logs[:, 0]).max()) >= ALIKE:
-        return
+        return None
     if are_alike(size.tokens / size.params for size in sizes):
-        how = "All sizes were trained on as many tokens a parameter"
+        how = "all were trained on as many tokens a parameter"
     elif are_alike(size.tokens for size in sizes):
-        how = "All sizes were trained on as many tokens"
+        how = "all were trained on as many tokens"
     else:
-        how = "Parameters and tokens went up together"
-    if abs(math.log(tokens) - level - slope * math.log(params)) < ALIKE:
-        where = "What is asked for lies on the same line, where that is not needed"
-    else:
-        where = f"What is asked for lies off that line, where the law is mostly {prior.source}'s"
-    yield (
-        f"{how}, so what each of the two does to the learning rate cannot be told apart. {where}. "
-        "To tell them apart, sweep a size in the middle at four times the tokens as well."
-    )
+        how = "parameters and tokens went up together"
+    return _Line(float(slope), float(level), how)

@@ -1,7 +1,7 @@
 """Sizes and tokens to sweep, so that the law tells as much as a budget can of a large model."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
@@ -30,6 +30,8 @@ NARROWEST, MOST_WIDTHS = 32, 128  # the least width, and how many are looked at
 SHORTEST = 200  # steps: a shorter run is mostly warmup
 BATCH_EXPONENT = 0.571  # the best batch grows so with the tokens (Step Law, arXiv 2503.04715)
 OPTIMUM_DEVIATION = 0.2 * OCTAVE  # of a size's best; docs/answer.md has half-widths of 0.2 to 0.4
+# Towards a time: the first guess, how often, and the share of the time that is enough.
+GUESSED_SPEED, GUESSES, SPENT, MARGIN = 2e10, 4, 0.7, 0.95  # FLOPs a second
 WITHIN_80 = 1.2816  # deviations to each side
 
 
@@ -80,6 +82,43 @@ def propose(
         flops=cost,
         octaves=width,
     )
+
+
+def propose_within(
+    offer: Callable[[float], Proposal], seconds_of: Callable[[Proposal], float], seconds: float
+) -> tuple[Proposal, float]:
+    """The most telling of some proposals that take no longer, and the seconds that it takes.
+
+    Args:
+        offer: Makes one for so many FLOPs.
+        seconds_of: Measures how long it takes here: how many FLOPs a second a machine computes
+            depends on the sizes.
+
+    Raises:
+        PredictionError: all that were tried take longer.
+    """
+    found: list[tuple[Proposal, float]] = []
+    flops = GUESSED_SPEED * seconds
+    for _ in range(GUESSES):
+        try:
+            proposal = offer(flops)
+        except PredictionError:
+            if found:
+                break
+            raise
+        found.append((proposal, seconds_of(proposal)))
+        share = found[-1][1] / seconds
+        if SPENT <= share <= 1:
+            break
+        flops = proposal.flops * MARGIN / share
+    fitting = [each for each in found if each[1] <= seconds]
+    if not fitting:
+        least = min(taken for _, taken in found)
+        raise PredictionError(
+            f"plan --for: --time: of the sweeps that were looked at, the shortest takes "
+            f"{least:,.0f} s here. Allow as much, or lower train.num_layers"
+        )
+    return min(fitting, key=lambda each: each[0].octaves)
 
 
 def _too_little(base: TrainConfig, params: int, flops: float, least: float) -> str:

@@ -4,12 +4,11 @@ from dataclasses import dataclass
 
 from sweeper.analysis.reading.sweep_data import SweepData
 from sweeper.analysis.scaling.predicting import Prediction, Target, predict
-from sweeper.errors import PredictionError
+from sweeper.errors import NoLawError, PredictionError
 from sweeper.views.prediction import (
     SIZE_HEADINGS,
+    answers,
     held_out_text,
-    loss_text,
-    rate_text,
     size_row,
     size_text,
 )
@@ -29,23 +28,23 @@ class LargerModel:
     rows: tuple[tuple[str, ...], ...]
 
 
-def larger_model(sweep: SweepData) -> LargerModel | None:
-    """None where sizes were not swept, or too few of them are known."""
+def larger_model(sweep: SweepData) -> tuple[LargerModel | None, str]:
+    """None where sizes were not swept, or too few of them are known; with why none can be told
+    where they follow no law."""
     if not any(parameter.changes_size for parameter in sweep.parameters):
-        return None
+        return None, ""
     try:
         found = predict(sweep, Target(scale=SCALE))
+    except NoLawError as error:
+        return None, str(error)
     except PredictionError:
-        return None
-    return LargerModel(
+        return None, ""
+    larger = LargerModel(
         prediction=found,
         size=size_text(found.at),
-        sentences=(
-            rate_text(found.at),
-            loss_text(found.at, found.metric),
-            held_out_text(found.held_out),
-        ),
+        sentences=(*answers(found), held_out_text(found.held_out)),
         warnings=found.missing,
         headings=SIZE_HEADINGS,
         rows=tuple(map(size_row, found.sizes, found.fitted)),
     )
+    return larger, ""

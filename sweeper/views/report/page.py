@@ -111,6 +111,7 @@ class Page:
     pairs: tuple[Plot, ...]
     importance_note: str
     larger: LargerModel | None
+    no_law: str  # why a larger model cannot be told of
     laws: tuple[Plot, ...]
     rungs: tuple[RungView, ...]
     savings: tuple[SavingView, ...]
@@ -128,7 +129,8 @@ class Page:
 def make_page(summary: Summary, meta_line: str, commands: tuple[Offer, ...]) -> Page:
     figures, said = Figures(), answer(summary)
     place, sweep = figures.place, summary.sweep
-    larger, sizes = larger_model(sweep), size_columns(summary)
+    larger, no_law = larger_model(sweep)
+    sizes = size_columns(summary)
     responses = [
         place(
             f"response-{index}",
@@ -163,6 +165,7 @@ def make_page(summary: Summary, meta_line: str, commands: tuple[Offer, ...]) -> 
         pairs=tuple(plot for plot in pairs if plot),
         importance_note=_importance_note(summary),
         larger=larger,
+        no_law=no_law,
         laws=() if larger is None else _laws(figures, larger.prediction),
         rungs=rung_views(summary),
         savings=saving_views(summary),

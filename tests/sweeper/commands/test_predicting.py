@@ -9,12 +9,13 @@ import pytest
 
 from sweeper.engine.audience import Audience
 from sweeper.engine.sweep import Sweep
+from sweeper.plan.jobs import Shape, Speed
 from sweeper.record.run_folder import RunFolder, create_run_folder
 from sweeper.runtime.in_process import InProcess
 from tests.sweeper.analysis.scaling.truths import RATES, SHAPES, best_loss, best_rate
 from tests.sweeper.closed_form import ClosedFormTrainer
 from tests.sweeper.commands.conftest import Sweeper
-from trainable.model.model_size import matrix_params
+from trainable.model.model_size import flops_per_token, matrix_params
 
 
 class LawTrainer(ClosedFormTrainer):
@@ -164,11 +165,34 @@ def test_plan_for_a_large_model_proposes_what_can_be_planned(
     assert forecast["whole"]["flops"] == pytest.approx(told["flops"])
 
 
+def test_plan_for_a_time_takes_no_longer_at_the_speed_of_this_machine(
+    sweeper: Sweeper, write_space: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def speeds(distinct: Any, *_: Any, **__: Any) -> dict[Shape, Speed]:
+        return {
+            shape: Speed(tokens_per_second=1e9 / flops_per_token(config), evaluation_seconds=0.1)
+            for shape, config in distinct.items()
+        }
+
+    monkeypatch.setattr("sweeper.plan.preview.measure_speeds", speeds)
+    rates = {"learning_rate": {"grid": list(RATES)}}
+    space = str(write_space(space=rates, max_concurrent=1))
+    asked = ("plan", space, "--for", "2M", "--time", "2h", "--json")
+    told = json.loads(sweeper(*asked).out)
+    assert 0.7 * 7200 <= told["seconds"] <= 7200
+    shown = sweeper("plan", space, "--for", "2M", "--time", "2h").out
+    assert "on this machine, the best learning rate" in " ".join(shown.split())
+
+
 @pytest.mark.parametrize(
     ("options", "told"),
     [
         (("--for", "2X"), "must be a number, as 124M, 2.5B or 50k, got '2X'"),
-        (("--tokens", "2B"), "--tokens, --flops and --yaml go with --for, as --for 124M"),
+        (("--tokens", "2B"), "--tokens, --flops, --time and --yaml go with --for, as --for 124M"),
+        (("--time", "2h"), "--tokens, --flops, --time and --yaml go with --for, as --for 124M"),
+        (("--for", "2M", "--time", "2"), "must be a time of at most 3660d, as 30m, 2h or 1.5d, "),
+        (("--for", "2M", "--time", "9999999d"), "must be a time of at most 3660d"),
+        (("--for", "2M", "--time", "2h", "--flops", "1e15"), "--flops or --time: one of the two"),
         (("--for", "2M", "--flops", "1e9"), "1.0e+09 FLOPs are too few for three sizes"),
     ],
 )

@@ -6,7 +6,8 @@ from dataclasses import replace
 import pytest
 
 from sweeper.analysis.scaling.predicting import Prediction, Target, predict
-from sweeper.errors import PredictionError
+from sweeper.errors import NoLawError, PredictionError
+from sweeper.views.prediction import answers, prediction_json
 from tests.sweeper.analysis.scaling.truths import (
     best_loss,
     best_rate,
@@ -52,40 +53,45 @@ def test_batches_that_grew_with_the_tokens_go_on_growing() -> None:
     assert told.prior.source == "Step Law"
 
 
-def test_a_law_that_fails_its_largest_size_says_so_first() -> None:
+def test_a_learning_rate_whose_law_fails_the_largest_size_is_refused() -> None:
     def broken(params: float, tokens: float) -> float:
         return best_rate(params, tokens) * (5 if params > 1e6 else 1)
 
-    told = predict(sweep_over_sizes(rate=broken, shapes=["s", "m", "l", "xl"]), TENFOLD)
-    assert not told.held_out.rate_holds and told.held_out.octaves < -1
-    assert told.missing[0].startswith("The law of the learning rate fails its largest size")
+    with pytest.raises(NoLawError) as told:
+        predict(sweep_over_sizes(rate=broken, shapes=["s", "m", "l", "xl"]), TENFOLD)
+    first, remedy = str(told.value).splitlines()
+    assert first.startswith("transfer: no learning rate can be told: its law fails your largest")
+    assert "(1,376,256 parameters, 8,192,000 tokens)" in first
+    assert "`plan FILE --for 13762560`" in remedy
 
 
-def test_a_loss_off_its_law_is_told_too() -> None:
+def test_of_a_loss_off_its_law_only_the_learning_rate_is_told() -> None:
     def broken(params: float, tokens: float) -> float:
         return best_loss(params, tokens) * (1.3 if params > 1e6 else 1)
 
     told = predict(sweep_over_sizes(loss=broken), TENFOLD)
-    assert told.held_out.loss_share < -0.15
-    assert "The law of the loss fails its largest size" in text_of(told)
+    assert told.held_out.loss_share < -0.15 and not told.held_out.loss_holds
+    assert told.missing[0].startswith("No loss can be told: its law fails your largest size")
+    (text,) = answers(told)
+    assert text.startswith("Take learning_rate")
+    assert len(answers(predict(sweep_over_sizes(), TENFOLD))) == 2
+    given = prediction_json(told)["prediction"]
+    assert isinstance(given, dict) and given["loss"] is given["loss_95"] is None
 
 
 @pytest.mark.parametrize(
     ("steps", "how"),
     [
-        ({"s": 1440, "m": 3000, "l": 6240, "xl": 6720}, "as many tokens a parameter, so"),
-        ({"s": 3200, "m": 1600, "l": 800, "xl": 400}, "on as many tokens, so"),
+        ({"s": 1440, "m": 3000, "l": 6240, "xl": 6720}, "all were trained on as many tokens a pa"),
+        ({"s": 3200, "m": 1600, "l": 800, "xl": 400}, "all were trained on as many tokens"),
     ],
 )
-def test_sizes_along_one_line_are_told(steps: dict[str, int], how: str) -> None:
+def test_of_sizes_along_one_line_nothing_is_told_beside_it(steps: dict[str, int], how: str) -> None:
     sweep = sweep_over_sizes(steps=steps)
-    far = predict(sweep, Target(params=10_000_000, tokens=10_000_000_000))
-    assert how in text_of(far) and "off that line, where the law is mostly Step Law's" in text_of(
-        far
-    )
-    assert "sweep a size in the middle at four times the tokens" in text_of(far)
-    if "parameter," in how:
-        assert "lies on the same line" in text_of(predict(sweep, TENFOLD))
+    with pytest.raises(NoLawError, match=f"tokens: {how}.*\n  To mend it: sweep a size in the mid"):
+        predict(sweep, Target(params=10_000_000, tokens=10_000_000_000))
+    largest = predict(sweep, Target(scale=1))
+    assert f"Only sizes on one line can be told: {how}" in text_of(largest)
 
 
 def test_a_sweep_that_is_not_at_its_end_says_so() -> None:

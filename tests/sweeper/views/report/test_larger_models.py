@@ -11,7 +11,7 @@ from sweeper.analysis.summary import SweepData, summarise
 from sweeper.views.report.figures.scaling import loss_figures, rate_figure
 from sweeper.views.report.larger_models import larger_model
 from sweeper.views.report.page import make_page, render
-from tests.sweeper.analysis.scaling.truths import sweep_over_sizes
+from tests.sweeper.analysis.scaling.truths import best_rate, sweep_over_sizes
 from tests.sweeper.views.report.test_figures import coloured
 
 
@@ -51,9 +51,23 @@ def test_the_page_has_a_row_a_size_and_says_what_the_command_says(
 
 
 def test_sweeps_that_cannot_tell_have_no_such_section(sweep: SweepData) -> None:
-    assert larger_model(sweep_over_sizes(shapes=["s", "m"])) is None
+    assert larger_model(sweep_over_sizes(shapes=["s", "m"])) == (None, "")
     one = tuple(p for p in sweep.parameters if p.name == "learning_rate")
-    assert larger_model(replace(sweep, parameters=one)) is None
+    assert larger_model(replace(sweep, parameters=one)) == (None, "")
     assert 'id="larger"' not in render(
         make_page(summarise(sweep_over_sizes(shapes=["s", "m"])), "", ())
     )
+
+
+def test_sizes_without_a_law_have_why_in_its_place() -> None:
+    steps = {"s": 1440, "m": 3000, "l": 6240, "xl": 6720}
+    told = sweep_over_sizes(steps=steps)
+    assert larger_model(told)[0] is not None, "ten times the largest lies on their line"
+
+    def broken(params: float, tokens: float) -> float:
+        return best_rate(params, tokens) * (5 if params > 1e6 else 1)
+
+    page = render(make_page(summarise(sweep_over_sizes(rate=broken)), "", ()))
+    section = page.split('<section id="larger"')[1].split("</section>")[0]
+    assert "no learning rate can be told: its law fails your largest size" in section
+    assert "Take learning_rate" not in section
