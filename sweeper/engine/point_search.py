@@ -64,7 +64,7 @@ class PointSearch:
 
 def _points(warm_start: WarmStart, spec: SweepSpec) -> list[Point]:
     """The points of the trials that need not run again, but for those that are tried first."""
-    found = (point_of(spec.space, trial.config) for trial in warm_start.trials)
+    found = (point_of(spec.space, trial.config, spec.known) for trial in warm_start.trials)
     points = {repr(point): point for point in found if point is not None}
     initial = spec.initial_points()
     return [point for point in points.values() if point not in initial]

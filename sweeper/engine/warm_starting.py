@@ -59,7 +59,7 @@ def read_warm_start(
     observations, unfit = [], 0
     different = _different_grounds(state, spec, here)
     for trials in _points(state):
-        point = point_of(spec.space, trials[0].config.to_dict())
+        point = point_of(spec.space, trials[0].config.to_dict(), spec.known)
         if point is None or not spec.admits(point):
             unfit += 1
             continue
@@ -104,7 +104,7 @@ def _taken(state: SweepState, here: Here) -> Iterator[EarlierTrial]:
         if trial.status not in WHOLE or not trial.evaluations:
             continue
         config = trial.config.to_dict()
-        point = point_of(spec.space, config)
+        point = point_of(spec.space, config, spec.known)
         if point is None or not (here.plan.has_stand_ins or repr(point) in planned):
             continue
         if spec.repeats_points and trial.config.seed not in _seeds(spec):

@@ -125,8 +125,10 @@ def _resolve(spec: SweepSpec, data: Path | None = None) -> SweepSpec:
     train: dict[str, Stated] = {**spec.known.defaults}
     if data is not None and (meta := read_meta(CorpusFolder(data).train)).vocab_size is not None:
         train["vocab_size"] = meta.vocab_size
-    if not spec.is_ours:
+    if spec.trainer is not None:
         known = {name: value for name, value in train.items() if value is not None}
+        if spec.trainer.checkpoint_every_steps is None:
+            known["checkpoint_every_steps"] = Derived(times=1, of="eval_every_steps")
         train = {**known, **spec.train}
         return spec.model_copy(update={"train": _for_all(train, spec), "trainer": _at_home(spec)})
     if isinstance(spec.scheduler, EarlySpec):

@@ -42,11 +42,11 @@ def draw(spec: SweepSpec) -> Drawn:
     if spec.search.algorithm == "sobol":
         from sweeper.strategy.search.optuna_axes import sobol_points
 
-        sequence = sobol_points(spec.space, spec.search.seed)
+        sequence = sobol_points(spec.space, spec.search.seed, spec.known)
         drawn = [_first_admitted(spec, sequence) for _ in range(number)]
     else:
         drawn = [
-            _first_admitted(spec, random_points(spec.space, spec.search.seed, index))
+            _first_admitted(spec, random_points(spec.space, spec.search.seed, index, spec.known))
             for index in range(number)
         ]
     points = [*initial, *(point for point, _ in drawn)]

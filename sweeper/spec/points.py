@@ -8,7 +8,7 @@ from sweeper.spec.domains.listed import Choice, Grid
 from sweeper.spec.domains.normal import Normal
 from sweeper.spec.domains.values import Scalar
 from sweeper.spec.space import AnyDomain
-from sweeper.spec.trainer.settings import OURS
+from sweeper.spec.trainer.settings import KnownSettings
 from trainable.settings import nearest
 
 Point = dict[str, Scalar]  # a value for each name that is swept there
@@ -29,7 +29,7 @@ def is_swept(space: Mapping[str, AnyDomain], key: str, point: Point) -> bool:
 
 
 def known_point(
-    space: Mapping[str, AnyDomain], stated: Mapping[str, Scalar]
+    space: Mapping[str, AnyDomain], stated: Mapping[str, Scalar], known: KnownSettings
 ) -> tuple[Point, list[tuple[str, str]]]:
     """The point that a mapping of names to values states, in the order and with the types of the
     space; and what is wrong with it, as pairs of a name and a problem.
@@ -43,7 +43,7 @@ def known_point(
             problems.append((name, f"no such name is swept{nearest(name, list(space))}"))
             continue
         try:
-            values[name] = fitted(name, space[name], value)
+            values[name] = fitted(name, space[name], value, known)
         except ValueError as error:
             problems.append((name, str(error)))
     if problems:
@@ -56,7 +56,9 @@ def known_point(
     return {name: values[name] for name in space if name in values}, problems
 
 
-def point_of(space: Mapping[str, AnyDomain], settings: Mapping[str, Scalar]) -> Point | None:
+def point_of(
+    space: Mapping[str, AnyDomain], settings: Mapping[str, Scalar], known: KnownSettings
+) -> Point | None:
     """The point of the space that has these settings; None if there is none.
 
     A bundle is recognised by what it sets, whatever its name.
@@ -75,18 +77,18 @@ def point_of(space: Mapping[str, AnyDomain], settings: Mapping[str, Scalar]) -> 
             values |= {name: labels[0]} if labels else {}
         elif name in settings:  # another trainer's may lack it
             with suppress(ValueError):  # no value of the domain: the name may not be swept there
-                values[name] = fitted(name, domain, settings[name])
+                values[name] = fitted(name, domain, settings[name], known)
     point = {name: values[name] for name in values if is_swept(space, name, values)}
-    return None if known_point(space, point)[1] else {name: point[name] for name in point}
+    return None if known_point(space, point, known)[1] else {name: point[name] for name in point}
 
 
-def fitted(name: str, domain: AnyDomain, value: Scalar) -> Scalar:
+def fitted(name: str, domain: AnyDomain, value: Scalar, known: KnownSettings) -> Scalar:
     """The value of the domain of `name` that equals `value`.
 
     Raises:
         ValueError: there is none; the message says what would be right.
     """
-    if isinstance(domain, Normal) and not OURS.is_legal(name, number := domain.fitted(value)):
+    if isinstance(domain, Normal) and not known.is_legal(name, number := domain.fitted(value)):
         raise ValueError(f"{name} cannot be {number:g}")
     return domain.fitted(value)
 

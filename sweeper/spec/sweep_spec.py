@@ -244,7 +244,9 @@ class SweepSpec(_Section):
         return [*(self.seeds or []), *self.fresh_seeds()]
 
     def initial_points(self) -> list[Point]:
-        return [known_point(self.space, stated)[0] for stated in self.search.initial or []]
+        return [
+            known_point(self.space, stated, self.known)[0] for stated in self.search.initial or []
+        ]
 
     def admits(self, point: Point) -> bool:
         """Whether a point satisfies every constraint."""

@@ -22,7 +22,7 @@ def stop_sweep(monitor: Monitor) -> str:
     """
     _require_running(monitor)
     folder, state = monitor.folder, monitor.state
-    gives_up = time.monotonic() + PATIENCE_SECONDS
+    gives_up = time.monotonic() + _patience_seconds(monitor)
     asked = 0  # the number of a session
     while monitor.follower.catch_up_or_interrupt():
         if asked and state.sessions[asked - 1].outcome is not None:
@@ -53,7 +53,7 @@ def stop_trial(monitor: Monitor, trial: Trial) -> str:
     if trial.status.ended:
         raise RunFolderError(f"{folder.path}: trial {trial.trial_id} has ended: {_standing(trial)}")
     request_trial_stop(folder, trial.trial_id)
-    gives_up = time.monotonic() + PATIENCE_SECONDS
+    gives_up = time.monotonic() + _patience_seconds(monitor)
     while (running := monitor.follower.catch_up_or_interrupt()) and not trial.status.ended:
         if time.monotonic() > gives_up:
             raise _no_answer(monitor)
@@ -73,6 +73,12 @@ def _standing(trial: Trial) -> str:
     return f"{trial.status} at step {trial.step} of {trial.config.max_steps}"
 
 
+def _patience_seconds(monitor: Monitor) -> float:
+    """A program of another trainer may take its time to end."""
+    trainer = monitor.state.spec.trainer
+    return PATIENCE_SECONDS + (0.0 if trainer is None else trainer.stop.grace_s)
+
+
 def _require_running(monitor: Monitor) -> None:
     if not monitor.is_running:
         raise RunFolderError(
@@ -87,8 +93,8 @@ def _no_answer(monitor: Monitor) -> RunFolderError:
         session = monitor.state.sessions[-1].environment
         where = f"process {session.pid} on {session.host}"
     return RunFolderError(
-        f"{monitor.folder.path}: {where} has not answered for {PATIENCE_SECONDS:.0f} s. If it is "
-        "suspended or hangs, end it there with `kill`; nothing is lost by that"
+        f"{monitor.folder.path}: {where} has not answered for {_patience_seconds(monitor):.0f} s. "
+        "If it is suspended or hangs, end it there with `kill`; nothing is lost by that"
     )
 
 

@@ -30,7 +30,7 @@ def alone(folder: Path, grace_s: float) -> Iterator[Claim]:
     word = uuid4().hex
     try:
         os.pwrite(lock, word.encode(), 0)
-        while not _taken(lock):
+        while not _taken(lock, folder):
             if time.monotonic() > deadline:
                 raise TrainerError(f"{folder}: the program of an attempt before still runs there")
             time.sleep(LOOK_SECONDS)
@@ -39,11 +39,16 @@ def alone(folder: Path, grace_s: float) -> Iterator[Claim]:
         os.close(lock)
 
 
-def _taken(lock: int) -> bool:
+def _taken(lock: int, folder: Path) -> bool:
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
+    except OSError as error:  # as on some network file systems
+        raise TrainerError(
+            f"{folder}: files cannot be locked there ({error.strerror}); put the runs on another "
+            "file system: --runs"
+        ) from None
     return True
 
 

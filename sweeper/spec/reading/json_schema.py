@@ -32,9 +32,6 @@ def json_schema() -> Schema:
             definition["oneOf"] = [_graced(key, each, clock) for each, key in GRACE_KEYS.items()]
     settings = _settings()
     definitions["Settings"] = _mapping(settings)
-    for domain in ("Grid", "Choice"):
-        _, bundles = definitions[domain]["properties"][domain.lower()]["oneOf"]
-        bundles["additionalProperties"] = {"$ref": "#/$defs/Settings"}
     derived = {"$ref": "#/$defs/Derived"}
     train = _mapping(
         {
@@ -48,7 +45,9 @@ def json_schema() -> Schema:
     of_a_set = {"pattern": f"^{LOSS}{NAME}$"}
     metric = {"properties": {"metric": {"anyOf": [{"enum": list(OUR_METRICS)}, of_a_set]}}}
     schema["if"] = {"required": ["trainer"]}
-    schema["else"] = {"properties": {"train": train, "objective": metric}}
+    bundles = {"additionalProperties": {"$ref": "#/$defs/Settings"}}
+    space = {"additionalProperties": {"properties": {"grid": bundles, "choice": bundles}}}
+    schema["else"] = {"properties": {"train": train, "space": space, "objective": metric}}
     return schema
 
 

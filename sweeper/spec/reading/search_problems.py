@@ -10,6 +10,7 @@ from sweeper.spec.reading.names import swept_hint
 from sweeper.spec.reading.yaml_source import Problem
 from sweeper.spec.space import AnyDomain
 from sweeper.spec.sweep_spec import Search
+from sweeper.spec.trainer.settings import KnownSettings
 
 MAX_TRIALS = 100_000
 NUM_TRIALS = ("search", "num_trials")
@@ -38,13 +39,15 @@ def search_problems(
     return problems
 
 
-def initial_problems(search: Search, space: Mapping[str, AnyDomain]) -> list[Problem]:
+def initial_problems(
+    search: Search, space: Mapping[str, AnyDomain], known: KnownSettings
+) -> list[Problem]:
     """What is wrong with the initial points. The conditions of the space have been checked."""
     problems: list[Problem] = []
     seen: dict[str, int] = {}
     for index, stated in enumerate(search.initial or []):
         at = ("search", "initial", index)
-        point, wrong = known_point(space, stated)
+        point, wrong = known_point(space, stated, known)
         for name, problem in wrong:
             unknown = f"no such name is swept{swept_hint(name, list(space))}"
             problems.append(((*at, name), problem if name in space else unknown))

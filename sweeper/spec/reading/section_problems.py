@@ -149,8 +149,8 @@ def section_problems(sections: Sections) -> list[Problem]:
     if (search := sections.search) is not None:
         problems += search_problems(search, space, len(sections.seeds or [0]))
         in_space = any(key_path[0] == "space" for key_path, _ in problems)
-        if names == set(space) and not in_space:
-            problems += initial_problems(search, space)
+        if known is not None and names == set(space) and not in_space:
+            problems += initial_problems(search, space, known)
     return problems
 
 

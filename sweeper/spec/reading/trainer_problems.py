@@ -5,7 +5,6 @@ from collections.abc import Iterator, Mapping
 from string import Formatter
 
 from sweeper.spec.columns import COLUMNS, EVALUATION, MEASURED, NAMED
-from sweeper.spec.domains.normal import Normal
 from sweeper.spec.reading.names import word_hint
 from sweeper.spec.reading.yaml_source import KeyPath, Problem
 from sweeper.spec.scheduler_spec import AnySchedulerSpec, AshaSpec, EarlySpec
@@ -13,7 +12,7 @@ from sweeper.spec.space import AnyDomain
 from sweeper.spec.sweep_spec import OUR_METRICS
 from sweeper.spec.trainer.config import COMMON
 from sweeper.spec.trainer.section import CommandSpec, FunctionSpec, SettingSpec, TrainerSpec
-from sweeper.spec.trainer.settings import KnownSettings, Setting
+from sweeper.spec.trainer.settings import KnownSettings, Setting, out_of_step
 from trainable.errors import ConfigError
 from trainable.settings import nearest, typed
 from trainable.validation_sets import set_of
@@ -42,9 +41,8 @@ def trainer_problems(
         else:
             problems += _setting_problems(at, spec, known.by_name[name])
     every = trainer.checkpoint_every_steps or trainer.eval_every_steps
-    if every % trainer.eval_every_steps and trainer.eval_every_steps % every:
-        told = f"must divide eval_every_steps ({trainer.eval_every_steps}), or be divided by it"
-        problems.append((("trainer", "checkpoint_every_steps"), f"{told}, got {every}"))
+    if (out := out_of_step(trainer.eval_every_steps, every)) is not None:
+        problems.append((("trainer", "checkpoint_every_steps"), out))
     if isinstance(trainer, CommandSpec):
         problems += _command_problems(trainer, known, needs_seed=seeds or finals)
     return problems
@@ -155,9 +153,6 @@ def demand_problems(
 ) -> Iterator[Problem]:
     """What the other sections ask of a program that it cannot do."""
     for key, domain in space.items():
-        setting = trainer.settings.get(key)
-        if isinstance(domain, Normal) and setting is not None:
-            yield ("space", key), "of another trainer's settings none can be normal; use uniform"
         if isinstance(trainer, CommandSpec):
             unused = (domain.sets(key) & {*COMMON}) - {*_names(trainer)}
             for name in sorted(unused):

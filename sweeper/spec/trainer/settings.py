@@ -1,5 +1,6 @@
 """The settings that a training program takes: ours, or one that a file describes."""
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from functools import cached_property, partial
@@ -89,9 +90,11 @@ class KnownSettings:
         """Whether a name may have this value, whatever the others have."""
         return name not in self or self.by_name[name].problem(value) is None
 
-    def lowest(self, name: str) -> float | None:
-        """The lower bound of a name; None if it has none."""
-        return self.by_name[name].lowest if name in self else None
+    def bounds(self, name: str) -> tuple[float, float]:
+        """The least and the greatest value of a name; infinite where there is none."""
+        setting = self.by_name.get(name)
+        low, high = (None, None) if setting is None else (setting.lowest, setting.at_most)
+        return (-math.inf if low is None else low, math.inf if high is None else high)
 
 
 def _ours() -> dict[str, Setting]:
@@ -158,4 +161,15 @@ def _program_config(known: Mapping[str, Setting], values: Mapping[str, Any]) -> 
         number = settings[name]
         if isinstance(number, int | float) and (problem := setting.problem(number)) is not None:
             raise ConfigError(name, problem)
-    return ProgramConfig.from_settings(settings)
+    config = ProgramConfig.from_settings(settings)
+    if (out := out_of_step(config.eval_every_steps, config.checkpoint_every_steps)) is not None:
+        raise ConfigError("checkpoint_every_steps", out)
+    return config
+
+
+def out_of_step(eval_every_steps: int, checkpoint_every_steps: int) -> str | None:
+    """What is wrong with the two: another program's checkpoints belong to its evaluations."""
+    if checkpoint_every_steps % eval_every_steps and eval_every_steps % checkpoint_every_steps:
+        told = f"must divide eval_every_steps ({eval_every_steps}), or be divided by it"
+        return f"{told}, got {checkpoint_every_steps}"
+    return None

@@ -11,7 +11,7 @@ from sweeper.spec.domains.normal import Normal
 from sweeper.spec.domains.values import Scalar
 from sweeper.spec.points import Point, swept
 from sweeper.spec.space import AnyDomain
-from sweeper.spec.trainer.settings import OURS
+from sweeper.spec.trainer.settings import KnownSettings
 
 if TYPE_CHECKING:
     import numpy as np
@@ -32,19 +32,21 @@ def grid_points(space: Mapping[str, AnyDomain], seed: int) -> list[Point]:
     return points
 
 
-def random_points(space: Mapping[str, AnyDomain], seed: int, index: int) -> Iterator[Point]:
+def random_points(
+    space: Mapping[str, AnyDomain], seed: int, index: int, known: KnownSettings
+) -> Iterator[Point]:
     """Draw number `index`, independent of all others, and then those that may take its place."""
     import numpy as np  # a sweep that is only looked at draws nothing
 
     rng = np.random.default_rng([seed, index])
     while True:
-        yield swept(space, {key: _draw(key, domain, rng) for key, domain in space.items()})
+        yield swept(space, {key: _draw(key, domain, rng, known) for key, domain in space.items()})
 
 
-def _draw(key: str, domain: AnyDomain, rng: "np.random.Generator") -> Scalar:
+def _draw(key: str, domain: AnyDomain, rng: "np.random.Generator", known: KnownSettings) -> Scalar:
     if isinstance(domain, Normal):
-        assert OURS.is_legal(key, domain.mean), "or it might be drawn again for ever"
-        while not OURS.is_legal(key, value := domain.sample(rng)):
+        assert known.is_legal(key, domain.mean), "or it might be drawn again for ever"
+        while not known.is_legal(key, value := domain.sample(rng)):
             pass
         return value
     return domain.sample(rng)

@@ -76,14 +76,14 @@ class ModelSearcher:
             for number, observation in enumerate(seen)
             if number >= len(self.earlier) or observation.status in _AT_THEIR_ENDS
         }
-        seed = [self.spec.search.seed, len(seen)]
+        seed = (self.spec.search.seed, len(seen))
         if self._listed is not None:
             left = [point for key, point in self._listed.items() if key not in tried]
             if len(left) > MOST_CANDIDATES:
                 chosen = np.random.default_rng(seed).choice(len(left), MOST_CANDIDATES, False)
                 left = [left[i] for i in sorted(chosen)]
             return left
-        drawn = islice(random_points(self.spec.space, *seed), MOST_CANDIDATES)
+        drawn = islice(random_points(self.spec.space, *seed, self.spec.known), MOST_CANDIDATES)
         points = {repr(point): point for point in drawn}
         return [p for key, p in points.items() if key not in tried and self.spec.admits(p)]
 

@@ -26,7 +26,7 @@ from sweeper.spec.domains.ranges import LogRandInt, LogUniform, RandInt, Uniform
 from sweeper.spec.domains.values import Scalar
 from sweeper.spec.points import Point, swept
 from sweeper.spec.space import AnyDomain
-from sweeper.spec.trainer.settings import OURS
+from sweeper.spec.trainer.settings import KnownSettings
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)
 
@@ -41,10 +41,10 @@ class SearchAxis:
     searched by its quantiles.
     """
 
-    def __init__(self, key: str, domain: AnyDomain) -> None:
+    def __init__(self, key: str, domain: AnyDomain, known: KnownSettings) -> None:
         self.key = key
         self.domain = domain
-        self.distribution = _distribution(key, domain)
+        self.distribution = _distribution(key, domain, known)
 
     def suggest(self, trial: optuna.Trial) -> Scalar:
         """Ask Optuna's trial for a value of this name."""
@@ -90,14 +90,14 @@ class SearchAxis:
         return value
 
 
-def _distribution(key: str, domain: AnyDomain) -> BaseDistribution:
+def _distribution(key: str, domain: AnyDomain, known: KnownSettings) -> BaseDistribution:
     match domain:
         case Grid() | Choice():
             return CategoricalDistribution(range(len(domain.values())))
         case Normal():
-            bound = OURS.lowest(key)
-            low = 0.0 if bound is None else NormalDist(*domain.normal).cdf(bound)
-            return FloatDistribution(max(QUANTILES[0], low + 1e-6), QUANTILES[1])
+            low, high = map(NormalDist(*domain.normal).cdf, known.bounds(key))
+            lowest, highest = QUANTILES
+            return FloatDistribution(max(lowest, low + 1e-6), min(highest, high - 1e-6))
         case LogUniform(step=float(step)) | LogRandInt(step=int(step)):
             return FloatDistribution(domain.bounds()[0], domain.end_of_steps(step), log=True)
         case Uniform(step=float(step)) | RandInt(step=int(step)):
@@ -112,10 +112,12 @@ def _distribution(key: str, domain: AnyDomain) -> BaseDistribution:
     raise AssertionError(domain)
 
 
-def sobol_points(space: Mapping[str, AnyDomain], seed: int) -> Iterator[Point]:
+def sobol_points(
+    space: Mapping[str, AnyDomain], seed: int, known: KnownSettings
+) -> Iterator[Point]:
     """A scrambled Sobol sequence over the space. Names that are not swept at a point are left
     out."""
-    axes = {key: SearchAxis(key, domain) for key, domain in space.items()}
+    axes = {key: SearchAxis(key, domain, known) for key, domain in space.items()}
     distributions = {key: axis.distribution for key, axis in axes.items()}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)

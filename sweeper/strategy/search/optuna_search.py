@@ -32,7 +32,9 @@ class OptunaSearcher:
     def __init__(self, spec: SweepSpec, earlier: Sequence[Observation] = ()) -> None:
         self.spec = spec
         self.earlier = earlier
-        self.axes = {key: SearchAxis(key, domain) for key, domain in self.spec.space.items()}
+        self.axes = {
+            key: SearchAxis(key, domain, self.spec.known) for key, domain in self.spec.space.items()
+        }
         self._forget()
 
     def _forget(self) -> None:

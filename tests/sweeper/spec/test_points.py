@@ -33,9 +33,9 @@ def space_of(stated: dict[str, Any]) -> dict[str, AnyDomain]:
 @given(st.integers(0, 2**30))
 def test_every_drawn_point_is_known_as_it_is(seed: int) -> None:
     space = space_of(SPACE)
-    point = next(random_points(space, seed, 0))
+    point = next(random_points(space, seed, 0, OURS))
     backwards = dict(reversed(point.items()))
-    known, problems = known_point(space, backwards)
+    known, problems = known_point(space, backwards, OURS)
     assert (list(known.items()), problems) == (list(point.items()), [])
     assert repr(known) == repr(point), "in the same types"
 
@@ -43,11 +43,11 @@ def test_every_drawn_point_is_known_as_it_is(seed: int) -> None:
 @given(st.integers(0, 2**30))
 def test_a_point_is_found_again_in_the_settings_that_it_means(seed: int) -> None:
     space = space_of(SPACE)
-    point = next(random_points(space, seed, 0))
+    point = next(random_points(space, seed, 0, OURS))
     settings = {**OURS.defaults, "beta1": 0.5}
     for key, value in point.items():
         settings |= space[key].meaning(key, value)
-    assert point_of(space, settings) == point
+    assert point_of(space, settings, OURS) == point
 
 
 @pytest.mark.parametrize(
@@ -70,7 +70,7 @@ def test_a_point_is_found_again_in_the_settings_that_it_means(seed: int) -> None
 )
 def test_what_a_domain_lacks_is_told(name: str, value: Any, problem: str) -> None:
     with pytest.raises(ValueError, match=f"^{problem}"):
-        fitted(name, space_of(SPACE)[name], value)
+        fitted(name, space_of(SPACE)[name], value, OURS)
 
 
 @pytest.mark.parametrize(
@@ -81,29 +81,29 @@ def test_what_a_domain_lacks_is_told(name: str, value: Any, problem: str) -> Non
 def test_bounds_are_inclusive_and_types_those_of_the_domain(
     name: str, value: Any, fitting: Any
 ) -> None:
-    found = fitted(name, space_of(SPACE)[name], value)
+    found = fitted(name, space_of(SPACE)[name], value, OURS)
     assert (found, type(found)) == (fitting, type(fitting))
 
 
 def test_a_point_has_what_is_swept_there_and_nothing_else() -> None:
     space = space_of({key: SPACE[key] for key in ("learning_rate", "beta1", "num_layers", "size")})
-    _, problems = known_point(space, {"learning_rate": 0.01, "size": "large"})
+    _, problems = known_point(space, {"learning_rate": 0.01, "size": "large"}, OURS)
     assert problems == [("beta1", "is missing; a point has a value for every name")]
     stated = {"learning_rate": 0.01, "size": "small", "beta1": 0.9, "num_layers": 2}
-    assert known_point(space, stated)[1] == [
+    assert known_point(space, stated, OURS)[1] == [
         ("beta1", "is swept only where size is large; remove it")
     ]
-    assert known_point(space, {"learning_rat": 0.01})[1] == [
+    assert known_point(space, {"learning_rat": 0.01}, OURS)[1] == [
         ("learning_rat", "no such name is swept; did you mean 'learning_rate'?")
     ]
     del stated["beta1"]
-    assert known_point(space, stated) == (stated | {"num_layers": 2}, [])
+    assert known_point(space, stated, OURS) == (stated | {"num_layers": 2}, [])
 
 
 def test_a_bundle_is_known_by_what_it_sets() -> None:
     space = space_of({"size": {"choice": {"a": {"d_model": 64}, "b": {"d_model": 128}}}})
-    assert point_of(space, {**OURS.defaults, "d_model": 128}) == {"size": "b"}
-    assert point_of(space, {**OURS.defaults, "d_model": 256}) is None
+    assert point_of(space, {**OURS.defaults, "d_model": 128}, OURS) == {"size": "b"}
+    assert point_of(space, {**OURS.defaults, "d_model": 256}, OURS) is None
 
 
 def test_every_value_of_a_stepped_domain_fits() -> None:
@@ -113,7 +113,7 @@ def test_every_value_of_a_stepped_domain_fits() -> None:
     ]
     for _ in range(200):
         value = domain.sample(rng)
-        assert fitted("learning_rate", domain, value) == value
+        assert fitted("learning_rate", domain, value, OURS) == value
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from sweeper.errors import TrainerError
 from trainable.settings import shown
 
 STEP = "step"
+MAX_DIGITS = 18  # of a whole number; one with more is infinite for all that is done with it
 _WHOLE = r"[-+]?(?:\d{1,3}(?:[,_]\d{3})+|\d+)"
 _FLOAT = (
     r"[-+]?(?:(?:\d{1,3}(?:[,_]\d{3})+|\d+)(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?"
@@ -114,4 +115,5 @@ class LinePattern:
 
 def _number(text: str) -> float | int:
     plain = re.sub("[,_]", "", text)
-    return int(plain) if re.fullmatch(r"[-+]?\d+", plain) else float(plain)
+    is_whole = len(plain) <= MAX_DIGITS and re.fullmatch(r"[-+]?\d+", plain)
+    return int(plain) if is_whole else float(plain)

@@ -94,8 +94,13 @@ class Process:
         self._output = self._keeper.stdout.fileno()
         os.set_blocking(self._output, False)
         word, number = self._said().split()[:2]
-        if word == "failed":
+        if word != "began":
             self.close()
+        if word == "ended":
+            raise TrainerError(
+                "the process that keeps the program was killed before it began (out of memory?)"
+            )
+        if word == "failed":
             reason = _NOT_STARTED.get(int(number), os.strerror(int(number)))
             raise TrainerError(f"trainer.command: {command[0]!r} {reason}")
         self.pid = int(number)

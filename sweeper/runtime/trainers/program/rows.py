@@ -1,6 +1,7 @@
 """What a program says of its steps, from its output or from a file of JSON lines."""
 
 import json
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +10,7 @@ from sweeper.errors import TrainerError
 from sweeper.runtime.trainers.program.fields import STEP, LinePattern
 from trainable.settings import shown
 
+MAX_STEP = 10**15  # a number that no run comes to, and every file can hold
 STOPS = "stops"  # in a row of `sweeper_hook`: it saves itself at this step, and ends
 
 
@@ -87,7 +89,16 @@ def _is_number(value: object) -> bool:
 
 def _row(where: str, numbers: dict[str, float], *, stops: bool = False) -> Row:
     step = numbers[STEP]
-    if step != step or step != int(step) or step < 0:
-        raise TrainerError(f"{where}: step must be a whole number of at least 0, got {step}")
-    values = {name: float(value) for name, value in numbers.items() if name != STEP}
+    if not 0 <= step <= MAX_STEP or step != int(step):
+        told = f"step must be a whole number of at least 0 and at most {MAX_STEP:.0e}"
+        raise TrainerError(f"{where}: {told}, got {shown(step)}")
+    values = {name: _real(value) for name, value in numbers.items() if name != STEP}
     return Row(int(step), values, stops)
+
+
+def _real(value: float) -> float:
+    """Beyond what a number can be it is infinite."""
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf if value > 0 else -math.inf

@@ -67,6 +67,10 @@ def save(step: int) -> None:
         if options.style == "folder":
             saving.join()
         return
+    if step == 20 and options.fault == "fails saving":
+        sys.exit(1)
+    if step == 20 and options.fault == "saves nothing":
+        return
     text = json.dumps({"step": step, "weight": weight, "rng": rng.getstate()})
     if options.fault == "torn":
         text = text[: len(text) // 2]

@@ -1,7 +1,9 @@
 """What programs do wrong, each with a real one: one message, and never a hang."""
 
+import errno
 import os
 import re
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -11,9 +13,11 @@ from typing import Any
 import pytest
 
 from sweeper.errors import TrainerError
+from sweeper.runtime.trainers import work_folder
 from sweeper.runtime.trainers.command_trainer import CommandTrainer
+from sweeper.runtime.trainers.job import HOOK_FOLDER
 from sweeper.runtime.trainers.program import process
-from sweeper.runtime.trainers.saved import FRUITLESS_STARTS
+from sweeper.runtime.trainers.saved import FRUITLESS_STARTS, keep, note_fruitless_start, restored
 from tests.sweeper.runtime.trainers.jobs import job, losses
 from trainable.errors import CheckpointError
 
@@ -87,6 +91,25 @@ def test_a_command_that_cannot_be_run(tmp_path: Path, command: str, said: str) -
     assert said in message(CommandTrainer(job(tmp_path, command=command)))
 
 
+def test_a_keeper_that_is_killed_before_its_first_word(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script = tmp_path / "killed.py"
+    script.write_text("import os\nos.kill(os.getpid(), 9)\n")
+    monkeypatch.setattr(process.keeper, "__file__", str(script))
+    assert "was killed before it began (out of memory?)" in message(CommandTrainer(job(tmp_path)))
+
+
+def test_a_file_system_without_locks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def without(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(work_folder.fcntl, "flock", without)
+    assert "work: files cannot be locked there (No locks available)" in message(
+        CommandTrainer(job(tmp_path))
+    )
+
+
 def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
     away = tmp_path / "away"
     assert f"trainer.folder: {away}: no program" in message(
@@ -140,6 +163,53 @@ def test_a_torn_checkpoint_is_given_up_after_some_starts(tmp_path: Path) -> None
         assert "JSONDecodeError" in message(CommandTrainer(job(tmp_path), resume_from=kept))
     with pytest.raises(CheckpointError, match="the program does not go on from it"):
         CommandTrainer(job(tmp_path), resume_from=kept)
+
+
+def test_a_start_that_came_to_nothing_is_not_held_against_a_copy(tmp_path: Path) -> None:
+    """Another trial, which went on from there, has the files by hard links."""
+    file = tmp_path / "checkpoint_000001" / "checkpoint.pt"
+    file.parent.mkdir()
+    keep(file, 10, None)
+    note_fruitless_start(file)
+    copy = tmp_path / "copy"
+    shutil.copytree(file.parent, copy, copy_function=os.link)
+    note_fruitless_start(copy / file.name)
+    with pytest.raises(CheckpointError, match="does not go on from it"):
+        restored(copy / file.name)
+    assert restored(file).step == 10
+
+
+@pytest.mark.parametrize("fault", ["fails saving", "saves nothing"])
+def test_one_that_does_not_save_when_it_is_asked_goes_on_from_the_checkpoint_before(
+    tmp_path: Path, fault: str
+) -> None:
+    straight = losses(CommandTrainer(job(tmp_path / "whole", "hook")))
+    folder = tmp_path / "asked"
+    trainer = CommandTrainer(job(folder, "hook", fault=fault))
+    losses(trainer, until=10)
+    assert trainer.save(folder / "checkpoint_000001" / "checkpoint.pt") == 10
+    losses(trainer, until=20)
+    kept = folder / "checkpoint_000002" / "checkpoint.pt"
+    assert trainer.save(kept) == 10
+    again = CommandTrainer(job(folder, "hook"), resume_from=kept)
+    assert {10: straight[10], **losses(again)} == straight
+
+
+def test_what_stands_in_env_beats_what_is_usual_and_not_what_is_ours(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SWEEPER_RESUME_FROM", "that of a sweep outside")
+    monkeypatch.setenv("OUTER", "outer")
+    monkeypatch.setenv("PYTHONPATH", "outer")
+    stated = {"OMP_NUM_THREADS": "3", "PYTHONPATH": "mine", "SWEEPER_METRICS": "mine"}
+    trial = job(tmp_path, num_threads=1, variables=stated)
+    environment = trial.environment(None)
+    assert environment["OMP_NUM_THREADS"] == "3"
+    assert environment["OUTER"] == "outer"
+    assert environment["PYTHONPATH"] == f"{HOOK_FOLDER}{os.pathsep}mine"
+    assert environment["SWEEPER_METRICS"] == str(trial.metrics_file)
+    assert environment["PYTHONUNBUFFERED"] == "1"
+    assert "SWEEPER_RESUME_FROM" not in environment
 
 
 def test_a_checkpoint_of_ours_that_is_damaged_is_not_used(tmp_path: Path) -> None:

@@ -67,10 +67,21 @@ def test_each_example_of_the_reference_fits_it(example: str) -> None:
         LR + "checkpoints: {budget: 20 gigs}\n",
         LR + "checkpoints: {keep: 1}\n",
         LR + "search: {algorithm: random, num_trials: 0}\n",
+        "space: {size: {choice: {s: {d_model: 64, width: 3}}}}\n",
     ],
 )
 def test_what_is_wrong_does_not_fit(text: str) -> None:
     assert problems(parse_yaml(text, "wrong")[0])
+
+
+def test_another_trainer_has_settings_of_its_own() -> None:
+    document = {
+        "trainer": {"command": "a {width} {rate}", "max_steps": 9, "eval_every_steps": 3},
+        "train": {"rate": 0.1},
+        "space": {"size": {"grid": {"small": {"width": 3}, "large": {"width": 9}}}},
+        "objective": {"metric": "accuracy"},
+    }
+    assert problems(document) == []
 
 
 def test_every_setting_is_there_with_its_help() -> None:

@@ -88,6 +88,36 @@ def test_names_that_mean_something_else_and_texts_that_cannot_be(
     assert any(line.startswith(problem) for line in told), error.value.problems
 
 
+@pytest.mark.parametrize("algorithm", ["random", "sobol"])
+def test_a_normal_is_drawn_within_the_bounds_that_the_file_states(
+    tmp_path: Path, algorithm: str
+) -> None:
+    """Also where it is swept under a condition alone."""
+    settings = {
+        "kind": {"type": "str", "choices": ["a", "b"]},
+        "rate": {"type": "float", "above": 0, "at_most": 0.2, "default": 0.1},
+    }
+    plan = planned(
+        tmp_path, {"command": "python train.py {kind} {rate}", "settings": settings},
+        space={
+            "kind": {"choice": ["a", "b"]},
+            "rate": {"normal": [0.1, 0.2], "when": {"kind": "b"}},
+        },
+        search={"algorithm": algorithm, "num_trials": 64},
+    )  # fmt: skip
+    rates = {kind: [] for kind in "ab"}  # type: dict[str, list[float]]
+    for trial in plan.trials:
+        rates[trial.values["kind"]].append(trial.config.settings["rate"])
+    assert set(rates["a"]) == {0.1}
+    assert all(0 < rate <= 0.2 for rate in rates["b"])
+    assert len({*rates["b"]}) == len(rates["b"]) > 16
+
+
+def test_checkpoints_come_as_often_as_evaluations_where_nothing_is_stated(tmp_path: Path) -> None:
+    plan = planned(tmp_path, {}, train={"eval_every_steps": 25})
+    assert {trial.config.checkpoint_every_steps for trial in plan.trials} == {25}
+
+
 ASHA = {"type": "asha", "grace_steps": 20}
 
 
@@ -123,6 +153,13 @@ ASHA = {"type": "asha", "grace_steps": 20}
          "space.learning_rate.grid.0: must be a number, got 'x'"),
         ({}, {"space": {"max_steps": {"grid": [50, 100]}, "learning_rate": {"grid": [0.1]}}},
          "space.max_steps: the command never uses {max_steps}"),
+        ({"checkpoint_every_steps": 10}, {"train": {"eval_every_steps": 15}},
+         "train.checkpoint_every_steps: must divide eval_every_steps (15), or be divided by it"),
+        ({"checkpoint": {"path": "ckpt", "marker": "{stpe}"}}, {},
+         "trainer.checkpoint.marker: {stpe} is no setting"),
+        ({}, {"space": {"learning_rate": {"normal": [-1, 1]}},
+              "search": {"algorithm": "random", "num_trials": 2}},
+         "space.learning_rate: the mean must be a value that learning_rate may have, got -1"),
         ({}, {"scheduler": ASHA | {"mode": "promote"}},
          "scheduler.mode: its trials wait and go on from a checkpoint, and the trainer has none"),
         ({}, {"scheduler": {"type": "asha", "clock": "tokens", "grace_tokens": 5}},

@@ -7,6 +7,7 @@ from pydantic import TypeAdapter
 
 from sweeper.spec.points import Point
 from sweeper.spec.space import AnyDomain
+from sweeper.spec.trainer.settings import OURS
 from sweeper.strategy.search.draws import grid_points, random_points
 
 columns = st.dictionaries(
@@ -30,7 +31,7 @@ def space_of(stated: dict[str, Any]) -> dict[str, AnyDomain]:
 
 
 def first_points(space: dict[str, AnyDomain], seed: int, number: int) -> list[Point]:
-    return [next(random_points(space, seed, index)) for index in range(number)]
+    return [next(random_points(space, seed, index, OURS)) for index in range(number)]
 
 
 @given(columns, seeds)
@@ -89,7 +90,9 @@ def test_a_grid_is_shuffled_by_its_seed() -> None:
 @given(seeds, st.integers(0, 1000))
 def test_a_random_point_is_a_function_of_seed_and_number(seed: int, index: int) -> None:
     space = space_of(SPACE)
-    first, second = (list(itertools.islice(random_points(space, seed, index), 3)) for _ in range(2))
+    first, second = (
+        list(itertools.islice(random_points(space, seed, index, OURS), 3)) for _ in range(2)
+    )
     assert first == second
 
 

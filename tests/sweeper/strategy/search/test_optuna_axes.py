@@ -14,6 +14,7 @@ from scipy.stats import qmc
 
 from sweeper.spec.points import Point, fitted
 from sweeper.spec.space import AnyDomain
+from sweeper.spec.trainer.settings import OURS
 from sweeper.strategy.search.draws import random_points
 from sweeper.strategy.search.optuna_axes import SearchAxis, sampler_seed, sobol_points
 
@@ -35,14 +36,14 @@ DOMAINS: dict[str, tuple[str, dict[str, Any]]] = {
 
 def axis_of(name: str) -> SearchAxis:
     key, stated = DOMAINS[name]
-    return SearchAxis(key, TypeAdapter(AnyDomain).validate_python(stated))
+    return SearchAxis(key, TypeAdapter(AnyDomain).validate_python(stated), OURS)
 
 
 @pytest.mark.parametrize("name", DOMAINS)
 @given(seed=st.integers(0, 2**30))
 def test_a_value_and_its_parameter_stand_for_each_other(name: str, seed: int) -> None:
     axis = axis_of(name)
-    drawn = next(random_points({axis.key: axis.domain}, seed, 0))[axis.key]
+    drawn = next(random_points({axis.key: axis.domain}, seed, 0, OURS))[axis.key]
     param = axis.param(drawn)
     contained = axis.distribution._contains(axis.distribution.to_internal_repr(param))
     assert contained
@@ -59,9 +60,9 @@ def test_sobol_draws_each_domain_as_a_random_search_does(name: str) -> None:
     """The same values where there are few, and the same distribution where there are many."""
     axis, number = axis_of(name), 2**10
     space = {axis.key: axis.domain}
-    sobol = [p[axis.key] for p in itertools.islice(sobol_points(space, 0), number)]
-    drawn = [next(random_points(space, 0, index))[axis.key] for index in range(number)]
-    assert all(fitted(axis.key, axis.domain, value) == value for value in sobol)
+    sobol = [p[axis.key] for p in itertools.islice(sobol_points(space, 0, OURS), number)]
+    drawn = [next(random_points(space, 0, index, OURS))[axis.key] for index in range(number)]
+    assert all(fitted(axis.key, axis.domain, value, OURS) == value for value in sobol)
     if len(set(drawn)) < 20:
         assert set(sobol) == set(drawn)
         shares = (Counter(sobol), Counter(drawn))
@@ -81,7 +82,7 @@ UNIT: dict[str, AnyDomain] = TypeAdapter(dict[str, AnyDomain]).validate_python(
 
 
 def sobol(number: int, seed: int = 0) -> list[Point]:
-    return list(itertools.islice(sobol_points(UNIT, seed), number))
+    return list(itertools.islice(sobol_points(UNIT, seed, OURS), number))
 
 
 def test_sobol_points_are_scipys() -> None:
@@ -93,7 +94,7 @@ def test_sobol_points_are_scipys() -> None:
 def test_sobol_points_fill_space_more_evenly_than_random_ones() -> None:
     ours = np.array([list(point.values()) for point in sobol(128)])
     for seed in range(5):
-        drawn = [list(next(random_points(UNIT, seed, i)).values()) for i in range(128)]
+        drawn = [list(next(random_points(UNIT, seed, i, OURS)).values()) for i in range(128)]
         assert qmc.discrepancy(ours) < 0.2 * qmc.discrepancy(np.array(drawn))
 
 
@@ -109,7 +110,7 @@ def test_what_is_not_swept_at_a_sobol_point_is_not_in_it() -> None:
             "size": {"choice": {"s": {"d_ff": 64}, "m": {"d_ff": 128}}},
         }
     )
-    points = list(itertools.islice(sobol_points(space, 0), 32))
+    points = list(itertools.islice(sobol_points(space, 0, OURS), 32))
     assert {(point["size"], "learning_rate" in point) for point in points} == {
         ("s", True), ("m", False),
     }  # fmt: skip
