@@ -40,6 +40,7 @@ from sweeper.record.tables import Tables
 from sweeper.record.watcher import Watcher
 from sweeper.runtime.extras.writing import texts_of
 from sweeper.runtime.losses import Losses
+from sweeper.runtime.program_changes import ProgramChanges
 from sweeper.runtime.ray_tune.token import token_command
 from sweeper.runtime.ray_version import ray_version_note
 from sweeper.runtime.signals import Deadline, ending_at_once
@@ -316,6 +317,7 @@ def _watchers(
 ) -> list[Watcher]:
     watchers: list[Watcher] = [
         Losses(sweep),
+        ProgramChanges(sweep),
         MetricsFiles(sweep.folder),
         Tables(sweep.folder),
         Screen(console, sweep.plan, heading=heading, verbose=options.verbose),

@@ -13,6 +13,7 @@ from sweeper.engine.session.program_code import COMMIT, code_files
 from sweeper.errors import TrainerError
 from sweeper.record.state.events import Fingerprint
 from sweeper.spec.sweep_spec import CHANGEABLE, SweepSpec
+from sweeper.spec.trainer.section import TrainerSpec
 from trainable.settings import nearest
 
 TRAINABLE = "trainable"  # the package whose sources count
@@ -24,16 +25,25 @@ def take_fingerprint(spec: SweepSpec, trainer: str) -> Fingerprint:
     """The fingerprint of a resolved spec. `trainer` is the class of the training loop, as
     `module:name`."""
     if spec.trainer is not None:
-        files, commit = code_files(spec.trainer)
-        code = {name: _hash([path.read_bytes()]) for name, path in files.items()}
-        told = {} if commit is None else {COMMIT: commit[:16]}
-        return Fingerprint(spec=fixed_settings(spec), code=told | code, data={})
+        code = program_fingerprint(spec.trainer)
+        return Fingerprint(spec=fixed_settings(spec), code=code, data={})
     assert spec.data is not None, "a resolved spec names its data"
     return Fingerprint(
         spec=fixed_settings(spec),
         code={name: _hash([path.read_bytes()]) for name, path in _sources(trainer).items()},
         data=_data_hashes(CorpusFolder(Path(spec.data))),
     )
+
+
+def program_fingerprint(trainer: TrainerSpec) -> dict[str, str]:
+    """Of another trainer's code: the commit, and each of its files that git does not have so.
+
+    Raises:
+        TrainerError: its folder is not there.
+    """
+    files, commit = code_files(trainer)
+    told = {} if commit is None else {COMMIT: commit[:16]}
+    return told | {name: _hash([path.read_bytes()]) for name, path in files.items()}
 
 
 def fixed_settings(spec: SweepSpec) -> dict[str, object]:
@@ -54,7 +64,7 @@ def differences(before: Fingerprint, now: Fingerprint) -> list[str]:
     """What has changed, a line for each change."""
     return [
         *_differences(_stated(before.spec), _stated(now.spec), tell_values=True),
-        *_differences(before.code, now.code),
+        *_code_differences(before.code, now.code),
         *_differences(before.data, now.data),
     ]
 
@@ -62,6 +72,16 @@ def differences(before: Fingerprint, now: Fingerprint) -> list[str]:
 def _stated(settings: Mapping[str, object]) -> dict[str, object]:
     """Without what is null: a key that a version before did not have."""
     return {key: value for key, value in settings.items() if value is not None}
+
+
+def _code_differences(old: Mapping[str, str], new: Mapping[str, str]) -> Iterator[str]:
+    """With git only the files are stated that differ from the commit: one that comes may be new or
+    changed, and one that goes may be as it was."""
+    if COMMIT in old and COMMIT in new:
+        names = [name for name in dict.fromkeys([*old, *new]) if old.get(name) != new.get(name)]
+        yield from (f"{name} has changed" for name in names)
+    else:
+        yield from _differences(old, new)
 
 
 def _differences(
