@@ -5,14 +5,21 @@ from collections.abc import Iterator, Mapping
 from string import Formatter
 
 from sweeper.spec.columns import COLUMNS, EVALUATION, MEASURED, NAMED
+from sweeper.spec.domains.values import Scalar
 from sweeper.spec.reading.names import word_hint
 from sweeper.spec.reading.yaml_source import KeyPath, Problem
 from sweeper.spec.scheduler_spec import AnySchedulerSpec, AshaSpec, EarlySpec
 from sweeper.spec.space import AnyDomain
 from sweeper.spec.sweep_spec import OUR_METRICS
 from sweeper.spec.trainer.config import COMMON
-from sweeper.spec.trainer.section import CommandSpec, FunctionSpec, SettingSpec, TrainerSpec
-from sweeper.spec.trainer.settings import KnownSettings, Setting, out_of_step
+from sweeper.spec.trainer.schedule import WORDS_OF_KIND
+from sweeper.spec.trainer.section import (
+    CommandSpec,
+    FunctionSpec,
+    SettingSpec,
+    TrainerSpec,
+)
+from sweeper.spec.trainer.settings import OURS, KnownSettings, Setting, out_of_step
 from trainable.errors import ConfigError
 from trainable.settings import nearest, typed
 from trainable.validation_sets import set_of
@@ -43,9 +50,31 @@ def trainer_problems(
     every = trainer.checkpoint_every_steps or trainer.eval_every_steps
     if (out := out_of_step(trainer.eval_every_steps, every)) is not None:
         problems.append((("trainer", "checkpoint_every_steps"), out))
+    if trainer.schedule is not None:
+        problems += _schedule_problems(trainer.schedule.stated, known)
     if isinstance(trainer, CommandSpec):
         problems += _command_problems(trainer, known, needs_seed=seeds or finals)
     return problems
+
+
+def _schedule_problems(schedule: Mapping[str, Scalar], known: KnownSettings) -> Iterator[Problem]:
+    """Each word by itself; together they are looked at in each run's config."""
+    for word, told in schedule.items():
+        at = ("trainer", "schedule", word)
+        if isinstance(told, str) and told in known:
+            if word not in WORDS_OF_KIND and not known.is_number(told):
+                yield at, f"{told} is no number"
+        elif isinstance(told, str) and word not in WORDS_OF_KIND:
+            yield at, f"must be a number or the name of a setting{nearest(told, [*known.by_name])}"
+        else:
+            try:
+                value = typed(word, told, OURS.types[word])
+            except ConfigError as error:
+                yield at, error.problem
+                continue
+            number = value if isinstance(value, int | float) else None
+            if number is not None and (problem := OURS.by_name[word].problem(number)) is not None:
+                yield at, problem
 
 
 def _where_stated(name: str) -> str:

@@ -81,11 +81,29 @@ class StopSpec(_TrainerSection):
     grace_s: Annotated[float, Field(ge=0)] = 60.0
 
 
+class ScheduleSpec(_TrainerSection):
+    """What the learning rate does, in the words of our own trainer: each a value, or the name of
+    the setting that has it."""
+
+    schedule: Scalar
+    learning_rate: Scalar = 1.0  # so that the least may be a share of it
+    min_learning_rate: Scalar = 0.0
+    warmup_steps: Scalar = 0
+    decay_fraction: Scalar = None
+    decay_steps: Scalar = None
+    decay_shape: Scalar = None
+
+    @property
+    def stated(self) -> dict[str, Scalar]:
+        return self.model_dump(exclude_none=True)
+
+
 class _AnyTrainer(_TrainerSection):
     settings: dict[str, SettingSpec] = Field(default_factory=dict)
     max_steps: PositiveWhole  # that `train.max_steps` may replace, where the command takes it
     eval_every_steps: PositiveWhole  # at which the program measures
     checkpoint_every_steps: PositiveWhole | None = None  # null: as often
+    schedule: ScheduleSpec | None = None  # for the forecast; null: not known
     folder: Annotated[str, AfterValidator(os.path.expanduser)] = "."  # where it is started
     env: dict[str, str] = Field(default_factory=dict)  # of its environment, beside ours
     stop: StopSpec = StopSpec()

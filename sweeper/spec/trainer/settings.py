@@ -8,6 +8,7 @@ from typing import Any, Literal, cast, get_args, get_type_hints
 
 from sweeper.spec.domains.values import Scalar, Settings
 from sweeper.spec.trainer.config import AnyConfig, ProgramConfig
+from sweeper.spec.trainer.schedule import scheduled_as
 from sweeper.spec.trainer.section import SettingSpec, TrainerSpec
 from trainable.config import TrainConfig
 from trainable.errors import ConfigError
@@ -132,7 +133,7 @@ def known_settings(trainer: TrainerSpec | None) -> KnownSettings:
     by_name = {**stated, **common}
     synonyms = {name: others for name, others in OTHER_NAMES.items() if name in by_name}
     return KnownSettings(
-        by_name=by_name, config=partial(_program_config, by_name), synonyms=synonyms
+        by_name=by_name, config=partial(_program_config, trainer, by_name), synonyms=synonyms
     )
 
 
@@ -145,10 +146,13 @@ def _setting(spec: SettingSpec) -> Setting:
     return Setting(type=kind, **bounds)
 
 
-def _program_config(known: Mapping[str, Setting], values: Mapping[str, Any]) -> ProgramConfig:
+def _program_config(
+    trainer: TrainerSpec, known: Mapping[str, Setting], values: Mapping[str, Any]
+) -> ProgramConfig:
     """
     Raises:
-        ConfigError: an unknown name, a value of another type, beyond its bounds, or missing.
+        ConfigError: an unknown name, a value of another type, beyond its bounds, or missing; a
+            schedule that no run can have.
     """
     if unknown := [name for name in values if name not in known]:
         raise ConfigError(unknown[0], f"no such setting{nearest(unknown[0], list(known))}")
@@ -164,6 +168,14 @@ def _program_config(known: Mapping[str, Setting], values: Mapping[str, Any]) -> 
     config = ProgramConfig.from_settings(settings)
     if (out := out_of_step(config.eval_every_steps, config.checkpoint_every_steps)) is not None:
         raise ConfigError("checkpoint_every_steps", out)
+    try:
+        scheduled_as(config, trainer)
+    except ConfigError as error:
+        stated = {} if trainer.schedule is None else trainer.schedule.stated
+        told = [stated.get(error.key), *stated.values(), "max_steps"]
+        key = next(name for name in told if isinstance(name, str) and name in known)
+        problem = f"{error.key} {error.problem}"
+        raise ConfigError(key, f"gives a schedule (trainer.schedule) whose {problem}") from None
     return config
 
 

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from sweeper.spec.clock import clock_per_step
 from sweeper.spec.points import Point
 from sweeper.spec.sweep_spec import SweepSpec, sign_of
+from sweeper.spec.trainer.schedule import scheduled_as
 from sweeper.status import Status
 from sweeper.strategy.surface.axes import Axes
 from sweeper.strategy.surface.curves import Course, Schedule, finals_of
 from sweeper.strategy.surface.observation import Observation
 from sweeper.strategy.surface.surface import Final
-from trainable.config import TrainConfig
 
 
 class Courses:
@@ -21,7 +21,8 @@ class Courses:
         self.spec = spec
         self.axes = Axes(spec.space)
         self.sign = sign_of(spec.objective.mode)
-        self.scheduled = spec.objective.falls and spec.is_ours
+        known = spec.trainer is None or spec.trainer.schedule is not None
+        self.scheduled = spec.objective.falls and known
         self._lengths: dict[str, tuple[Schedule, int]] = {}
 
     def finals(self, observations: Sequence[Observation]) -> list[Final | None]:
@@ -58,7 +59,7 @@ class Courses:
         if (key := repr(point)) not in self._lengths:
             config = self.spec.known.config(self.spec.settings(point))
             end = config.max_steps * clock_per_step(config, self.spec.scheduler.clock)
-            self._lengths[key] = Schedule(config if isinstance(config, TrainConfig) else None), end
+            self._lengths[key] = Schedule(scheduled_as(config, self.spec.trainer)), end
         return self._lengths[key]
 
 
