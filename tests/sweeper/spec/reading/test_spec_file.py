@@ -217,7 +217,7 @@ TABLE = [
     ("space: {status: {grid: {s: {d_ff: 64}}}}",
      ":1: space.status: names bundles, and is a column of the results; choose another name"),
     (LR + "train: {train_data: x.npy}",
-     ":2: train.train_data: is not set here but by `data:`, a folder with both files"),
+     ":2: train.train_data: is not set here but by `data:`, a folder with these files"),
     # values derived from others
     (LR + "train: {warmup_steps: {times: 0.1}}", ":2: train.warmup_steps.of: is required"),
     (LR + "train: {warmup_steps: {times: 0.1, of: max_steps, from: 1}}",
