@@ -40,10 +40,10 @@ from sweeper.record.tables import Tables
 from sweeper.record.watcher import Watcher
 from sweeper.runtime.extras.writing import texts_of
 from sweeper.runtime.losses import Losses
-from sweeper.runtime.program_changes import ProgramChanges
 from sweeper.runtime.ray_tune.token import token_command
 from sweeper.runtime.ray_version import ray_version_note
-from sweeper.runtime.signals import Deadline, ending_at_once
+from sweeper.runtime.signals import Deadline, ending_at_once, tell
+from sweeper.runtime.trainers.program_changes import ProgramChanges
 from sweeper.spec.reading.spec_file import load_spec
 from sweeper.spec.reading.yaml_source import YamlSource
 from sweeper.spec.sweep_spec import SweepSpec
@@ -317,7 +317,7 @@ def _watchers(
 ) -> list[Watcher]:
     watchers: list[Watcher] = [
         Losses(sweep),
-        ProgramChanges(sweep),
+        ProgramChanges(sweep, tell),
         MetricsFiles(sweep.folder),
         Tables(sweep.folder),
         Screen(console, sweep.plan, heading=heading, verbose=options.verbose),

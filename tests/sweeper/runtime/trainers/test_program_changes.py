@@ -16,8 +16,8 @@ from sweeper.engine.sweep import Sweep
 from sweeper.errors import RunFolderError
 from sweeper.plan.plan import Plan, make_plan
 from sweeper.record.run_folder import create_run_folder
-from sweeper.runtime import program_changes
-from sweeper.runtime.program_changes import ProgramChanges
+from sweeper.runtime.trainers import program_changes
+from sweeper.runtime.trainers.program_changes import ProgramChanges
 from sweeper.spec.reading.spec_file import load_spec
 from tests.sweeper.closed_form import REFERENCE
 from tests.sweeper.in_process import opened

@@ -10,7 +10,6 @@ from sweeper.errors import TrainerError
 from sweeper.record.state.events import Fingerprint
 from sweeper.record.state.sweep_state import SweepState
 from sweeper.record.watcher import Watcher
-from sweeper.runtime.signals import tell
 
 LOOK_EVERY_SECONDS = 5.0
 MOST_OF_THE_TIME = 0.02  # git takes a while in a large folder
@@ -19,7 +18,7 @@ MOST_OF_THE_TIME = 0.02  # git takes a while in a large folder
 class ProgramChanges(Watcher):
     """Tells each change once."""
 
-    def __init__(self, sweep: Sweep, say: Callable[[str], None] = tell) -> None:
+    def __init__(self, sweep: Sweep, say: Callable[[str], None]) -> None:
         self.sweep = sweep
         self.say = say
         before = sweep.state.sessions[-1].environment.fingerprint
