@@ -19,7 +19,7 @@ from sweeper.strategy.surface.surface import Surface
 # Between these shares of each axis the first points lie: a run in a corner of the space mostly
 # tells that the corner is one.
 INNER = (0.3, 0.7)
-FEWEST = 2  # known ends, before which the search does not end: one has no neighbour
+FEWEST = 3  # known ends, before which the search does not end: how sure of two is not known
 MOST_CANDIDATES = 500  # of a large grid, or of a space with ranges, so many are looked at at a time
 ALPHA = 0.1  # the chance of a better point at which the search ends
 _OUT = (Status.FAILED, Status.STOPPED)  # they cannot win any more

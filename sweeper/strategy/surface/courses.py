@@ -27,12 +27,13 @@ class Courses:
 
     def finals(self, observations: Sequence[Observation]) -> list[Final | None]:
         """Where each point ends; None where nothing can be said about it yet. One that diverged
-        ends as the worst of the others."""
+        has learnt nothing: it ends as the worst that any other is or began with."""
         courses = [self.course(observation) for observation in observations]
         finals = finals_of(self.axes, courses, scheduled=self.scheduled)
-        worst = max((final.value for final in finals if final is not None), default=None)
-        if worst is None:
+        known = [final.value for final in finals if final is not None]
+        if not known:
             return finals
+        worst = max(*known, *(course.values[0] for course in courses if course.values))
         return [
             Final(point=seen.point, value=worst) if _is_lost(seen) else final
             for seen, final in zip(observations, finals, strict=True)

@@ -93,12 +93,28 @@ class Process:
         kernel = self._covariance(at, self._at)
         pulled, sagged = self._means(at, kernel)
         mean = self._level + self._scale * (pulled + self._signal[:, None] * sagged)
-        known = ((kernel @ self._inverse) * kernel).sum(-1)
-        square = (at * at).sum(1)
-        trend = TREND * (1 + square**2 / 2) + self._slope * square
-        left = np.maximum(1 + trend - known, JITTER)
         unsure = (self._variance - self._signal**2)[:, None] * sagged**2  # of the signal
-        return mean, self._scale**2 * (self._variance[:, None] * left + unsure)
+        variance = self._variance[:, None] * self._left(at, kernel) + unsure
+        return mean, self._scale**2 * variance
+
+    def expected_improvement(self, at: Array) -> Array:
+        """By how much each of these lies below the least of the known ones on average, apart from
+        noise: shape (m,). It is averaged over what the signal's deviation may be: as long as that
+        is hardly known, a point far up in the expected valley is so with every deviation, which
+        the moments of all together do not tell."""
+        at = at - self._centre
+        kernel = self._covariance(at, self._at)
+        known = self._means(self._at, self._covariance(self._at, self._at))
+        weights = self.weights[:, None] * self._signals
+        of, nth = np.nonzero(weights > NEGLIGIBLE * weights.max())
+        signal = SIGNALS[nth, None]
+        best, mean = (
+            pulled[of] + signal * sagged[of] for pulled, sagged in (known, self._means(at, kernel))
+        )
+        variance = signal**2 * self._left(at, kernel)[of]
+        improvement = expected_improvement(best.min(axis=1, keepdims=True), mean, variance)
+        expected: Array = self._scale * (weights[of, nth] @ improvement)
+        return expected
 
     def forecast(self, at: Array) -> tuple[Array, Array]:
         """The mean and the deviation there, apart from noise: two arrays of shape (m,)."""
@@ -138,6 +154,14 @@ class Process:
         around = sagged[:, None, :] + normal @ root.transpose(0, 2, 1)
         drawn: Array = pulled[:, None, :] + signal[:, :, None] * around
         return self._level + self._scale * drawn
+
+    def _left(self, at: Array, kernel: Array) -> Array:
+        """The variance that is left under each kernel, as a share of the signal's."""
+        known = ((kernel @ self._inverse) * kernel).sum(-1)
+        square = (at * at).sum(1)
+        trend = TREND * (1 + square**2 / 2) + self._slope * square
+        left: Array = np.maximum(1 + trend - known, JITTER)
+        return left
 
     def _means(self, at: Array, kernel: Array) -> tuple[Array, Array]:
         """Under each kernel the mean there is the first plus the signal's deviation times the

@@ -13,7 +13,7 @@ import numpy as np
 
 from sweeper.spec.points import Point
 from sweeper.strategy.surface.axes import Array, Axes
-from sweeper.strategy.surface.process import NOISE, Process, expected_improvement
+from sweeper.strategy.surface.process import NOISE, Process
 
 CONTENDERS = 64  # whose chances are worked out together
 SAMPLES = 32  # of each kernel
@@ -78,9 +78,7 @@ class Surface:
 
     def expected_improvement(self, points: Sequence[Point]) -> Array:
         """How much each point is expected to improve on the best final, shape (m,)."""
-        mean, variance = self._process.each(self._axes.coordinates(points))
-        best = self._process.each(self._at)[0].min(axis=1)
-        return self._process.weights @ expected_improvement(best[:, None], mean, variance)
+        return self._process.expected_improvement(self._axes.coordinates(points))
 
     def draw(self, points: Sequence[Point], number: int) -> tuple[Array, Array]:
         """Where the points may end together: draws, shape (n, points), and their weights, (n,)."""
@@ -91,6 +89,7 @@ class Surface:
 
     def chance_of_better(self, points: Sequence[Point], promise: Array) -> float:
         """How likely it is that any of these points ends below the named one by more than noise.
+        Draws are widened for what few values cannot tell (`Process.inflation`).
 
         Args:
             promise: Their expected improvement: that of most contend.
@@ -101,5 +100,7 @@ class Surface:
         contenders = self._axes.coordinates([points[index] for index in likely])
         together = np.concatenate([self._at[[self.named]], contenders])
         drawn = self._process.sample(together, SAMPLES)
+        middle = drawn.mean(axis=1, keepdims=True)
+        drawn = middle + self._process.inflation * (drawn - middle)
         better = (drawn[:, :, 1:] < drawn[:, :, :1] - self._process.noise).any(axis=2).mean(axis=1)
         return float(self._process.weights @ better)

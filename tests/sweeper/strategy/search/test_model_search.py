@@ -100,7 +100,7 @@ def test_while_a_trial_runs_the_search_does_not_end(tmp_path: Path, tiny_plan: A
     plan = tiny_plan(space={"learning_rate": {"grid": RATES}}, scheduler=FIFO, search=search)
     folder = new_folder(tmp_path, plan)
     with opened(folder, plan) as sweep:
-        *ended, running = [sweep.next_trial() for _ in range(3)]
+        *ended, running = [sweep.next_trial() for _ in range(4)]
         for trial in ended:
             run_trial(sweep, trial)
         assert sweep.next_trial() is None
@@ -190,3 +190,22 @@ def test_an_ask_does_not_get_slower_than_its_trials_allow(tiny_plan: Any) -> Non
     ]
     given = list(ModelSearcher(plan.spec).points(seen))
     assert 0 < len(given) <= 500
+
+
+@pytest.mark.parametrize("best", [3e-3, 3e-2, 0.3, 3.0])
+def test_a_few_runs_find_the_valley_in_a_wide_range(tiny_plan: Any, best: float) -> None:
+    """Of 5.5 decades, most of which diverge: what is far up in the expected valley is not tried
+    only because little is known of how steep it is."""
+    rates = [3e-4 * 10 ** (k / 2) for k in range(12)]
+    plan = tiny_plan(space={"learning_rate": {"grid": rates}}, search={"algorithm": "model"})
+    seen: list[Observation] = []
+    while len(seen) < 5 and (point := next(ModelSearcher(plan.spec).points(seen), None)):
+        rate = float(str(point["learning_rate"]))
+        lost = rate > 30 * best
+        loss = None if lost else 2 + math.log10(rate / best) ** 2
+        seen.append(observed(rate, loss, Status.DIVERGED if lost else Status.COMPLETED))
+        seen[-1] = replace(seen[-1], point=point)
+    first, second = (float(str(o.point["learning_rate"])) for o in seen[:2])
+    assert abs(math.log10(second / first)) < 1.1, "not the end of the space"
+    nearest = min(abs(math.log10(float(str(o.point["learning_rate"])) / best)) for o in seen)
+    assert nearest < 0.51, "one of the two beside the best, or it"
