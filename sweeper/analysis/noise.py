@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Generic
 
+from sweeper.analysis.blocks import Blocks, blocks_of
 from sweeper.record.ranking import PointResult, Ranking, T
 
 CONFIDENCE = 0.95
@@ -22,6 +23,7 @@ class Noise(Generic[T]):
     tied: tuple[PointResult[T], ...]  # the best, and those that the test cannot tell from it
     left_out: tuple[PointResult[T], ...] = ()  # tied with it too, but not among the finalists
     confidence: float = CONFIDENCE  # of this one look at the results
+    blocks: Blocks | None = None  # where finalists are compared seed by seed
 
 
 def noise_of(
@@ -36,7 +38,8 @@ def noise_of(
 
     The test is Tukey's honestly significant difference, in Kramer's form for unequal numbers, which
     errs on the safe side (Hayter 1984). It holds for all pairs at once, and has to: the best point
-    was picked after looking at all of them. Finalists are compared with one another.
+    was picked after looking at all of them. Finalists are compared with one another, by the seeds
+    that they have in common (`blocks_of`).
 
     Args:
         points: In their order of merit.
@@ -51,23 +54,33 @@ def noise_of(
         return None
     squares = sum((result.deviation or 0.0) ** 2 * (len(result.values) - 1) for result in competing)
     deviation = math.sqrt(squares / degrees)
-    best = points[0]
+    best, blocks = points[0], blocks_of(competing) if num_finalists else None
 
-    def least_difference(other: PointResult[T], among: int) -> float:
-        share = 1 / len(best.values) + 1 / len(other.values)
-        return tukey_quantile(confidence, among, degrees) * deviation * math.sqrt(share / 2)
+    def compared(other: int, among: int) -> tuple[float, float]:
+        """By how much the best is ahead of this one, and by how much it has to be."""
+        apart = points[other].mean - best.mean
+        if blocks is None or other >= len(competing):
+            share = 1 / len(best.values) + 1 / len(points[other].values)
+            quantile = tukey_quantile(confidence, among, degrees)
+            return abs(apart), quantile * deviation * math.sqrt(share / 2)
+        beside, share = blocks.difference(other, 0)
+        quantile = tukey_quantile(confidence, among, blocks.degrees)
+        # Ahead in the mean over its own seeds, behind in those that both had: that is no lead.
+        return math.copysign(1, apart) * beside, quantile * blocks.deviation * math.sqrt(share / 2)
 
-    def tied(others: Sequence[PointResult[T]], among: int) -> list[PointResult[T]]:
-        return [p for p in others if abs(p.mean - best.mean) <= least_difference(p, among)]
+    def tied(others: range, among: int) -> list[PointResult[T]]:
+        margins = {other: compared(other, among) for other in others}
+        return [points[other] for other, (apart, least) in margins.items() if apart <= least]
 
-    rivals = points[1 : num_finalists or len(points)]
+    among = num_finalists or len(points)
     return Noise(
         deviation=deviation,
         degrees=degrees,
-        least_difference=least_difference(rivals[0], 1 + len(rivals)) if rivals else None,
-        tied=(best, *tied(rivals, 1 + len(rivals))),
-        left_out=tuple(tied(points[1 + len(rivals) :], len(points))),
+        least_difference=compared(1, among)[1] if among > 1 else None,
+        tied=(best, *tied(range(1, among), among)),
+        left_out=tuple(tied(range(among, len(points)), len(points))),
         confidence=confidence,
+        blocks=blocks,
     )
 
 

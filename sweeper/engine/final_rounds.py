@@ -74,11 +74,13 @@ def _point(state: SweepState, trial_id: str) -> str:
 
 def _tied(ranking: Ranking[Entrant]) -> tuple[PointResult[Entrant], ...]:
     """While nothing is known of the noise, nothing can be told apart."""
+    if ranking.finals is not None and ranking.finals.begun and len(ranking.finalists) < 2:
+        return ranking.finalists  # the others are out
     noise = noise_in(ranking)
     return (ranking.finalists or ranking.points) if noise is None else noise.tied
 
 
 def _winner(ranking: Ranking[Entrant]) -> Point | None:
-    noise = noise_in(ranking)
-    stands_out = noise is not None and len(noise.tied) == 1 < len(ranking.points)
-    return noise.tied[0].point if noise is not None and stands_out else None
+    """One that stands out, or that is the only one left."""
+    tied = _tied(ranking)
+    return tied[0].point if len(tied) == 1 < len(ranking.points) else None

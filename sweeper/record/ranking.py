@@ -78,13 +78,19 @@ class PointResult(Generic[T]):
         return self.completed[0]
 
     @property
-    def values(self) -> list[float]:
-        """One for each seed: a point that was drawn twice with one seed is the same run twice."""
+    def by_seed(self) -> dict[int | str, float]:
+        """Best first: a point that was drawn twice with one seed is the same run twice. Where a
+        seed is not known the trial's id stands for it."""
         by_seed = {
             trial.trial_id if trial.seed is None else trial.seed: trial.value
             for trial in reversed(self.completed)
         }
-        return [value for value in reversed(by_seed.values()) if value is not None]
+        return {seed: v for seed, v in reversed(by_seed.items()) if v is not None}
+
+    @property
+    def values(self) -> list[float]:
+        """One for each seed."""
+        return list(self.by_seed.values())
 
     @cached_property
     def mean(self) -> float:
@@ -94,6 +100,11 @@ class PointResult(Generic[T]):
     def deviation(self) -> float | None:
         """Over the seeds; None if fewer than two have completed."""
         return statistics.stdev(self.values) if len(self.values) > 1 else None
+
+    @property
+    def has_diverged(self) -> bool:
+        """Whether a seed has: what its others came to is not what to expect of it."""
+        return any(trial.status is Status.DIVERGED for trial in self.trials)
 
     @property
     def is_flattered(self) -> bool:
@@ -126,10 +137,10 @@ class Ranking(Generic[T]):
 
     @property
     def finalists(self) -> tuple[PointResult[T], ...]:
-        """The points that came into the finals: the first ones. None came while they have not
-        begun."""
-        num_finalists = 0 if self.finals is None else len(self.finals.points)
-        return self.points[:num_finalists]
+        """The points that came into the finals and are not out: the first ones. None came while
+        they have not begun."""
+        came = set() if self.finals is None else {*map(_key, self.finals.points)}
+        return tuple(p for p in self.points if _key(p.point) in came and not p.has_diverged)
 
     @property
     def best(self) -> PointResult[T] | None:
@@ -187,7 +198,8 @@ def rank(
 ) -> Ranking[T]:
     """Best first: trials that have completed, by the means of their points; then those that have
     come furthest. Finalists are before all others: those have had fewer seeds, and the luckiest of
-    many with one seed is ahead of the best with four."""
+    many with one seed is ahead of the best with four. One of which a seed diverged is out of the
+    finals, and behind all other points that have a completed trial."""
     trials = list(trials)
     sign = sign_of(mode)
     finalists = set() if finals is None else {*map(_key, finals.points)}
@@ -228,8 +240,11 @@ def _points(
             point = PointResult(point=same[0].point, trials=tuple(same), completed=best_first)
             results.append(point)
 
-    def merit(result: PointResult[T]) -> tuple[bool, float, str]:
-        return _key(result.point) not in finalists, sign * result.mean, result.best.trial_id
+    def merit(result: PointResult[T]) -> tuple[int, float, str]:
+        place = 1
+        if _key(result.point) in finalists:
+            place = 2 if result.has_diverged else 0
+        return place, sign * result.mean, result.best.trial_id
 
     return sorted(results, key=merit)
 

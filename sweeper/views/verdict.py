@@ -69,6 +69,8 @@ def _of_finals(
             f"{len(finals.trials)} trials of at most {finals.most_trials} have begun."
         )
         return Verdict(kind="open", text=text)
+    if len(ranking.finalists) < 2:
+        return _of_who_is_left(ranking, num_points, named)
     if noise is None:
         text = f"Still tied after the finals of {num_points} points: none of their seeds completed."
         return Verdict(kind="tied", text=text)
@@ -82,6 +84,19 @@ def _of_finals(
     text = (
         f"{named(noise.tied[0].point)} beats {others} at {sure} ({_seeds(ranking.finalists)}): "
         f"{why}"
+    )
+    return Verdict(kind="clear", text=text)
+
+
+def _of_who_is_left(ranking: Ranking[T], num_points: int, named: Naming) -> Verdict:
+    if not ranking.finalists:
+        text = (
+            f"A seed of each of the {num_points} finalists diverged: none of them is to be taken."
+        )
+        return Verdict(kind="unknown", text=text)
+    text = (
+        f"{named(ranking.finalists[0].point)} is the only one of {num_points} finalists of which "
+        "no seed diverged."
     )
     return Verdict(kind="clear", text=text)
 
@@ -118,10 +133,15 @@ def _seeds(points: Sequence[PointResult[T]]) -> str:
 def ground(noise: Noise[T]) -> str:
     """What a claim about noise rests on."""
     assert noise.least_difference is not None
+    alone, test = "", "Tukey"
+    deviation, degrees = noise.deviation, noise.degrees
+    if noise.blocks is not None:
+        alone, test = ", beside what it does to all alike,", "Tukey, seed by seed"
+        deviation, degrees = noise.blocks.deviation, noise.blocks.degrees
     return (
-        f"another seed alone moves it by {number(noise.deviation)} (standard deviation, pooled, "
-        f"{noise.degrees} degrees of freedom), so less than {number(noise.least_difference)} "
-        f"between the first two can be chance (Tukey, {_percent(noise.confidence)})."
+        f"another seed alone{alone} moves it by {number(deviation)} (standard deviation, pooled, "
+        f"{degrees} degrees of freedom), so less than {number(noise.least_difference)} "
+        f"between the first two can be chance ({test}, {_percent(noise.confidence)})."
     )
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from sweeper.analysis.reading.loading import load
 from sweeper.engine.session.resuming import Changes, prepare_resumption
 from sweeper.engine.sweep import Sweep
 from sweeper.errors import SpecError
@@ -19,6 +20,7 @@ from sweeper.record.run_folder import RunFolder, create_run_folder
 from sweeper.record.state.events import FinalsEnded
 from sweeper.status import Status
 from sweeper.views.terminal.live_view import progress_line
+from sweeper.views.verdict import verdict_of
 from tests.sweeper.closed_form import REFERENCE
 from tests.sweeper.in_process import drive, killed_at_each_event, opened, run_trial
 from tests.sweeper.journals import raw_events
@@ -72,7 +74,7 @@ def new_folder(tmp_path: Path, plan: Plan) -> RunFolder:
 def of_finals(sweep: Sweep) -> list[tuple[float, int]]:
     """Learning rate and seed of each of their trials."""
     finals = [trial for trial in sweep.trials.values() if trial.is_final]
-    assert all(trial.status is Status.COMPLETED for trial in finals)
+    assert all(trial.status.ended for trial in finals)
     return [(trial.config.learning_rate, trial.config.seed) for trial in finals]
 
 
@@ -327,3 +329,44 @@ def test_a_point_that_was_drawn_twice_is_one_run_and_no_repeat(
     points = ranking_of(drive(new_folder(tmp_path, plan), plan).state).points
     assert [len(point.values) for point in points] == [2, 2]
     assert sorted(len(point.completed) for point in points)[-1] >= 4
+
+
+def test_a_finalist_of_which_a_fresh_seed_diverges_is_out(
+    tmp_path: Path, losses: Any, plan_of: Any
+) -> None:
+    """It runs no more seeds, and is no winner, however good its others are: for every view."""
+    tell = noisy({1e-3: 1.0, 3e-3: 1.1, 1e-2: 1.1})
+
+    def loss_at(config: Any, step: int) -> float:
+        lost = config.learning_rate == 1e-3 and config.seed == 1
+        return math.nan if lost else tell(config, step)
+
+    losses(loss_at)
+    plan = plan_of()
+    folder = new_folder(tmp_path, plan)
+    sweep = drive(folder, plan)
+    assert [each for each in of_finals(sweep) if each[0] == 1e-3] == [(1e-3, 1)]
+    ranking = load(folder).ranking
+    assert {point.point["learning_rate"] for point in ranking.finalists} == {3e-3, 1e-2}
+    assert ranking.points[-1].point == {"learning_rate": 1e-3}
+    assert winner(sweep) != {"learning_rate": 1e-3}
+
+
+@pytest.mark.parametrize(("lost", "told"), [({3e-3, 1e-2}, "only one"), (TOLD_APART, "of each")])
+def test_who_is_left_when_seeds_of_the_others_have_diverged(
+    tmp_path: Path, losses: Any, plan_of: Any, lost: set[float], told: str
+) -> None:
+    tell = noisy({1e-3: 1.0, 3e-3: 1.0, 1e-2: 1.0})
+
+    def loss_at(config: Any, step: int) -> float:
+        return math.nan if config.learning_rate in lost and config.seed else tell(config, step)
+
+    losses(loss_at)
+    plan = plan_of()
+    folder = new_folder(tmp_path, plan)
+    sweep = drive(folder, plan)
+    assert len(of_finals(sweep)) == 3, "one round, then there are not two to compare"
+    assert winner(sweep) == (None if 1e-3 in lost else {"learning_rate": 1e-3})
+    verdict = verdict_of(load(folder).ranking, finished=True)
+    assert verdict is not None
+    assert told in verdict.text

@@ -141,7 +141,7 @@ def test_who_wins_the_finals_beats_the_others() -> None:
     assert said.verdict.replace("\u00a0", " ").startswith(
         "learning_rate 0.001 beats learning_rate 0.01 at 95% (3 seeds each): another seed alone"
     )
-    assert "(Tukey, 98.3%)" in said.verdict
+    assert "(Tukey, seed by seed, 98.3%)" in said.verdict
 
 
 def test_who_had_no_part_in_the_finals_is_not_said_to_be_beaten() -> None:
