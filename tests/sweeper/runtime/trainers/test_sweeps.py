@@ -14,7 +14,7 @@ from ruamel.yaml import YAML
 from sweeper.engine.audience import Audience
 from sweeper.plan.plan import make_plan
 from sweeper.record.journal import read_journal
-from sweeper.record.run_folder import create_run_folder
+from sweeper.record.run_folder import RunFolder, create_run_folder
 from sweeper.record.state import trial as trials
 from sweeper.record.state.events import Evaluated
 from sweeper.record.state.trial import Trial
@@ -28,6 +28,10 @@ from tests.sweeper.runtime.trainers.jobs import PROGRAM
 NUM_SWEEPS = int(os.environ.get("SWEEPER_TEST_SWEEPS", "2"))  # of each style; 50 have been run
 
 
+# Of each trial, what was decided at its evaluations.
+Decisions = dict[str, list[tuple[Any, ...]]]
+
+
 class Foreign(InProcess):
     def run_trial(self, trial: Trial) -> None:
         spec, folder = self.sweep.plan.spec, self.sweep.folder.trial(trial.trial_id)
@@ -36,8 +40,8 @@ class Foreign(InProcess):
         super().run_trial(trial)
 
 
-def decisions(root: Path, style: str) -> dict[str, list[tuple[Any, ...]]]:
-    """Of each trial, what was decided at its evaluations."""
+def space_in(root: Path, style: str) -> Path:
+    """A sweep with promotions, of the program in this style."""
     root.mkdir()
     checkpoint = {"path": "ckpt-{step:d}.json" if style == "pattern" else "ckpt.json"}
     if style == "hook":
@@ -59,17 +63,27 @@ def decisions(root: Path, style: str) -> dict[str, list[tuple[Any, ...]]]:
             "type": "asha", "grace_steps": 10, "mode": "promote", "reduction_factor": 2
         },
         "max_retries": 50,
+        "max_concurrent": 1,  # with more, who comes first is chance
     }  # fmt: skip
     if style == "pattern":
         document["trainer"]["metrics"] = {"stdout": "step {step:d}: val loss {val_loss:f}"}
     with (root / "space.yaml").open("w") as file:
         YAML().dump(document, file)
-    spec, source = load_spec(root / "space.yaml")
+    return root / "space.yaml"
+
+
+def decisions(root: Path, style: str) -> Decisions:
+    """Those of a sweep in this process."""
+    spec, source = load_spec(space_in(root, style))
     plan = make_plan(spec, None, source)
     folder = create_run_folder(root, plan.spec, None, "space.yaml")
     with opened(folder, plan) as sweep:
         Foreign(sweep, Audience(sweep, []), None).run()
-    found: dict[str, list[tuple[Any, ...]]] = {}
+    return decided(folder)
+
+
+def decided(folder: RunFolder) -> Decisions:
+    found: Decisions = {}
     for event in read_journal(folder.journal):
         if isinstance(event, Evaluated):
             seen = (event.metrics.step, event.metrics.val_loss, event.decision)
