@@ -142,7 +142,6 @@ def run_sweep(
     wandb: WandbMode = Options.wandb,
     dashboard: bool = Options.dashboard,
     quiet: bool = False,
-    trainer: str = Options.trainer,
 ) -> LoadedSweep:
     """Run a sweep to its end, as `python -m sweeper run` does, and load it.
 
@@ -152,13 +151,12 @@ def run_sweep(
             if it is taken.
         overrides: Values that replace the file's, each as `KEY=VALUE`.
         quiet: Print nothing.
-        trainer: The class of the training loop, as `module:name`.
 
     Raises:
         UserError: the space, the data or the machine does not fit. Nothing has been started then.
     """
     _require_no_ray()
-    options = Options(runs=Path(runs), wandb=wandb, dashboard=dashboard, trainer=trainer)
+    options = Options(runs=Path(runs), wandb=wandb, dashboard=dashboard)
     console = make_console(quiet=quiet)
     with options.deadline, lasting_output():
         if isinstance(space, Mapping):

@@ -68,7 +68,7 @@ class Options:
     dashboard: bool = True
     verbose: bool = False
     watchers: tuple[Watcher, ...] = ()  # who else looks on
-    trainer: str = TRAINER  # the class of the training loop
+    trainer: str = TRAINER  # the class of our own loop; tests have one without weights
     owns_process: bool = False  # a signal may end the process before the sweep has begun
     # Of the process, once it is to end early. A command holds it until all is told.
     deadline: Deadline = field(default_factory=Deadline)

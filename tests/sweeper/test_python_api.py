@@ -23,7 +23,6 @@ from tests.sweeper.closed_form import REFERENCE
 from tests.sweeper.conftest import TINY
 from tests.sweeper.in_process import drive, opened, run_trial
 from tests.sweeper.test_rooms import loaded_after
-from trainable.errors import UserError
 
 
 @pytest.fixture
@@ -188,31 +187,6 @@ def busy_ray(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def test_a_process_that_has_a_ray_already(tmp_path: Path, tokens_folder: Path) -> None:
     with pytest.raises(ResourceError, match=r"ray.shutdown\(\)"):
         run_sweep(space(tokens_folder), runs=tmp_path / "runs")
-
-
-@pytest.mark.parametrize(
-    ("trainer", "said"),
-    [
-        ("nope:Trainer", "trainer: no module 'nope'"),
-        ("trainable.nope.training:Trainer", "trainer: no module 'trainable.nope.training'"),
-        ("no.package:Trainer", "trainer: no module 'no.package'"),
-        ("sys:Trainer", "trainer: no module 'sys'"),
-        ("", "trainer: no module ''"),
-        (
-            "trainable.loop.training",
-            "has no class ''; name one, as trainable.loop.training:Trainer",
-        ),
-        ("trainable.loop.training:Trainr", "has no class 'Trainr'; did you mean 'Trainer'"),
-        ("tests.sweeper.closed_form:Closed", "has no class 'Closed'"),
-    ],
-)
-def test_a_trainer_that_is_not_there_is_told_before_anything_starts(
-    tmp_path: Path, write_space: Any, trainer: str, said: str
-) -> None:
-    with pytest.raises(UserError) as told:
-        run_sweep(write_space(), runs=tmp_path / "runs", trainer=trainer, quiet=True)
-    assert said in str(told.value)
-    assert not (tmp_path / "runs").exists()
 
 
 def test_the_trials_of_a_sweep_are_all_that_it_will_have(tmp_path: Path, tiny_plan: Any) -> None:

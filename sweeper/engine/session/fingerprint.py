@@ -1,7 +1,6 @@
 """What the trials of a sweep have in common, so that a resumed session can tell whether it still
 holds: the settings that must not change, the code that trains, the data that it trains on."""
 
-import ast
 import hashlib
 import os
 from collections.abc import Iterable, Iterator, Mapping
@@ -10,11 +9,9 @@ from pathlib import Path
 
 from sweeper.corpus.folder import CorpusFolder
 from sweeper.engine.session.program_code import COMMIT, code_files
-from sweeper.errors import TrainerError
 from sweeper.record.state.events import Fingerprint
 from sweeper.spec.sweep_spec import CHANGEABLE, SweepSpec
 from sweeper.spec.trainer.section import TrainerSpec
-from trainable.settings import nearest
 
 TRAINABLE = "trainable"  # the package whose sources count
 BLOCK = 4096  # bytes
@@ -110,51 +107,15 @@ def _sources(trainer: str) -> dict[str, Path]:
         for path in sorted(package.rglob("*.py"))
     }
     module = trainer.partition(":")[0]
-    _require_class(trainer, _file_of(module))
     if module.partition(".")[0] != TRAINABLE:
         sources[module] = _file_of(module)
     return sources
 
 
 def _file_of(module: str) -> Path:
-    try:
-        found = find_spec(module)
-    except (ImportError, ValueError):  # a package above it is not there; no name of a module
-        found = None
-    if found is None or found.origin is None or not Path(found.origin).is_file():
-        raise TrainerError(
-            f"trainer: no module {module!r}; name the class of the training loop as module:Class, "
-            "in a file that Python finds (see PYTHONPATH)"
-        )
+    found = find_spec(module)
+    assert found is not None and found.origin is not None
     return Path(found.origin)
-
-
-def _require_class(trainer: str, file: Path) -> None:
-    """Its module is read, and not run: that may take seconds, and a GPU.
-
-    Raises:
-        TrainerError: the module has nothing of that name.
-    """
-    module, _, name = trainer.partition(":")
-    body = ast.parse(file.read_bytes()).body
-    names = {each for statement in body for each in _names_of(statement)}
-    if name not in names and "*" not in names:
-        hint = nearest(name, sorted(names)) if name else f"; name one, as {module}:Trainer"
-        raise TrainerError(f"trainer: {file} has no class {name!r}{hint}")
-
-
-def _names_of(statement: ast.stmt) -> list[str]:
-    """The names that a statement of a module makes."""
-    match statement:
-        case ast.ClassDef(name=name) | ast.FunctionDef(name=name):
-            return [name]
-        case ast.Import(names=aliases) | ast.ImportFrom(names=aliases):
-            return [alias.asname or alias.name for alias in aliases]
-        case ast.Assign(targets=targets):
-            return [target.id for target in targets if isinstance(target, ast.Name)]
-        case ast.If() | ast.Try():
-            return ["*"]  # who knows
-    return []
 
 
 def _data_hashes(folder: CorpusFolder) -> dict[str, str]:
