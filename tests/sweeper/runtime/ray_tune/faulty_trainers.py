@@ -1,6 +1,5 @@
 """Training loops that go wrong in every way, once or always; which way, the learning rate says."""
 
-import ctypes
 import json
 import os
 import sys
@@ -120,8 +119,6 @@ class BrokenTrainer(ClosedFormTrainer):
         match self.broken:
             case "exits":
                 os._exit(3)
-            case "segmentation fault":
-                ctypes.string_at(0)
             case "unreadable":
                 raise UnreadableError("one", "two")
 

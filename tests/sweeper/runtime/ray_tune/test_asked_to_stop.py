@@ -15,6 +15,7 @@ from sweeper.record.run_folder import RunFolder
 from sweeper.runtime.stopping.requests import request_trial_stop
 from sweeper.status import ExitCode, Status
 from tests.sweeper.journals import raw_events
+from tests.sweeper.runtime.ray_tune.conftest import LOOKED_AT
 from tests.sweeper.runtime.ray_tune.driver import GATE, ROOT
 from tests.sweeper.runtime.ray_tune.test_kills import session_of
 from tests.sweeper.waiting import wait_until
@@ -30,9 +31,9 @@ SECTIONS = {
 
 
 @pytest.fixture
-def gate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv(GATE, str(tmp_path / "gate"))
-    return tmp_path / "gate"
+def gate(tmp_path: Path, cluster: None) -> Path:
+    """The file without which a `WaitingTrainer` waits."""
+    return tmp_path / LOOKED_AT[GATE]
 
 
 def stop(folder: RunFolder, *trial: str) -> "subprocess.CompletedProcess[str]":

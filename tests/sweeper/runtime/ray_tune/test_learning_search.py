@@ -19,7 +19,7 @@ from tests.sweeper.runtime.ray_tune.test_kills import decided, events, rows, ses
 from tests.sweeper.waiting import wait_until
 
 pytestmark = pytest.mark.slow
-KILLS = 4
+KILLS = 2
 MAX_EVENTS_A_SESSION = 20
 FIRST = {
     "name": "first",
@@ -41,7 +41,7 @@ def created(folder: RunFolder) -> list[Any]:
     return [event["values"] for event in events(folder) if event["event"] == "trial_created"]
 
 
-def test_tpe_with_a_warm_start_killed_four_times_ends_as_if_never_killed(
+def test_tpe_with_a_warm_start_killed_twice_ends_as_if_never_killed(
     tmp_path: Path, write_space: Any, tokens_folder: Path, cluster: None
 ) -> None:
     assert session("run", write_space(**FIRST), tmp_path / "runs").wait() == ExitCode.DONE

@@ -19,6 +19,7 @@ from sweeper.running import Options, resume_sweep, run_file
 from sweeper.status import ExitCode, Status
 from tests.sweeper.closed_form import REFERENCE
 from tests.sweeper.journals import raw_events
+from tests.sweeper.runtime.ray_tune.conftest import LOOKED_AT
 from tests.sweeper.runtime.ray_tune.driver import GATE, ROOT
 from tests.sweeper.runtime.ray_tune.test_kills import (
     decided,
@@ -64,7 +65,7 @@ def hung(folder: RunFolder) -> bool:
 
 @pytest.mark.slow
 def test_moved_or_copied_it_goes_on_where_it_is_under_one_driver_at_a_time(
-    tmp_path: Path, write_space: Any, gate: Path
+    tmp_path: Path, write_space: Any, cluster: None
 ) -> None:
     space = write_space(**SECTIONS, resources=ONE_AT_A_TIME)
     folder = RunFolder(tmp_path / "runs" / "tiny")
@@ -84,7 +85,7 @@ def test_moved_or_copied_it_goes_on_where_it_is_under_one_driver_at_a_time(
     assert folder.journal.read_bytes().startswith(record)
     original = contents(folder)
 
-    gate.touch()
+    (tmp_path / LOOKED_AT[GATE]).touch()
     whole = undisturbed(space, tmp_path / "whole")
     copy = RunFolder(tmp_path / "copies" / "another-name")
     shutil.copytree(folder.path, copy.path)

@@ -19,7 +19,7 @@ from tests.sweeper.journals import RawEvent
 from tests.sweeper.runtime.ray_tune.test_kills import events, session_of
 from tests.sweeper.waiting import wait_until
 
-KILLS = 3
+KILLS = 2
 SPACE = {"learning_rate": {"grid": [1e-4, 2e-4, 5e-4, 1e-3, 2e-3, 5e-3, 0.7]}}
 SCHEDULERS = {
     "hyperband": {"type": "hyperband", "grace_steps": 4, "reduction_factor": 2},
