@@ -15,7 +15,7 @@ from sweeper.record.journal import JournalReader
 from sweeper.record.metrics_files import read_metrics
 from sweeper.record.replay import replay_event
 from sweeper.record.run_folder import RunFolder
-from sweeper.record.state.events import TrialEnded, TrialStarted
+from sweeper.record.state.events import TrialCreated, TrialEnded, TrialStarted
 from sweeper.record.state.sweep_state import SweepState
 from sweeper.record.state.trial import Trial
 from sweeper.status import Status
@@ -27,7 +27,8 @@ class Follower:
 
     def __init__(self, folder: RunFolder) -> None:
         self.folder = folder
-        self.started: dict[str, datetime] = {}  # each trial's first attempt
+        # Each trial's first attempt; of one that is taken from another sweep, when it was taken.
+        self.started: dict[str, datetime] = {}
         self.ended: dict[str, datetime] = {}
         self._journal = JournalReader(folder.journal)
         self._read = list(self._journal.new_events())  # and not folded yet
@@ -46,6 +47,8 @@ class Follower:
             self._folded += 1
             replay_event(self.state, event, self.folder, self._folded)
             match event:
+                case TrialCreated() if event.taken is not None:  # it has run in another sweep
+                    self.started[event.id] = self.ended[event.id] = event.time
                 case TrialStarted():
                     self.started.setdefault(event.trial, event.time)
                 case TrialEnded():

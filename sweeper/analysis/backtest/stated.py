@@ -6,9 +6,8 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from sweeper.analysis.backtest.recording import Field, Recording
-from sweeper.analysis.backtest.replay import Draw, Outcome, replay
-from sweeper.analysis.backtest.searching import chooser
-from sweeper.analysis.backtest.strategies import Strategy
+from sweeper.analysis.backtest.replay import Draw, Outcome
+from sweeper.analysis.backtest.strategies import Strategy, played
 from sweeper.errors import SpecError
 from sweeper.spec.clock import clock_per_step
 from sweeper.spec.reading.schema_problems import schema_problems
@@ -16,7 +15,6 @@ from sweeper.spec.reading.section_problems import Sections, section_problems
 from sweeper.spec.reading.yaml_source import Plain, Problem, YamlSource, parse_yaml, read_yaml
 from sweeper.spec.scheduler_spec import AshaSpec, EarlySpec, FifoSpec, HyperbandSpec, PbtSpec
 from sweeper.spec.sweep_spec import SweepSpec
-from sweeper.strategy.schedulers import make_scheduler
 
 SECTIONS = ("scheduler", "search")
 OPTION = "--scheduler"
@@ -37,20 +35,12 @@ def stated_strategy(text: str, recording: Recording) -> Strategy:
     spec = _checked(source, recording)
     if problems := [*_scheduler_problems(spec, recording)]:
         raise SpecError(source.problems(problems))
-    return Strategy(name=name, play=lambda field, draw: _play(spec, field, draw))
 
+    def play(field: Field, draw: Draw) -> Outcome:
+        search = spec.search.model_copy(update={"seed": spec.search.seed + draw.number})
+        return played(spec.scheduler, search, field, draw)
 
-def _play(spec: SweepSpec, field: Field, draw: Draw) -> Outcome:
-    search = spec.search.model_copy(update={"seed": spec.search.seed + draw.number})
-    drawn = field.spec.model_copy(update={"scheduler": spec.scheduler, "search": search})
-    return replay(
-        field,
-        draw,
-        make_scheduler(drawn),
-        clock=spec.scheduler.clock,
-        choose=chooser(field, drawn, draw.order) if search.learns else None,
-        num_trials=search.num_trials,
-    )
+    return Strategy(name=name, play=play)
 
 
 def _read(text: str) -> tuple[str, YamlSource]:

@@ -7,8 +7,12 @@ from typing import Literal
 
 from sweeper.analysis.backtest.recording import Field, Recording
 from sweeper.analysis.backtest.replay import Draw, Outcome, replay
+from sweeper.analysis.backtest.searching import chooser
 from sweeper.spec.points import Point
+from sweeper.spec.scheduler_spec import AnySchedulerSpec, FifoSpec
+from sweeper.spec.sweep_spec import Search
 from sweeper.status import Decision
+from sweeper.strategy.schedulers import make_scheduler
 from sweeper.strategy.schedulers.asha import Asha
 from sweeper.strategy.schedulers.hyperband import Hyperband
 from sweeper.strategy.schedulers.median import Median
@@ -66,6 +70,33 @@ class TopK(Fifo):
 def scheduled(name: str, make: Callable[[Field], Scheduler]) -> Strategy:
     """Every setting, in the order that was drawn, under this scheduler."""
     return Strategy(name=name, play=lambda field, draw: replay(field, draw, make(field)))
+
+
+def played(scheduler: AnySchedulerSpec, search: Search, field: Field, draw: Draw) -> Outcome:
+    """What a sweep with these sections does."""
+    spec = field.spec.model_copy(update={"scheduler": scheduler, "search": search})
+    return replay(
+        field,
+        draw,
+        make_scheduler(spec),
+        clock=scheduler.clock,
+        choose=chooser(field, spec, draw.order) if search.learns else None,
+        num_trials=search.num_trials,
+    )
+
+
+def by_model() -> Strategy:
+    """`search: {algorithm: model}`, as in search_spaces/lr.yaml. It depends on no order that is
+    drawn: one replay of each seed is all of them."""
+    known: dict[tuple[int, int], Outcome] = {}
+
+    def play(field: Field, draw: Draw) -> Outcome:
+        if (key := (id(field), draw.slots)) not in known:
+            listed = Draw(number=0, order=tuple(sorted(draw.order)), slots=draw.slots)
+            known[key] = played(FifoSpec(), Search(algorithm="model"), field, listed)
+        return known[key]
+
+    return Strategy(name="search: model", play=play)
 
 
 def random_part(share: float) -> Strategy:
@@ -138,6 +169,7 @@ def baselines(recording: Recording) -> list[Strategy]:
         asha(recording, "promote", 1 / 4),
         hyperband(recording),
         median(recording),
+        by_model(),
     ]
 
 

@@ -84,7 +84,8 @@ class WandbMirror:
 
     def incomplete(self) -> list[Trial]:
         """The trials that have begun and are not in W&B as they are now."""
-        begun = (trial for trial in self.sweep.state.trials.values() if trial.attempts)
+        trials, started = self.sweep.state.trials.values(), self.sweep.started
+        begun = (trial for trial in trials if trial.trial_id in started)
         return [trial for trial in begun if not self._is_complete(trial)]
 
     def _is_complete(self, trial: Trial) -> bool:
@@ -202,6 +203,7 @@ def _summary(trial: Trial) -> dict[str, object]:
     perplexities = [m.val_perplexity for m in seen if m.val_perplexity is not None]
     summary = {
         "status": trial.status.value,
+        "taken_from": trial.taken_from,
         "best_val_loss": min(losses, default=None),
         "best_val_perplexity": min(perplexities, default=None),
         "rung": trial.rung,

@@ -18,6 +18,7 @@ from sweeper.spec.reading.yaml_source import read_yaml
 from sweeper.views.report import write_report
 from sweeper.views.trackers.optuna_mirror import OptunaMirror, default_storage
 from sweeper.views.trackers.tensorboard_mirror import TensorBoardMirror
+from sweeper.views.trackers.wandb_mirror import WandbMirror
 from tests.sweeper.closed_form import REFERENCE
 from tests.sweeper.commands.conftest import Sweeper, project, sweeper
 from tests.sweeper.in_process import drive
@@ -73,6 +74,15 @@ def test_tables_and_report(folder: RunFolder) -> None:
 
 def test_other_tools(folder: RunFolder) -> None:
     mirror(TensorBoardMirror(folder), follow=False)
+    assert {path.name[:4] for path in folder.tensorboard.glob("0*/")} == {
+        f"{n:04d}" for n in range(7)
+    }
+    wandb = WandbMirror(folder, "offline")
+    wandb.sweep.catch_up()
+    shown = {trial.trial_id: trial.taken_from for trial in wandb.incomplete()}
+    assert sum(taken is not None for taken in shown.values()) == 3
+    assert len(shown) == 7
+    assert all(wandb.sweep.rows(wandb.sweep.state.trials[i], after=0) for i in shown)
     mirror(OptunaMirror(folder, default_storage(folder)), follow=False)
     study = optuna.load_study(study_name=folder.name, storage=default_storage(folder))
     assert [trial.params.get("seed") for trial in study.trials] == [None] * 4 + [1] * 3
