@@ -27,7 +27,9 @@ from sweeper.views.format import number
 from sweeper.views.terminal.summary import print_end, print_summary
 
 if TYPE_CHECKING:
-    from sweeper.analysis.summary import Summary
+    import plotly.graph_objects as go
+
+    from sweeper.views.notebook.showing import ShownSummary
 
 NOTEBOOK_WIDTH = 120  # letters
 
@@ -89,6 +91,11 @@ class LoadedSweep:
         """A row for each evaluation, as in history.parquet."""
         return history_table(self._monitor.state)
 
+    @property
+    def figures(self) -> "dict[str, go.Figure]":
+        """Those of the report by their names, as `curves`, as they stand in the folder now."""
+        return summarise(self).figures
+
     def _repr_html_(self) -> str:
         """What `python -m sweeper best` shows, as a notebook shows it."""
         console = make_console(record_width=NOTEBOOK_WIDTH)
@@ -121,16 +128,17 @@ def read_results(name: str | Path, *, runs: str | Path = RUNS) -> pa.Table:
     return load_sweep(name, runs=runs).results
 
 
-def summarise(sweep: LoadedSweep) -> "Summary":
+def summarise(sweep: LoadedSweep) -> "ShownSummary":
     """What the sweep has found out: the winner and its margin, the response to each parameter, and
-    more.
+    more; a notebook shows it as the report's sentences.
 
     Raises:
         UserError: the run folder cannot be read any more.
     """
     from sweeper.analysis import summary  # what it computes with takes a while to import
+    from sweeper.views.notebook.showing import ShownSummary
 
-    return summary.summarise(summary.load(sweep.folder))
+    return ShownSummary.of(summary.summarise(summary.load(sweep.folder)))
 
 
 def run_sweep(

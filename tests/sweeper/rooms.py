@@ -18,7 +18,7 @@ FLOORS = [
     sweeper.__main__ sweeper.__init__
     sweeper.commands sweeper.python_api
     sweeper.running
-    sweeper.views.serve
+    sweeper.views.serve sweeper.views.notebook
     sweeper.views.report sweeper.views.trackers sweeper.runtime.ray_tune
     sweeper.views.report.figures.learning
     sweeper.views.report.figures sweeper.views.terminal sweeper.runtime

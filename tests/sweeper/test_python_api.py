@@ -19,6 +19,7 @@ from sweeper.errors import ResourceError, RunFolderError, SpecError
 from sweeper.record.run_folder import RunFolder, create_run_folder
 from sweeper.record.tables import write_tables
 from sweeper.status import Status
+from sweeper.views.notebook.showing import light_theme
 from tests.sweeper.closed_form import REFERENCE
 from tests.sweeper.conftest import TINY
 from tests.sweeper.in_process import drive, opened, run_trial
@@ -89,6 +90,21 @@ def test_a_notebook_shows_a_sweep(folder: RunFolder, tiny_plan: Any) -> None:
     assert "Best: size" in shown
     assert "&lt;b&gt;[/]" in shown
     assert "<b>" not in shown
+    told = summarise(sweep)._repr_html_()
+    assert "&lt;b&gt;[/]" in told
+    assert "<b>" not in told
+
+
+def test_the_figures_of_the_report_in_a_notebook(folder: RunFolder, tiny_plan: Any) -> None:
+    """With their colours, and the curves along steps."""
+    drive(folder, tiny_plan())
+    figures = load_sweep(folder.path).figures
+    assert {"response-0", "curves", "timeline"} <= figures.keys()
+    for figure in figures.values():
+        assert '"@' not in figure.to_json()
+    ink = light_theme()["ink"]
+    best = next(trace for trace in figures["curves"].data if trace.line.color == ink)
+    assert list(best.x)[:2] == [4, 8]
 
 
 def test_a_running_sweep_and_what_happens_next(folder: RunFolder, tiny_plan: Any) -> None:

@@ -319,7 +319,7 @@ def render_template(
         lstrip_blocks=True,
     )
     own = files("sweeper.views.report") / "assets"
-    environment.filters["with_code"] = _with_code
+    environment.filters["with_code"] = with_code
     return environment.get_template(name).render(
         figures=figures,
         style=(own / "report.css").read_text(encoding="utf-8"),
@@ -336,7 +336,7 @@ def _packed_plotly() -> str:
     return base64.b64encode(gzip.compress(source, mtime=0)).decode("ascii")
 
 
-def _with_code(text: str) -> "Markup":
+def with_code(text: str) -> "Markup":
     """HTML in which the words between backticks are set as code."""
     from markupsafe import Markup, escape
 
