@@ -74,7 +74,8 @@ def point_of(
                     for key, of in domain.meaning(name, label).items()
                 )
             ]
-            values |= {name: labels[0]} if labels else {}
+            if labels:  # that of most settings: others may be a part of it
+                values[name] = max(labels, key=lambda label: len(domain.meaning(name, label)))
         elif name in settings:  # another trainer's may lack it
             with suppress(ValueError):  # no value of the domain: the name may not be swept there
                 values[name] = fitted(name, domain, settings[name], known)

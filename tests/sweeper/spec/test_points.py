@@ -106,6 +106,14 @@ def test_a_bundle_is_known_by_what_it_sets() -> None:
     assert point_of(space, {**OURS.defaults, "d_model": 256}, OURS) is None
 
 
+def test_a_bundle_that_another_is_a_part_of_is_known_by_all_that_it_sets() -> None:
+    sizes = {"s": {"d_model": 64}, "s-long": {"d_model": 64, "max_steps": 900}}
+    space = space_of({"size": {"choice": sizes}})
+    stated = {**OURS.defaults, "d_model": 64}
+    assert point_of(space, {**stated, "max_steps": 900}, OURS) == {"size": "s-long"}
+    assert point_of(space, {**stated, "max_steps": 300}, OURS) == {"size": "s"}
+
+
 def test_every_value_of_a_stepped_domain_fits() -> None:
     rng = np.random.default_rng(0)
     domain = space_of({"learning_rate": {"loguniform": [1e-4, 1e-2], "step": 1e-4}})[
