@@ -1,23 +1,30 @@
 """How well each strategy answers, and at what cost: replays of the recorded curves.
 
-    python benchmarks/answer.py [TABLE…] [--orders 200] [--only NAME]
+    python -m benchmarks.answer [TABLE…] [--orders 24] [--only NAME]
 
 One seed's settings are swept, in so many random orders, on two slots. The setting that the sweep
 names is judged by its mean over all seeds against the best one's. `sd` is the deviation of the
 seeds among the eight best settings; `> 1 sd`: the share of the replays in which the named setting
 is worse by more than that. `own`: their deviation without what a seed does to all of them alike,
 as settings that were run with the same seeds are compared. Tokens are a share of the whole grid's.
+`±` is the standard error of the regret for want of more orders; what takes long has fewer.
+
+Last come the goals: what the model names and for how much, beside all others; how well ends are
+forecast, how often the optimum's interval holds, and how often A/A sweeps claim a winner
+(`benchmarks.forecast` and `benchmarks.optimum` print more of the last three).
 """
 
 import argparse
 import os
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import NamedTuple
 
+from benchmarks import forecast, optimum
 from benchmarks.by_forecast import by_forecast
+from benchmarks.goals import goals
 from benchmarks.model import model
 from benchmarks.plain_process import plain_process
 from benchmarks.stock import sampling, stopping
@@ -41,7 +48,8 @@ GROUPS = {
     "model": lambda recording: model(recording, BUDGETS),
     "forecast": by_forecast,
 }
-FEWER_ORDERS = {"gp": 20, "tpe": 2}  # of what takes long: one order in so many
+FEWER_ORDERS = {"gp": 8, "tpe": 4, "forecast": 4}  # of what takes long: one order in so many
+FORECASTS, SWEEPS = 6, 200
 LARGE = 60  # settings, beyond which that takes longer still: half as many again
 
 
@@ -55,7 +63,7 @@ class Task(NamedTuple):
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("tables", nargs="*", type=Path, help="[benchmarks/curves/*.parquet]")
-    parser.add_argument("--orders", type=int, default=200)
+    parser.add_argument("--orders", type=int, default=24)
     parser.add_argument("--only", choices=GROUPS, nargs="*", default=list(GROUPS))
     arguments = parser.parse_args()
     tables = arguments.tables or sorted((HERE / "curves").glob("*.parquet"))
@@ -72,6 +80,22 @@ def main() -> None:
     for table, family in families:
         of_family = [rows for task, rows in found.items() if task[:2] == (table, family)]
         show(recordings(table)[family], [row for rows in of_family for row in rows])
+    by_family: dict[str, list[Row]] = {}
+    for row in (row for rows in found.values() for row in rows):
+        by_family.setdefault(row.recording, []).append(row)
+    print("\n".join(goals(by_family)), flush=True)
+    if arguments.only == list(GROUPS):
+        show_other_goals(tables)
+
+
+def show_other_goals(tables: list[Path]) -> None:
+    cases = [forecast.Case(part, ended) for part in forecast.PARTS for ended in forecast.ENDED]
+    print(f"\n## Goals: ends, forecast {FORECASTS} times\n\n{forecast.HEADER}", flush=True)
+    with ProcessPoolExecutor(os.cpu_count()) as pool:
+        for told in pool.map(partial(forecast.of_table, cases=cases, draws=FORECASTS), tables):
+            print("\n".join(told), flush=True)
+        optimum.show_recorded(pool, SWEEPS)
+        optimum.show_alike(pool, SWEEPS)
 
 
 @cache
@@ -103,13 +127,14 @@ def show(recording: Recording, rows: list[Row]) -> None:
 
 
 def lines(rows: list[Row]) -> Iterator[str]:
-    yield "| strategy | tokens | regret | in sd | > 1 sd | > 1 own sd | winner stopped | replays |"
-    yield "|---|---|---|---|---|---|---|---|"
+    yield "| strategy | tokens | regret | in sd | ± | > 1 sd | > 1 own | winner stopped | replays |"
+    yield "|---|---|---|---|---|---|---|---|---|"
     for row in rows:
         false, own = share(row.false_winners), share(row.own_false_winners)
+        deviations, error = deviation(row.regret_deviations), deviation(row.regret_error)
         yield (
             f"| {row.title} | {row.tokens:.0%} | {row.regret_percent:.2f} % "
-            f"| {deviation(row.regret_deviations)} | {false} | {own} "
+            f"| {deviations} | {error} | {false} | {own} "
             f"| {share(row.winner_stopped)} | {row.replays} |"
         )
 

@@ -29,6 +29,11 @@ PARTS = (0.25, 0.5)
 ENDED = (6, 12)
 WIDTH = 1.645  # deviations to each side hold 90 % of a normal distribution
 
+HEADER = (
+    "| family | part | ended | error, all | better half | its median | inside | better half |\n"
+    "|---|---|---|---|---|---|---|---|"
+)
+
 
 class Case(NamedTuple):
     part: float
@@ -51,10 +56,7 @@ def main() -> None:
     arguments = parser.parse_args()
     tables = arguments.tables or sorted((HERE / "curves").glob("*.parquet"))
     cases = [Case(part, ended) for part in PARTS for ended in ENDED]
-    print(
-        "| family | part | ended | error, all | better half | its median | inside | better half |"
-    )
-    print("|---|---|---|---|---|---|---|---|")
+    print(HEADER)
     with ProcessPoolExecutor(os.cpu_count()) as pool:
         for lines in pool.map(of_table, tables, [cases] * len(tables), [arguments.draws] * 99):
             print("\n".join(lines), flush=True)

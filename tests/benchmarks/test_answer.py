@@ -155,9 +155,12 @@ def test_it_prints_a_table_with_every_strategy(table: Path) -> None:
     found = subprocess.run(
         [*command, "--only", *groups], cwd=ROOT, capture_output=True, text=True, check=True
     )
-    head, columns, _, *rows = [line for line in found.stdout.splitlines() if line]
+    first, named, beside = found.stdout.split("\n## Goals: ")
+    head, columns, _, *rows = [line for line in first.splitlines() if line]
     assert head.startswith("## quadratic: 24 settings, 8 learning_rate x 3 warmup_steps; 3 seeds, ")
     strategies = [row.split("|")[1].strip() for row in rows]
     assert len(strategies) == 10 + 4 + 5 + 4
     assert {"full grid", "Ray's ASHA, rf 2, grace 60", "plain process, 25%"} <= {*strategies}
-    assert {len(row.split("|")) for row in [columns, *rows]} == {10}
+    assert {len(row.split("|")) for row in [columns, *rows]} == {11}
+    assert "| quadratic | not by 40% | 100%: " in named
+    assert "| quadratic | - | - | - | - |" in beside, "the model did not run"

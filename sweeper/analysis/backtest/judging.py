@@ -120,6 +120,7 @@ class Row:
     regret: float
     regret_percent: float  # of the best setting's objective
     regret_deviations: float | None
+    regret_error: float | None  # of these for want of more replays: their standard error
     false_winners: float | None
     own_false_winners: float | None
     winner_stopped: float
@@ -149,8 +150,19 @@ def summed_up(
         regret=regret,
         regret_percent=100 * regret / abs(truth.means[truth.best]),
         regret_deviations=regret / deviation if deviation else None,
+        regret_error=_standard_error(truth, judged) / deviation if deviation else None,
         false_winners=fmean(false) if false else None,
         own_false_winners=fmean(own) if own else None,
         winner_stopped=fmean(one.winner_stopped for one in judged),
         good_lost=fmean(lost) if lost else None,
+    )
+
+
+def _standard_error(truth: Truth, judged: Sequence[Judged]) -> float:
+    """Of the mean regret, by the orders that were drawn: the seeds are those that there are, each
+    replayed in its turn."""
+    seeds = len(truth.recording.fields)
+    of_seed = [[one.regret for one in judged[seed::seeds]] for seed in range(seeds)]
+    return math.sqrt(sum(len(of) * statistics.variance(of) for of in of_seed if len(of) > 1)) / len(
+        judged
     )

@@ -151,6 +151,18 @@ def test_the_whole_grid_names_what_its_seed_says(quadratic: Recording) -> None:
     assert (row.winner_stopped, row.good_lost) == (0, 0)
 
 
+def test_the_error_of_a_regret_is_that_of_the_orders_within_each_seed(quadratic: Recording) -> None:
+    """What depends on no order has none; else it falls with the root of the orders' number."""
+    whole, some = scheduled("full grid", lambda field: Fifo()), random_part(0.2)
+    full, few = backtest(quadratic, [whole, some], orders=12, slots=2)
+    assert full.regret_error == 0
+    (many,) = backtest(quadratic, [some], orders=600, slots=2)
+    assert few.regret_error is not None
+    assert few.regret_deviations is not None
+    assert few.regret_deviations == pytest.approx(many.regret_deviations, abs=3 * few.regret_error)
+    assert many.regret_error == pytest.approx(few.regret_error / math.sqrt(50), rel=0.5)
+
+
 @pytest.mark.parametrize("budget", [0.1, 0.25, 0.5])
 def test_a_budget_is_kept(quadratic: Recording, budget: float) -> None:
     """As near as whole runs allow."""
