@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import fields, replace
 from pathlib import Path
 from types import FrameType
-from typing import Self
+from typing import Any, Self
 
 from trainable.command_line.arguments import parse_command_line
 from trainable.command_line.console import ConsoleLog, metrics_line, say
@@ -20,6 +20,8 @@ from trainable.command_line.program import exit_code_of
 from trainable.command_line.wandb_log import WandbLog
 from trainable.config import TrainConfig
 from trainable.errors import ConfigError
+from trainable.followers.leader import start_trainer
+from trainable.loop.processes import Together
 from trainable.loop.training import Trainer
 from trainable.weights.checkpoint import saved_step
 
@@ -53,14 +55,20 @@ class StopRequest:
 def main(arguments: Sequence[str] | None = None) -> int:
     def work() -> int:
         config, options = parse_command_line(sys.argv[1:] if arguments is None else arguments)
+        group = _of_torchrun(options)
+        if group is not None and not group.leads:
+            return follow(_trainer(config, options, group))
         with StopRequest() as stop:
-            return run(config, options, stop)
+            return run(config, options, stop, group)
 
     return exit_code_of(work)
 
 
-def run(config: TrainConfig, options: ProgramOptions, stop: StopRequest) -> int:
-    """Train to the end or until a signal. Returns the exit code."""
+def run(
+    config: TrainConfig, options: ProgramOptions, stop: StopRequest, group: Together | None
+) -> int:
+    """Train to the end or until a signal, leading the group if there is one. Returns the exit
+    code."""
     checkpoint = Path(options.resume_from) if options.resume_from else None
     folder = OutputFolder(Path(options.output_dir))
     goes_on = checkpoint is not None and checkpoint.parent.resolve() == folder.root.resolve()
@@ -69,19 +77,44 @@ def run(config: TrainConfig, options: ProgramOptions, stop: StopRequest) -> int:
         _require_no_shorter(folder, config.max_steps)
     elif not numbered:
         folder.require_no_run()
-    trainer = Trainer(
-        config,
-        resume_from=checkpoint,
-        num_threads=options.num_threads,
-        micro_batch_size=options.micro_batch_size,
-    )
+    trainer = _trainer(config, options, group)
     held = folder.locked() if goes_on else unused_folder(folder.root, numbered=numbered)
     with held as folder:
         if str(folder.root) != options.output_dir:
             say(f"{options.output_dir} holds another run; this one is in {folder.root}")
         options = replace(options, output_dir=str(folder.root))
         folder.begin(config, step=trainer.step)
-        return _train_and_log(trainer, folder, options, stop)
+        exit_code = _train_and_log(trainer, folder, options, stop)
+    trainer.close()
+    return exit_code
+
+
+def _of_torchrun(options: ProgramOptions) -> Together | None:
+    group = Together.of_torchrun()
+    if group is not None and options.processes > 1:
+        raise ConfigError(
+            "processes", f"must not be given under torchrun, which has started {group.size}"
+        )
+    return group
+
+
+def _trainer(config: TrainConfig, options: ProgramOptions, group: Together | None) -> Trainer:
+    given: dict[str, Any] = {
+        "resume_from": Path(options.resume_from) if options.resume_from else None,
+        "num_threads": options.num_threads,
+        "micro_batch_size": options.micro_batch_size,
+    }
+    if group is not None:
+        return Trainer(config, processes=group, **given)
+    return start_trainer(config, processes=options.processes, **given)
+
+
+def follow(trainer: Trainer) -> int:
+    """Take part in a run that another process of torchrun's leads; that one answers the signals."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    trainer.follow()
+    return 0
 
 
 def _require_no_shorter(folder: OutputFolder, max_steps: int) -> None:
@@ -122,7 +155,7 @@ def _train(
     with ConsoleLog(step=trainer.step, max_steps=config.max_steps) as console:
         console.say(
             f"{trainer.num_params:,} parameters, {str(trainer.dtype).removeprefix('torch.')} on "
-            f"{trainer.device}, step {trainer.step} of {config.max_steps}"
+            f"{_devices(trainer)}, step {trainer.step} of {config.max_steps}"
         )
         micro_batch_size = trainer.micro_batch_size
         for metrics in trainer.train():
@@ -154,10 +187,17 @@ def _train(
     return 0
 
 
+def _devices(trainer: Trainer) -> str:
+    size = trainer.processes.size
+    return str(trainer.device) if size == 1 else f"{trainer.device.type} in {size} processes"
+
+
 def resume_command(options: ProgramOptions, checkpoint: Path) -> str:
     """The command that goes on as before: the checkpoint holds the config, but not these
     options."""
-    words = ["python", "-m", "trainable", "--resume_from", str(checkpoint)]
+    group = Together.of_torchrun()
+    start = ["python"] if group is None else ["torchrun", f"--nproc_per_node={group.local_size}"]
+    words = [*start, "-m", "trainable", "--resume_from", str(checkpoint)]
     for spec in fields(options):
         value = getattr(options, spec.name)
         if value is True:

@@ -209,6 +209,17 @@ class TrainConfig:
     def kv_heads(self) -> int:
         return self.num_heads if self.num_kv_heads is None else self.num_kv_heads
 
+    def rows_a_process(self, processes: int) -> int:
+        """The sequences of a step that each of so many processes takes.
+
+        Raises:
+            ConfigError: they cannot be divided.
+        """
+        if self.batch_size % processes:
+            problem = f"must be a multiple of {processes}, the processes that share a batch"
+            raise ConfigError("batch_size", f"{problem}, got {self.batch_size}")
+        return self.batch_size // processes
+
     @property
     def averaged_steps(self) -> int | None:
         """The steps that the average of weights reaches back over; None: there is none."""

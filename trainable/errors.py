@@ -28,3 +28,7 @@ class DeviceError(UserError):
 
 class OutputFolderError(UserError):
     """An output folder that is another run's, or whose files are damaged."""
+
+
+class ProcessLostError(UserError):
+    """A process of a run of several that has ended, or does not answer."""

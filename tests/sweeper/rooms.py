@@ -50,6 +50,7 @@ FLOORS = [
     sweeper.errors sweeper.status
     trainable.__main__ trainable.generate trainable.export trainable.coordinate_check
     trainable.command_line
+    trainable.followers
     trainable.loop
     trainable.weights
     trainable.optimisation trainable.data trainable.model

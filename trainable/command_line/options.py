@@ -38,7 +38,14 @@ class ProgramOptions:
         at_most=LARGEST_WHOLE,
     )
     num_threads: int | None = setting(
-        None, "CPU threads; None: torch's choice", at_least=1, at_most=2**12
+        None, "CPU threads, of each process; None: torch's choice", at_least=1, at_most=2**12
+    )
+    processes: int = setting(
+        1,
+        "processes that share every batch, each with a GPU of its own where it trains on one; "
+        "torchrun's, where that starts them",
+        at_least=1,
+        at_most=2**10,
     )
 
     use_wandb: bool = setting(False, "log to Weights & Biases")

@@ -22,6 +22,7 @@ def training_windows(
     batch_size: int,
     context_length: int,
     separator: int | None = None,
+    rows: slice = slice(None),
 ) -> torch.Tensor:
     """The windows of the `step`-th step, drawn evenly over the whole file.
 
@@ -29,12 +30,13 @@ def training_windows(
         separator: the token after each document, where windows are to begin with documents: each
             with the one at or behind the place that was drawn, so that nothing needs to be known of
             the file. Long documents make the ones behind them likelier, not themselves.
+        rows: which of them are wanted.
 
     Returns:
-        int64, shape (batch_size, context_length + 1): inputs are `[:, :-1]`, targets `[:, 1:]`.
+        int64, shape (rows, context_length + 1): inputs are `[:, :-1]`, targets `[:, 1:]`.
     """
     generator = np.random.default_rng((seed, step))
-    starts = generator.integers(0, len(tokens) - context_length, size=batch_size)
+    starts = generator.integers(0, len(tokens) - context_length, size=batch_size)[rows]
     if separator is not None:
         starts = np.array(
             [document_at_or_after(tokens, int(s), separator, context_length) for s in starts]
@@ -43,12 +45,19 @@ def training_windows(
 
 
 class TrainingBatches:
-    """The windows of each step, read one step ahead in the background, so that waiting for the disk
-    happens while the step before runs."""
+    """The windows of each step, or some rows of them, read one step ahead in the background, so
+    that waiting for the disk happens while the step before runs."""
 
-    def __init__(self, tokens: Tokens, config: TrainConfig, device: torch.device) -> None:
+    def __init__(
+        self,
+        tokens: Tokens,
+        config: TrainConfig,
+        device: torch.device,
+        rows: slice = slice(None),
+    ) -> None:
         self._tokens = tokens
         self._config = config
+        self._rows = rows
         self._separator = separator_of(config) if config.windows_at_documents else None
         self._pin = device.type == "cuda"  # pinned memory is what a non-blocking copy needs
         self._reader = ThreadPoolExecutor(max_workers=1, thread_name_prefix="batches")
@@ -68,6 +77,7 @@ class TrainingBatches:
             batch_size=self._config.batch_size,
             context_length=self._config.context_length,
             separator=self._separator,
+            rows=self._rows,
         )
         require_in_vocabulary(windows, self._config.vocab_size, str(self._config.train_data))
         return windows.pin_memory() if self._pin else windows

@@ -12,12 +12,16 @@ from trainable.data.token_files import evaluation_starts, open_tokens, validatio
 
 
 class RunData:
-    """The data that a config names, opened once they have been checked (`check_data`)."""
+    """The data that a config names, opened once they have been checked (`check_data`).
 
-    def __init__(self, config: TrainConfig, device: torch.device) -> None:
+    Args:
+        rows: which of each batch are trained on here.
+    """
+
+    def __init__(self, config: TrainConfig, device: torch.device, rows: slice) -> None:
         train_file, val_files = Path(str(config.train_data)), validation_files(config)
         train_tokens = open_tokens(train_file, config.data_dtype)
-        self.batches = TrainingBatches(train_tokens, config, device)
+        self.batches = TrainingBatches(train_tokens, config, device, rows)
         # By the name of its loss, each set's windows: shape (eval_windows, context_length + 1).
         self.val_windows = {name: _windows(file, config) for name, file in val_files.items()}
         self.bytes_per_token = read_meta(val_files["val_loss"]).bytes_per_token

@@ -12,10 +12,12 @@ from torch import Tensor
 from trainable.config import TrainConfig
 from trainable.data.run_data import RunData
 from trainable.data.token_files import check_data
-from trainable.errors import CheckpointError, ConfigError
-from trainable.loop.device import resolve_device, resolve_dtype
+from trainable.errors import CheckpointError
+from trainable.loop.device import resolve_dtype
+from trainable.loop.evaluation import mean_loss
 from trainable.loop.memory import available_memory, is_out_of_memory, require_room, too_large
 from trainable.loop.metrics import Metrics, bits_per_byte, perplexity
+from trainable.loop.processes import Processes, Task
 from trainable.loop.signals import WATCHED_WINDOWS, UpdateSize, largest_values
 from trainable.loop.statistics import Statistics
 from trainable.model.attention import within_documents
@@ -30,12 +32,7 @@ from trainable.optimisation.optimizer import (
     restore_optimizer,
 )
 from trainable.optimisation.schedule import learning_rate_at
-from trainable.weights.checkpoint import (
-    Checkpoint,
-    read_checkpoint,
-    write_checkpoint,
-)
-from trainable.weights.outline import require_same_model
+from trainable.weights.checkpoint import Checkpoint, read_to_go_on, write_checkpoint
 from trainable.weights.pretrained import read_weights
 
 
@@ -47,6 +44,7 @@ class Trainer:
             with in all that does not shape the model.
         num_threads: CPU threads of this process; None leaves torch's choice.
         micro_batch_size: sequences in one forward and backward pass; None: the whole batch.
+        processes: those that share the run; None: this one alone has it.
 
     Raises:
         UserError: the config, the data, the device or the checkpoint cannot be used.
@@ -59,19 +57,20 @@ class Trainer:
         resume_from: Path | None = None,
         num_threads: int | None = None,
         micro_batch_size: int | None = None,
+        processes: Processes | None = None,
     ) -> None:
         check_data(config)
+        self.processes = processes or Processes()
         if num_threads is not None:
             torch.set_num_threads(num_threads)
         self.config = config
         self.step = 0
         self.train_seconds = 0.0
         self.micro_batch_size = micro_batch_size or config.batch_size
-        self.device = resolve_device(config.device)
+        rows = self.processes.rows(config)
+        self.device = self.processes.device(config.device)
         self.dtype = resolve_dtype(config, self.device)
-        on_gpu = self.device.type == "cuda"
-        free = torch.cuda.mem_get_info(self.device)[0] if on_gpu else available_memory()
-        require_room(config, str(self.device), free)
+        require_room(config, str(self.device), self._free_memory())
         self.model = LanguageModel(config).to(self.device)
         self.optimizer = build_optimizer(self.model, config)
         self.muon = build_muon(self.model, config)
@@ -81,13 +80,19 @@ class Trainer:
         self.average = WeightAverage(self.model, averaged) if averaged is not None else None
         blocks = self.model.model.blocks
         self._blocks = CompiledBlocks(blocks) if config.compile else blocks
-        self.data = RunData(config, self.device)
+        self.data = RunData(config, self.device, rows)
         self.end_of_text = self.data.end_of_text
         if resume_from is not None:
             self._resume(resume_from, micro_batch_size)
         elif config.init_from is not None:
             self.model.load_state_dict(read_weights(Path(config.init_from), config))
         self._update_ratio: Tensor | None = None
+        self.processes.meet(self.device)
+
+    def _free_memory(self) -> int:
+        if self.device.type == "cuda":
+            return torch.cuda.mem_get_info(self.device)[0]
+        return available_memory() // self.processes.local_size
 
     @property
     def separator(self) -> int | None:
@@ -140,12 +145,14 @@ class Trainer:
     def _take_step(self, *, measured: bool) -> None:
         """One optimiser step on the windows of step number `self.step + 1`."""
         config = self.config
+        self.processes.tell(Task.STEP)
         windows = self.data.batches.take(self.step + 1)
         loss = self._gradients_that_fit(windows.to(self.device, non_blocking=True))
+        gradients = [p.grad for p in self.model.parameters() if p.grad is not None]
+        self.processes.add_up([*gradients, loss])
         self.scaler.unscale_(self.optimizer)
         if self.muon is not None:
             self.scaler.unscale_(self.muon)
-        gradients = [p.grad for p in self.model.parameters() if p.grad is not None]
         grad_norm = torch.nn.utils.get_total_norm(gradients)
         finite = torch.isfinite(grad_norm) & torch.isfinite(loss)
         update = UpdateSize(self.model.parameters()) if measured else None
@@ -183,10 +190,11 @@ class Trainer:
                 torch.cuda.empty_cache()
 
     def _accumulate_gradients(self, windows: Tensor) -> Tensor:
-        """Leave the gradients of the batch's mean loss in the parameters; that loss."""
+        """Leave these windows' part of the gradients of the batch's mean loss in the parameters;
+        their part of that loss."""
         total = torch.zeros((), device=windows.device)
         for rows in torch.split(windows, self.micro_batch_size):
-            loss = self._loss(rows) * (len(rows) / len(windows))
+            loss = self._loss(rows) * (len(rows) / self.config.batch_size)
             torch.autograd.backward(self.scaler.scale(loss))
             total += loss.detach()
         return total
@@ -198,25 +206,41 @@ class Trainer:
         hidden = self._blocks(self.model.embed(tokens, self.dtype), seen=seen)
         return next_token_loss(hidden, self.model.output_weight, windows[:, 1:], self.config.z_loss)
 
-    @torch.no_grad()
     def evaluate(self, named: str = "val_loss") -> float:
         """Mean loss over the `eval_windows` fixed windows of a validation set, in nats a token.
 
         Args:
             named: as `validation_files` does.
         """
-        total, every = 0.0, self.data.val_windows[named]
-        for windows in torch.split(every, self.micro_batch_size):
-            total += float(self._loss(windows.to(self.device))) * len(windows)
-        return total / len(every)
+        self.micro_batch_size = self.processes.least(self.micro_batch_size)
+        return mean_loss(
+            lambda windows: self._loss(windows.to(self.device)),
+            self.data.val_windows[named],
+            at_once=self.micro_batch_size,
+            processes=self.processes,
+        )
+
+    def _losses(self) -> dict[str, float]:
+        """Of each validation set, and of the averaged weights."""
+        losses = {name: self.evaluate(name) for name in self.data.val_windows}
+        if self.average is not None:
+            with self.average.in_place():
+                losses["val_loss_ema"] = self.evaluate()
+        return losses
+
+    def follow(self) -> None:
+        """Take part in what the process that leads does, until that ends."""
+        while (task := self.processes.told()) is not Task.END:
+            if task is Task.STEP:
+                self._take_step(measured=False)
+            else:
+                self._losses()
 
     def validate(self) -> dict[str, Any]:
         """What an evaluation measures, by the names of the metrics."""
-        losses = {name: self.evaluate(name) for name in self.data.val_windows}
-        val_loss, ema_loss = losses.pop("val_loss"), None
-        if self.average is not None:
-            with self.average.in_place():
-                ema_loss = self.evaluate()
+        self.processes.tell(Task.EVALUATION)
+        losses = self._losses()
+        val_loss, ema_loss = losses.pop("val_loss"), losses.pop("val_loss_ema", None)
         windows = self.data.val_windows["val_loss"][:WATCHED_WINDOWS].to(self.device)
         max_activation, max_logit = largest_values(
             self.model, windows, self.dtype, at_once=self.micro_batch_size, separator=self.separator
@@ -257,6 +281,10 @@ class Trainer:
             **validation,
         )
 
+    def close(self) -> None:
+        """Let the other processes of the run end."""
+        self.processes.close()
+
     def save(self, path: Path) -> None:
         """Write a checkpoint of the state after `self.step` steps, atomically.
 
@@ -282,19 +310,7 @@ class Trainer:
         write_checkpoint(path, checkpoint)
 
     def _resume(self, path: Path, micro_batch_size: int | None) -> None:
-        saved = read_checkpoint(path)
-        require_same_model(self.config, saved.config, path)
-        if (there := saved.config.optimizer) != self.config.optimizer:
-            raise ConfigError(
-                "optimizer",
-                f"must be {there}, that of {path}, or start anew with init_from, "
-                f"got {self.config.optimizer}",
-            )
-        if saved.step > self.config.max_steps:
-            raise ConfigError(
-                "max_steps",
-                f"must be at least {saved.step}, the step of {path}, got {self.config.max_steps}",
-            )
+        saved = read_to_go_on(path, self.config)
         self.model.load_state_dict(saved.model)
         if self.average is not None:  # of a run that had none it begins at the weights
             self.average.load_state_dict(saved.average or saved.model)

@@ -14,6 +14,7 @@ from trainable.config import TrainConfig
 from trainable.errors import CheckpointError, ConfigError
 from trainable.model.model_size import weight_shapes
 from trainable.settings import LARGEST_WHOLE, shown
+from trainable.weights.outline import require_same_model
 
 FORMAT = 1
 # What torch and zipfile raise on a file that is cut short or has other bytes in it.
@@ -78,6 +79,29 @@ def read_checkpoint(path: Path) -> Checkpoint:
         first_line = (str(error).splitlines() or [type(error).__name__])[0]
         raise CheckpointError(f"{path}: truncated or damaged ({first_line})") from None
     return _checked(parts, path)
+
+
+def read_to_go_on(path: Path, config: TrainConfig) -> Checkpoint:
+    """A checkpoint that a run with this config can go on from.
+
+    Raises:
+        CheckpointError: as `read_checkpoint`, or it is of another model.
+        ConfigError: of another optimizer, or from beyond the run's end.
+    """
+    saved = read_checkpoint(path)
+    require_same_model(config, saved.config, path)
+    if (there := saved.config.optimizer) != config.optimizer:
+        raise ConfigError(
+            "optimizer",
+            f"must be {there}, that of {path}, or start anew with init_from, "
+            f"got {config.optimizer}",
+        )
+    if saved.step > config.max_steps:
+        raise ConfigError(
+            "max_steps",
+            f"must be at least {saved.step}, the step of {path}, got {config.max_steps}",
+        )
+    return saved
 
 
 def _checked(parts: object, path: Path) -> Checkpoint:

@@ -1,0 +1,1 @@
+"""The other processes of a run that several share, started by the one that leads."""
