@@ -44,6 +44,7 @@ from sweeper.runtime.ray_tune.token import token_command
 from sweeper.runtime.ray_version import ray_version_note
 from sweeper.runtime.signals import Deadline, ending_at_once, tell
 from sweeper.runtime.trainers.program_changes import ProgramChanges
+from sweeper.runtime.trial_loop import TRAINER
 from sweeper.spec.reading.spec_file import load_spec
 from sweeper.spec.reading.yaml_source import YamlSource
 from sweeper.spec.sweep_spec import SweepSpec
@@ -54,7 +55,6 @@ from sweeper.views.terminal.summary import print_beginning
 from sweeper.views.trackers.wandb_runs import WandbProcess, require_login
 from trainable.data.token_files import check_data
 
-TRAINER = "trainable.loop.training:Trainer"
 TOO_EARLY = "Ended before the sweep began: nothing was changed."
 WandbMode = Literal["off", "offline", "online"]
 

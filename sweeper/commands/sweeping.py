@@ -1,8 +1,10 @@
 """Commands that make a sweep and train it: `run`, `plan`, `resume`, `prepare`, `check-trainer`."""
 
+import math
 import os
 import tempfile
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -14,12 +16,12 @@ from sweeper.corpus import preparation
 from sweeper.engine.session.resuming import Changes
 from sweeper.engine.warm_starting import taken_from_earlier
 from sweeper.errors import TrainerError
-from sweeper.plan.placement import Node
+from sweeper.plan.placement import Node, place
 from sweeper.plan.plan import make_plan
 from sweeper.plan.preview import preview
+from sweeper.plan.probe import this_machine
 from sweeper.record.run_folder import RUNS
 from sweeper.running import (
-    TRAINER,
     Options,
     SessionResult,
     WandbMode,
@@ -29,8 +31,9 @@ from sweeper.running import (
 )
 from sweeper.runtime.lasting_output import lasting_output
 from sweeper.runtime.trainers.checking import LEVELS, Finding, Findings, check_trainer
-from sweeper.runtime.trainers.job import Job
+from sweeper.runtime.trainers.job import Job, visible_gpus
 from sweeper.runtime.trainers.starting import PROGRAM_FOLDER, job_of
+from sweeper.runtime.trial_loop import TRAINER
 from sweeper.spec.reading.spec_file import load_spec
 from sweeper.spec.trainer.config import ProgramConfig
 from sweeper.status import ExitCode
@@ -246,9 +249,13 @@ def check(file: File, overrides: Overrides = []) -> None:  # noqa: B006  # typer
     trainer, config = resolved.spec.trainer, resolved.trials[0].config
     assert trainer is not None and isinstance(config, ProgramConfig)
     console = make_console()
+    node, _ = this_machine()
+    share = place(resolved, [node], source).share(resolved.trials[0].values)
+    gpus = (visible_gpus() or tuple(map(str, range(int(node.gpus)))))[: math.ceil(share.gpu)]
 
     def job_in(folder: Path) -> Job:
-        return job_of(trainer, config, spec.objective.metric, folder / PROGRAM_FOLDER)
+        job = job_of(trainer, config, spec.objective.metric, folder / PROGRAM_FOLDER, gpus)
+        return replace(job, num_threads=share.num_threads)
 
     def told(finding: Finding) -> None:
         mark = "ok" if finding.missing is None else "no"

@@ -6,7 +6,7 @@ These are the rules of our own training loop. A trainer that the user has named 
 import os
 
 from sweeper.errors import ResourceError, SpecError
-from sweeper.plan.placement import case_of, share_of, stated_at
+from sweeper.plan.placement import case_of, share_of, stated_at, stated_share
 from sweeper.plan.plan import Plan, stated_problem
 from sweeper.spec.reading.yaml_source import YamlSource
 from sweeper.spec.sweep_spec import Resources
@@ -22,12 +22,14 @@ def require_devices(plan: Plan, source: YamlSource) -> None:
     already, its machines cannot be asked.
 
     Raises:
-        SpecError: no trial can have the device, or none on this machine.
+        SpecError: no trial can have the device, or none on this machine; or its processes cannot
+            divide its batch.
         ResourceError: as in `require_gpus`.
     """
     resources = plan.spec.resources
     if resources != "auto":
         require_gpus(plan, resources, source)
+        _require_divided(plan, resources, source)
     first_with = {ours(trial.config).device: trial for trial in reversed(plan.trials)}
     for device, trial in first_with.items():
         try:
@@ -44,24 +46,23 @@ def require_devices(plan: Plan, source: YamlSource) -> None:
 
 
 def require_gpus(plan: Plan, resources: Resources, source: YamlSource) -> None:
-    """Refuse GPUs that a trial could not use: it trains on the one GPU that it gets, or on none.
+    """Refuse GPUs that a trial could not use: each of its processes trains on one, or none does.
 
     Raises:
-        ResourceError: it would get several, or none although its `device` is a GPU.
+        ResourceError: it would get more or fewer, or none although its `device` is a GPU.
         SpecError: its `device` is a GPU, and there is none to give.
     """
     for trial in plan.trials:
         device = ours(trial.config).device
         case = case_of(resources, trial.values)
-        gpu = share_of(resources, case).gpu
-        place = stated_at(resources, case, "gpu")
-        if gpu > 1:
+        share = share_of(resources, case)
+        if not share.fits_gpus:
             problem = (
-                f"a trial trains on one GPU and would leave the others idle, got {gpu:g}; with 1 "
-                "as many trials as there are GPUs run at the same time"
+                "each has a GPU of its own, or none has one: with gpu: "
+                f"{share.gpu:g} there can be {max(1, int(share.gpu))}, got {share.processes}"
             )
-            raise ResourceError(source.problem(place, problem))
-        if gpu == 0 and device in GIVEN_GPU:
+            raise ResourceError(source.problem(stated_at(resources, case, "processes"), problem))
+        if share.gpu == 0 and device in GIVEN_GPU:
             if plan.spec.resources == "auto":
                 error = ConfigError("device", "no machine here has a GPU; use cpu")
                 raise SpecError([stated_problem(error, plan.spec, trial.values, source)])
@@ -69,4 +70,13 @@ def require_gpus(plan: Plan, resources: Resources, source: YamlSource) -> None:
                 f"must be above 0 for a trial of device: {device}, got 0; set it to "
                 "1, or train on the cpu"
             )
-            raise ResourceError(source.problem(place, problem))
+            raise ResourceError(source.problem(stated_at(resources, case, "gpu"), problem))
+
+
+def _require_divided(plan: Plan, resources: Resources, source: YamlSource) -> None:
+    for trial in plan.trials:
+        try:
+            share = stated_share(resources, trial.values)
+            ours(trial.config).rows_a_process(share.processes)
+        except ConfigError as error:
+            raise SpecError([stated_problem(error, plan.spec, trial.values, source)]) from None

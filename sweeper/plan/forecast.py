@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from sweeper.plan.branching import Branching
 from sweeper.plan.jobs import Shape, Speed, forks_in_time, job_of, shape_of, speed_of_nearest
+from sweeper.plan.placement import stated_share
 from sweeper.plan.plan import Plan, PlannedTrial
 from sweeper.plan.validation import ThinValidation
 from sweeper.spec.clock import Clock
@@ -36,7 +37,6 @@ from sweeper.strategy.simulation import (
     simulate,
 )
 from sweeper.strategy.surface.observation import CALIBRATION
-from trainable.loop.memory import estimate_memory
 from trainable.model.model_size import flops_per_token, num_params
 
 MAX_SIMULATED_TRIALS = 400  # a longer plan is judged by its first ones: their order is shuffled
@@ -63,7 +63,7 @@ class ShapeForecast:
     name: str  # the swept values that make it, as `size small`
     num_trials: int
     num_params: int | None  # None, as below: of another trainer nobody knows it
-    memory: int | None  # bytes of a training step, the framework itself left out
+    memory: int | None  # bytes of a training step (`Share.memory`), the framework itself left out
     fits: bool | None  # whether at least one sequence at a time does; None: not known
     flops_per_token: int | None
     speed: Speed | None
@@ -316,12 +316,13 @@ def _shape_forecast(
             is_measured=False,
         )
     config, free = ours(stated), machine.free_memory
+    share = stated_share(plan.spec.resources, trials[0].values)
     return ShapeForecast(
         name=_name(plan, trials),
         num_trials=len(trials),
         num_params=num_params(config),
-        memory=estimate_memory(config),
-        fits=None if free is None else estimate_memory(config, micro_batch_size=1) <= free,
+        memory=share.memory(config, at_once=config.batch_size),
+        fits=None if free is None else share.memory(config, at_once=1) <= free,
         flops_per_token=flops_per_token(config),
         speed=speeds.get(shape) or speed_of_nearest(config, speeds),
         is_measured=shape in speeds,

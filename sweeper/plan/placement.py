@@ -2,13 +2,15 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from sweeper.errors import ResourceError
 from sweeper.plan.plan import Plan
 from sweeper.spec.points import Point
 from sweeper.spec.reading.yaml_source import KeyPath, YamlSource
 from sweeper.spec.sweep_spec import ResourceCase, Resources
+from trainable.config import TrainConfig
+from trainable.loop.memory import estimate_memory
 
 ROUNDING = 1e-6  # of sums of fractions; Ray counts in units of 1e-4
 
@@ -23,14 +25,31 @@ class Node:
 
 @dataclass(frozen=True)
 class Share:
-    """What one trial gets of a node."""
+    """What one trial gets of a node, and the processes that share it."""
 
     cpu: float
     gpu: float
+    processes: int = 1
 
     @property
     def num_threads(self) -> int:
-        return max(1, int(self.cpu))
+        """Of each process."""
+        return max(1, int(self.cpu / self.processes))
+
+    def memory(self, config: TrainConfig, at_once: int) -> int:
+        """Bytes that a trial of `trainable` takes of each of its GPUs, or of the machine where it
+        has none.
+
+        Args:
+            at_once: Sequences in one forward pass, at most.
+        """
+        at_once = min(at_once, config.rows_a_process(self.processes))
+        return estimate_memory(config, at_once) * (1 if self.gpu else self.processes)
+
+    @property
+    def fits_gpus(self) -> bool:
+        """Whether each process has a GPU of its own, or a part of one, or all have none."""
+        return self.gpu in (0, self.processes) or (self.processes == 1 and self.gpu < 1)
 
 
 @dataclass(frozen=True)
@@ -126,12 +145,19 @@ def case_of(resources: Resources, values: Point) -> ResourceCase | None:
     return next((case for case in resources.cases if case.holds(values)), None)
 
 
+def stated_share(resources: Resources | Literal["auto"], values: Point) -> Share:
+    """What a trial with these values gets, as far as the file says it."""
+    stated = Resources() if resources == "auto" else resources
+    return share_of(stated, case_of(stated, values))
+
+
 def share_of(resources: Resources, case: ResourceCase | None) -> Share:
-    cpu, gpu = (case.cpu, case.gpu) if case else (None, None)
-    return Share(
-        resources.cpu if cpu is None else cpu,
-        resources.gpu if gpu is None else gpu,
-    )
+    def stated(name: str) -> Any:
+        of_case = None if case is None else getattr(case, name)
+        return getattr(resources, name) if of_case is None else of_case
+
+    gpu, processes = stated("gpu"), stated("processes")
+    return Share(stated("cpu"), gpu, max(1, int(gpu)) if processes is None else processes)
 
 
 def _require_room(

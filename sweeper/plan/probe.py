@@ -29,7 +29,7 @@ from sweeper.spec.domains.values import as_written
 from sweeper.spec.sweep_spec import SweepSpec
 from trainable.config import TrainConfig
 from trainable.errors import UserError
-from trainable.loop.memory import available_memory, estimate_memory
+from trainable.loop.memory import available_memory
 
 if TYPE_CHECKING:
     from trainable.loop.training import Trainer
@@ -112,7 +112,7 @@ def measure_speeds(
     Raises:
         UserError: the training loop refuses a config.
     """
-    chosen = [shape for shape, config in shapes.items() if _may_fit(config, machine)][:MAX_SHAPES]
+    chosen = [s for s, config in shapes.items() if _may_fit(config, machine, share)][:MAX_SHAPES]
     speeds: dict[Shape, Speed] = {}
     number = min(machine.slots, num_trials)
     with (
@@ -132,8 +132,8 @@ def measure_speeds(
     return speeds
 
 
-def _may_fit(config: TrainConfig, machine: Machine) -> bool:
-    needed = estimate_memory(config, micro_batch_size=1)
+def _may_fit(config: TrainConfig, machine: Machine, share: Share) -> bool:
+    needed = share.memory(config, at_once=1)
     return machine.free_memory is None or needed <= machine.free_memory
 
 
@@ -154,6 +154,7 @@ def _workers(number: int, share: Share, train_seconds: float) -> Iterator[list[W
         sys.executable,
         "-m",
         "sweeper.plan.probe",
+        str(share.processes),
         str(share.num_threads),
         str(train_seconds),
     ]
@@ -218,14 +219,17 @@ def _ask(worker: Worker, config: dict[str, Any]) -> dict[str, float] | None:
 
 def main() -> None:
     """A worker: for each config on standard input it prints a line with the speed."""
-    num_threads, train_seconds = int(sys.argv[1]), float(sys.argv[2])
-    from trainable.loop.training import Trainer
+    processes, num_threads, train_seconds = *map(int, sys.argv[1:3]), float(sys.argv[3])
+    from trainable.followers.leader import start_trainer
 
     for line in sys.stdin:
         config = TrainConfig.from_mapping(json.loads(line))
         try:
-            trainer = Trainer(only_training(config), num_threads=num_threads)
+            trainer = start_trainer(
+                only_training(config), processes=processes, num_threads=num_threads
+            )
             answer = asdict(measure(trainer, train_seconds))
+            trainer.close()
         except UserError as error:
             answer = {"refused": str(error)}
         print(json.dumps(answer), flush=True)

@@ -7,6 +7,7 @@ import time
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,8 @@ from sweeper.spec.trainer.config import AnyConfig, ProgramConfig
 from trainable.errors import CheckpointError
 from trainable.loop.metrics import Metrics
 
+TRAINER = "trainable.loop.training:Trainer"  # ours
+TRAINER_OF_SEVERAL = "trainable.followers.leader:start_trainer"
 # In the text of an error that comes before the first step of an attempt.
 NOT_BEGUN = "The trial had not taken a step."
 
@@ -151,8 +154,11 @@ class TrialLoop:
         self._unsaved = []
 
 
-def load_trainer(reference: str) -> Any:
-    """The class of a training loop, given as `module:name`."""
+def load_trainer(reference: str, processes: int = 1) -> Any:
+    """The class of a training loop, given as `module:name`; where several processes are to share
+    ours, what starts it with the others."""
+    if reference == TRAINER and processes > 1:
+        return partial(load_trainer(TRAINER_OF_SEVERAL), processes=processes)
     module, _, name = reference.partition(":")
     return getattr(importlib.import_module(module), name)
 

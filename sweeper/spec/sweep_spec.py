@@ -117,6 +117,7 @@ class ResourceCase(_Section):
     when: Conditions
     cpu: Cpus | None = None
     gpu: Gpus | None = None
+    processes: PositiveWhole | None = None
 
     def holds(self, values: Point) -> bool:
         return all(name in values and values[name] in self.when[name] for name in self.when)
@@ -127,6 +128,7 @@ class Resources(_Section):
 
     cpu: Cpus = 1
     gpu: Gpus = 0
+    processes: PositiveWhole | None = None  # that share a trial; null: one a GPU, or one
     cases: list[ResourceCase] = Field(default_factory=list)
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from importlib.metadata import version
 
 from sweeper.engine.session import machine
-from sweeper.plan.placement import Placement
+from sweeper.plan.placement import Placement, share_of
 from sweeper.record.state.events import Allotment, Fingerprint, SessionStarted, now
 
 _version = functools.cache(version)  # which searches the path, and reads the package's files
@@ -61,4 +61,7 @@ class SessionTerms:
 def _allotment(placement: Placement) -> Allotment:
     resources = placement.resources
     cases = tuple(case.model_dump() for case in resources.cases)
-    return Allotment(slots=placement.slots, cpu=resources.cpu, gpu=resources.gpu, cases=cases)
+    share = share_of(resources, None)
+    return Allotment(
+        slots=placement.slots, cpu=share.cpu, gpu=share.gpu, processes=share.processes, cases=cases
+    )

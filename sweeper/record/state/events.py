@@ -70,6 +70,7 @@ class Allotment(_Line):
     slots: Whole
     cpu: int | float
     gpu: int | float
+    processes: Whole = 1
     cases: tuple[dict[str, object], ...] = ()
 
 

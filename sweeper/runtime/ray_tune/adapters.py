@@ -28,7 +28,7 @@ Result = dict[str, Any]  # what `TrialActor.step` has returned, with what Tune a
 
 
 def request(share: Share) -> PlacementGroupFactory:
-    """A trial's share of a node, as it is asked of Ray."""
+    """A trial's share of a node, as it is asked of Ray: one bundle, so all of it is of one node."""
     return PlacementGroupFactory([{"CPU": share.cpu} | ({"GPU": share.gpu} if share.gpu else {})])
 
 
@@ -88,6 +88,7 @@ class SweepSearch(SearchAlgorithm):  # type: ignore[misc]
             config={
                 "train": trial.config.to_dict(),
                 "num_threads": share.num_threads,
+                "processes": share.processes,
                 "trainer": self.trainer,
                 "program": spec.trainer,
                 "evaluated_by": spec.evaluated_by,

@@ -28,13 +28,13 @@ NOTED_AFTER = 0.8  # of the time after which a silent trial is killed
 class TrialActor(tune.Trainable):  # type: ignore[misc]  # Ray is untyped
     """Runs one trial after another in one process (Tune reuses the actor).
 
-    The config that Tune hands over has these keys: `train`, the settings; `num_threads`; `trainer`,
-    the class of the loop as `module:name`, or `program`, the `trainer:` section of another one with
-    the trial's `folder`; `evaluated_by`, the metric that makes metrics an evaluation; `forks_at`,
-    the steps of checkpoints that others fork
-    from; `evaluated`, the step of the last evaluation in the
-    journal; `title`, what people call the trial; `timeout_s`, after which a silent trial is killed;
-    and `stack`, the file in which it notes before that where it is.
+    The config that Tune hands over has these keys: `train`, the settings; `processes`, how many
+    share the trial, and `num_threads` of each; `trainer`, the class of the loop as `module:name`,
+    or `program`, the `trainer:` section of another one with the trial's `folder`; `evaluated_by`,
+    the metric that makes metrics an evaluation; `forks_at`, the steps of checkpoints that others
+    fork from; `evaluated`, the step of the last evaluation in the journal; `title`, what people
+    call the trial; `timeout_s`, after which a silent trial is killed; and `stack`, the file in
+    which it notes before that where it is.
     """
 
     process_state: ProcessState | None = None  # as it was before the first trial
@@ -44,7 +44,7 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]  # Ray is untyped
         program: TrainerSpec | None = config["program"]
         self.train_config = known_settings(program).config(config["train"])
         self.loop = TrialLoop(
-            load_trainer(config["trainer"])
+            load_trainer(config["trainer"], config["processes"])
             if program is None
             else starter(program, config["evaluated_by"], Path(config["folder"])),
             self.train_config,

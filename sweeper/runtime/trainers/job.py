@@ -16,6 +16,11 @@ HOOK_FOLDER = Path(__file__).parent / "hook"  # where `import sweeper_hook` find
 HOOKS_METRICS = ".sweeper-metrics.jsonl"  # what `sweeper_hook` writes, where no file is stated
 
 
+def visible_gpus() -> tuple[str, ...]:
+    """The names of those that this process is given; empty also where nobody has said."""
+    return tuple(name for name in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if name)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Job:
     """A training program as one trial runs it.
@@ -46,6 +51,7 @@ class Job:
     stop_signal: str = "SIGTERM"
     grace_s: float = 60.0
     num_threads: int | None = None
+    gpus: tuple[str, ...] = ()
     first_metric_s: float = 1800.0
     first_metric_lines: int = 10_000
     variables: Mapping[str, str] = field(default_factory=dict)  # of the environment, beside ours
@@ -53,13 +59,12 @@ class Job:
     @property
     def names(self) -> dict[str, Any]:
         """What stands for what in braces."""
-        gpus = [name for name in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if name]
         return {
             **self.settings,
             "trial_dir": self.trial_dir,
             "max_steps": self.max_steps,
-            "num_gpus": len(gpus),
-            "gpus": ",".join(gpus),
+            "num_gpus": len(self.gpus),
+            "gpus": ",".join(self.gpus),
         }
 
     def arguments(self, resume_from: Path | None, resume_step: int = 0) -> list[str]:
@@ -83,6 +88,8 @@ class Job:
         if resume_from is not None:
             ours["SWEEPER_RESUME_FROM"] = str(resume_from)
         usual = {"PYTHONUNBUFFERED": "1"}
+        if self.gpus:
+            usual["CUDA_VISIBLE_DEVICES"] = ",".join(self.gpus)
         if self.num_threads is not None:
             usual["OMP_NUM_THREADS"] = str(self.num_threads)
         # What a sweep that runs within a sweep's trial would take for its own.

@@ -10,7 +10,7 @@ from typing import Any
 
 from sweeper.runtime.trainers.command_trainer import CommandTrainer
 from sweeper.runtime.trainers.hook import sweeper_hook
-from sweeper.runtime.trainers.job import Job
+from sweeper.runtime.trainers.job import Job, visible_gpus
 from sweeper.runtime.trainers.program.command_line import filled
 from sweeper.spec.trainer.config import ProgramConfig
 from sweeper.spec.trainer.section import CommandSpec, FunctionSpec, TrainerSpec
@@ -34,10 +34,17 @@ def starter(spec: TrainerSpec, objective: str, folder: Path) -> Callable[..., Co
     return start
 
 
-def job_of(spec: TrainerSpec, config: ProgramConfig, objective: str, trial_dir: Path) -> Job:
+def job_of(
+    spec: TrainerSpec,
+    config: ProgramConfig,
+    objective: str,
+    trial_dir: Path,
+    gpus: tuple[str, ...] | None = None,
+) -> Job:
     """
     Args:
         trial_dir: Where the program writes.
+        gpus: Those that it may use; None: those that this process may.
     """
     special = _of_command(spec) if isinstance(spec, CommandSpec) else _of_function(spec, config)
     job = Job(
@@ -45,6 +52,7 @@ def job_of(spec: TrainerSpec, config: ProgramConfig, objective: str, trial_dir: 
         max_steps=config.max_steps,
         eval_every_steps=config.eval_every_steps,
         trial_dir=trial_dir,
+        gpus=visible_gpus() if gpus is None else gpus,
         folder=Path(spec.folder),
         objective=objective,
         stop_signal=spec.stop.signal,

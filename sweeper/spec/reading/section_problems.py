@@ -22,7 +22,7 @@ from sweeper.spec.reading.trainer_problems import (
     metric_problems,
     trainer_problems,
 )
-from sweeper.spec.reading.yaml_source import Plain, Problem
+from sweeper.spec.reading.yaml_source import KeyPath, Plain, Problem
 from sweeper.spec.scheduler_spec import (
     GRACE_KEYS,
     AnySchedulerSpec,
@@ -162,9 +162,17 @@ def _case_problems(
     for index, case in enumerate(resources.cases):
         at = ("resources", "cases", index)
         problems += option_problems((*at, "when"), case.when, space, stated)
-        if case.cpu is None and case.gpu is None:
+        if case.cpu is None and case.gpu is None and case.processes is None:
             problems.append((at, "must say what is other there, as {gpu: 1}"))
     return problems
+
+
+def _processes_problems(resources: Resources) -> list[Problem]:
+    stated: dict[KeyPath, int | None] = {("resources", "processes"): resources.processes}
+    for index, case in enumerate(resources.cases):
+        stated["resources", "cases", index, "processes"] = case.processes
+    told = "is for our own trainer; another starts its own, one for each of {num_gpus}; remove it"
+    return [(at, told) for at, number in stated.items() if number is not None]
 
 
 def _trainer_problems(sections: Sections, known: KnownSettings) -> list[Problem]:
@@ -176,6 +184,7 @@ def _trainer_problems(sections: Sections, known: KnownSettings) -> list[Problem]
         if sections.has_data:
             told = "is for our own trainer; name them in trainer.command, and remove it"
             problems.append((("data",), told))
+        problems += _processes_problems(sections.resources or Resources())
     if sections.metric is not None:
         problems += metric_problems(sections.metric, trainer)
     return problems

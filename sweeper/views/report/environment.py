@@ -69,6 +69,7 @@ def _machine(environment: SessionStarted) -> list[tuple[str, str]]:
         facts.append(("GPUs", ", ".join(machine.gpus) or "none"))
     if (given := environment.placement) is not None:
         each = f"{given.slots}, each {given.cpu} CPUs and {given.gpu} GPUs"
+        each += f", in {given.processes} processes" if given.processes > 1 else ""
         facts.append(("trials at a time", each))
     return facts
 

@@ -7,7 +7,8 @@ import pytest
 from typer.testing import CliRunner
 
 from sweeper.commands.cli import app
-from sweeper.errors import TrainerError
+from sweeper.errors import ResourceError, TrainerError
+from sweeper.plan.placement import Node
 from tests.sweeper.runtime.trainers.jobs import PROGRAM
 
 ROOT = Path(__file__).parents[3]
@@ -41,6 +42,26 @@ def test_it_ends_with_the_level(tmp_path: Path, style: str, code: int, verdict: 
     result = CliRunner().invoke(app, ["check-trainer", str(file)])
     assert result.exit_code == code, result.output
     assert verdict in " ".join(result.output.split())
+
+
+def test_the_program_has_the_gpus_of_a_trial(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As many as `resources` says; on a machine with fewer it cannot be checked."""
+    file = tmp_path / "space.yaml"
+    told = "sh -c 'echo {num_gpus} of {gpus}, $CUDA_VISIBLE_DEVICES; exit {learning_rate}'"
+    text = SPACE.format(folder=tmp_path, python="", program="", style="")
+    command = next(line for line in text.splitlines() if line.startswith("  command:"))
+    text = text.replace(command, f"  command: {told}") + "resources: {gpu: 2}\n"
+    file.write_text(text)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    with pytest.raises(ResourceError, match=r"resources\.gpu: a trial asks for 2, but this"):
+        CliRunner().invoke(app, ["check-trainer", str(file)], catch_exceptions=False)
+    monkeypatch.setattr("sweeper.commands.sweeping.this_machine", lambda: (Node(4, 4), 0))
+    result = CliRunner().invoke(app, ["check-trainer", str(file)])
+    assert "2 of 0,1, 0,1" in result.output
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "2,5,6,7")
+    assert "2 of 2,5, 2,5" in CliRunner().invoke(app, ["check-trainer", str(file)]).output
 
 
 def test_a_sweep_of_trainable_has_no_program_to_check() -> None:

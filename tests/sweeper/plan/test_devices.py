@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from sweeper.errors import ResourceError, SpecError
+from sweeper.errors import SpecError
 from sweeper.plan.devices import require_devices, require_gpus
 from sweeper.plan.placement import Node, place
 from sweeper.plan.plan import make_plan
@@ -34,13 +34,21 @@ UNFIT: list[tuple[dict[str, Any], str]] = [
     ({"train": {"device": "meta"}}, r":\d+: train\.device: must be auto, cpu, cuda or cuda:N, got"),
     ({"train": {"device": "mps"}}, r":\d+: train\.device: must be auto, cpu, cuda or cuda:N, got"),
     (
-        {"resources": {"gpu": 2}},
-        r":\d+: resources\.gpu: a trial trains on one GPU and would leave the others idle, got 2; "
-        "with 1 as many trials as there are GPUs run at the same time$",
+        {"resources": {"gpu": 2, "processes": 3}},
+        r":\d+: resources\.processes: each has a GPU of its own, or none has one: with gpu: 2 "
+        "there can be 2, got 3$",
     ),
     (
-        {"resources": {"gpu": 1, "cases": [{"when": {"learning_rate": [1e-2]}, "gpu": 4}]}},
-        r":\d+: resources\.cases\.0\.gpu: a trial trains on one GPU .*, got 4; with 1 ",
+        {"resources": {"gpu": 0.5, "cases": [{"when": {"learning_rate": 1e-2}, "processes": 2}]}},
+        r":\d+: resources\.cases\.0\.processes: .* with gpu: 0\.5 there can be 1, got 2$",
+    ),
+    (
+        {"resources": {"processes": 3}},
+        r":\d+: train\.batch_size: must be a multiple of 3, the processes that share a batch, got",
+    ),
+    (
+        {"resources": {"gpu": 1, "cases": [{"when": {"learning_rate": 1e-2}, "gpu": 8}]}},
+        r":\d+: train\.batch_size: must be a multiple of 8, ",
     ),
     (
         {"train": {"device": "cuda"}, "resources": {"gpu": 0}},
@@ -80,8 +88,8 @@ def test_another_trainer_has_its_own_rules(write_space: Callable[..., Path]) -> 
         run_file(space, Console(file=io.StringIO()), options)
 
 
-@pytest.mark.parametrize("gpu", [0.25, 1])
-def test_a_gpu_or_a_part_of_one_is_a_trials(
+@pytest.mark.parametrize("gpu", [0.25, 1, 2])
+def test_a_part_of_a_gpu_or_one_for_each_process_is_a_trials(
     gpu: float, write_space: Callable[..., Path], tokens_folder: Path
 ) -> None:
     spec, source = load_spec(write_space(train={"device": "cuda"}, resources={"gpu": gpu}))
@@ -104,13 +112,3 @@ def test_a_cluster_answers_for_its_machines(
     plan = make_plan(spec, tokens_folder, source)
     with pytest.raises(SpecError, match="a trial sees only the GPU that it is given"):
         require_devices(plan, source)
-
-
-def test_several_gpus_are_refused_whatever_the_cluster_has(
-    write_space: Callable[..., Path], tokens_folder: Path
-) -> None:
-    spec, source = load_spec(write_space(resources={"gpu": 2}))
-    plan = make_plan(spec, tokens_folder, source)
-    placement = place(plan, [Node(8, 4)], source)
-    with pytest.raises(ResourceError, match="leave the others idle, got 2"):
-        require_gpus(plan, placement.resources, source)

@@ -8,9 +8,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sweeper.errors import ResourceError
-from sweeper.plan.placement import Node, Placement, Share, even_shares, num_at_once, place
+from sweeper.plan.placement import (
+    Node,
+    Placement,
+    Share,
+    even_shares,
+    num_at_once,
+    place,
+    share_of,
+)
 from sweeper.spec.reading.yaml_source import YamlSource
 from sweeper.spec.sweep_spec import Resources
+from sweeper.spec.trainer.config import ours
+from trainable.loop.memory import estimate_memory
 
 LAPTOP = [Node(2, 0)]
 BOX = [Node(64, 8)]
@@ -83,6 +93,24 @@ def test_each_size_gets_its_own(tiny_plan: Any) -> None:
     assert placement.share({"size": "large", "learning_rate": 1e-3}) == Share(3, 0.5)
     assert placement.share({"size": "large"}).num_threads == 3
     assert placement.slots == 2  # one of each, or one and one more: 3 + 1 of 4 cores
+
+
+def test_several_processes_share_what_a_trial_gets(tiny_plan: Any) -> None:
+    """One a GPU where nothing is said. Each has the whole model, and a GPU, or a part of the
+    machine's memory."""
+    plan = tiny_plan(
+        space=SIZES,
+        resources={"cpu": 4, "processes": 2, "cases": [{"when": {"size": "large"}, "gpu": 2}]},
+    )
+    placement = place(plan, [Node(9, 2)], NOWHERE)
+    two = placement.share({"size": "small"})
+    assert (two, two.num_threads, placement.slots) == (Share(4, 0, 2), 2, 2)
+    assert placement.share({"size": "large"}) == Share(4, 2, 2)
+    assert share_of(Resources(gpu=4), None).processes == 4
+    config = ours(plan.trials[0].config)
+    of_each = estimate_memory(config, micro_batch_size=config.batch_size // 2)
+    assert two.memory(config, at_once=config.batch_size) == 2 * of_each
+    assert Share(4, 2, 2).memory(config, at_once=config.batch_size) == of_each
 
 
 def test_max_concurrent_bounds_what_runs_and_is_shared_among(tiny_plan: Any) -> None:

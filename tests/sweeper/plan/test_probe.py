@@ -46,6 +46,16 @@ def test_what_the_training_loop_refuses_is_told(tiny_plan: Any) -> None:
         measure_speeds(shapes(plan), TWO_SLOTS, Share(cpu=1, gpu=0), num_trials=1, train_seconds=0)
 
 
+@pytest.mark.slow
+def test_processes_that_share_a_trial_are_measured_together(tiny_plan: Any) -> None:
+    two = Share(cpu=2, gpu=0, processes=2)
+    slot = Machine(slots=1, free_memory=None)
+    (speed,) = measure_speeds(
+        shapes(tiny_plan()), slot, two, num_trials=1, train_seconds=0
+    ).values()
+    assert speed.tokens_per_second > 0 and speed.evaluation_seconds > 0
+
+
 def test_no_one_waits_for_a_step_that_takes_too_long(
     tiny_plan: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -89,12 +89,15 @@ def edit(path: Path, old: str, new: str) -> None:
     path.write_text(text.replace(old, new))
 
 
+RESOURCES = {"cpu": 1, "gpu": 0, "processes": None, "cases": []}
+
+
 @pytest.mark.parametrize(
     ("text", "now"),
     [
         ("description=why not", {"description": "why not"}),
-        ("resources.cpu=2", {"resources": {"cpu": 2.0, "gpu": 0, "cases": []}}),
-        ("resources={gpu: 0.5}", {"resources": {"cpu": 1, "gpu": 0.5, "cases": []}}),
+        ("resources.cpu=2", {"resources": {**RESOURCES, "cpu": 2.0}}),
+        ("resources={gpu: 0.5}", {"resources": {**RESOURCES, "gpu": 0.5}}),
         ("max_concurrent=3", {"max_concurrent": 3}),
         ("max_retries=7", {"max_retries": 7}),
         ("search.num_trials=6", {"search": {**SEARCH, "num_trials": 6}}),

@@ -67,6 +67,11 @@ def test_each_trial_has_what_its_program_is_told(tmp_path: Path) -> None:
             {"space": {"status": {"grid": [1, 2]}}},
             "trainer.settings.status: is the name of something else here; choose another",
         ),
+        (
+            {},
+            {"resources": {"cpu": 4, "processes": 2}},
+            "resources.processes: is for our own trainer; another starts its own, one for each of",
+        ),
         ({}, {"objective": {"metric": "error"}}, "objective.metric: error is a column that says"),
         ({"metrics": {"stdout": "loss {val_loss:f}"}}, {}, "trainer.metrics.stdout: "),
         (
