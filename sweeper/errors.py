@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 from trainable.errors import UserError
 
-# Full, over quota, read-only: not the fault of what was being written.
-STORAGE_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
+# Full, over quota, read-only, a bucket that does not answer: not the fault of what was being
+# written.
+STORAGE_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EREMOTEIO})
 
 
 class SpecError(UserError):

@@ -17,6 +17,7 @@ from sweeper.errors import ResourceError, SpecError
 from sweeper.record.ranking import ranked, ranking_of
 from sweeper.record.run_folder import RUNS, RunFolder, find_run_folder
 from sweeper.record.state.trial import Trial
+from sweeper.record.stores.places import runs_folder
 from sweeper.record.tables import history_table, results_table
 from sweeper.running import Options, WandbMode, run_file, written_report
 from sweeper.runtime.lasting_output import lasting_output
@@ -116,7 +117,7 @@ def load_sweep(name: str | Path, *, runs: str | Path = RUNS) -> LoadedSweep:
     Raises:
         UserError: there is none, or its record is damaged.
     """
-    return LoadedSweep(find_run_folder(Path(runs), str(name)))
+    return LoadedSweep(find_run_folder(runs_folder(runs), str(name)))
 
 
 def read_results(name: str | Path, *, runs: str | Path = RUNS) -> pa.Table:
@@ -164,7 +165,7 @@ def run_sweep(
         UserError: the space, the data or the machine does not fit. Nothing has been started then.
     """
     _require_no_ray()
-    options = Options(runs=Path(runs), wandb=wandb, dashboard=dashboard)
+    options = Options(runs=runs_folder(runs), wandb=wandb, dashboard=dashboard)
     console = make_console(quiet=quiet)
     with options.deadline, lasting_output():
         if isinstance(space, Mapping):

@@ -284,7 +284,9 @@ def written_report(result: SessionResult) -> Path | str:
     try:
         from sweeper.views.report import write_report  # takes a second
 
-        return write_report(result.folder, state=result.state).path
+        path = write_report(result.folder, state=result.state).path
+        result.folder.store.put(path)
+        return path
     except Exception as error:
         _log_traceback(result.folder)
         return str(error)

@@ -16,6 +16,7 @@ from sweeper.commands.exporting import export_trial
 from sweeper.engine.session.deletion import Deletion, deletable, delete_checkpoints
 from sweeper.errors import RunFolderError
 from sweeper.record.run_folder import RUNS, find_run_folder
+from sweeper.record.stores.places import shown
 from sweeper.runtime.stopping.asking import stop_sweep, stop_trial
 from sweeper.spec.points import point_text
 from sweeper.views.console import make_console
@@ -40,7 +41,7 @@ def report(
     if written.pictures:
         console.print(f"{written.pictures[0].parent}/ ({len(written.pictures)} pictures)")
     if goes_on:
-        of = "" if runs == RUNS else f" --runs {shlex.quote(str(runs))}"
+        of = "" if runs == RUNS else f" --runs {shlex.quote(shown(runs))}"
         console.print(f"The sweep goes on. Kept fresh in a browser:  python -m sweeper serve{of}")
 
 

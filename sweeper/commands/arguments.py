@@ -16,6 +16,7 @@ from sweeper.record.run_folder import (
     list_run_folders,
     newest_run_folder,
 )
+from sweeper.record.stores.places import runs_folder, shown
 
 
 def print_json(value: Any) -> None:
@@ -65,13 +66,13 @@ def parse_duration(option: str, stated: str) -> float:
 
 def sweep_names(context: typer.Context, incomplete: str) -> list[str]:
     runs = context.params.get("runs") or RUNS
-    names = [folder.name for folder in list_run_folders(Path(runs))]
+    names = [folder.name for folder in list_run_folders(runs_folder(runs))]
     return [name for name in names if name.startswith(incomplete)]
 
 
 def _trial_ids(context: typer.Context, incomplete: str) -> list[str]:
     runs, name = context.params.get("runs") or RUNS, context.params.get("name")
-    trials = RunFolder(Path(runs) / str(name)).trials
+    trials = RunFolder(runs_folder(runs) / str(name)).trials
     ids = [path.name for path in trials.glob(f"{incomplete}*") if path.is_dir()]
     return sorted(ids)
 
@@ -85,11 +86,19 @@ def named_or_newest(runs: Path, name: str | None) -> RunFolder:
     if name is not None:
         return find_run_folder(runs, name)
     folder = newest_run_folder(runs)
-    print(f"{folder.path}: the newest sweep", file=sys.stderr)
+    print(f"{shown(folder.path.parent)}/{folder.name}: the newest sweep", file=sys.stderr)
     return folder
 
 
-Runs = Annotated[Path, typer.Option("--runs", help="Folder of the run folders.")]
+Runs = Annotated[
+    Path,
+    typer.Option(
+        "--runs",
+        parser=runs_folder,
+        metavar="FOLDER",
+        help="Folder of the run folders, or s3://BUCKET/PREFIX.",
+    ),
+]
 Name = Annotated[
     str,
     typer.Argument(

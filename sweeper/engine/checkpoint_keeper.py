@@ -18,15 +18,21 @@ class CheckpointKeeper:
     """Keeps the checkpoints of one sweep at work."""
 
     def __init__(
-        self, state: SweepState, folder: RunFolder, record: Callable[[Event], None]
+        self,
+        state: SweepState,
+        folder: RunFolder,
+        record: Callable[[Event], None],
+        commit: Callable[[], None],
     ) -> None:
         """
         Args:
             record: Writes an event to the journal and applies it to `state`.
+            commit: Has on storage what was recorded.
         """
         self.state = state
         self.folder = folder
         self.record = record
+        self.commit = commit
         self.rules = state.spec.checkpoints
         self.gone: dict[str, list[Stored]] = {}  # by another's hand, and not told yet
         self._running: set[str] = set()  # of thousands of trials, those to look at
@@ -114,11 +120,19 @@ class CheckpointKeeper:
     def _delete(self, trial_id: str, name: str) -> None:
         """Move it out of the trial's folder at once, so that nobody finds half of it, and delete it
         in a thread: gigabytes take seconds, in which the driver has other work."""
+        self.commit()
+        folder = self.folder.checkpoint(trial_id, name)
         doomed = self.folder.removed / f"{trial_id}-{name}"
         self.folder.removed.mkdir(exist_ok=True)
         with contextlib.suppress(OSError):  # another session will try again
-            self.folder.checkpoint(trial_id, name).rename(doomed)
-        threading.Thread(target=shutil.rmtree, args=(doomed, True)).start()
+            folder.rename(doomed)
+
+        def delete() -> None:
+            with contextlib.suppress(OSError):
+                self.folder.store.delete(folder)
+            shutil.rmtree(doomed, ignore_errors=True)
+
+        threading.Thread(target=delete).start()
 
     def close(self) -> None:
         """The session ends: wait until everything has been deleted."""

@@ -25,6 +25,7 @@ from sweeper.record.journal import Journal
 from sweeper.record.progress import unrecorded
 from sweeper.record.replay import replay
 from sweeper.record.run_folder import RunFolder
+from sweeper.record.state.checkpoints import SESSION_STRIDE
 from sweeper.record.state.events import (
     AttemptFailed,
     Evaluated,
@@ -64,7 +65,7 @@ class Sweep:
         self.plan = plan
         self.state = state
         self.journal = journal
-        self.checkpoints = CheckpointKeeper(state, folder, self._record)
+        self.checkpoints = CheckpointKeeper(state, folder, self._record, journal.commit)
         self.late: dict[str, list[Metrics]] = {}  # what watchers may not have heard of
         self._search = PointSearch(plan, state.warm_start)
         self._forking = Forking(plan, state, self.checkpoints)
@@ -94,7 +95,10 @@ class Sweep:
             state = SweepState(plan.spec) if is_new else replay(plan.spec, folder)
         journal = Journal(folder.journal)
         session = session or SessionTerms()
+        if folder.store.address is not None:
+            state.checkpoints.first_number = len(state.sessions) * SESSION_STRIDE
         _record(journal, state, session.begin(num_trials=len(plan.trials), torn=journal.torn))
+        journal.commit()  # from here on no other driver is one
         if warm_start is not None and state.warm_start is None:
             _record(journal, state, warm_start.to_event())
         sweep = cls(folder, plan, state, journal)
@@ -116,6 +120,15 @@ class Sweep:
                 self.release(trial.trial_id)
             self.late[trial.trial_id] = late
         self._waiting = self.state.with_status(Status.PENDING, Status.INTERRUPTED)
+
+    def commit(self) -> None:
+        """What was recorded is on storage when this returns. Whoever acts on it asks for that
+        first; whoever drives the sweep, at the end of each turn too.
+
+        Raises:
+            StorageError: it cannot be.
+        """
+        self.journal.commit()
 
     def _record(self, event: Event) -> None:
         _record(self.journal, self.state, event)
@@ -150,6 +163,7 @@ class Sweep:
         next, then those of the finals. None if there is none, or not yet."""
         while (trial := self._next_trial()) is not None and trial.taken_from is not None:
             pass  # it is created, and has run already
+        self.commit()
         return trial
 
     def _next_trial(self) -> Trial | None:
@@ -239,11 +253,14 @@ class Sweep:
         if metrics.step > trial.step:
             verdict = self.state.judge(trial, metrics)
             self._record(Evaluated(time=now(), trial=trial_id, metrics=metrics, **asdict(verdict)))
+        if trial.decision is not Decision.CONTINUE:
+            self.commit()
         return trial.decision
 
     def checkpointed(self, trial_id: str, checkpoint: str) -> list[Metrics]:
         """The trial has this checkpoint on storage. Returns what it measured on the way there and
         had not been told yet; evaluations among it are recorded first."""
+        self.folder.store.see(self.folder.checkpoint(trial_id, checkpoint))
         late = self._catch_up(self.trials[trial_id])
         self.checkpoints.landed(trial_id, checkpoint)
         return late
@@ -334,6 +351,7 @@ class Sweep:
             return
         waits = trial.status is Status.PAUSED or trial in self._waiting
         self._record(StoppedByHand(time=now(), trial=trial_id))
+        self.commit()
         if waits:
             self._waiting = [other for other in self._waiting if other is not trial]
             self.end(trial_id)
@@ -354,12 +372,13 @@ class Sweep:
         try:
             if self.journal.failure is None:
                 self._record(SessionEnded(time=now(), outcome=outcome))
+                self.commit()
         finally:
             self.checkpoints.close()
             self.journal.close()
 
 
 def _record(journal: Journal, state: SweepState, event: Event) -> None:
-    """It is on disk before it takes effect."""
+    """It is on disk before it takes effect; in a bucket, `Sweep.commit` comes between."""
     journal.append(event)
     state.apply(event)

@@ -113,7 +113,9 @@ def copy_checkpoint(
         StorageError: it is not there, or cannot be copied.
     """
     try:
-        _copy(theirs, folder.checkpoint(trial_id, name), step)
+        ours = folder.checkpoint(trial_id, name)
+        _copy(theirs, ours, step)
+        folder.store.copy(theirs, ours)
     except (OSError, shutil.Error) as error:
         raise StorageError(
             f"{theirs}: trial {trial_id} cannot take it over ({error}); "
@@ -158,3 +160,4 @@ def drop_unrecorded_checkpoints(
         names = [path.name for path in folder.checkpoint_folders(trial_id)]
         for name in account.strange(trial_id, names)[0]:
             shutil.rmtree(folder.checkpoint(trial_id, name))
+            folder.store.delete(folder.checkpoint(trial_id, name))

@@ -24,29 +24,48 @@ class Journal:
         self.torn = cut_torn_line(path)
         self.failure: StorageError | None = None
         self.times_put_back = 0
+        self._log = RunFolder(path.parent).store.log()
+        self._pending = bytearray()
         self._file = path.open("a+b", buffering=0)
         self._content = bytearray(self._read())
         self._changed_ns = self._status.st_mtime_ns
 
     def append(self, event: Event) -> None:
-        """Write one event; on disk when this returns. A file that somebody has changed is put back
-        first: what follows the change could not be read.
+        """Write one event; on disk when this returns. One that goes to a bucket is there, with
+        those before it, after `commit`.
 
         Raises:
             StorageError: it could not be written; then nothing after it can be written either.
         """
-        line = to_line(event)
+        self._pending += to_line(event)
         if self.failure is not None:
             raise self.failure
+        if not self._log.batches:
+            self.commit()
+
+    def commit(self) -> None:
+        """All that was appended is on storage when this returns. A file that somebody has changed
+        is put back first: what follows the change could not be read.
+
+        Raises:
+            StorageError: as `append`.
+        """
+        if not self._pending:
+            return
+        if self.failure is not None:
+            raise self.failure
+        lines, self._pending = bytes(self._pending), bytearray()
         try:
+            self._log.commit(lines)
             if not self._is_as_left:
                 self.put_back()
-            left = line
+            left = lines
             while left:
                 left = left[self._file.write(left) :]
             os.fsync(self._file.fileno())
-            self._content += line
+            self._content += lines
             self._changed_ns = self._status.st_mtime_ns
+            self._log.written(len(self._content))
         except OSError as error:
             self.failure = StorageError(
                 f"{self.path}: cannot be written ({error.strerror}), so the sweep has stopped; "

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from sweeper.record.run_folder import PROGRESS_FILE, write_json
+from sweeper.record.run_folder import write_json
+from sweeper.record.state.checkpoints import PROGRESS_FILE
 from sweeper.spec.trainer.config import AnyConfig
 from trainable.loop.metrics import Metrics
 

@@ -6,25 +6,25 @@ import re
 import shlex
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
 from ruamel.yaml import YAML
 
 from sweeper.errors import RunFolderError
 from sweeper.record.state.checkpoints import checkpoint_folders
+from sweeper.record.stores.places import address_of, shown
+from sweeper.record.stores.store import InUse, Store, store_of
+from sweeper.record.stores.working_copy import folder_bytes
 from sweeper.spec.sweep_spec import MAX_NAME, NAME_PATTERN, SweepSpec
 from trainable.atomic_file import new_folder_beside, write_atomically
 from trainable.settings import nearest
 
 RUNS = Path("runs")  # where sweeps are looked for by name
-LOCK = ".lock"
 CHECKPOINT_FILE = "checkpoint.pt"
-PROGRESS_FILE = "progress.json"  # beside it
 MAX_NAMED = 10  # of the sweeps that there are, in a message
-ASKING_SECONDS = 0.5  # whoever asks whether a folder is locked holds its lock for an instant
 
 
 class RunFolder:
@@ -60,8 +60,15 @@ class RunFolder:
     @property
     def called(self) -> str:
         """What to type to name it on the command line: its name if it is in `runs/`, or its
-        path."""
+        path; of one in a bucket, its name there."""
+        if (address := address_of(self.path.parent)) is not None:
+            return f"{self.name} --runs {shlex.quote(address)}"
         return self.name if self.path.parent == RUNS else shlex.quote(str(self.path))
+
+    @cached_property
+    def store(self) -> Store:
+        """Where it is kept."""
+        return store_of(self.path)
 
     def read_note(self) -> str:
         """What people have written of the sweep; nothing where they have not, or it is no text."""
@@ -96,8 +103,7 @@ class RunFolder:
         return self.trial(trial_id) / name
 
     def checkpoint_bytes(self, trial_id: str, name: str) -> int:
-        files = self.checkpoint(trial_id, name).rglob("*")
-        return sum(file.stat().st_size for file in files if file.is_file())
+        return folder_bytes(self.checkpoint(trial_id, name))
 
     def trial_stack(self, trial_id: str) -> Path:
         """The stack of a trial that is silent; the file exists only while it is."""
@@ -107,6 +113,13 @@ class RunFolder:
         """The checkpoint folders on disk, newest first."""
         return checkpoint_folders(self.trial(trial_id))
 
+    def whole_checkpoints(self, trial_id: str) -> Iterator[Path]:
+        """These folders, each with all its files once it is asked for."""
+        self.store.see(self.trial(trial_id))
+        for folder in self.checkpoint_folders(trial_id):
+            self.store.fetch(folder)
+            yield folder
+
     @property
     def tune_leftovers(self) -> Iterator[Path]:
         """Tune's own snapshots. They embed pickles, and nothing here ever reads them."""
@@ -115,44 +128,31 @@ class RunFolder:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Hold the folder as its one driver. The kernel drops the lock with the process.
+        """Hold the folder as its one driver.
 
         Raises:
-            RunFolderError: another driver holds it, or the disk is read-only.
+            RunFolderError: another driver holds it, or it cannot be written.
         """
-        lock = self._lock()
-        try:
-            lock.acquire(timeout=ASKING_SECONDS, poll_interval=0.02)
-        except Timeout:
-            raise RunFolderError(
-                f"{self.path}: another sweeper is at work in it; "
-                f"watch it with: python -m sweeper status {self.called}"
-            ) from None
-        except OSError as error:
-            raise RunFolderError(
-                f"{self.path}: cannot be written ({error.strerror}); "
-                "work on a copy, in a folder of your own"
-            ) from None
-        try:
+        with ExitStack() as stack:
+            try:
+                stack.enter_context(self.store.held())
+            except InUse as who:
+                raise RunFolderError(
+                    f"{self.store.address or self.path}: another sweeper is at work in it{who}; "
+                    f"watch it with: python -m sweeper status {self.called}"
+                ) from None
+            except OSError as error:
+                raise RunFolderError(
+                    f"{self.store.address or self.path}: cannot be written ({error.strerror}); "
+                    "work on a copy, in a folder of your own"
+                ) from None
             yield
-        finally:
-            lock.release()
-
-    def _lock(self) -> FileLock:
-        return FileLock(self.path / LOCK)
 
     @property
     def is_locked(self) -> bool:
         """Whether a driver runs the sweep now."""
-        if not (self.path / LOCK).exists():  # to ask for a lock would make it, and the folder
-            return False
-        try:
-            with self._lock().acquire(timeout=0):
-                return False
-        except Timeout:
-            return True
-        except OSError:  # a read-only copy has no driver
-            return False
+        with reached(self.path.parent):
+            return self.store.is_held
 
 
 def require_free_name(runs: Path, name: str) -> None:
@@ -162,14 +162,16 @@ def require_free_name(runs: Path, name: str) -> None:
         RunFolderError: it is no name, or taken.
     """
     if not re.fullmatch(NAME_PATTERN.strip("^$"), name) or len(name) > MAX_NAME:
-        shown = name if len(name) <= MAX_NAME else f"{name[:MAX_NAME]}…"
+        got = name if len(name) <= MAX_NAME else f"{name[:MAX_NAME]}…"
         raise RunFolderError(
             f"--name: must be at most {MAX_NAME} letters, digits, `.`, `_` and `-`, and begin with "
-            f"a letter or a digit, got {shown!r}"
+            f"a letter or a digit, got {got!r}"
         )
+    with reached(runs):
+        RunFolder(runs / name).store.pull()
     if (runs / name).exists():
         raise RunFolderError(
-            f"{runs / name}: the name is in use; choose another --name, or go on with it: "
+            f"{shown(runs)}/{name}: the name is in use; choose another --name, or go on with it: "
             f"python -m sweeper resume {RunFolder(runs / name).called}"
         )
 
@@ -192,9 +194,13 @@ def create_run_folder(
     RunFolder(staging).trials.mkdir()
     write_spec(RunFolder(staging).spec, spec, resolved_from)
     for candidate in [name] if name else _numbered(spec.name):
+        folder = RunFolder(runs / candidate)
+        with reached(runs):
+            if not folder.store.claim(RunFolder(staging).spec):
+                continue
         try:
-            os.rename(staging, runs / candidate)  # refuses a folder that has anything in it
-            return RunFolder(runs / candidate)
+            os.rename(staging, folder.path)  # refuses a folder that has anything in it
+            return folder
         except OSError:
             continue
     shutil.rmtree(staging)
@@ -225,13 +231,15 @@ def find_run_folder(runs: Path, name: str) -> RunFolder:
     """
     for path in (runs / name, Path(name)):
         folder = RunFolder(path)
+        with reached(path.parent):
+            folder.store.pull()
         if _is_file(folder.journal) or _is_file(folder.results):  # what is left of one counts
             return folder
         if _is_file(folder.spec):
             raise _no_journal(folder)
     known = [folder.name for folder in list_run_folders(runs)]
     hint = nearest(name, known) or _there_are(known, runs)
-    raise RunFolderError(f"{runs / name}: no sweep there{hint}")
+    raise RunFolderError(f"{shown(runs)}/{name}: no sweep there{hint}")
 
 
 def newest_run_folder(runs: Path) -> RunFolder:
@@ -241,7 +249,7 @@ def newest_run_folder(runs: Path) -> RunFolder:
         RunFolderError: there is none.
     """
     if not (folders := [f for f in list_run_folders(runs) if f.journal.is_file()]):
-        raise RunFolderError(f"{runs}: no sweeps there yet; start one: make sweep")
+        raise RunFolderError(f"{shown(runs)}: no sweeps there yet; start one: make sweep")
     return folders[-1]
 
 
@@ -280,11 +288,33 @@ def list_run_folders(runs: Path) -> list[RunFolder]:
     """Every sweep under `runs`, oldest first; what is left of one counts."""
     if _is_file(runs):
         return []
+    if (address := address_of(runs)) is not None:
+        from sweeper.record.stores.in_bucket import pull_all  # a disk needs none of it
+
+        with reached(runs):
+            pull_all(runs, address)
     names, changed = RunFolder(Path("*")), dict[Path, float]()
     for record in (*runs.glob(str(names.journal)), *runs.glob(str(names.results))):
         if record.is_file():
-            changed.setdefault(record.parent, record.stat().st_ctime)
+            status = record.stat()
+            when = status.st_ctime if address is None else status.st_mtime
+            changed.setdefault(record.parent, when)
     return [RunFolder(path) for path in sorted(changed, key=changed.__getitem__)]
+
+
+@contextmanager
+def reached(runs: Path) -> Iterator[None]:
+    """
+    Raises:
+        RunFolderError: the bucket of these run folders does not answer, or refuses.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise RunFolderError(
+            f"{error.filename or shown(runs)}: cannot be reached ({error.strerror}); the address, "
+            "and the keys in the environment (AWS_…), are those of docs/cluster.md"
+        ) from None
 
 
 def write_json(path: Path, value: Any) -> None:

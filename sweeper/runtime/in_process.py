@@ -41,6 +41,7 @@ class InProcess:
                 time.sleep(WAIT_SECONDS)
             else:
                 self.run_trial(trial)
+            self.sweep.commit()
             self.audience.refresh(self.sweep.state)
 
     def run_trial(self, trial: Trial) -> None:
@@ -51,7 +52,7 @@ class InProcess:
             evaluated_by=self.sweep.plan.spec.evaluated_by,
         )  # fmt: skip
         try:
-            checkpoints = self.sweep.folder.checkpoint_folders(trial.trial_id)
+            checkpoints = self.sweep.folder.whole_checkpoints(trial.trial_id)
             loop.restore(checkpoints, evaluated=trial.step)
             self.sweep.start(trial.trial_id)
             self.audience.started(trial)
@@ -74,7 +75,9 @@ class InProcess:
         if piece.saves:
             folder = self._next_checkpoint(trial)
             loop.save(folder)
+            self.sweep.folder.store.put(folder)
             self.sweep.checkpointed(trial.trial_id, folder.name)
+        self.sweep.commit()
         return piece.finished or decision is not Decision.CONTINUE or trial.stopped_by_hand
 
     def _told(self, trial: Trial, piece: Slice) -> Decision:

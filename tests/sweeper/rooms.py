@@ -34,6 +34,7 @@ FLOORS = [
     sweeper.analysis
     sweeper.record.extras
     sweeper.record
+    sweeper.record.stores
     sweeper.record.state
     sweeper.plan
     sweeper.strategy

@@ -65,8 +65,10 @@ def _delete(folder: RunFolder, monitor: Monitor, deletions: Sequence[Deletion]) 
                 time=now(), trial=deletion.trial_id, checkpoint=deletion.path.name
             )
             journal.append(removed)
+            journal.commit()
             monitor.state.apply(removed)
             shutil.rmtree(deletion.path)
+            folder.store.delete(deletion.path)
         write_tables(monitor.state, folder)
     finally:
         journal.close()

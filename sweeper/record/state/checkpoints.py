@@ -14,6 +14,10 @@ from typing import NamedTuple
 from sweeper.status import Status
 
 CHECKPOINT_NAME = r"^checkpoint_[0-9]{6,}$"  # of a checkpoint's folder
+PROGRESS_FILE = "progress.json"  # in it; written last
+# In a bucket two drivers may be at work for a moment, each with processes that save: from one
+# session to the next the numbers of checkpoints leave a gap that no session fills.
+SESSION_STRIDE = 10**6
 
 
 def checkpoint_name(number: int) -> str:
@@ -25,9 +29,13 @@ def checkpoint_number(name: str) -> int:
     return int(name.removeprefix("checkpoint_"))
 
 
+def is_checkpoint_name(name: str) -> bool:
+    return re.match(CHECKPOINT_NAME, name) is not None
+
+
 def checkpoint_folders(trial: Path) -> list[Path]:
     """The checkpoint folders of a trial, newest first: their numbers grow."""
-    named = [path for path in trial.glob("checkpoint_*") if re.match(CHECKPOINT_NAME, path.name)]
+    named = [path for path in trial.glob("checkpoint_*") if is_checkpoint_name(path.name)]
     return sorted(named, key=lambda path: checkpoint_number(path.name), reverse=True)
 
 
@@ -58,6 +66,7 @@ class CheckpointAccount:
         self.total = 0
         self.high_water = 0
         self.bytes_per_param = 0.0  # at most
+        self.first_number = 0  # that this session gives
 
     def add(self, stored: Stored, num_params: int, *, found: bool) -> None:
         """
@@ -79,9 +88,12 @@ class CheckpointAccount:
             self.of_trial[trial_id] = left
         self.total -= sum(stored.size for stored in gone)
 
-    def next_name(self, trial_id: str) -> str:
+    def next_number(self, trial_id: str) -> int:
         last = self.last_name.get(trial_id)
-        return checkpoint_name(0 if last is None else checkpoint_number(last) + 1)
+        return max(self.first_number, 0 if last is None else checkpoint_number(last) + 1)
+
+    def next_name(self, trial_id: str) -> str:
+        return checkpoint_name(self.next_number(trial_id))
 
     def skip_name(self, trial_id: str) -> None:
         """Do not use the next name. The process of an attempt that was cut off may live a while yet
@@ -111,9 +123,10 @@ class CheckpointAccount:
         """The names on disk that are not in the account, oldest first: those that have landed
         unseen, and those that are to be removed."""
         known = {stored.name for stored in self.of_trial.get(trial_id, ())}
-        last = self.last_name.get(trial_id, "")
-        names = sorted(name for name in on_disk if name not in known)
-        return [name for name in names if name > last], [name for name in names if name <= last]
+        next_number = checkpoint_number(self.last_name.get(trial_id, "-1")) + 1
+        names = sorted((name for name in on_disk if name not in known), key=checkpoint_number)
+        landed = [name for name in names if checkpoint_number(name) >= next_number]
+        return landed, [name for name in names if checkpoint_number(name) < next_number]
 
 
 def unneeded(account: CheckpointAccount, trial_id: str, status: Status, keep: int) -> list[Stored]:

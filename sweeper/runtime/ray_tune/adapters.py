@@ -14,8 +14,8 @@ from ray.tune.search import SearchAlgorithm
 
 from sweeper.engine.sweep import Sweep
 from sweeper.plan.placement import Placement, Share
-from sweeper.record.state.checkpoints import checkpoint_number
 from sweeper.record.state.trial import Trial
+from sweeper.record.stores.places import address_of
 from sweeper.record.watcher import Watcher
 from sweeper.runtime.ray_tune.faults import Faults
 from sweeper.runtime.ray_tune.interrupt import Interrupt
@@ -92,6 +92,7 @@ class SweepSearch(SearchAlgorithm):  # type: ignore[misc]
                 "trainer": self.trainer,
                 "program": spec.trainer,
                 "evaluated_by": spec.evaluated_by,
+                "bucket": address_of(self.sweep.folder.path.parent),
                 "folder": str(self.sweep.folder.trial(trial.trial_id).resolve()),
                 "forks_at": sorted(self.sweep.state.checkpoints.promised_steps(trial.trial_id)),
                 "evaluated": trial.step,
@@ -109,9 +110,9 @@ class SweepSearch(SearchAlgorithm):  # type: ignore[misc]
         # If the folder is there already (promoted trials), Tune would make another beside it, in
         # which the trial's newer checkpoints are never found.
         tune_trial.relative_logdir = tune_trial.storage.trial_dir_name = trial.trial_id
-        last = self.sweep.state.checkpoints.last_name.get(trial.trial_id)
-        if last is not None:  # Tune would begin at 0 again, and write over what is there
-            tune_trial.storage.current_checkpoint_index = checkpoint_number(last)
+        # Tune would begin at 0 again, and write over what is there.
+        number = self.sweep.state.checkpoints.next_number(trial.trial_id)
+        tune_trial.storage.current_checkpoint_index = number - 1
         return tune_trial
 
 
@@ -225,5 +226,6 @@ class SweepCallback(Callback):  # type: ignore[misc]
         self.audience.ended(self.sweep.trials[trial.trial_id])
 
     def on_step_end(self, iteration: int, trials: list[TuneTrial], **info: object) -> None:
+        self.sweep.commit()
         self.requests.look()
         self.audience.refresh(self.sweep.state)

@@ -7,10 +7,13 @@ from typing import Any
 
 import ray._raylet
 from ray import tune
+from ray.train._internal.storage import _VALIDATE_STORAGE_MARKER_FILENAME
 from ray.tune.result import SHOULD_CHECKPOINT
 
 from sweeper.errors import storage_error
-from sweeper.record.state.checkpoints import checkpoint_folders
+from sweeper.record.run_folder import RunFolder
+from sweeper.record.state.checkpoints import checkpoint_number
+from sweeper.record.stores.places import settle
 from sweeper.runtime.process_state import ProcessState
 from sweeper.runtime.stack import stack_if_longer
 from sweeper.runtime.trainers.starting import starter
@@ -30,17 +33,21 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]  # Ray is untyped
 
     The config that Tune hands over has these keys: `train`, the settings; `processes`, how many
     share the trial, and `num_threads` of each; `trainer`, the class of the loop as `module:name`,
-    or `program`, the `trainer:` section of another one with the trial's `folder`; `evaluated_by`,
-    the metric that makes metrics an evaluation; `forks_at`, the steps of checkpoints that others
-    fork from; `evaluated`, the step of the last evaluation in the journal; `title`, what people
-    call the trial; `timeout_s`, after which a silent trial is killed; and `stack`, the file in
-    which it notes before that where it is.
+    or `program`, the `trainer:` section of another one; `folder`, the trial's, and `bucket`, the
+    address where its run is kept, if that is one; `evaluated_by`, the metric that makes metrics an
+    evaluation; `forks_at`, the steps of checkpoints that others fork from; `evaluated`, the step of
+    the last evaluation in the journal; `title`, what people call the trial; `timeout_s`, after
+    which a silent trial is killed; and `stack`, the file in which it notes before that where it is.
     """
 
     process_state: ProcessState | None = None  # as it was before the first trial
 
     def setup(self, config: dict[str, Any]) -> None:
         self.title: str = config["title"]
+        self.run_folder = RunFolder(Path(config["folder"]).parent.parent)
+        if config["bucket"] is not None:
+            settle(self.run_folder.path.parent, config["bucket"])
+            accept_storage(self._storage)
         program: TrainerSpec | None = config["program"]
         self.train_config = known_settings(program).config(config["train"])
         self.loop = TrialLoop(
@@ -100,7 +107,9 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]  # Ray is untyped
             OSError: the disk is full, whatever Tune has made of that error.
         """
         try:
-            return super().save(checkpoint_dir)
+            result = super().save(checkpoint_dir)
+            self.run_folder.store.put(Path(result.checkpoint.path))
+            return result
         except Exception as error:
             if (full := storage_error(error)) is not None:
                 raise OSError(full.errno, full.strerror, full.filename) from None
@@ -117,9 +126,18 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]  # Ray is untyped
         """
         checkpoint = getattr(checkpoint_path, "checkpoint", checkpoint_path)
         newest = Path(getattr(checkpoint, "path", checkpoint))
-        older = checkpoint_folders(newest.parent)
-        folders = [newest, *(folder for folder in older if folder.name < newest.name)]
-        self.loop.restore(folders, evaluated=self.evaluated)
+        there = self.run_folder.whole_checkpoints(newest.parent.name)
+        number = checkpoint_number(newest.name)
+        older = (folder for folder in there if checkpoint_number(folder.name) <= number)
+        self.loop.restore(older, evaluated=self.evaluated)
+
+
+def accept_storage(storage: Any) -> None:
+    """Have Tune take the run folder on this node for the one that it saw on the driver's: it wants
+    a disk that all nodes share, and here the bucket is that."""
+    marker = Path(storage.experiment_fs_path) / _VALIDATE_STORAGE_MARKER_FILENAME
+    marker.parent.mkdir(parents=True, exist_ok=True)
+    marker.touch()
 
 
 def _name_process(title: str) -> None:

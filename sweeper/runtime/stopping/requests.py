@@ -21,7 +21,7 @@ def request_stop(folder: RunFolder, session: int) -> None:
     Raises:
         RunFolderError: nothing can be written in the folder.
     """
-    _write(folder.stop_request, {"session": session})
+    _write(folder, folder.stop_request, {"session": session})
 
 
 def request_trial_stop(folder: RunFolder, trial_id: str) -> None:
@@ -31,12 +31,13 @@ def request_trial_stop(folder: RunFolder, trial_id: str) -> None:
     Raises:
         RunFolderError: as in `request_stop`.
     """
-    _write(folder.trial_stop_request(trial_id), {"trial": trial_id})
+    _write(folder, folder.trial_stop_request(trial_id), {"trial": trial_id})
 
 
-def _write(path: Path, asked: dict[str, object]) -> None:
+def _write(folder: RunFolder, path: Path, asked: dict[str, object]) -> None:
     try:
         write_json(path, asked)
+        folder.store.put(path)
     except OSError as error:
         raise RunFolderError(
             f"{path}: cannot be written ({error.strerror}), so the sweep cannot be asked; on the "

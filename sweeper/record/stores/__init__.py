@@ -1,0 +1,1 @@
+"""Where run folders are kept: on a disk, or in a bucket with a working copy on each machine."""

@@ -1,0 +1,147 @@
+"""A run folder in a bucket: this machine's working copy, and what brings it there and back."""
+
+import errno
+import shutil
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sweeper.record.stores.bucket import Bucket
+from sweeper.record.stores.presence import PRESENCE, SAID_EVERY_SECONDS, Driver, driver_of
+from sweeper.record.stores.segments import Fenced, SegmentWriter
+from sweeper.record.stores.store import Disk, InUse, Log
+from sweeper.record.stores.working_copy import WorkingCopy
+
+PULLED_EVERY_SECONDS = 2.0  # at most, however often one asks
+
+
+class InBucket:
+    """`Store` of a run in a bucket."""
+
+    def __init__(self, path: Path, address: str) -> None:
+        self.address = address
+        self.bucket = Bucket(address)
+        self.working = WorkingCopy(path, self.bucket)
+        self.disk = Disk(path)
+        self._pull_at = 0.0
+        self._driver: tuple[Driver, float] | None = None
+        self.see, self.fetch = self.working.see, self.working.fetch
+        self.put, self.copy = self.working.put, self.working.copy
+        self.delete = self.working.delete
+
+    def claim(self, spec: Path) -> bool:
+        claimed = self.bucket.create(spec.name, spec.read_bytes())
+        if claimed:  # what is here is of a sweep that the bucket has no more
+            shutil.rmtree(self.working.path, ignore_errors=True)
+        return claimed
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        self.working.path.mkdir(parents=True, exist_ok=True)
+        with self.disk.held():
+            there = driver_of(self.bucket)
+            if there is not None and not there[0].is_of(self.working.path):
+                driver, left = there
+                raise InUse(
+                    f" (process {driver.pid} on {driver.host}; if that machine is gone, try again "
+                    f"in {left:.0f} s)"
+                )
+            self.working.pull(as_driver=True)
+            publisher = Publisher(self.working)
+            publisher.start()
+            try:
+                yield
+            finally:
+                publisher.finish()
+
+    @property
+    def is_held(self) -> bool:
+        self.pull(all_files=False)
+        return self.disk.is_held or self._driver is not None
+
+    def pull(self, *, all_files: bool = True) -> None:
+        now = time.monotonic()
+        if now < self._pull_at or self.disk.is_held:  # the driver here is ahead of the bucket
+            return
+        driver = driver_of(self.bucket)  # asked first: what it then says last is pulled
+        is_of_here = driver is not None and driver[0].is_of(self.working.path)
+        self._driver = None if is_of_here else driver  # here its lock would say that it lives
+        self.working.pull(all_files=all_files)
+        self._pull_at = time.monotonic() + PULLED_EVERY_SECONDS
+
+    def log(self) -> Log:
+        return SegmentLog(self.working)
+
+
+def pull_all(runs: Path, address: str) -> None:
+    """Have here what the bucket has, and no other sweep.
+
+    Raises:
+        OSError: the bucket does not answer.
+    """
+    names = Bucket(address).folders()
+    for name in names:
+        InBucket(runs / name, f"{address}/{name}").pull()
+    for folder in runs.iterdir():
+        if folder.is_dir() and folder.name not in names and not Disk(folder).is_held:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+class SegmentLog:
+    """The journal of a driver, as segments."""
+
+    batches = True
+
+    def __init__(self, working: WorkingCopy) -> None:
+        self.working = working
+        self.writer = SegmentWriter(working.bucket, working.copied().segments)
+
+    def commit(self, lines: bytes) -> None:
+        try:
+            self.writer.commit(lines)
+        except Fenced as error:
+            raise OSError(errno.ESTALE, f"{error} has gone on with the sweep") from None
+
+    def written(self, num_bytes: int) -> None:
+        self.working.written(self.writer.number, num_bytes)
+
+
+class Publisher(threading.Thread):
+    """Says again and again that the driver is at work, and brings what it writes beside the journal
+    to the bucket. A bucket that fails for a while is told by the journal."""
+
+    def __init__(self, working: WorkingCopy) -> None:
+        super().__init__(daemon=True)
+        self.working = working
+        self.driver = Driver.here(working.path)
+        self._ended = threading.Event()
+        self.driver.say(working.bucket)
+
+    def run(self) -> None:
+        while not self._ended.wait(SAID_EVERY_SECONDS):
+            try:
+                if not self._is_ours():
+                    return
+                self.driver.say(self.working.bucket)
+                self.working.push()
+                self.working.take_requests()
+            except OSError:
+                continue
+
+    def finish(self) -> None:
+        """
+        Raises:
+            OSError: the last changes cannot be brought there.
+        """
+        self._ended.set()
+        self.join()
+        if self._is_ours():
+            self.working.push()
+            self.working.bucket.delete([PRESENCE])
+
+    def _is_ours(self) -> bool:
+        """False: a driver that has gone on with the sweep says that it is at work."""
+        there = driver_of(self.working.bucket)
+        return there is None or there[0] == self.driver

@@ -1,0 +1,52 @@
+"""Whether a driver is at work on a run in a bucket: it says so again and again.
+
+This keeps two people out of each other's way. What keeps two drivers apart is the journal's fence.
+"""
+
+import json
+import os
+import socket
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from sweeper.record.stores.bucket import Bucket
+
+PRESENCE = "driver.json"
+SAID_EVERY_SECONDS = 3.0
+GONE_SECONDS = 30.0  # after its last word
+
+
+@dataclass(frozen=True)
+class Driver:
+    """Who is at work; `copy` is its working copy, on its own machine."""
+
+    host: str
+    pid: int
+    copy: str
+
+    @classmethod
+    def here(cls, copy: Path) -> "Driver":
+        return cls(socket.gethostname(), os.getpid(), str(copy.resolve()))
+
+    def is_of(self, copy: Path) -> bool:
+        """Whether this machine's lock on the working copy says if it lives."""
+        return (self.host, self.copy) == (socket.gethostname(), str(copy.resolve()))
+
+    def say(self, bucket: Bucket) -> None:
+        bucket.put(PRESENCE, json.dumps(asdict(self)).encode())
+
+
+def driver_of(bucket: Bucket) -> tuple[Driver, float] | None:
+    """Who said last that it is at work, and for how many seconds it may still be believed.
+
+    Raises:
+        OSError: the bucket does not answer.
+    """
+    try:
+        said, changed = bucket.read(PRESENCE)
+        driver = Driver(**json.loads(said))
+    except (FileNotFoundError, ValueError, TypeError):
+        return None
+    age = (datetime.now(UTC) - changed).total_seconds()
+    return None if age > GONE_SECONDS else (driver, GONE_SECONDS - age)

@@ -1,0 +1,145 @@
+"""Where a run folder is kept: all that differs between a disk and a bucket. Whoever reads or writes
+a run folder finds a folder on this machine either way."""
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import Protocol
+
+from filelock import FileLock, Timeout
+
+from sweeper.record.stores.places import address_of
+
+LOCK = ".lock"
+ASKING_SECONDS = 0.5  # whoever asks whether a folder is locked holds its lock for an instant
+
+
+class InUse(Exception):
+    """A driver is at work; the message says more of it, if there is more."""
+
+
+class Log(Protocol):
+    """A driver's journal, beyond the file in its folder."""
+
+    batches: bool  # events are worth gathering: each commit takes a while
+
+    def commit(self, lines: bytes) -> None:
+        """Have these lines where all drivers look, before they are in the file.
+
+        Raises:
+            OSError: they cannot be written; another driver has gone on (`Fenced`).
+        """
+
+    def written(self, num_bytes: int) -> None:
+        """They are in the file now, which has so many bytes."""
+
+
+class Store(Protocol):
+    """Keeps one run folder. Each method raises an `OSError` where that cannot be done."""
+
+    @property
+    def address(self) -> str | None:
+        """Of the bucket."""
+
+    def held(self) -> AbstractContextManager[None]:
+        """Be the one driver.
+
+        Raises:
+            InUse: there is another.
+        """
+
+    def claim(self, spec: Path) -> bool:
+        """Begin a sweep of this name, by its spec. False: there is one."""
+
+    @property
+    def is_held(self) -> bool:
+        """Whether a driver is at work, on any machine. What it has said until then can be read."""
+
+    def pull(self) -> None:
+        """Bring what others have written into the folder."""
+
+    def log(self) -> Log:
+        """For the driver."""
+
+    def see(self, folders: Path) -> None:
+        """Have the names and the progress of the checkpoints under this path in the folder."""
+
+    def fetch(self, folder: Path) -> None:
+        """Have all files of a checkpoint in the folder."""
+
+    def put(self, path: Path) -> None:
+        """A file, or a checkpoint, has been written here: have it where all find it."""
+
+    def copy(self, source: Path, target: Path) -> None:
+        """A checkpoint has been copied here."""
+
+    def delete(self, folder: Path) -> None:
+        """A checkpoint is to be no more."""
+
+
+class Disk:
+    """The folder is all there is. The kernel drops its lock with the process."""
+
+    address = None
+    batches = False
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        lock = self._lock()
+        try:
+            lock.acquire(timeout=ASKING_SECONDS, poll_interval=0.02)
+        except Timeout:
+            raise InUse from None
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def _lock(self) -> FileLock:
+        return FileLock(self.path / LOCK)
+
+    @property
+    def is_held(self) -> bool:
+        if not (self.path / LOCK).exists():  # to ask for a lock would make it, and the folder
+            return False
+        try:
+            with self._lock().acquire(timeout=0):
+                return False
+        except Timeout:
+            return True
+        except OSError:  # a read-only copy has no driver
+            return False
+
+    def claim(self, spec: Path) -> bool:
+        return True  # moving the folder into place does it
+
+    def log(self) -> Log:
+        return self
+
+    def pull(self) -> None: ...
+
+    def commit(self, lines: bytes) -> None: ...
+
+    def written(self, num_bytes: int) -> None: ...
+
+    def see(self, folders: Path) -> None: ...
+
+    def fetch(self, folder: Path) -> None: ...
+
+    def put(self, path: Path) -> None: ...
+
+    def copy(self, source: Path, target: Path) -> None: ...
+
+    def delete(self, folder: Path) -> None: ...
+
+
+def store_of(path: Path) -> Store:
+    """The store of the run folder at this path."""
+    if (address := address_of(path.parent)) is None:
+        return Disk(path)
+    from sweeper.record.stores.in_bucket import InBucket  # a disk needs none of it
+
+    return InBucket(path, f"{address}/{path.resolve().name}")
