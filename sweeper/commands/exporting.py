@@ -34,6 +34,8 @@ def export_trial(monitor: Monitor, trial_id: str | None, out: Path) -> tuple[Tri
             f"of yours are in {monitor.folder.trials}/"
         )
     trial = _chosen(monitor, trial_id)
+    if trial.checkpoint is not None:
+        monitor.folder.fetch_checkpoint(trial.trial_id, trial.checkpoint)
     checkpoint = checkpoint_file(monitor.folder, trial)
     if checkpoint is None:
         raise ExportError(

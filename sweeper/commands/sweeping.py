@@ -79,7 +79,7 @@ def conclude(console: Console, result: SessionResult) -> ExitCode:
     """Write the report, say how the session has ended, and what that is for a script."""
     folder, state = result.folder, result.state
     if not result.had_work:
-        console.print(f"{folder.path}/ has finished: there is nothing to go on with.")
+        console.print(f"{folder.place}/ has finished: there is nothing to go on with.")
         print_summary(console, state, folder)
     else:
         print_end(console, state, folder, written_report(result), result.outcome)

@@ -1,5 +1,6 @@
 """The record of a sweep: an append-only file of JSON lines, on disk before anything acts on it."""
 
+import errno
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,10 +22,11 @@ class Journal:
     def __init__(self, path: Path) -> None:
         """Opens the file, or makes it. A last line that a kill has torn is cut off."""
         self.path = path
+        self.folder = RunFolder(path.parent)
         self.torn = cut_torn_line(path)
         self.failure: StorageError | None = None
         self.times_put_back = 0
-        self._log = RunFolder(path.parent).store.log()
+        self._log = self.folder.store.log()
         self._pending = bytearray()
         self._file = path.open("a+b", buffering=0)
         self._content = bytearray(self._read())
@@ -67,11 +69,21 @@ class Journal:
             self._changed_ns = self._status.st_mtime_ns
             self._log.written(len(self._content))
         except OSError as error:
-            self.failure = StorageError(
-                f"{self.path}: cannot be written ({error.strerror}), so the sweep has stopped; "
-                f"make room, then: python -m sweeper resume {RunFolder(self.path.parent).called}"
-            )
+            self.failure = StorageError(self._told(error))
             raise self.failure from error
+
+    def _told(self, error: OSError) -> str:
+        folder = self.folder
+        if error.errno == errno.ESTALE:
+            return (
+                f"{folder.place}: {error.strerror}, so this driver has ended; "
+                f"watch the other: python -m sweeper status {folder.called}"
+            )
+        remedy = "make room" if folder.store.address is None else "see that the bucket answers"
+        return (
+            f"{folder.place}/{self.path.name}: cannot be written ({error.strerror}), so the sweep "
+            f"has stopped; {remedy}, then: python -m sweeper resume {folder.called}"
+        )
 
     @property
     def is_in_place(self) -> bool:

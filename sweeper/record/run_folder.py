@@ -65,6 +65,11 @@ class RunFolder:
             return f"{self.name} --runs {shlex.quote(address)}"
         return self.name if self.path.parent == RUNS else shlex.quote(str(self.path))
 
+    @property
+    def place(self) -> str:
+        """Where it is, for people."""
+        return self.store.address or str(self.path)
+
     @cached_property
     def store(self) -> Store:
         """Where it is kept."""
@@ -113,6 +118,15 @@ class RunFolder:
         """The checkpoint folders on disk, newest first."""
         return checkpoint_folders(self.trial(trial_id))
 
+    def fetch_checkpoint(self, trial_id: str, name: str) -> None:
+        """Have all its files here.
+
+        Raises:
+            RunFolderError: the bucket does not answer.
+        """
+        with reached(self.path.parent):
+            self.store.fetch(self.checkpoint(trial_id, name))
+
     def whole_checkpoints(self, trial_id: str) -> Iterator[Path]:
         """These folders, each with all its files once it is asked for."""
         self.store.see(self.trial(trial_id))
@@ -138,12 +152,12 @@ class RunFolder:
                 stack.enter_context(self.store.held())
             except InUse as who:
                 raise RunFolderError(
-                    f"{self.store.address or self.path}: another sweeper is at work in it{who}; "
+                    f"{self.place}: another sweeper is at work in it{who}; "
                     f"watch it with: python -m sweeper status {self.called}"
                 ) from None
             except OSError as error:
                 raise RunFolderError(
-                    f"{self.store.address or self.path}: cannot be written ({error.strerror}); "
+                    f"{self.place}: cannot be written ({error.strerror}); "
                     "work on a copy, in a folder of your own"
                 ) from None
             yield

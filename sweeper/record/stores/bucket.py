@@ -5,19 +5,27 @@ folder that behaves as one. Keys come from the environment (AWS_ACCESS_KEY_ID, â
 import errno
 import os
 import re
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+import time
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from datetime import datetime, timedelta
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import obstore
-from obstore.exceptions import AlreadyExistsError, BaseError
+from obstore.exceptions import (
+    AlreadyExistsError,
+    BaseError,
+    NotSupportedError,
+    PermissionDeniedError,
+    UnauthenticatedError,
+)
 from obstore.store import from_url
 
-RETRY_SECONDS = 20.0  # of each request, before it has failed
+RETRY_SECONDS = 10.0  # by the library, of each try of ours
 ANSWER_SECONDS = 20.0  # for one answer
+T = TypeVar("T")
 
 
 class Object(NamedTuple):
@@ -28,27 +36,32 @@ class Object(NamedTuple):
 
 
 class Bucket:
-    """A flat store of whole objects, by names with slashes. Each method raises an `OSError` of
-    EREMOTEIO where the bucket does not answer, or refuses."""
+    """A flat store of whole objects, by names with slashes. Each method tries for a while, then
+    raises an `OSError` of EREMOTEIO: the bucket does not answer, or refuses."""
+
+    patience_seconds = 30.0
+    sleep = staticmethod(time.sleep)
 
     def __init__(self, address: str) -> None:
         self.address = address.rstrip("/")
-        self._store: Any = _store(self.address)
+        # The same name is another bucket at another endpoint.
+        self._store = _store(self.address, os.environ.get("AWS_ENDPOINT_URL", ""))
 
     def create(self, name: str, content: bytes) -> bool:
         """Put an object where there is none. False: there is one. Of many who try at once, one
-        succeeds; a retry may meet what this call itself has put."""
-        with self._told(name):
-            try:
-                obstore.put(self._store, name, content, mode="create", use_multipart=False)
-            except AlreadyExistsError:
-                return False
+        succeeds; but a try may meet what one before it has put, whose answer was lost."""
+        return self._tried(name, lambda: self._create(name, content))
+
+    def _create(self, name: str, content: bytes) -> bool:
+        try:
+            obstore.put(self._store, name, content, mode="create", use_multipart=False)
+        except AlreadyExistsError:
+            return False
         return True
 
     def put(self, name: str, content: bytes | Path) -> str | None:
         """Put an object, in the place of what is there. Returns its etag."""
-        with self._told(name):
-            return obstore.put(self._store, name, content)["e_tag"]
+        return self._tried(name, lambda: obstore.put(self._store, name, content)["e_tag"])
 
     def get(self, name: str) -> bytes:
         """
@@ -63,57 +76,74 @@ class Bucket:
         Raises:
             FileNotFoundError: as `get`.
         """
-        with self._told(name):
+
+        def read() -> tuple[bytes, datetime]:
             answer = obstore.get(self._store, name)
             return bytes(answer.bytes()), answer.meta["last_modified"]
+
+        return self._tried(name, read)
 
     def download(self, name: str, path: Path) -> None:
         """
         Raises:
             FileNotFoundError: as `get`.
         """
-        with self._told(name), path.open("wb") as file:
-            for piece in obstore.get(self._store, name):
-                file.write(piece)
+
+        def download() -> None:
+            with path.open("wb") as file:
+                for piece in obstore.get(self._store, name):
+                    file.write(piece)
+
+        self._tried(name, download)
 
     def objects(self, folder: str = "", after: str = "") -> dict[str, Object]:
         """The objects whose names begin with `folder/` and come after `after`, in order."""
-        with self._told(folder):
+
+        def listed() -> dict[str, Object]:
             pages = obstore.list(self._store, prefix=folder or None, offset=after or None)
-            found = {
-                entry["path"]: Object(entry["size"], entry["e_tag"])
-                for page in pages
-                for entry in page
-            }
-        return dict(sorted(found.items()))  # a local one lists in any order
+            entries = [entry for page in pages for entry in page]
+            return {entry["path"]: Object(entry["size"], entry["e_tag"]) for entry in entries}
+
+        return dict(sorted(self._tried(folder, listed).items()))  # a local one has no order
 
     def folders(self) -> list[str]:
         """The first parts of the names that have others."""
-        with self._told(""):
-            return sorted(obstore.list_with_delimiter(self._store)["common_prefixes"])
+        there = self._tried("", lambda: obstore.list_with_delimiter(self._store))
+        return sorted(there["common_prefixes"])
 
     def copy(self, source: str, target: str) -> None:
-        with self._told(source):
-            obstore.copy(self._store, source, target)
+        self._tried(source, lambda: obstore.copy(self._store, source, target))
 
     def delete(self, names: Iterable[str]) -> None:
         """What is not there is no error."""
         for name in names:
-            with self._told(name), suppress(FileNotFoundError):
-                obstore.delete(self._store, name)
+            with suppress(FileNotFoundError):
+                self._tried(name, partial(obstore.delete, self._store, name))
 
-    @contextmanager
-    def _told(self, name: str) -> Iterator[None]:
-        try:
-            yield
-        except FileNotFoundError:
-            raise
-        except (BaseError, OSError) as error:
-            raise OSError(errno.EREMOTEIO, _said(error), f"{self.address}/{name}") from None
+    def _tried(self, name: str, work: Callable[[], T]) -> T:
+        """Again and again while the bucket fails. The library does so too, but not where a
+        connection is cut in the middle of an answer."""
+        began, wait = time.monotonic(), 0.1
+        while True:
+            try:
+                return work()
+            except FileNotFoundError:
+                raise
+            except (BaseError, OSError) as error:
+                if _is_refused(error) or time.monotonic() - began > self.patience_seconds:
+                    raise OSError(errno.EREMOTEIO, _said(error), f"{self.address}/{name}") from None
+            self.sleep(wait)
+            wait = min(2 * wait, 5.0)
+
+
+def _is_refused(error: Exception) -> bool:
+    """Whether it would be refused again."""
+    kinds = (PermissionDeniedError, UnauthenticatedError, NotSupportedError)
+    return isinstance(error, kinds) or "status code: 4" in str(error)
 
 
 @cache
-def _store(address: str) -> Any:
+def _store(address: str, endpoint: str) -> Any:
     connect: Any = from_url  # its overloads know each kind of store apart
     try:
         if address.startswith("file:"):
@@ -122,7 +152,7 @@ def _store(address: str) -> Any:
             address,
             client_options={
                 "timeout": timedelta(seconds=ANSWER_SECONDS),
-                "allow_http": os.environ.get("AWS_ENDPOINT_URL", "").startswith("http://"),
+                "allow_http": endpoint.startswith("http://"),
             },
             retry_config={"max_retries": 8, "retry_timeout": timedelta(seconds=RETRY_SECONDS)},
         )

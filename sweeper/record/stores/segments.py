@@ -8,15 +8,12 @@ import json
 import os
 import secrets
 import socket
-import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 
 from sweeper.record.stores.bucket import Bucket
 
 JOURNAL = "journal"  # the segments' folder
-PATIENCE_SECONDS = 30.0  # with a bucket that fails
 READERS = 16  # segments that are read at once
 
 
@@ -31,22 +28,13 @@ def segment_name(number: int) -> str:
 class SegmentWriter:
     """Writes one journal on, from the segments that it was opened after."""
 
-    def __init__(
-        self,
-        bucket: Bucket,
-        after: int,
-        *,
-        patience_seconds: float = PATIENCE_SECONDS,
-        sleep: Callable[[float], object] = time.sleep,
-    ) -> None:
+    def __init__(self, bucket: Bucket, after: int) -> None:
         """
         Args:
             after: The number of segments there are.
         """
         self.bucket = bucket
         self.number = after
-        self.patience_seconds = patience_seconds
-        self.sleep = sleep
         who = {
             "writer": secrets.token_hex(8),
             "epoch": after + 1,  # its first segment: grows from driver to driver
@@ -63,23 +51,12 @@ class SegmentWriter:
             OSError: the bucket failed for too long. Whether it has the lines is not known.
         """
         name, content = segment_name(self.number + 1), self._header + lines
-        if not self._created(name, content):
+        if not self.bucket.create(name, content):
             # A retry may have met its own first try, whose answer was lost: that says who wrote.
             there = self.bucket.get(name)
             if there != content:
                 raise Fenced(_writer(there))
         self.number += 1
-
-    def _created(self, name: str, content: bytes) -> bool:
-        began, wait = time.monotonic(), 0.1
-        while True:
-            try:
-                return self.bucket.create(name, content)
-            except OSError:
-                if time.monotonic() - began > self.patience_seconds:
-                    raise
-            self.sleep(wait)
-            wait = min(2 * wait, 5.0)
 
 
 def read_segments(bucket: Bucket, after: int) -> list[tuple[bytes, datetime]]:

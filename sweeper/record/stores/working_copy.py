@@ -12,6 +12,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -127,8 +128,9 @@ class WorkingCopy:
         path = self.path / name
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = path.with_name(f".{path.name}.pulled")
-        self.bucket.download(name, temporary)
-        os.replace(temporary, path)
+        with suppress(FileNotFoundError):  # deleted since it was listed
+            self.bucket.download(name, temporary)
+            os.replace(temporary, path)
 
     def _see_checkpoints(self, listing: Mapping[str, Object], *, as_driver: bool) -> None:
         sizes: dict[str, int] = defaultdict(int)
@@ -150,9 +152,12 @@ class WorkingCopy:
         path = self.path / folder
         path.parent.mkdir(parents=True, exist_ok=True)
         staging = new_folder_beside(path)
-        self.bucket.download(f"{folder}/{PROGRESS_FILE}", staging / PROGRESS_FILE)
-        (staging / STUB).write_text(str(num_bytes))
-        os.rename(staging, path)
+        try:
+            self.bucket.download(f"{folder}/{PROGRESS_FILE}", staging / PROGRESS_FILE)
+            (staging / STUB).write_text(str(num_bytes))
+            os.rename(staging, path)
+        except FileNotFoundError:  # deleted since it was listed
+            shutil.rmtree(staging)
 
     def see(self, folders: Path) -> None:
         """Have the checkpoints in the bucket that are under this path here, at least as stubs."""

@@ -45,7 +45,7 @@ def print_beginning(console: Console, sweep: "Sweep", slots: int, dashboard: str
     done = f", {ended} of them ended already" if ended else ""
     about = sweep.plan.spec.description
     console.print(Text.assemble((sweep.folder.name, "bold"), f": {about}" if about else ""))
-    console.print(f"{counted(trials, 'trial')}{done}, {slots} at a time; in {sweep.folder.path}/")
+    console.print(f"{counted(trials, 'trial')}{done}, {slots} at a time; in {sweep.folder.place}/")
     if sweep.journal.torn:
         console.print(
             "The last line of its journal, cut short by a kill or a full disk, was dropped."
@@ -66,7 +66,7 @@ def print_end(
         report: Where it is, or why it could not be written.
     """
     print_summary(console, state, folder)
-    console.print(f"\nThe record of this sweep: {folder.path}/")
+    console.print(f"\nThe record of this sweep: {folder.place}/")
     if isinstance(report, Path):
         console.print(f"The report: {report}")
     else:

@@ -9,8 +9,8 @@ import pytest
 from sweeper.engine.sweep import Sweep
 from sweeper.plan.plan import Plan
 from sweeper.record.metrics_files import MetricsFiles, read_metrics
-from sweeper.record.state.checkpoints import PROGRESS_FILE
 from sweeper.record.run_folder import CHECKPOINT_FILE, RunFolder
+from sweeper.record.state.checkpoints import PROGRESS_FILE
 from sweeper.record.state.sweep_state import Trial
 from sweeper.runtime.trial_loop import TrialLoop
 from tests.sweeper.engine.test_sweep import FORMS, GRID, PBT, decisions, new_folder

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from sweeper.record.progress import read_progress
-from sweeper.record.state.checkpoints import PROGRESS_FILE
 from sweeper.record.run_folder import CHECKPOINT_FILE
+from sweeper.record.state.checkpoints import PROGRESS_FILE
 from sweeper.runtime.trial_loop import Slice, TrialLoop
 from tests.sweeper.closed_form import ClosedFormTrainer
 from trainable.config import TrainConfig

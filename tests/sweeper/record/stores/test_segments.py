@@ -8,6 +8,7 @@ import pytest
 
 from sweeper.record.stores.bucket import Bucket
 from sweeper.record.stores.segments import Fenced, SegmentWriter, read_segments, segment_name
+from tests.sweeper.record.stores.servers import Network
 
 
 class Failing(Bucket):
@@ -17,11 +18,11 @@ class Failing(Bucket):
         super().__init__(address)
         self.chance = chance
 
-    def create(self, name: str, content: bytes) -> bool:
+    def _create(self, name: str, content: bytes) -> bool:
         drawn = self.chance()
         if drawn < 0.2:
             raise OSError("the request was lost")
-        created = super().create(name, content)
+        created = super()._create(name, content)
         if drawn < 0.4:
             raise OSError("the answer was lost")
         return created
@@ -45,7 +46,8 @@ class Driver:
         self.at_work = True
         if self.writer is None:
             after = len(read_segments(self.bucket, 0))
-            self.writer = SegmentWriter(self.bucket, after, sleep=self._others_go_on)
+            self.writer = SegmentWriter(self.bucket, after)
+            self.bucket.sleep = self._others_go_on
         else:
             lines = f"{self.name}{self.rng.random()}\n".encode()
             try:
@@ -68,7 +70,7 @@ def test_in_1000_interleavings_of_two_drivers_each_segment_is_written_by_exactly
     for seed in range(1000):
         rng = random.Random(seed)
         bucket = Failing(f"file://{tmp_path}/{seed}", rng.random)
-        drivers = [Driver(name, bucket) for name in "ab"]
+        drivers = [Driver(name, Failing(bucket.address, rng.random)) for name in "ab"]
         for driver, other in zip(drivers, reversed(drivers), strict=True):
             driver.others, driver.rng = [other], rng
         for _ in range(12):
@@ -91,8 +93,9 @@ def test_of_two_with_the_same_lines_one_is_fenced_and_told_by_whom(tmp_path: Pat
 
 def test_a_bucket_that_stays_away_is_an_error_after_a_while(tmp_path: Path) -> None:
     bucket = Failing(f"file://{tmp_path}/bucket", lambda: 0.0)
+    bucket.patience_seconds = 0.0
     with pytest.raises(OSError, match="the request was lost"):
-        SegmentWriter(bucket, 0, patience_seconds=0, sleep=lambda _: None).commit(b"\n")
+        SegmentWriter(bucket, 0).commit(b"\n")
 
 
 def test_a_segment_that_was_deleted_is_an_error(tmp_path: Path) -> None:
@@ -103,3 +106,17 @@ def test_a_segment_that_was_deleted_is_an_error(tmp_path: Path) -> None:
     bucket.delete([segment_name(2)])
     with pytest.raises(FileNotFoundError, match=segment_name(2)):
         read_segments(bucket, 0)
+
+
+def test_over_a_network_that_cuts_connections_nothing_is_lost_or_written_twice(
+    s3: str, endpoint: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    network = Network(endpoint, seed=1)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", network.endpoint)
+    writer = SegmentWriter(Bucket(f"{s3}/cut"), 0)
+    lines = [f"{number} {'x' * 300}\n".encode() for number in range(60)]
+    for line in lines:
+        writer.commit(line)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
+    assert [there for there, _ in read_segments(Bucket(f"{s3}/cut"), 0)] == lines
+    assert network.times_cut > 5
