@@ -165,7 +165,8 @@ def resume_sweep(
             warm_start=warm_start,
             state=resumption.state,
         )
-        with options.deadline, started_workers(prepared, console, options) as workers:
+        there = replace(options, runs=folder.path.parent)
+        with options.deadline, started_workers(prepared, console, there) as workers:
             return carry_out(prepared, folder, workers, console, options)
 
 
@@ -213,7 +214,8 @@ def started_workers(prepared: Prepared, console: Console, options: Options) -> I
     """Start Ray on this machine, or join the cluster that RAY_ADDRESS names.
 
     Raises:
-        UserError: the machine does not have what the trials ask for.
+        UserError: the machine does not have what the trials ask for; a node of the cluster does not
+            see the run folders.
     """
     plan, source = prepared.plan, prepared.source
     own_loop = options.trainer == TRAINER and plan.spec.is_ours
@@ -226,8 +228,10 @@ def started_workers(prepared: Prepared, console: Console, options: Options) -> I
             console.print(f"{start}…")
             # Ray takes seconds to import: a mistake in the file is told before.
             from sweeper.runtime.ray_tune.cluster import ray_cluster
+            from sweeper.runtime.ray_tune.shared_disk import require_shared
 
             cluster = ray.enter_context(ray_cluster(dashboard=options.dashboard))
+            require_shared(options.runs)
         placement = place(plan, cluster.nodes, source)
         if own_loop:
             require_gpus(plan, placement.resources, source)

@@ -10,6 +10,7 @@ from ruamel.yaml import YAML
 
 from sweeper.plan.plan import Plan, make_plan
 from sweeper.spec.reading.spec_file import load_spec
+from tests.sweeper.servers import BUCKET, KEYS, seaweed
 
 TINY: dict[str, Any] = {
     "d_model": 16,
@@ -80,3 +81,17 @@ def tiny_plan(write_space: Any, tokens_folder: Path) -> Any:
         return make_plan(spec, tokens_folder, source)
 
     return plan
+
+
+@pytest.fixture(scope="session")
+def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with seaweed(tmp_path_factory.mktemp("seaweed")) as endpoint:
+        yield endpoint
+
+
+@pytest.fixture
+def s3(endpoint: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The address of a prefix that is empty."""
+    for name, value in {**KEYS, "AWS_ENDPOINT_URL": endpoint}.items():
+        monkeypatch.setenv(name, value)
+    return f"s3://{BUCKET}/{tmp_path.name}"

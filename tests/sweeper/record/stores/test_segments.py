@@ -8,7 +8,7 @@ import pytest
 
 from sweeper.record.stores.bucket import Bucket
 from sweeper.record.stores.segments import Fenced, SegmentWriter, read_segments, segment_name
-from tests.sweeper.record.stores.servers import Network
+from tests.sweeper.servers import Network
 
 
 class Failing(Bucket):

@@ -10,6 +10,7 @@ from typing import Any
 from rich.console import Console
 
 from sweeper.commands.sweeping import conclude
+from sweeper.record.stores.places import runs_folder
 from sweeper.running import Options, resume_sweep, run_file
 from sweeper.runtime.lasting_output import lasting_output
 from tests.sweeper.closed_form import ClosedFormTrainer, SeededTrainer
@@ -102,7 +103,7 @@ def main() -> None:
     what, argument, runs, trainer = sys.argv[1:]
     if ":" not in trainer:
         trainer = f"tests.sweeper.runtime.ray_tune.driver:{trainer}"
-    options = Options(runs=Path(runs), dashboard=False, trainer=trainer)
+    options = Options(runs=runs_folder(runs), dashboard=False, trainer=trainer)
     console = Console(quiet=SHOWN not in os.environ)
     with options.deadline, lasting_output():
         if what == "run":
