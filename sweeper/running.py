@@ -227,8 +227,7 @@ def started_workers(prepared: Prepared, console: Console, options: Options) -> I
         with ending_at_once(TOO_EARLY) if options.owns_process else nullcontext():
             console.print(f"{start}…")
             # Ray takes seconds to import: a mistake in the file is told before.
-            from sweeper.runtime.ray_tune.cluster import ray_cluster
-            from sweeper.runtime.ray_tune.shared_disk import require_shared
+            from sweeper.runtime.ray_tune.cluster import ray_cluster, require_shared
 
             cluster = ray.enter_context(ray_cluster(dashboard=options.dashboard))
             require_shared(options.runs)

@@ -15,8 +15,9 @@ from ruamel.yaml import YAML
 
 from sweeper.errors import RunFolderError
 from sweeper.record.state.checkpoints import checkpoint_folders
+from sweeper.record.stores.opening import store_of
 from sweeper.record.stores.places import address_of, shown
-from sweeper.record.stores.store import InUse, Store, store_of
+from sweeper.record.stores.store import InUse, Store
 from sweeper.record.stores.working_copy import folder_bytes
 from sweeper.spec.sweep_spec import MAX_NAME, NAME_PATTERN, SweepSpec
 from trainable.atomic_file import new_folder_beside, write_atomically

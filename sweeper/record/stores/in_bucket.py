@@ -9,9 +9,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from sweeper.record.stores.bucket import Bucket
+from sweeper.record.stores.disk import Disk
 from sweeper.record.stores.presence import PRESENCE, SAID_EVERY_SECONDS, Driver, driver_of
 from sweeper.record.stores.segments import Fenced, SegmentWriter
-from sweeper.record.stores.store import Disk, InUse, Log
+from sweeper.record.stores.store import InUse, Log
 from sweeper.record.stores.working_copy import WorkingCopy
 
 PULLED_EVERY_SECONDS = 2.0  # at most, however often one asks

@@ -46,8 +46,7 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]  # Ray is untyped
         self.title: str = config["title"]
         self.run_folder = RunFolder(Path(config["folder"]).parent.parent)
         if config["bucket"] is not None:
-            settle(self.run_folder.path.parent, config["bucket"])
-            accept_storage(self._storage)
+            work_here(self.run_folder, config["bucket"])
         program: TrainerSpec | None = config["program"]
         self.train_config = known_settings(program).config(config["train"])
         self.loop = TrialLoop(
@@ -132,12 +131,12 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]  # Ray is untyped
         self.loop.restore(older, evaluated=self.evaluated)
 
 
-def accept_storage(storage: Any) -> None:
-    """Have Tune take the run folder on this node for the one that it saw on the driver's: it wants
-    a disk that all nodes share, and here the bucket is that."""
-    marker = Path(storage.experiment_fs_path) / _VALIDATE_STORAGE_MARKER_FILENAME
-    marker.parent.mkdir(parents=True, exist_ok=True)
-    marker.touch()
+def work_here(folder: RunFolder, address: str) -> None:
+    """Have the working copy of this run on this node. Tune wants a disk that all nodes share, and
+    looks for a file by which it knows it; here the bucket is what they share."""
+    settle(folder.path.parent, address)
+    folder.trials.mkdir(parents=True, exist_ok=True)
+    (folder.trials / _VALIDATE_STORAGE_MARKER_FILENAME).touch()
 
 
 def _name_process(title: str) -> None:

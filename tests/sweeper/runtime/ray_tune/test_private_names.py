@@ -26,6 +26,7 @@ PUBLIC = {
     "ray.tune.schedulers",
     "ray.tune.search",
     "ray.util.metrics",
+    "ray.util.scheduling_strategies",
 }
 
 IMPORTED = {"_private", "_raylet", "_internal"}  # modules, which the imports tell of
@@ -59,6 +60,8 @@ PRIVATE = {
     # Trials.
     "ray.tune.experiment.Experiment": "type of what Tune hands a search",
     "ray.tune.experiment.Trial": "made by our search: with our ids, folders and checkpoints",
+    "ray.train._internal.storage._VALIDATE_STORAGE_MARKER_FILENAME": "the file by which Tune knows "
+    "a disk that all share: made on each node where a bucket is that",
     "ray.tune.result.SHOULD_CHECKPOINT": "the key that asks Tune for a checkpoint",
     "SearchAlgorithm._finished": "whether Tune has told the search to end",
     "ray.scripts.scripts": "the command for the dashboard's token, where no `ray` is on the path",

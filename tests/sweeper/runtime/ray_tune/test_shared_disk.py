@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from sweeper.errors import ResourceError
-from sweeper.runtime.ray_tune.shared_disk import require_seen
+from sweeper.runtime.ray_tune.cluster import require_seen
 
 NODES = {"a1": "first", "b2": "second"}
 
