@@ -24,6 +24,7 @@ SECTIONS = {
 }
 
 
+@pytest.mark.slow
 def test_killed_and_resumed_on_another_machine_it_decides_as_on_a_disk(
     tmp_path: Path, write_space: Any, s3: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
