@@ -2,6 +2,7 @@
 is both cheaper and better than."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from sweeper.analysis.reading.sweep_data import SweepData
 from sweeper.analysis.summary.costs import CostName, Front, Priced
@@ -34,7 +35,11 @@ MOST_LABELLED = 8  # points of a front that have room for their names
 def cost_figure(sweep: SweepData, front: Front) -> Figure:
     best = [point for point in front.points if point.on_front]
     others = [point for point in front.points if not point.on_front]
-    labels = [_label(sweep, point) for point in best] if len(best) <= MOST_LABELLED else []
+    names = [_label(sweep, point) for point in best]
+    # Along the front each is named once, where it begins.
+    labels = ["" if name == before else name for before, name in pairwise(("", *names))]
+    if len(best) > MOST_LABELLED:
+        labels = []
     line = {
         "mode": "lines+markers+text" if any(labels) else "lines+markers",
         "name": "front",

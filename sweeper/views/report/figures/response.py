@@ -36,6 +36,7 @@ from sweeper.views.report.figures.figure import (
 )
 
 Z_95 = 1.96  # of a normal distribution, so many deviations on both sides are 95 %
+MOST_BARRED = 200  # dots, beyond which their bars would hide them
 
 
 def response_figure(summary: Summary, response: Response) -> Figure:
@@ -192,9 +193,9 @@ def _expected_dots(summary: Summary, response: Response) -> Trace:
 
 
 def _bars(deviations: Sequence[float], colour: str) -> Trace:
-    """Of 95 %. None where nothing is known of a deviation."""
+    """Of 95 %. None where nothing is known of a deviation, or so many that they hide the points."""
     lengths = [short(Z_95 * deviation) for deviation in deviations]
-    shown = any(lengths)
+    shown = any(lengths) and len(lengths) <= MOST_BARRED
     return {"type": "data", "array": lengths, "color": colour, "thickness": 1, "visible": shown}
 
 

@@ -37,6 +37,9 @@ def test_every_section_is_there_and_nothing_sticks_out(page: Page) -> None:
     for section in SECTIONS:
         assert page.locator(f"#{section} h2").is_visible()
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    for table in ("size-table", "rungs"):
+        fits = "e => e.closest('.scroll').scrollWidth <= e.closest('.scroll').clientWidth"
+        assert page.locator(f"#{table}").evaluate(fits), f"{table} is read without scrolling"
     assert page.locator("h1").inner_text()
     assert page.locator("[data-figure] .main-svg").count() >= 5
 
@@ -91,6 +94,21 @@ def test_the_curves_can_be_had_along_each_axis(page: Page) -> None:
     page.wait_for_function(f"{last} === {at_step} * 4 * 16")
     page.locator('.switch input[value="flops"]').check()
     page.wait_for_function(f"{last} > {at_step} * 1e5")
+
+
+def test_paper_is_light_and_no_figure_is_wider_than_it(page: Page) -> None:
+    def seen() -> list[object]:
+        background = "getComputedStyle(document.body).backgroundColor"
+        return page.evaluate(  # type: ignore[no-any-return]
+            f"[{background}, document.getElementById('curves').layout.font.color,"
+            " document.querySelector('#curves .main-svg').clientWidth]"
+        )
+
+    before = seen()
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert seen() == ["rgb(247, 247, 245)", "#1c2126", 680]
+    page.evaluate("dispatchEvent(new Event('afterprint'))")
+    assert seen() == before
 
 
 def test_a_change_of_the_theme_is_followed(page: Page) -> None:

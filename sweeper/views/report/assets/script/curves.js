@@ -87,7 +87,7 @@ function curves(figure) {
   }
   if (measure.y) delete layout.yaxis.range;
   let traces = figure.data.slice(0, -1).map((trace, index) => {
-    if (trace.meta !== "trials") return { ...trace, x: x[index], visible: !measure.y }; // marks are of the objective
+    if (trace.meta !== "trials") return { ...trace, x: x[index], visible: measure.y ? false : trace.visible }; // marks are of the objective
     const line = filtered({ ...trace, x: x[index], y: measure.y ? measure.y[index] : trace.y });
     return weight ? { ...line, y: smoothed(line.y, weight) } : line;
   });

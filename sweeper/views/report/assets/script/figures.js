@@ -139,7 +139,19 @@ function watch() {
 
 watch();
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => redraw());
-addEventListener("beforeprint", () => document.querySelectorAll("[data-figure]").forEach(draw));
+// Paper is light, and as wide as this, whatever the window is.
+const PRINTED = { whole: 680, column: 320 }; // pixels
+addEventListener("beforeprint", () => {
+  document.documentElement.dataset.printed = "";
+  document.querySelectorAll("[data-figure]").forEach((element) => {
+    draw(element);
+    Plotly.relayout(element, { width: element.closest(".columns") ? PRINTED.column : PRINTED.whole });
+  });
+});
+addEventListener("afterprint", () => {
+  delete document.documentElement.dataset.printed;
+  redraw();
+});
 
 document.addEventListener("click", ({ target }) => {
   const button = target.closest(".picture");

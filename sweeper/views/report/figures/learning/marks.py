@@ -9,6 +9,8 @@ from sweeper.views.format import likely
 from sweeper.views.report.figures.figure import COLOURS, Trace, clock_title, metric_title, short
 from sweeper.views.report.figures.learning.points import Coordinates, along, finite
 
+MOST_DOTTED = 100  # lines, beyond which they would hide the curves until they are asked for
+
 
 def end_trace(sweep: SweepData, status: Status, trials: Sequence[TrialData]) -> Trace:
     """A mark where each trial was stopped, or was last seen before it diverged."""
@@ -56,6 +58,7 @@ def likely_trace(sweep: SweepData, trials: Sequence[TrialData]) -> Trace:
         "type": "scatter",
         "mode": "lines",
         "name": f"likely ends ({len(trials):,})",
+        "visible": True if len(trials) <= MOST_DOTTED else "legendonly",
         "y": [
             y
             for trial, end in zip(trials, ends, strict=True)
