@@ -26,6 +26,7 @@ def goals(found: Mapping[str, Sequence[Row]]) -> Iterator[str]:
         yield f"| {name} | {_good_from(rows)} | {' | '.join(ended)} |"
     budgets = sorted({row.budget for rows in families.values() for row in rows if row.budget})
     yield "\n## Goals: regret beside the best of all others at the same tokens\n"
+    yield "The best of so many with few replays is in part the luckiest of them.\n"
     yield f"| family | {' | '.join(f'{budget:.0%}' for budget in budgets)} |"
     yield f"|---|{'---|' * len(budgets)}"
     for name, rows in families.items():
@@ -47,7 +48,8 @@ def _told(row: Row) -> str:
 
 def _regret(row: Row) -> str:
     error = f" ± {row.regret_error:.2f}" if row.regret_error else ""
-    return f"{row.regret_deviations or 0.0:.2f}{error}"
+    few = f" in {row.replays} replays" if row.regret_error is None else ""
+    return f"{row.regret_deviations or 0.0:.2f}{error}{few}"
 
 
 def _beside(rows: Sequence[Row], budget: float) -> str:

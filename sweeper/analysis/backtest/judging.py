@@ -120,7 +120,7 @@ class Row:
     regret: float
     regret_percent: float  # of the best setting's objective
     regret_deviations: float | None
-    regret_error: float | None  # of these for want of more replays: their standard error
+    regret_error: float | None  # their standard error for want of more replays of each seed
     false_winners: float | None
     own_false_winners: float | None
     winner_stopped: float
@@ -150,7 +150,7 @@ def summed_up(
         regret=regret,
         regret_percent=100 * regret / abs(truth.means[truth.best]),
         regret_deviations=regret / deviation if deviation else None,
-        regret_error=_standard_error(truth, judged) / deviation if deviation else None,
+        regret_error=_standard_error(truth, judged),
         false_winners=fmean(false) if false else None,
         own_false_winners=fmean(own) if own else None,
         winner_stopped=fmean(one.winner_stopped for one in judged),
@@ -158,11 +158,12 @@ def summed_up(
     )
 
 
-def _standard_error(truth: Truth, judged: Sequence[Judged]) -> float:
-    """Of the mean regret, by the orders that were drawn: the seeds are those that there are, each
-    replayed in its turn."""
+def _standard_error(truth: Truth, judged: Sequence[Judged]) -> float | None:
+    """Of the mean regret in deviations, by the orders that were drawn: the seeds are those that
+    there are, each replayed in its turn. None where one was replayed once."""
     seeds = len(truth.recording.fields)
     of_seed = [[one.regret for one in judged[seed::seeds]] for seed in range(seeds)]
-    return math.sqrt(sum(len(of) * statistics.variance(of) for of in of_seed if len(of) > 1)) / len(
-        judged
-    )
+    if not truth.deviation or min(map(len, of_seed)) < 2:
+        return None
+    squares = sum(len(of) * statistics.variance(of) for of in of_seed)
+    return math.sqrt(squares) / len(judged) / truth.deviation

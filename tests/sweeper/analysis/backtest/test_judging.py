@@ -160,6 +160,7 @@ def test_the_error_of_a_regret_is_that_of_the_orders_within_each_seed(quadratic:
     assert few.regret_error is not None
     assert few.regret_deviations is not None
     assert few.regret_deviations == pytest.approx(many.regret_deviations, abs=3 * few.regret_error)
+    assert backtest(quadratic, [some], orders=3, slots=2)[0].regret_error is None
     assert many.regret_error == pytest.approx(few.regret_error / math.sqrt(50), rel=0.5)
 
 
