@@ -119,8 +119,11 @@ class _Check:
         try:
             _run_to(trainer, first)
             if trainer.save(kept) != first:
-                problem = f"{job.checkpoint} must be written {job.written} the metrics of each "
-                problem += "evaluation (trainer.checkpoint); keep every one, not the best alone"
+                marked = "" if job.marker is None else f", and a new {job.marker} with it,"
+                problem = f"{job.checkpoint}{marked} must be written {job.written} the metrics of "
+                problem += (
+                    "each evaluation (trainer.checkpoint); keep every one, not the best alone"
+                )
                 return Finding(what=what, found=f"no checkpoint of {first}", missing=problem)
             began = time.monotonic()
             trainer.job = replace(job, stop_signal=name, grace_s=grace_s)

@@ -18,7 +18,7 @@ from sweeper.record.state.checkpoints import checkpoint_folders
 from sweeper.runtime.trainers import faults
 from sweeper.runtime.trainers.job import Job
 from sweeper.runtime.trainers.newest import Newest
-from sweeper.runtime.trainers.place import Signature, signature
+from sweeper.runtime.trainers.place import Signature
 from sweeper.runtime.trainers.program.process import Process
 from sweeper.runtime.trainers.program.rows import JsonLines, Row, printed_rows
 from sweeper.runtime.trainers.saved import (
@@ -293,7 +293,7 @@ class CommandTrainer:
         if step is None or late or process.exit_code != 0:
             return None  # it has failed to save itself, or was too late
         path = self.place.at(step)
-        is_new = self.place.is_pattern or signature(path) != before
+        is_new = self.place.is_pattern or self._newest.state() != before
         return (step, path) if is_new and path.exists() else None
 
     def _metrics(self, row: Row) -> Metrics:

@@ -95,9 +95,11 @@ def keep(file: Path, step: int, there: Path | None) -> Kept:
 
 def keep_again(file: Path, earlier: Path) -> Kept:
     """Keep once more what was kept in an earlier file. Both stay as they are, so links do."""
-    kept = Kept.read(earlier)
+    kept, there = Kept.read(earlier), file.parent / PROGRAM_FILES
+    if there.exists():  # what was copied, and not seen to be whole
+        shutil.rmtree(there)
     if (files := earlier.parent / PROGRAM_FILES).is_dir():
-        shutil.copytree(files, file.parent / PROGRAM_FILES, copy_function=_link, dirs_exist_ok=True)
+        shutil.copytree(files, there, copy_function=_link)
     kept.write(file)
     return kept
 

@@ -38,6 +38,7 @@ def test_a_program_that_goes_on_exactly(tmp_path: Path, style: str) -> None:
         ({"checkpoint": None}, 0, "say where the program saves itself: trainer.checkpoint"),
         ({"fault": "begins anew"}, 0, "was to go on from step 20, and is at step 0"),
         ({"fault": "never saves"}, 0, "ckpt.json must be written after the metrics of each"),
+        ({"style": "async", "marker": "NEVER"}, 0, "latest, and a new NEVER with it, must be"),
         ({"fault": "torn"}, 0, "JSONDecodeError"),
         ({"fault": "silent"}, None, "before its first metrics (looked for 'step {step:d}: val"),
         ({"resume": "--resumes"}, 0, "unrecognized arguments: --resumes"),

@@ -301,13 +301,17 @@ def test_it_is_held_while_the_sweep_decides(tmp_path: Path) -> None:
     trainer.close()
 
 
-def test_what_a_program_leaves_half_written_as_it_dies_is_no_checkpoint(tmp_path: Path) -> None:
-    trainer = CommandTrainer(job(tmp_path, "folder", fault="dies saving"))
-    losses(trainer, until=20)
-    kept = tmp_path / "checkpoint_000001" / "checkpoint.pt"
-    assert trainer.save(kept) == 10
-    assert (tmp_path / "work" / "20").exists()
+@pytest.mark.parametrize("style", ["folder", "after"])
+def test_what_a_program_writes_as_it_dies_is_no_checkpoint(tmp_path: Path, style: str) -> None:
+    """Half of it is in the folder; a file is whole, and nobody has said so."""
+    straight = losses(CommandTrainer(job(tmp_path / "whole", style)))
+    trainer = CommandTrainer(job(tmp_path, style, fault="dies saving"))
+    for metrics in trainer.train():
+        if metrics is not None and metrics.val_loss is not None:
+            kept = tmp_path / f"checkpoint_{metrics.step:06d}" / "checkpoint.pt"
+            assert trainer.save(kept) == 10, "the first time, and again at step 20"
+            if metrics.step == 20:
+                break
     trainer.close()
-    again = CommandTrainer(job(tmp_path, "folder"), resume_from=kept)
-    assert next(m for m in again.train() if m is not None).step == 13
-    again.close()
+    again = CommandTrainer(job(tmp_path, style), resume_from=kept)
+    assert {10: straight[10], **losses(again)} == straight

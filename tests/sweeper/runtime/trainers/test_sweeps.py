@@ -12,12 +12,16 @@ import pytest
 from ruamel.yaml import YAML
 
 from sweeper.engine.audience import Audience
+from sweeper.engine.session.fingerprint import take_fingerprint
+from sweeper.engine.session.terms import SessionTerms
+from sweeper.engine.warm_starting import Here, read_warm_start
 from sweeper.plan.plan import make_plan
 from sweeper.record.journal import read_journal
 from sweeper.record.run_folder import RunFolder, create_run_folder
 from sweeper.record.state import trial as trials
 from sweeper.record.state.events import Evaluated
 from sweeper.record.state.trial import Trial
+from sweeper.running import TRAINER
 from sweeper.runtime.in_process import InProcess
 from sweeper.runtime.trainers.command_trainer import CommandTrainer
 from sweeper.runtime.trainers.starting import starter
@@ -74,12 +78,17 @@ def space_in(root: Path, style: str) -> Path:
 
 def decisions(root: Path, style: str) -> Decisions:
     """Those of a sweep in this process."""
-    spec, source = load_spec(space_in(root, style))
+    return decided(swept(space_in(root, style)))
+
+
+def swept(space: Path) -> RunFolder:
+    spec, source = load_spec(space)
     plan = make_plan(spec, None, source)
-    folder = create_run_folder(root, plan.spec, None, "space.yaml")
-    with opened(folder, plan) as sweep:
+    folder = create_run_folder(space.parent, plan.spec, None, "space.yaml")
+    terms = SessionTerms(fingerprint=take_fingerprint(plan.spec, TRAINER))
+    with opened(folder, plan, terms) as sweep:
         Foreign(sweep, Audience(sweep, []), None).run()
-    return decided(folder)
+    return folder
 
 
 def decided(folder: RunFolder) -> Decisions:
@@ -111,3 +120,22 @@ def test_random_kills_change_no_decision(
     for number in range(NUM_SWEEPS):
         assert decisions(tmp_path / str(number), style) == undisturbed
     assert killed > 0
+
+
+@pytest.mark.parametrize(
+    ("changes", "different", "whole"), [([], (), 1), (["trainer.env={A: b}"], ("trainer",), 0)]
+)
+def test_results_are_taken_over_from_a_sweep_of_the_same_trainer_alone(
+    tmp_path: Path, changes: list[str], different: tuple[str, ...], whole: int
+) -> None:
+    """Its code is the same; it is told something else. What it has found out is known all the
+    same."""
+    space = space_in(tmp_path / "earlier", "pattern")
+    swept(space)
+    spec, source = load_spec(space, ["name=later", "search.from=foreign", *changes])
+    plan = make_plan(spec, None, source)
+    here = Here(plan=plan, fingerprint=take_fingerprint(plan.spec, TRAINER))
+    found = read_warm_start(plan.spec, space.parent, source, here)
+    assert found.different == different
+    assert len(found.trials) == whole
+    assert len(found.observations) == 4
