@@ -5,9 +5,10 @@ import shutil
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from sweeper.errors import StorageError
 from sweeper.record.stores.bucket import Bucket
 from sweeper.record.stores.disk import Disk
 from sweeper.record.stores.presence import PRESENCE, SAID_EVERY_SECONDS, Driver, driver_of
@@ -54,8 +55,18 @@ class InBucket:
             publisher.start()
             try:
                 yield
-            finally:
+            except BaseException:
+                with suppress(OSError):  # what went wrong first is told
+                    publisher.finish()
+                raise
+            try:
                 publisher.finish()
+            except OSError as error:
+                raise StorageError(
+                    f"{self.address}: the last tables could not be brought there "
+                    f"({error.strerror}); they are in {self.working.path}, and follow with the "
+                    f"next resume"
+                ) from None
 
     @property
     def is_held(self) -> bool:

@@ -200,8 +200,17 @@ def test_a_bucket_that_goes_away_stops_the_sweep_which_can_be_resumed(
                 sweep.commit()
     assert sweep.failure is not None
     assert f"resume tiny --runs file://{tmp_path}/bucket" in str(sweep.failure)
-    with folder.locked():
+    with (
+        monkeypatch.context() as patch,
+        pytest.raises(StorageError, match="the last tables could not be brought there"),
+        folder.locked(),
+    ):
         drive(folder, plan)
+        patch.setattr(
+            Publisher, "_is_ours", lambda publisher: gone(publisher.working.bucket, "", b"")
+        )
+    with folder.locked():
+        pass
 
 
 def test_what_the_server_says_is_told(s3: str, monkeypatch: pytest.MonkeyPatch) -> None:
