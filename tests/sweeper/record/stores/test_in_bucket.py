@@ -26,7 +26,11 @@ from sweeper.runtime.stopping.requests import request_trial_stop
 from tests.sweeper.engine.test_sweep import FORMS, GRID, PBT, decisions
 from tests.sweeper.in_process import Killed, drive, opened
 
-SWEEPS = {"promote": {"space": GRID, "scheduler": FORMS["promote"]}, "pbt": PBT}
+SWEEPS = {
+    "promote": {"space": GRID, "scheduler": FORMS["promote"]},
+    "hyperband": {"space": GRID, "scheduler": FORMS["hyperband"]},
+    "pbt": PBT,
+}
 
 
 @pytest.fixture(autouse=True)
@@ -73,7 +77,7 @@ def test_a_sweep_is_the_same_in_every_store(runs: Path, tiny_plan: Any, tmp_path
 
 
 @pytest.mark.parametrize("before", [True, False])
-@pytest.mark.parametrize("kind", SWEEPS)
+@pytest.mark.parametrize("kind", ["promote", "hyperband"])
 def test_killed_at_any_segment_it_goes_on_elsewhere_to_the_same_end(
     kind: str, before: bool, tiny_plan: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -109,6 +113,21 @@ def die_at_segment(patch: pytest.MonkeyPatch, at: int, *, before: bool) -> None:
             raise Killed
 
     patch.setattr(SegmentWriter, "commit", mortal)
+
+
+def test_a_sweep_whose_trials_take_over_from_one_another_is_the_same_in_a_bucket(
+    address: str, tiny_plan: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = tiny_plan(**SWEEPS["pbt"])
+    whole = create_run_folder(tmp_path / "runs", plan.spec, "tiny", "space.yaml")
+    drive(whole, plan)
+    folder = create_run_folder(runs_folder(address), plan.spec, "tiny", "space.yaml")
+    with folder.locked():
+        drive(folder, plan)
+    assert decisions(folder) == decisions(whole)
+    go_to("another", tmp_path, monkeypatch)
+    found = find_run_folder(runs_folder(address), "tiny")
+    assert found.journal.read_bytes() == folder.journal.read_bytes()
 
 
 def test_of_two_drivers_one_goes_on_and_the_other_ends_with_a_message(
