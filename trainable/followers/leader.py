@@ -14,6 +14,7 @@ import sys
 import tempfile
 import threading
 import time
+import weakref
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -83,6 +84,7 @@ class Followers(Together):
     def __init__(self, size: int) -> None:
         super().__init__(0, size, 0, size)
         self._folder = Path(tempfile.mkdtemp(prefix="trainable-"))
+        self._remove = weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
         self._processes: list[subprocess.Popen[bytes]] = []
         self._is_met = self._is_known = False  # the group is made; that a process is lost
 
@@ -163,7 +165,7 @@ class Followers(Together):
             process.kill()
             process.communicate()
         self._processes = []
-        shutil.rmtree(self._folder, ignore_errors=True)
+        self._remove()
 
 
 def _pipe(stream: IO[bytes] | None) -> IO[bytes]:
