@@ -17,7 +17,13 @@ from sweeper.runtime.trainers import work_folder
 from sweeper.runtime.trainers.command_trainer import CommandTrainer
 from sweeper.runtime.trainers.job import HOOK_FOLDER
 from sweeper.runtime.trainers.program import process
-from sweeper.runtime.trainers.saved import FRUITLESS_STARTS, keep, note_fruitless_start, restored
+from sweeper.runtime.trainers.saved import (
+    FRUITLESS_STARTS,
+    keep,
+    keep_again,
+    note_fruitless_start,
+    restored,
+)
 from tests.sweeper.runtime.trainers.jobs import job, losses
 from trainable.errors import CheckpointError
 
@@ -315,3 +321,17 @@ def test_what_a_program_writes_as_it_dies_is_no_checkpoint(tmp_path: Path, style
     trainer.close()
     again = CommandTrainer(job(tmp_path, style), resume_from=kept)
     assert {10: straight[10], **losses(again)} == straight
+
+
+def test_nothing_of_what_was_copied_stays_beside_a_checkpoint_that_is_kept_again(
+    tmp_path: Path,
+) -> None:
+    folder, first, second = tmp_path / "latest", tmp_path / "1" / "c.pt", tmp_path / "2" / "c.pt"
+    for new in (folder, first.parent, second.parent):
+        new.mkdir()
+    (folder / "weights").touch()
+    keep(first, 10, folder)
+    (folder / "state").touch()
+    keep(second, 20, folder)
+    keep_again(second, first)
+    assert restored(second).step == 10
