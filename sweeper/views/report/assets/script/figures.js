@@ -151,6 +151,7 @@ addEventListener("beforeprint", () => {
 addEventListener("afterprint", () => {
   delete document.documentElement.dataset.printed;
   redraw();
+  for (const element of drawn) Plotly.relayout(element, { autosize: true });
 });
 
 document.addEventListener("click", ({ target }) => {
