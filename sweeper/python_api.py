@@ -179,7 +179,7 @@ def run_sweep(
                     raise SpecError(told) from None
         else:
             result = run_file(Path(space), console, options, name, overrides)
-        report = written_report(result)
+        report = written_report(console, result)
         print_end(console, result.state, result.folder, report, result.outcome)
     return LoadedSweep(result.folder)
 

@@ -4,7 +4,7 @@ commands print how it ended, and turn that into an exit code."""
 import os
 import traceback
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -23,7 +23,7 @@ from sweeper.errors import StorageError
 from sweeper.plan.devices import require_devices, require_gpus
 from sweeper.plan.placement import Placement, place
 from sweeper.plan.plan import Plan, check_configs, make_plan
-from sweeper.record.extras.texts import write_texts
+from sweeper.record.extras.texts import delete_texts, write_texts
 from sweeper.record.metrics_files import MetricsFiles
 from sweeper.record.ranking import best_trial
 from sweeper.record.run_folder import (
@@ -38,7 +38,7 @@ from sweeper.record.state.sweep_state import SweepState
 from sweeper.record.state.warm_start import WarmStart
 from sweeper.record.tables import Tables
 from sweeper.record.watcher import Watcher
-from sweeper.runtime.extras.writing import texts_of
+from sweeper.runtime.extras.writing import texts_by, writers_of
 from sweeper.runtime.losses import Losses
 from sweeper.runtime.ray_tune.token import token_command
 from sweeper.runtime.ray_version import ray_version_note
@@ -251,6 +251,7 @@ def carry_out(
 
     session = replace(prepared.session, placement=workers.placement)
     sweep = Sweep.open(folder, prepared.plan, session, prepared.warm_start, prepared.state)
+    delete_texts(folder)
     heading = partial(print_beginning, console, sweep, workers.placement.slots, workers.dashboard)
     heading()
     meters = RayMetrics(folder.name), LoadMeter(folder)
@@ -262,28 +263,15 @@ def carry_out(
         raise sweep.failure or error from error
     finally:
         _close(sweep, audience, outcome)
-    if outcome == "finished" and options.trainer == TRAINER and sweep.state.spec.is_ours:
-        _write_texts(folder, sweep.state)
     return SessionResult(folder=folder, state=sweep.state, outcome=outcome)
 
 
-def _write_texts(folder: RunFolder, state: SweepState) -> None:
-    """Whatever goes wrong here, the sweep has ended well. The folder's log has the traceback."""
-    try:
-        if (texts := texts_of(state, folder)) is not None:
-            write_texts(folder, texts)
-    except Exception:
-        _log_traceback(folder)
-
-
-def _log_traceback(folder: RunFolder) -> None:
-    with folder.log.open("a", encoding="utf-8") as log:
-        log.write(traceback.format_exc())
-
-
-def written_report(result: SessionResult) -> Path | str:
-    """Write the report. Returns where it is, or why it could not be written: whatever goes wrong
-    here, the sweep has ended well. The folder's log has the traceback."""
+def written_report(console: Console, result: SessionResult) -> Path | str:
+    """Have the best write some text, and write the report. Returns where it is, or why it could not
+    be written: whatever goes wrong here, the sweep has ended well. The folder's log has the
+    traceback."""
+    if result.outcome == "finished":
+        _write_texts(console, result.folder, result.state)
     try:
         from sweeper.views.report import write_report  # takes a second
 
@@ -293,6 +281,26 @@ def written_report(result: SessionResult) -> Path | str:
     except Exception as error:
         _log_traceback(result.folder)
         return str(error)
+
+
+def _write_texts(console: Console, folder: RunFolder, state: SweepState) -> None:
+    try:
+        if not (writers := writers_of(state, folder)):
+            return
+        best = "best two" if len(writers) > 1 else "best"
+        console.print(f"Writing some text with the {best}… (Ctrl-C skips it)")
+        if (texts := texts_by(writers, folder)) is not None:
+            write_texts(folder, texts)
+            folder.store.put(folder.texts)
+    except KeyboardInterrupt:
+        console.print("Skipped.")
+    except Exception:
+        _log_traceback(folder)
+
+
+def _log_traceback(folder: RunFolder) -> None:
+    with suppress(OSError), folder.log.open("a", encoding="utf-8") as log:
+        log.write(traceback.format_exc())
 
 
 def _require_login(options: Options) -> None:

@@ -12,7 +12,7 @@ from tokenizers import Tokenizer
 from trainable.command_line.checkpoint_argument import end_of_its_texts, find_checkpoint
 from trainable.command_line.program import exit_code_of
 from trainable.config import TrainConfig
-from trainable.data.tokenizer import find_tokenizer, read_tokenizer
+from trainable.data.tokenizer import find_tokenizer, printable, read_tokenizer
 from trainable.errors import CheckpointError, ConfigError
 from trainable.loop.device import resolve_device
 from trainable.model.generation import generate_tokens
@@ -120,12 +120,6 @@ def generate(given: argparse.Namespace) -> str:
     )
     text: str = tokenizer.decode([*prompt, *tokens])
     return text
-
-
-def printable(text: str) -> str:
-    """`text` without what would steer a terminal; such characters are shown by their pictures."""
-    pictures = {code: 0x2400 + code for code in range(0x20) if chr(code) not in "\t\n\r"}
-    return text.translate(pictures | {0x7F: 0x2421} | dict.fromkeys(range(0x80, 0xA0), 0xFFFD))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -82,7 +82,7 @@ def conclude(console: Console, result: SessionResult) -> ExitCode:
         console.print(f"{folder.place}/ has finished: there is nothing to go on with.")
         print_summary(console, state, folder)
     else:
-        print_end(console, state, folder, written_report(result), result.outcome)
+        print_end(console, state, folder, written_report(console, result), result.outcome)
     if console.quiet:
         print(folder.path)
     return result.exit_code

@@ -1,4 +1,4 @@
-"""The tokenizer beside the data, and the token that ends a text."""
+"""The tokenizer beside the data, the token that ends a text, and text as a terminal can show it."""
 
 from pathlib import Path
 
@@ -50,6 +50,12 @@ def read_tokenizer(path: Path) -> Tokenizer:
     tokenizer.no_truncation()
     tokenizer.no_padding()
     return tokenizer
+
+
+def printable(text: str) -> str:
+    """`text` without what would steer a terminal; such characters are shown by their pictures."""
+    pictures = {code: 0x2400 + code for code in range(0x20) if chr(code) not in "\t\n\r"}
+    return text.translate(pictures | {0x7F: 0x2421} | dict.fromkeys(range(0x80, 0xA0), 0xFFFD))
 
 
 def end_of_text(tokenizer: Tokenizer) -> int | None:

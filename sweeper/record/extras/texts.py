@@ -1,9 +1,12 @@
 """What the best trials have written at the end of a sweep, each from the same beginning."""
 
 import json
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 
 from sweeper.record.run_folder import RunFolder, write_json
+
+WRITERS = 2  # so many of the best points, each by its best trial
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,6 +27,13 @@ class Texts:
 
 def write_texts(folder: RunFolder, texts: Texts) -> None:
     write_json(folder.texts, asdict(texts))
+
+
+def delete_texts(folder: RunFolder) -> None:
+    """A session begins: others may be best at its end. What stays nobody shows who looks at who is
+    best."""
+    with suppress(OSError):
+        folder.texts.unlink()
 
 
 def read_texts(folder: RunFolder) -> Texts | None:

@@ -4,6 +4,7 @@ import math
 import shutil
 import subprocess
 import time
+from contextlib import suppress
 from datetime import UTC, datetime
 from statistics import fmean
 
@@ -14,6 +15,7 @@ from sweeper.record.watcher import Watcher
 
 SOONEST_SECONDS = 2.0
 LATEST_SECONDS = 60.0
+LAST_SECONDS = 1.0  # that a tool which was killed may take to end
 SHARE = 0.005  # of the time so far: a day has some 1,800 lines
 GPUS = "nvidia-smi"
 ASKED = ["--query-gpu=utilization.gpu,memory.used,memory.total", "--format=csv,noheader,nounits"]
@@ -23,16 +25,20 @@ class LoadMeter(Watcher):
     """Adds a line to the folder's file, the more rarely the longer the session lasts."""
 
     def __init__(self, folder: RunFolder) -> None:
-        import psutil  # Ray brings it: it is there once that is imported
-
-        self._machine = psutil
-        self._file = LoadFile(folder.load)
+        self._path = folder.load
+        self._file: LoadFile | None = None  # not opened here, where nobody guards what fails
         self._gpus = Gpus()
-        self._began = self._measured = time.monotonic()
-        psutil.cpu_percent()  # the next one is about the time from here
+        self._began = self._measured = 0.0
 
     def refresh(self, state: SweepState) -> None:
+        import psutil  # Ray brings it: it is there once that is imported
+
         now = time.monotonic()
+        if self._file is None:
+            self._file = LoadFile(self._path)
+            self._began = self._measured = now
+            psutil.cpu_percent()  # the next one is about the time from here
+            return
         every = min(LATEST_SECONDS, max(SOONEST_SECONDS, SHARE * (now - self._began)))
         if now - self._measured < every:
             return
@@ -40,8 +46,8 @@ class LoadMeter(Watcher):
         gpus, gpu_memory = self._gpus.newest()
         load = Load(
             time=datetime.now(UTC),
-            processors=self._machine.cpu_percent() / 100,
-            memory=self._machine.virtual_memory().percent / 100,
+            processors=psutil.cpu_percent() / 100,
+            memory=psutil.virtual_memory().percent / 100,
             gpus=gpus,
             gpu_memory=gpu_memory,
         )
@@ -81,7 +87,8 @@ class Gpus:
     def close(self) -> None:
         if self._asked is not None:
             self._asked.kill()
-            self._asked.communicate()
+            with suppress(subprocess.TimeoutExpired):  # it hangs in its driver
+                self._asked.communicate(timeout=LAST_SECONDS)
 
 
 def shares(answer: str) -> tuple[float | None, float | None]:

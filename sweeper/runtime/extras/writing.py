@@ -4,13 +4,16 @@ loss is."""
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from tokenizers import Tokenizer
 
-from sweeper.record.extras.texts import Text, Texts
+from sweeper.record.extras.texts import WRITERS, Text, Texts
 from sweeper.record.ranking import ranking_of
 from sweeper.record.run_folder import CHECKPOINT_FILE, RunFolder
 from sweeper.record.state.sweep_state import SweepState
@@ -18,9 +21,8 @@ from sweeper.record.state.trial import Trial
 from trainable.config import TrainConfig
 from trainable.data.meta import read_meta
 from trainable.data.token_files import document_at_or_after, open_tokens, separator_of
-from trainable.data.tokenizer import find_tokenizer, read_tokenizer
+from trainable.data.tokenizer import find_tokenizer, printable, read_tokenizer
 
-WRITERS = 2
 PROMPT_BYTES = 80  # about: as many tokens as that makes in the mean over the data
 WRITTEN_BYTES = 250
 BYTES_PER_TOKEN = 4.0  # where the data do not say
@@ -28,27 +30,43 @@ TEMPERATURE = 0.8
 SEED = 0  # of the places in the validation data, and of the drawing
 PLACES = 8
 LARGEST_BYTES = 2**30  # of a checkpoint: more is not read in a moment
-LONGEST_SECONDS = 60.0
+LONGEST_SECONDS = 60.0  # for both
+LAST_SECONDS = 1.0  # even then, to read what has ended
 
 
-def texts_of(state: SweepState, folder: RunFolder) -> Texts | None:
-    """None where nobody could write: no checkpoint of the best two is there, small enough and
-    sound, or the data have no tokenizer beside them. The folder's log has what went wrong.
+@dataclass(frozen=True, kw_only=True)
+class Writer:
+    trial: Trial
+    config: TrainConfig
+    tokenizer: Path
+    weights: Path
+
+
+def writers_of(state: SweepState, folder: RunFolder) -> tuple[Writer, ...]:
+    """The best first. Nobody where no checkpoint of the best two is there, small enough, or the
+    data have no tokenizer beside them."""
+    best = [point.best.trial for point in ranking_of(state).points[:WRITERS]]
+    return tuple(
+        Writer(trial=trial, config=trial.config, tokenizer=tokenizer, weights=weights)
+        for trial in best
+        if isinstance(trial.config, TrainConfig)
+        and (tokenizer := find_tokenizer(trial.config)) is not None
+        and (weights := _weights(trial, folder)) is not None
+    )
+
+
+def texts_by(writers: Sequence[Writer], folder: RunFolder) -> Texts | None:
+    """None where nobody could write: no checkpoint is sound. The folder's log has what went wrong.
 
     Raises:
-        UserError: the data cannot be read.
+        UserError: the data or the tokenizer cannot be read.
     """
-    best = [point.best.trial for point in ranking_of(state).points[:WRITERS]]
-    writers = [(trial, path) for trial in best if (path := _weights(trial, folder)) is not None]
-    if not writers or not isinstance(config := writers[0][0].config, TrainConfig):
-        return None
-    if (found := find_tokenizer(config)) is None:
-        return None
-    prompt = _prompt(config, read_tokenizer(found))
-    written = _written([path for _, path in writers], folder, prompt, _num_tokens(config))
+    config = writers[0].config
+    prompt = _prompt(config, read_tokenizer(writers[0].tokenizer))
+    written = _written([of.weights for of in writers], folder, prompt, _num_tokens(config))
     texts = [
-        Text(trial_id=trial.trial_id, step=trial.step, written=text)
-        for (trial, _), text in zip(writers, written, strict=True)
+        Text(trial_id=of.trial.trial_id, step=of.trial.step, written=text)
+        for of, text in zip(writers, written, strict=True)
         if text is not None
     ]
     return Texts(prompt=prompt, temperature=TEMPERATURE, texts=tuple(texts)) if texts else None
@@ -95,26 +113,29 @@ def _written(
     command += [f"--num_tokens={num_tokens}", f"--temperature={TEMPERATURE}", f"--seed={SEED}"]
     # Several threads only wait for one another over matrices as small as those of one token.
     environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONUTF8": "1"}
-    with folder.log.open("ab") as log:
-        processes = [
-            subprocess.Popen(
+    end = time.monotonic() + LONGEST_SECONDS
+    processes = []
+    with folder.log.open("ab") as log, ExitStack() as stack:
+        for path in paths:
+            process = subprocess.Popen(
                 [*command, os.path.abspath(path)],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=log,
                 env=environment,
             )
-            for path in paths
-        ]
-        return [_behind(len(prompt), process) for process in processes]
+            stack.enter_context(process)
+            stack.callback(process.kill)  # at the latest then, after Ctrl-C too
+            processes.append(process)
+        return [_behind(prompt, process, end) for process in processes]
 
 
-def _behind(length: int, process: "subprocess.Popen[bytes]") -> str | None:
+def _behind(prompt: str, process: "subprocess.Popen[bytes]", end: float) -> str | None:
     try:
-        answer, _ = process.communicate(timeout=LONGEST_SECONDS)
+        answer, _ = process.communicate(timeout=max(LAST_SECONDS, end - time.monotonic()))
     except subprocess.TimeoutExpired:
-        process.kill()
-        process.communicate()
         return None
-    text = answer.decode("utf-8", errors="replace").removesuffix("\n")
-    return text[length:] if process.returncode == 0 else None
+    text, beginning = answer.decode("utf-8", errors="replace"), printable(prompt)
+    if process.returncode != 0 or not text.startswith(beginning):
+        return None
+    return text.removeprefix(beginning).removesuffix("\n")

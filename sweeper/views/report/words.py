@@ -7,6 +7,7 @@ from sweeper.analysis.remarks.remark import Remark
 from sweeper.analysis.remarks.remarking import remarks_of
 from sweeper.analysis.summary.levels import Level
 from sweeper.analysis.summary.summarising import Summary, Winner
+from sweeper.record.extras.texts import WRITERS
 from sweeper.spec.points import Point, point_text
 from sweeper.status import Status
 from sweeper.views.format import estimate_text, number, optimum_text
@@ -152,17 +153,18 @@ class WrittenView:
 
 
 def written_views(sweep: SweepData) -> tuple[WrittenView, ...]:
+    """Only of those who are the best two now."""
     if sweep.texts is None:
         return ()
-    trials = {trial.trial_id: trial for trial in sweep.trials}
+    texts = {text.trial_id: text for text in sweep.texts.texts}
+    best = [point.best for point in sweep.ranking.points[:WRITERS]]
     return tuple(
         WrittenView(
-            heading=f"Trial {text.trial_id}, {metric_title(sweep)} "
-            + number(trials[text.trial_id].value),
+            heading=f"Trial {trial.trial_id}, {metric_title(sweep)} {number(trial.value)}",
             prompt=sweep.texts.prompt,
-            text=text.written,
+            text=texts[trial.trial_id].written,
         )
-        for text in sweep.texts.texts
+        for trial in best
         # a sweep that went on may have trained it further since
-        if text.trial_id in trials and trials[text.trial_id].step == text.step
+        if trial.trial_id in texts and texts[trial.trial_id].step == trial.step
     )

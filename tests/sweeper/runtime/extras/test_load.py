@@ -12,12 +12,13 @@ import ray  # noqa: F401  # it brings psutil
 
 from sweeper.analysis.reading.loading import load
 from sweeper.analysis.slots import slot_use_of
+from sweeper.engine.audience import Audience
 from sweeper.record.extras.load import Load, read_loads
 from sweeper.record.run_folder import RunFolder, create_run_folder
 from sweeper.runtime.extras import load as measuring
 from sweeper.runtime.extras.load import LoadMeter, shares
 from sweeper.views.report.figures.timeline import load_figure
-from tests.sweeper.in_process import drive
+from tests.sweeper.in_process import drive, opened
 from tests.sweeper.views.report.test_figures import coloured
 
 
@@ -39,6 +40,19 @@ def test_the_shares_of_processors_memory_and_gpus(
     assert (last.gpus, last.gpu_memory) == pytest.approx((0.6, 0.25))
     assert 0 <= last.processors <= 1 and 0 < last.memory < 1
     assert len(folder.load.read_text().splitlines()) == len(read_loads(folder.load))
+
+
+def test_a_file_that_cannot_be_read_costs_the_measuring_and_not_the_sweep(
+    tmp_path: Path, tiny_plan: Any
+) -> None:
+    plan = tiny_plan()
+    folder = create_run_folder(tmp_path, plan.spec, None, "space.yaml")
+    folder.load.mkdir()
+    with opened(folder, plan) as sweep:
+        audience = Audience(sweep, [LoadMeter(folder)])
+        audience.refresh(sweep.state)
+        audience.close(sweep.state)
+        assert list(sweep.state.failed_watchers) == ["LoadMeter"]
 
 
 @pytest.mark.parametrize(

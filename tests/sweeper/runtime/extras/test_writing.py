@@ -1,11 +1,15 @@
 """What the best two write comes from their own weights, goes on from one prompt, and is the same
 each time."""
 
+import io
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 from tokenizers import Tokenizer
 from tokenizers.models import WordLevel
 from tokenizers.pre_tokenizers import WhitespaceSplit
@@ -15,7 +19,9 @@ from sweeper.engine.sweep import Sweep
 from sweeper.plan.plan import make_plan
 from sweeper.record.extras.texts import read_texts, write_texts
 from sweeper.record.run_folder import CHECKPOINT_FILE, RunFolder, create_run_folder
-from sweeper.runtime.extras.writing import texts_of
+from sweeper.running import SessionResult, written_report
+from sweeper.runtime.extras import writing
+from sweeper.runtime.extras.writing import texts_by, writers_of
 from sweeper.runtime.in_process import InProcess
 from sweeper.spec.reading.spec_file import load_spec
 from sweeper.views.report.writing import report_page
@@ -43,7 +49,7 @@ def swept(tmp_path: Path, tokens_folder: Path, write_space: Any) -> tuple[RunFol
 
 def test_the_best_two_go_on_from_one_prompt(swept: tuple[RunFolder, Sweep]) -> None:
     folder, sweep = swept
-    texts = texts_of(sweep.state, folder)
+    texts = texts_by(writers_of(sweep.state, folder), folder)
     assert texts is not None
     assert [text.trial_id for text in texts.texts] == ["0001", "0000"], "the winner first"
     assert "<w" in texts.prompt
@@ -62,14 +68,46 @@ def test_who_has_no_weights_writes_nothing(swept: tuple[RunFolder, Sweep]) -> No
     winner, second = (sweep.state.trials[trial_id] for trial_id in ("0001", "0000"))
     weights = folder.checkpoint("0000", str(second.checkpoint)) / CHECKPOINT_FILE
     weights.unlink()
-    texts = texts_of(sweep.state, folder)
+    texts = texts_by(writers_of(sweep.state, folder), folder)
     assert texts is not None
     assert [text.trial_id for text in texts.texts] == ["0001"]
-    assert texts_of(sweep.state, folder) == texts, "the same each time"
+    assert texts_by(writers_of(sweep.state, folder), folder) == texts, "the same each time"
     weights = folder.checkpoint("0001", str(winner.checkpoint)) / CHECKPOINT_FILE
     weights.write_bytes(b"cposix\nsystem\n(S'true'\ntR.")
-    assert texts_of(sweep.state, folder) is None
+    assert texts_by(writers_of(sweep.state, folder), folder) is None
     assert "truncated or damaged" in folder.log.read_text()
+
+
+def test_only_what_goes_on_from_the_prompt_is_shown() -> None:
+    def behind(prompt: str, printed: str) -> str | None:
+        command = [sys.executable, "-c", f"print({printed!r})"]
+        with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+            return writing._behind(prompt, process, end=0)
+
+    assert behind("a\x1bb", "a␛b and on") == " and on"
+    assert behind("it 's", "it's and on") is None
+
+
+def test_ctrl_c_leaves_out_the_text_and_not_the_report(
+    swept: tuple[RunFolder, Sweep], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, sweep = swept
+    started: list[Any] = []
+
+    def interrupted(_: str, process: Any, __: float) -> None:
+        started.append(process)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(writing, "_behind", interrupted)
+    said = io.StringIO()
+    result = SessionResult(folder=folder, state=sweep.state, outcome="finished")
+    assert written_report(Console(file=said, width=200), result) == folder.report
+    assert said.getvalue().splitlines() == [
+        "Writing some text with the best two… (Ctrl-C skips it)",
+        "Skipped.",
+    ]
+    assert [process.returncode for process in started] == [-9], "none goes on by itself"
+    assert not folder.texts.exists() and folder.report.exists()
 
 
 def test_a_file_that_is_something_else_is_no_text(swept: tuple[RunFolder, Sweep]) -> None:

@@ -6,11 +6,12 @@ from datetime import UTC, datetime
 import pytest
 
 from sweeper.analysis.summary import SweepData, summarise
+from sweeper.record.extras.texts import Text, Texts
 from sweeper.record.state.events import FinalsEnded, FinalsStarted, Value
 from sweeper.record.state.finals import Finals
 from sweeper.spec.sweep_spec import FinalsSpec
 from sweeper.status import Status
-from sweeper.views.report.words import Answer, answer
+from sweeper.views.report.words import Answer, answer, written_views
 from tests.sweeper.analysis.summary.sweeps import by_rate, seeded, sweep_of, trial
 
 
@@ -161,3 +162,15 @@ def test_a_tie_after_the_finals_and_finals_that_are_on_are_told() -> None:
     assert said.verdict == (
         "Of 2 points in the finals none stands out so far: 2 trials of at most 6 have begun."
     )
+
+
+def test_only_what_the_best_two_of_now_have_written_is_shown() -> None:
+    """As after a resume that found others."""
+    sweep = sweep_of(by_rate({1e-4: 1.5, 1e-3: 1.0, 1e-2: 2.0}))
+    best, second, third = (point.best for point in sweep.ranking.points)
+    texts = [
+        Text(trial_id=each.trial_id, step=each.step - behind, written=word)
+        for each, behind, word in [(third, 0, "third"), (second, 1, "earlier"), (best, 0, "best")]
+    ]
+    sweep = replace(sweep, texts=Texts(prompt="p", temperature=1, texts=tuple(texts)))
+    assert [view.text for view in written_views(sweep)] == ["best"]

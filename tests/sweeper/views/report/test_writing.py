@@ -171,7 +171,7 @@ def test_a_report_that_fails_takes_nothing_from_the_sweep(
     console = Console(file=io.StringIO(), width=200)
     folder, state = RunFolder(tmp_path), SweepState(tiny_plan().spec)
     result = SessionResult(folder=folder, state=state, outcome="finished")
-    print_end(console, state, folder, written_report(result), result.outcome)
+    print_end(console, state, folder, written_report(console, result), result.outcome)
     assert "The report was not written: no such font" in console.file.getvalue()
     assert f"python -m sweeper report {tmp_path}" in console.file.getvalue()
     assert "Traceback" in RunFolder(tmp_path).log.read_text()
@@ -191,7 +191,8 @@ def test_at_the_end_of_a_session_it_says_how_that_ended_though_the_folder_is_sti
             while (trial := sweep.next_trial()) is not None:
                 run_trial(sweep, trial)
             sweep.close(outcome)
-        report = written_report(SessionResult(folder=folder, state=sweep.state, outcome=outcome))
+        result = SessionResult(folder=folder, state=sweep.state, outcome=outcome)
+        report = written_report(Console(quiet=True), result)
         assert isinstance(report, Path)
         assert said in headline(report)
         eyebrow = re.search(r'class="eyebrow">(.*)</p>', report.read_text())
