@@ -17,8 +17,7 @@ from sweeper.errors import RunFolderError
 from sweeper.record.state.checkpoints import checkpoint_folders
 from sweeper.record.stores.opening import store_of
 from sweeper.record.stores.places import address_of, shown
-from sweeper.record.stores.store import InUse, Store
-from sweeper.record.stores.working_copy import folder_bytes
+from sweeper.record.stores.store import InUse, Store, folder_bytes
 from sweeper.spec.sweep_spec import MAX_NAME, NAME_PATTERN, SweepSpec
 from trainable.atomic_file import new_folder_beside, write_atomically
 from trainable.settings import nearest
@@ -123,16 +122,26 @@ class RunFolder:
         """Have all its files here.
 
         Raises:
-            RunFolderError: the bucket does not answer.
+            RunFolderError: it has been deleted; the bucket does not answer.
         """
+        folder = self.checkpoint(trial_id, name)
         with reached(self.path.parent):
-            self.store.fetch(self.checkpoint(trial_id, name))
+            try:
+                self.store.fetch(folder)
+            except FileNotFoundError:
+                raise RunFolderError(
+                    f"{self.place}: checkpoint {name} of trial {trial_id} has been deleted; "
+                    f"what there is: python -m sweeper status {self.called}"
+                ) from None
 
     def whole_checkpoints(self, trial_id: str) -> Iterator[Path]:
         """These folders, each with all its files once it is asked for."""
         self.store.see(self.trial(trial_id))
         for folder in self.checkpoint_folders(trial_id):
-            self.store.fetch(folder)
+            try:
+                self.store.fetch(folder)
+            except FileNotFoundError:  # deleted since
+                continue
             yield folder
 
     @property

@@ -149,6 +149,8 @@ class Faulty(InProcess):
         self.trainer = sound
 
     def _failed(self, trial: Trial, error: Exception) -> None:
+        if not isinstance(error, Failed):
+            raise error
         (what,) = error.args
         if what == "ends":
             self.sweep.end(trial.trial_id, error="out of luck")

@@ -160,6 +160,7 @@ def loaded_after(code: str) -> set[str]:
             "from sweeper.views.trackers import optuna_mirror, tensorboard_mirror",
             {"ray", "torch", "wandb"},
         ),
+        ("import sweeper.record.run_folder, sweeper.record.journal", {"obstore"}),
         ("import sweeper.python_api", {"ray", "torch", "wandb", "optuna"}),
         (
             "from sweeper.runtime.ray_tune import runner, trial_actor",

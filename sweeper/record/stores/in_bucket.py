@@ -12,7 +12,7 @@ from sweeper.errors import StorageError
 from sweeper.record.stores.bucket import Bucket
 from sweeper.record.stores.disk import Disk
 from sweeper.record.stores.presence import PRESENCE, SAID_EVERY_SECONDS, Driver, driver_of
-from sweeper.record.stores.segments import Fenced, SegmentWriter
+from sweeper.record.stores.segments import JOURNAL, Fenced, SegmentWriter, segment_name
 from sweeper.record.stores.store import InUse, Log
 from sweeper.record.stores.working_copy import WorkingCopy
 
@@ -51,6 +51,7 @@ class InBucket:
                     f"in {left:.0f} s)"
                 )
             self.working.pull(as_driver=True)
+            self.working.is_fenced = False
             publisher = Publisher(self.working)
             publisher.start()
             try:
@@ -114,6 +115,7 @@ class SegmentLog:
         try:
             self.writer.commit(lines)
         except Fenced as error:
+            self.working.is_fenced = True
             raise OSError(errno.ESTALE, f"{error} has gone on with the sweep") from None
 
     def written(self, num_bytes: int) -> None:
@@ -135,7 +137,7 @@ class Publisher(threading.Thread):
         while not self._ended.wait(SAID_EVERY_SECONDS):
             try:
                 if not self._is_ours():
-                    return
+                    continue
                 self.driver.say(self.working.bucket)
                 self.working.push()
                 self.working.take_requests()
@@ -154,6 +156,10 @@ class Publisher(threading.Thread):
             self.working.bucket.delete([PRESENCE])
 
     def _is_ours(self) -> bool:
-        """False: a driver that has gone on with the sweep says that it is at work."""
-        there = driver_of(self.working.bucket)
-        return there is None or there[0] == self.driver
+        """False: another driver has gone on with the sweep, and may have ended since."""
+        bucket, known = self.working.bucket, self.working.copied().segments
+        there = driver_of(bucket)
+        if self.working.is_fenced or (there is not None and there[0] != self.driver):
+            return False
+        newest = max(bucket.objects(JOURNAL, segment_name(known)), default="")
+        return newest <= segment_name(self.working.copied().segments)  # this driver writes on

@@ -5,6 +5,8 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Protocol
 
+STUB = ".in_bucket"  # in a checkpoint of which the bucket has the rest; how many bytes that is
+
 
 class InUse(Exception):
     """A driver is at work; the message says more of it, if there is more."""
@@ -67,3 +69,11 @@ class Store(Protocol):
 
     def delete(self, folder: Path) -> None:
         """A checkpoint is to be no more."""
+
+
+def folder_bytes(folder: Path) -> int:
+    """Of a checkpoint, wherever the most of it is."""
+    try:
+        return int((folder / STUB).read_text())
+    except FileNotFoundError:
+        return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())

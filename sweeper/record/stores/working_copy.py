@@ -4,6 +4,7 @@ folder. The bucket has the word: what differs from it here is a cache, and may b
 Weights are large, so a checkpoint may be here as a stub: its progress, and how large it is.
 """
 
+import errno
 import json
 import os
 import shutil
@@ -22,17 +23,16 @@ from sweeper.record.state.checkpoints import PROGRESS_FILE, is_checkpoint_name
 from sweeper.record.stores.bucket import Bucket, Object
 from sweeper.record.stores.presence import PRESENCE
 from sweeper.record.stores.segments import JOURNAL, READERS, read_segments
+from sweeper.record.stores.store import STUB
 from trainable.atomic_file import new_folder_beside
 
 COPIED = ".copy.json"  # how much of the bucket is here
 PULL_LOCK = ".pull.lock"
-STUB = ".in_bucket"  # in a checkpoint of which the bucket has the rest; how many bytes that is
 JOURNAL_FILE = "journal.jsonl"
 LISTED_EVERY_SECONDS = 10.0  # by who follows a sweep; the journal is looked at each time
 REQUESTS = ".requests"  # what others ask of the driver
 KEPT_HERE = {JOURNAL_FILE, "optuna.db"}  # the journal has its segments, and mirrors are made anew
 
-Signature = tuple[int, int]
 _noting = threading.Lock()  # the journal and the rest are brought to the bucket by two threads
 
 
@@ -42,14 +42,15 @@ class Copied:
 
     segments: int = 0
     journal_bytes: int = 0  # with these segments
-    etags: dict[str, str | None] = field(default_factory=dict)
+    etags: dict[str, str | None] = field(default_factory=dict)  # of each file there
+    signatures: dict[str, str] = field(default_factory=dict)  # of the same file here
 
 
 class WorkingCopy:
     def __init__(self, path: Path, bucket: Bucket) -> None:
         self.path = path
         self.bucket = bucket
-        self._pushed: dict[str, Signature] = {}
+        self.is_fenced = False  # another driver has gone on: what is written here counts no more
         self._asked: set[str] = set()
         self._list_at = 0.0
 
@@ -75,8 +76,6 @@ class WorkingCopy:
                 self._list_at = time.monotonic() + LISTED_EVERY_SECONDS
             self._pull_journal(copied)
             self._note(copied)
-        if as_driver:
-            self._pushed = {n: s for n, s in self._files() if n in copied.etags}
 
     def copied(self) -> Copied:
         try:
@@ -119,18 +118,28 @@ class WorkingCopy:
             for name, of in there.items()
             if copied.etags.get(name) != of.etag or not (self.path / name).exists()
         ]
-        _at_once(self._download, new)
+        _at_once(self._download_if_there, new)
         for name in copied.etags.keys() - there.keys():
             (self.path / name).unlink(missing_ok=True)
         copied.etags = {name: of.etag for name, of in there.items()}
+        is_as_noted = copied.signatures.keys() & there.keys() - set(new)
+        copied.signatures = {name: copied.signatures[name] for name in is_as_noted} | {
+            name: _signature(path) for name in new if (path := self.path / name).exists()
+        }
+
+    def _download_if_there(self, name: str) -> None:
+        with suppress(FileNotFoundError):  # deleted since it was listed
+            self._download(name)
 
     def _download(self, name: str) -> None:
         path = self.path / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f".{path.name}.pulled")
-        with suppress(FileNotFoundError):  # deleted since it was listed
+        temporary = path.with_name(f".{path.name}.{os.getpid()}.pulled")
+        try:
             self.bucket.download(name, temporary)
             os.replace(temporary, path)
+        finally:
+            temporary.unlink(missing_ok=True)
 
     def _see_checkpoints(self, listing: Mapping[str, Object], *, as_driver: bool) -> None:
         sizes: dict[str, int] = defaultdict(int)
@@ -157,7 +166,12 @@ class WorkingCopy:
             (staging / STUB).write_text(str(num_bytes))
             os.rename(staging, path)
         except FileNotFoundError:  # deleted since it was listed
-            shutil.rmtree(staging)
+            pass
+        except OSError:
+            if not path.exists():  # or else another process has made it
+                raise
+        finally:
+            shutil.rmtree(staging, ignore_errors=True)
 
     def see(self, folders: Path) -> None:
         """Have the checkpoints in the bucket that are under this path here, at least as stubs."""
@@ -173,21 +187,25 @@ class WorkingCopy:
                 self._make_stub(folder, sum(of.size for of in files.values()))
 
     def fetch(self, folder: Path) -> None:
-        """Have all of a checkpoint here.
+        """Have all of a checkpoint here. It is a stub until it is whole, and never away: others on
+        this machine look at it too.
 
         Raises:
+            FileNotFoundError: it has been deleted.
             OSError: the bucket does not answer.
         """
         if folder.is_dir() and not (folder / STUB).exists():
             return
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        staging, name = new_folder_beside(folder), self._name(folder)
-        for file in self.bucket.objects(name):
-            path = staging / file.removeprefix(f"{name}/")
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self.bucket.download(file, path)
-        shutil.rmtree(folder, ignore_errors=True)
-        os.rename(staging, folder)
+        name = self._name(folder)
+        files = self.bucket.objects(name)
+        if f"{name}/{PROGRESS_FILE}" not in files:
+            raise FileNotFoundError(errno.ENOENT, "it has been deleted", str(folder))
+        if not folder.exists():
+            self._make_stub(name, sum(of.size for of in files.values()))
+        for file in files:
+            if not (self.path / file).exists():
+                self._download(file)
+        (folder / STUB).unlink(missing_ok=True)
 
     def put(self, path: Path) -> None:
         """The bucket has this file, or this folder, when this returns. What says that a checkpoint
@@ -211,47 +229,47 @@ class WorkingCopy:
 
     def push(self) -> None:
         """Bring to the bucket the files that have changed since the last time."""
-        etags = {}
-        for name, signature in list(self._files()):
-            if self._pushed.get(name) != signature:
-                try:
-                    etags[name] = self.bucket.put(name, self.path / name)
-                except FileNotFoundError:  # deleted since
-                    continue
-                self._pushed[name] = signature
-        if etags:
-            with _noting:
-                copied = self.copied()
-                copied.etags |= etags
-                self._note(copied)
+        before, pushed = self.copied().signatures, Copied()
+        try:
+            for name in list(self._files()):
+                with suppress(FileNotFoundError):  # deleted since
+                    signature = _signature(self.path / name)
+                    if before.get(name) != signature:
+                        pushed.etags[name] = self.bucket.put(name, self.path / name)
+                        pushed.signatures[name] = signature
+        finally:
+            if pushed.etags:
+                with _noting:
+                    copied = self.copied()
+                    copied.etags |= pushed.etags
+                    copied.signatures |= pushed.signatures
+                    self._note(copied)
 
     def take_requests(self) -> None:
         """Bring here what others ask of the driver, each once. It has deleted what is done."""
         for name in self.bucket.objects(REQUESTS):
             if name not in self._asked:
+                self._download_if_there(name)
                 self._asked.add(name)
-                self._download(name)
             elif not (self.path / name).exists():
                 self.bucket.delete([name])
                 self._asked.discard(name)
 
-    def _files(self) -> Iterator[tuple[str, Signature]]:
+    def _files(self) -> Iterator[str]:
         for pattern in ("*", "plots/*", "trials/*/*"):
             for path in self.path.glob(pattern):
                 name = self._name(path)
                 if path.is_file() and _is_file_of_run(name) and not path.name.startswith("."):
-                    status = path.stat()
-                    yield name, (status.st_size, status.st_mtime_ns)
+                    yield name
 
     def _name(self, path: Path) -> str:
         return path.resolve().relative_to(self.path.resolve()).as_posix()
 
 
-def folder_bytes(folder: Path) -> int:
-    """Of a checkpoint, wherever the most of it is."""
-    if (stub := folder / STUB).exists():
-        return int(stub.read_text())
-    return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+def _signature(path: Path) -> str:
+    """Another one where the file has been written since."""
+    status = path.stat()
+    return f"{status.st_size} {status.st_mtime_ns}"
 
 
 def _is_file_of_run(name: str) -> bool:

@@ -22,6 +22,8 @@ from sweeper.record.stores.in_bucket import Publisher
 from sweeper.record.stores.places import runs_folder
 from sweeper.record.stores.presence import PRESENCE, Driver
 from sweeper.record.stores.segments import SegmentWriter
+from sweeper.record.stores.store import STUB, folder_bytes
+from sweeper.record.stores.working_copy import WorkingCopy
 from sweeper.runtime.stopping.requests import request_trial_stop
 from tests.sweeper.engine.test_sweep import FORMS, GRID, PBT, decisions
 from tests.sweeper.in_process import Killed, drive, opened
@@ -230,6 +232,84 @@ def test_a_bucket_that_goes_away_stops_the_sweep_which_can_be_resumed(
         )
     with folder.locked():
         pass
+
+
+def test_a_driver_that_wakes_after_the_end_of_the_sweep_changes_nothing_of_it(
+    tiny_plan: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address = f"file://{tmp_path}/bucket"
+    plan = tiny_plan(**SWEEPS["promote"])
+    folder = create_run_folder(runs_folder(address), plan.spec, "tiny", "space.yaml")
+    with folder.locked():
+        with opened(folder, plan) as first:
+            first.next_trial()
+        monkeypatch.setattr("sweeper.record.stores.presence.GONE_SECONDS", -1.0)
+        go_to("another", tmp_path, monkeypatch)
+        found = find_run_folder(runs_folder(address), "tiny")
+        with found.locked():
+            drive(found, plan)
+            found.write_note("the end")
+        folder.write_note("asleep")
+    assert Bucket(f"{address}/tiny").get("note.txt") == b"the end\n"
+
+
+def test_what_could_not_be_pushed_is_pushed_by_the_next_session(
+    tiny_plan: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address = f"file://{tmp_path}/bucket"
+    plan = tiny_plan(**SWEEPS["promote"])
+    folder = create_run_folder(runs_folder(address), plan.spec, "tiny", "space.yaml")
+    with folder.locked():
+        drive(folder, plan)
+        folder.write_note("before")
+    bucket = Bucket(f"{address}/tiny")
+    with monkeypatch.context() as patch, pytest.raises(Killed), folder.locked():
+        folder.write_note("after")
+        patch.setattr(Publisher, "finish", lambda publisher: None)
+        raise Killed
+    assert bucket.get("note.txt") == b"before\n"
+    with RunFolder(folder.path).locked():
+        pass
+    assert bucket.get("note.txt") == b"after\n"
+
+
+def test_a_request_that_a_cut_connection_keeps_back_is_taken_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bucket = Bucket(f"file://{tmp_path}/bucket")
+    bucket.put(".requests/stop.json", b"{}")
+    working = WorkingCopy(tmp_path / "copy", bucket)
+    with monkeypatch.context() as patch, pytest.raises(OSError, match="cut"):
+        patch.setattr(bucket, "download", fails)
+        working.take_requests()
+    working.take_requests()
+    assert (tmp_path / "copy" / ".requests" / "stop.json").is_file()
+
+
+def fails(*_: object) -> None:
+    raise OSError("cut")
+
+
+def test_a_checkpoint_is_a_stub_until_all_of_it_is_here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bucket = Bucket(f"file://{tmp_path}/bucket")
+    name = "trials/0000/checkpoint_000000"
+    bucket.put(f"{name}/progress.json", b"{}")
+    bucket.put(f"{name}/shards/0.pt", b"weights")
+    working, folder = WorkingCopy(tmp_path / "copy", bucket), tmp_path / "copy" / name
+    with monkeypatch.context() as patch:
+        patch.setattr(working, "_download", fails)
+        with pytest.raises(OSError, match="cut"):
+            working.fetch(folder)
+    assert folder_bytes(folder) == 9
+    assert [path.name for path in folder.parent.iterdir()] == [folder.name]
+    working.fetch(folder)
+    assert (folder / "shards" / "0.pt").read_bytes() == b"weights"
+    assert folder_bytes(folder) == 9
+    assert not (folder / STUB).exists()
+    with pytest.raises(FileNotFoundError, match="it has been deleted"):
+        working.fetch(folder.with_name("checkpoint_000001"))
 
 
 def test_what_the_server_says_is_told(s3: str, monkeypatch: pytest.MonkeyPatch) -> None:
