@@ -7,6 +7,7 @@ import shlex
 import signal
 import sys
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import fields, replace
 from pathlib import Path
 from types import FrameType
@@ -77,16 +78,14 @@ def run(
         _require_no_shorter(folder, config.max_steps)
     elif not numbered:
         folder.require_no_run()
-    trainer = _trainer(config, options, group)
-    held = folder.locked() if goes_on else unused_folder(folder.root, numbered=numbered)
-    with held as folder:
-        if str(folder.root) != options.output_dir:
-            say(f"{options.output_dir} holds another run; this one is in {folder.root}")
-        options = replace(options, output_dir=str(folder.root))
-        folder.begin(config, step=trainer.step)
-        exit_code = _train_and_log(trainer, folder, options, stop)
-    trainer.close()
-    return exit_code
+    with closing(_trainer(config, options, group)) as trainer:
+        held = folder.locked() if goes_on else unused_folder(folder.root, numbered=numbered)
+        with held as folder:
+            if str(folder.root) != options.output_dir:
+                say(f"{options.output_dir} holds another run; this one is in {folder.root}")
+            options = replace(options, output_dir=str(folder.root))
+            folder.begin(config, step=trainer.step)
+            return _train_and_log(trainer, folder, options, stop)
 
 
 def _of_torchrun(options: ProgramOptions) -> Together | None:
@@ -196,7 +195,11 @@ def resume_command(options: ProgramOptions, checkpoint: Path) -> str:
     """The command that goes on as before: the checkpoint holds the config, but not these
     options."""
     group = Together.of_torchrun()
-    start = ["python"] if group is None else ["torchrun", f"--nproc_per_node={group.local_size}"]
+    start = ["python"]
+    if group is not None:
+        start = ["torchrun", f"--nproc_per_node={group.local_size}"]
+        if (machines := group.size // group.local_size) > 1:  # the rest is as it was
+            start.append(f"--nnodes={machines}")
     words = [*start, "-m", "trainable", "--resume_from", str(checkpoint)]
     for spec in fields(options):
         value = getattr(options, spec.name)

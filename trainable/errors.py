@@ -30,5 +30,9 @@ class OutputFolderError(UserError):
     """An output folder that is another run's, or whose files are damaged."""
 
 
+class ProcessesDifferError(UserError):
+    """Processes of a run that would not train the same one."""
+
+
 class ProcessLostError(UserError):
     """A process of a run of several that has ended, or does not answer."""

@@ -28,7 +28,7 @@ from sweeper.plan.placement import Node, Share
 from sweeper.spec.domains.values import as_written
 from sweeper.spec.sweep_spec import SweepSpec
 from trainable.config import TrainConfig
-from trainable.errors import UserError
+from trainable.errors import ProcessLostError, UserError
 from trainable.loop.memory import available_memory
 
 if TYPE_CHECKING:
@@ -223,13 +223,15 @@ def main() -> None:
     from trainable.followers.leader import start_trainer
 
     for line in sys.stdin:
-        config = TrainConfig.from_mapping(json.loads(line))
+        config = only_training(TrainConfig.from_mapping(json.loads(line)))
         try:
-            trainer = start_trainer(
-                only_training(config), processes=processes, num_threads=num_threads
-            )
-            answer = asdict(measure(trainer, train_seconds))
-            trainer.close()
+            trainer = start_trainer(config, processes=processes, num_threads=num_threads)
+            try:
+                answer = asdict(measure(trainer, train_seconds))
+            finally:
+                trainer.close()
+        except ProcessLostError:  # as when memory has run out
+            return
         except UserError as error:
             answer = {"refused": str(error)}
         print(json.dumps(answer), flush=True)

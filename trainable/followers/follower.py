@@ -49,10 +49,10 @@ def main() -> None:
         life.join()
     except UserError as error:
         os.write(leader, str(error).encode())
-        sys.exit(2)
+        os._exit(2)  # the thread that reads keeps Python from ending in order
     except Exception:  # told with its traceback
         os.write(leader, traceback.format_exc().encode())
-        sys.exit(1)
+        os._exit(1)
 
 
 def _end_with_leader(folder: Path) -> None:

@@ -7,6 +7,7 @@ why it cannot go on.
 
 import json
 import os
+import select
 import shutil
 import signal
 import subprocess
@@ -15,7 +16,10 @@ import tempfile
 import threading
 import time
 import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import IO, Any
 
@@ -24,13 +28,14 @@ import torch.distributed as dist
 
 from trainable.config import TrainConfig
 from trainable.errors import ProcessLostError
-from trainable.loop.processes import Together
+from trainable.loop.processes import SILENT, Together
 from trainable.loop.training import Trainer
 
 READY = "ready"
 MEETING = "meeting"
 # Nothing is to be reached from elsewhere, and a machine's name may have no address.
 ON_THIS_MACHINE = {"GLOO_SOCKET_IFNAME": "lo"} if Path("/sys/class/net/lo").exists() else {}
+JOINED = timedelta(minutes=1)  # within which those that are ready have found one another
 NOTICED_SECONDS = 5.0  # after the end of a follower within which the leader meets it by itself
 PACKAGES = str(Path(__file__).parents[2])  # where a follower finds this package
 
@@ -86,7 +91,7 @@ class Followers(Together):
         self._folder = Path(tempfile.mkdtemp(prefix="trainable-"))
         self._remove = weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
         self._processes: list[subprocess.Popen[bytes]] = []
-        self._is_met = self._is_known = False  # the group is made; that a process is lost
+        self._is_met = self._on_gpu = False  # the group is made; of GPUs
 
     def start(
         self,
@@ -97,7 +102,7 @@ class Followers(Together):
         micro_batch_size: int | None,
     ) -> None:
         paths = [PACKAGES, *filter(None, [os.environ.get("PYTHONPATH")])]
-        environment = {**os.environ, **ON_THIS_MACHINE, "PYTHONPATH": os.pathsep.join(paths)}
+        environment = {**ON_THIS_MACHINE, **os.environ, "PYTHONPATH": os.pathsep.join(paths)}
         for rank in range(1, self.size):
             process = subprocess.Popen(
                 [sys.executable, "-m", "trainable.followers.follower"],
@@ -121,26 +126,38 @@ class Followers(Together):
             stdin.flush()
 
     def meet(self, device: torch.device) -> None:
-        for rank, process in enumerate(self._processes, start=1):
-            said = _pipe(process.stdout).readline().decode(errors="replace")
-            if said.strip() != READY:
-                raise ProcessLostError(self._ended(rank, process, said))
-        os.environ |= ON_THIS_MACHINE
-        self._join(device, self._folder / MEETING)
+        self._wait_until_ready()
+        self._on_gpu = device.type == "cuda"
+        with _unless_set(ON_THIS_MACHINE):
+            self._join(device, self._folder / MEETING, within=JOINED)
         self._is_met = True
-        if device.type == "cuda":  # where the leader would wait for it, whatever has happened
+        if self._on_gpu:  # where the leader would wait for it, whatever has happened
             for rank, process in enumerate(self._processes, start=1):
                 threading.Thread(target=self._watch, args=(rank, process), daemon=True).start()
+
+    def _wait_until_ready(self) -> None:
+        waiting = {_pipe(process.stdout): rank for rank, process in enumerate(self._processes, 1)}
+        while waiting:
+            spoken, _, _ = select.select(list(waiting), [], [], SILENT.total_seconds())
+            if not spoken:
+                raise ProcessLostError(super()._lost(RuntimeError("it does not begin")))
+            for stream in spoken:
+                rank = waiting.pop(stream)
+                said = stream.readline().decode(errors="replace")
+                if said.strip() != READY:
+                    raise ProcessLostError(self._ended(rank, self._processes[rank - 1], said))
+        for rank, process in enumerate(self._processes, start=1):
+            if process.poll() is not None:
+                raise ProcessLostError(self._ended(rank, process))
 
     def _watch(self, rank: int, process: "subprocess.Popen[bytes]") -> None:
         process.wait()
         time.sleep(NOTICED_SECONDS)
-        if self._is_met and not self._is_known:
-            print(self._ended(rank, process), file=sys.stderr, flush=True)
-            os._exit(1)
+        if self._is_met and not self._is_lost:
+            print(f"error: {self._ended(rank, process)}", file=sys.stderr, flush=True)
+            os._exit(2)
 
     def _lost(self, error: RuntimeError) -> str:
-        self._is_known = True
         deadline = time.monotonic() + NOTICED_SECONDS
         while time.monotonic() < deadline:
             for rank, process in enumerate(self._processes, start=1):
@@ -158,14 +175,29 @@ class Followers(Together):
         return f"process {rank + 1} of {self.size} has ended ({how}){words}"
 
     def close(self) -> None:
-        if self._is_met and not self._is_known:  # after a loss that may wait for ever
+        # GPUs' group waits for the others, after a loss perhaps for ever.
+        if self._on_gpu and self._is_met and not self._is_lost:
             dist.destroy_process_group()
         self._is_met = False
         for process in self._processes:
             process.kill()
             process.communicate()
         self._processes = []
+        if dist.is_initialized() and not self._on_gpu:  # so that this process can lead again
+            dist.destroy_process_group()
         self._remove()
+
+
+@contextmanager
+def _unless_set(variables: dict[str, str]) -> Iterator[None]:
+    """These in the environment, for as long as it takes, where the user has no other."""
+    added = variables.keys() - os.environ.keys()
+    os.environ.update({name: variables[name] for name in added})
+    try:
+        yield
+    finally:
+        for name in added:
+            del os.environ[name]
 
 
 def _pipe(stream: IO[bytes] | None) -> IO[bytes]:

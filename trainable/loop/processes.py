@@ -10,7 +10,9 @@ step: three processes and more would then round otherwise in a run that was resu
 went on. And where one of them runs out of memory on the way, the others would wait for it.
 """
 
+import json
 import os
+import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
@@ -23,7 +25,7 @@ import torch.distributed as dist
 from torch import Tensor
 
 from trainable.config import TrainConfig
-from trainable.errors import DeviceError, ProcessLostError
+from trainable.errors import DeviceError, ProcessesDifferError, ProcessLostError
 from trainable.loop.device import resolve_device
 
 SILENT = timedelta(minutes=10)  # after which a process that takes no part counts as lost
@@ -90,6 +92,12 @@ class Processes:
     def meet(self, device: torch.device) -> None:
         """Find one another, when each is ready to train."""
 
+    def agree(self, config: TrainConfig, step: int) -> None:
+        """
+        Raises:
+            ProcessesDifferError: another process has other settings, or is at another step.
+        """
+
     def tell(self, task: Task) -> None:
         """Say what comes next, where this process leads."""
 
@@ -111,7 +119,9 @@ class Processes:
 class Together(Processes):
     """Several processes: those of `torchrun`, unless a subclass knows where else they meet."""
 
-    _commands: Any
+    _sums: Any  # the group that adds up
+    _commands: Any  # the group that is told what comes next
+    _is_lost = False  # another of them
 
     @classmethod
     def of_torchrun(cls) -> "Together | None":
@@ -126,25 +136,56 @@ class Together(Processes):
     def meet(self, device: torch.device) -> None:
         self._join(device)
 
-    def _join(self, device: torch.device, meeting: Path | None = None) -> None:
+    def _join(
+        self,
+        device: torch.device,
+        meeting: Path | None = None,
+        *,
+        within: timedelta = SILENT,
+    ) -> None:
         """
         Args:
             meeting: a file that they find one another by; None: as torchrun has it.
+            within: after which the others count as lost.
         """
+        store: Any = None
+        if meeting is not None:  # not by a URL, in which torch takes letters literally
+            store = dist.FileStore(str(meeting), self.size)  # type: ignore[attr-defined]
+            store.set_timeout(within)
         on_gpu = device.type == "cuda"
         if on_gpu:
             torch.cuda.set_device(device)
         with self._noticing_loss():
             dist.init_process_group(
                 "cpu:gloo,cuda:nccl" if on_gpu else "gloo",
-                init_method=None if meeting is None else meeting.as_uri(),
+                store=store,
                 rank=self.rank,
                 world_size=self.size,
-                timeout=SILENT,
+                timeout=within,
             )
+            self._sums = dist.new_group(timeout=SILENT)
             self._commands = dist.new_group(
                 backend="gloo", timeout=SILENT if self.leads else ENDLESS
             )
+
+    def agree(self, config: TrainConfig, step: int) -> None:
+        settings = zlib.crc32(json.dumps(config.to_dict(), sort_keys=True).encode())
+        mine = torch.tensor([step, settings])
+        of_all = [torch.empty_like(mine) for _ in range(self.size)]
+        with self._noticing_loss():
+            dist.all_gather(of_all, mine, group=self._sums)
+        (first_step, first_settings), *others = [told.tolist() for told in of_all]
+        for rank, (its_step, its_settings) in enumerate(others, start=1):
+            other = f"process {rank + 1} of {self.size}"
+            if its_step != first_step:
+                raise ProcessesDifferError(
+                    f"resume_from: the first process goes on from step {first_step}, {other} from "
+                    f"step {its_step}; name the checkpoint's file"
+                )
+            if its_settings != first_settings:
+                raise ProcessesDifferError(
+                    f"{other} has other settings than the first; start all with the same"
+                )
 
     def tell(self, task: Task) -> None:
         if self.leads:
@@ -163,7 +204,7 @@ class Together(Processes):
         for group in _grouped(tensors):
             flat = torch.cat([tensor.flatten() for tensor in group])
             with self._noticing_loss():
-                dist.all_reduce(flat)
+                dist.all_reduce(flat, group=self._sums)
             parts = torch.split(flat, [tensor.numel() for tensor in group])
             torch._foreach_copy_(
                 group, [part.view_as(t) for part, t in zip(parts, group, strict=True)]
@@ -172,12 +213,13 @@ class Together(Processes):
     def least(self, number: int) -> int:
         told = torch.tensor(number)
         with self._noticing_loss():
-            dist.all_reduce(told, dist.ReduceOp.MIN)
+            dist.all_reduce(told, dist.ReduceOp.MIN, group=self._sums)
         return int(told)
 
     def close(self) -> None:
-        self.tell(Task.END)
-        dist.destroy_process_group()
+        if not self._is_lost:  # after that it may wait for ever
+            self.tell(Task.END)
+            dist.destroy_process_group()
 
     @contextmanager
     def _noticing_loss(self) -> Iterator[None]:
@@ -188,11 +230,15 @@ class Together(Processes):
         try:
             yield
         except RuntimeError as error:
+            self._is_lost = True
             raise ProcessLostError(self._lost(error)) from error
 
     def _lost(self, error: RuntimeError) -> str:
         reason = (str(error).splitlines() or [""])[0]
-        return f"one of the {self.size} processes of the run is lost ({reason})"
+        return (
+            f"one of the {self.size} processes of the run is lost ({reason}); what it has "
+            "printed may say why; go on from the newest checkpoint"
+        )
 
 
 def _grouped(tensors: Sequence[Tensor]) -> Iterator[list[Tensor]]:

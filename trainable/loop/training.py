@@ -87,7 +87,10 @@ class Trainer:
         elif config.init_from is not None:
             self.model.load_state_dict(read_weights(Path(config.init_from), config))
         self._update_ratio: Tensor | None = None
+        if self.processes.size > 1:  # an evaluation takes no more at once than a step has tried
+            self.micro_batch_size = min(self.micro_batch_size, rows.stop - rows.start)
         self.processes.meet(self.device)
+        self.processes.agree(config, self.step)
 
     def _free_memory(self) -> int:
         if self.device.type == "cuda":
