@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 
-from sweeper.record.ranking import PointResult, T
+from sweeper.record.results.point_result import PointResult, T
 from sweeper.spec.domains.scale import Scale
 
 FEWEST = 3  # contrasts, below which nothing is said

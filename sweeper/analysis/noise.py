@@ -1,16 +1,16 @@
 """Whether a point is ahead by more than noise: Tukey's test on a ranking."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Generic
 
-from sweeper.analysis.blocks import Blocks, blocks_of
-from sweeper.record.ranking import PointResult, Ranking, T
+from sweeper.record.ranking import Ranking, competing
+from sweeper.record.results.blocks import Blocks
+from sweeper.record.results.point_result import PointResult, T
 
 CONFIDENCE = 0.95
-FEWEST_COMPETING = 5  # points; of more than twice as many, the better half competes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,58 +27,64 @@ class Noise(Generic[T]):
 
 
 def noise_of(
-    points: Sequence[PointResult[T]], *, num_finalists: int = 0, confidence: float = CONFIDENCE
+    points: Sequence[PointResult[T]],
+    *,
+    num_racing: int = 0,
+    num_finalists: int = 0,
+    blocks: Blocks | None = None,
+    confidence: float = CONFIDENCE,
 ) -> Noise[T] | None:
     """The noise, and the points that Tukey's test cannot tell from the best.
 
     The deviation is pooled over the better half of the points, which compete, on the assumption
-    that seeds move these alike: where training is unstable they move a loss by several times as
-    much, and that says nothing of the others. A mean tells nothing of the deviation around it, so
-    to choose points by their means makes no deviation smaller.
+    that seeds move these alike. A mean tells nothing of the deviation around it, so to choose
+    points by their means makes no deviation smaller.
 
     The test is Tukey's honestly significant difference, in Kramer's form for unequal numbers, which
     errs on the safe side (Hayter 1984). It holds for all pairs at once, and has to: the best point
-    was picked after looking at all of them. Finalists are compared with one another, by the seeds
-    that they have in common (`blocks_of`).
+    was picked after looking at all of them. A point of which a seed diverged is tied with none of
+    which no seed did: what its others came to is not what to expect of it.
 
     Args:
         points: In their order of merit.
-        num_finalists: How many of them, the first, are finalists; 0 if there are no finals.
+        num_racing: How many of them, the first, may be tied; 0: all.
+        num_finalists: Among how many, the first, the best was picked; 0 if there are no finals.
+        blocks: By which finalists are compared, where their seeds allow it.
 
     Returns:
         None if no point that competes has two completed seeds.
     """
-    competing = points[: max(FEWEST_COMPETING, (len(points) + 1) // 2, num_finalists)]
-    degrees = sum(len(result.values) - 1 for result in competing)
+    measured = competing(points, num_finalists)
+    degrees = sum(len(result.values) - 1 for result in measured)
     if degrees == 0:
         return None
-    squares = sum((result.deviation or 0.0) ** 2 * (len(result.values) - 1) for result in competing)
+    squares = sum((result.deviation or 0.0) ** 2 * (len(result.values) - 1) for result in measured)
     deviation = math.sqrt(squares / degrees)
-    best, blocks = points[0], blocks_of(competing) if num_finalists else None
+    best = points[0]
 
-    def compared(other: int, among: int) -> tuple[float, float]:
-        """By how much the best is ahead of this one, and by how much it has to be."""
-        apart = points[other].mean - best.mean
-        if blocks is None or other >= len(competing):
-            share = 1 / len(best.values) + 1 / len(points[other].values)
-            quantile = tukey_quantile(confidence, among, degrees)
-            return abs(apart), quantile * deviation * math.sqrt(share / 2)
-        beside, share = blocks.difference(other, 0)
-        quantile = tukey_quantile(confidence, among, blocks.degrees)
-        # Ahead in the mean over its own seeds, behind in those that both had: that is no lead.
-        return math.copysign(1, apart) * beside, quantile * blocks.deviation * math.sqrt(share / 2)
+    def compared(other: PointResult[T], among: int) -> tuple[float, float]:
+        """How far the best is from this one, and how far it has to be."""
+        if blocks is not None and best in blocks and other in blocks:
+            quantile = tukey_quantile(confidence, among, blocks.degrees)
+            least = quantile * blocks.deviation * math.sqrt(blocks.variance(other, best) / 2)
+            return abs(blocks.level(other) - blocks.level(best)), least
+        share = 1 / len(best.values) + 1 / len(other.values)
+        quantile = tukey_quantile(confidence, among, degrees)
+        return abs(other.mean - best.mean), quantile * deviation * math.sqrt(share / 2)
 
-    def tied(others: range, among: int) -> list[PointResult[T]]:
-        margins = {other: compared(other, among) for other in others}
-        return [points[other] for other, (apart, least) in margins.items() if apart <= least]
+    def tied(others: Sequence[PointResult[T]], among: int) -> Iterator[PointResult[T]]:
+        for other in others:
+            apart, least = compared(other, among)
+            if apart <= least and other.has_diverged == best.has_diverged:
+                yield other
 
     among = num_finalists or len(points)
     return Noise(
         deviation=deviation,
         degrees=degrees,
-        least_difference=compared(1, among)[1] if among > 1 else None,
-        tied=(best, *tied(range(1, among), among)),
-        left_out=tuple(tied(range(among, len(points)), len(points))),
+        least_difference=compared(points[1], among)[1] if among > 1 else None,
+        tied=(best, *tied(points[1 : num_racing or len(points)], among)),
+        left_out=tuple(tied(points[among:], len(points))),
         confidence=confidence,
         blocks=blocks,
     )
@@ -93,7 +99,15 @@ def noise_in(ranking: Ranking[T]) -> Noise[T] | None:
     if ranking.finals is None:
         return noise_of(ranking.points)
     confidence = ranking.finals.confidence_of_a_look
-    return noise_of(ranking.points, num_finalists=len(ranking.finalists), confidence=confidence)
+    if len(ranking.finals.points) < 2:  # they have not begun, or one stood out before them
+        return noise_of(ranking.points, confidence=confidence)
+    return noise_of(
+        ranking.points,
+        num_racing=len(ranking.racing),
+        num_finalists=len(ranking.finalists),
+        blocks=ranking.blocks,
+        confidence=confidence,
+    )
 
 
 @cache  # it takes a tenth of a second

@@ -8,9 +8,10 @@ from pathlib import Path
 
 from sweeper.analysis.monitor import Monitor
 from sweeper.errors import RunFolderError
-from sweeper.record.ranking import ranked
+from sweeper.record.ranking import ranked, ranking_of
 from sweeper.record.state.trial import Trial
 from sweeper.views.json_output import checkpoint_file
+from sweeper.views.verdict import why_none
 from trainable.atomic_file import new_folder_beside
 
 SHOWN_TRIALS = 10
@@ -63,7 +64,8 @@ def _chosen(monitor: Monitor, trial_id: str | None) -> Trial:
         return monitor.trial(trial_id)
     if monitor.best is None:
         raise RunFolderError(
-            f"{monitor.folder.path}: no trial has completed, so there is no best; name one: "
+            f"{monitor.folder.path}: {why_none(ranking_of(monitor.state))}, so there is no best; "
+            "name one: "
             f"python -m sweeper export {monitor.folder.called} ID OUT ({_trials_with_one(monitor)})"
         )
     return monitor.best

@@ -39,6 +39,7 @@ from sweeper.views.terminal.columns import Column, table
 from sweeper.views.terminal.summary import print_summary
 from sweeper.views.terminal.trial_page import print_trial
 from sweeper.views.terminal.watching import show, watch
+from sweeper.views.verdict import why_none
 from trainable.errors import UserError
 
 
@@ -156,7 +157,8 @@ def _winner(monitor: Monitor) -> Trial:
     if winner is None:
         where = f"python -m sweeper status {monitor.folder.called}"
         print(
-            f"{monitor.folder.path}: no trial has completed, so there is no best; see: {where}",
+            f"{monitor.folder.path}: {why_none(ranking_of(monitor.state))}, so there is no best; "
+            f"see: {where}",
             file=sys.stderr,
         )
         raise typer.Exit(ExitCode.FAILED)

@@ -11,7 +11,8 @@ from collections.abc import Sequence
 
 from sweeper.analysis.noise import noise_in
 from sweeper.plan.plan import Plan, PlannedTrial
-from sweeper.record.ranking import Entrant, PointResult, Ranking, ranking_of
+from sweeper.record.ranking import Entrant, Ranking, ranking_of
+from sweeper.record.results.point_result import PointResult
 from sweeper.record.state.events import FinalsEnded, FinalsStarted, now
 from sweeper.record.state.finals import Finals
 from sweeper.record.state.sweep_state import SweepState
@@ -31,8 +32,9 @@ class FinalRounds:
             return self._begin(state)
         created = {(_point(state, i), state.trials[i].config.seed) for i in state.finals.trials}
         through = max((begun.seeds.index(seed) for _, seed in created), default=0)
-        for number in range(through, len(begun.seeds)):
-            if len(points := self._still_tied(state, state.finals, number)) < 2:
+        for number in range(through, len(begun.seeds) + 1):
+            points = self._still_tied(state, state.finals, number)
+            if len(points) < 2 or number == len(begun.seeds):
                 break
             seed = begun.seeds[number]
             for point in points:
@@ -43,7 +45,8 @@ class FinalRounds:
                     return planned
             if not all(state.trials[i].status.ended for i in state.finals.trials):
                 return None
-        return FinalsEnded(time=now(), winner=_winner(ranking_of(state)))
+        alone = len(points) == 1 < len(ranking_of(state).points)
+        return FinalsEnded(time=now(), winner=points[0] if alone else None)
 
     def _begin(self, state: SweepState) -> FinalsStarted:
         points = tuple(result.point for result in _tied(ranking_of(state)))
@@ -56,14 +59,15 @@ class FinalRounds:
         return self.plan.spec.finals.top
 
     def _still_tied(self, state: SweepState, finals: Finals, rounds: int) -> Sequence[Point]:
-        """The finalists that nothing told from the best when so many rounds were through, the best
-        first."""
+        """The finalists that nothing told from the best, at this look or an earlier one, when so
+        many rounds were through, the best first."""
         if rounds not in self._tied:
             assert finals.begun is not None
             later = finals.begun.seeds[rounds:]
             to_come = {i for i in finals.trials if state.trials[i].config.seed in later}
+            before = self._still_tied(state, finals, rounds - 1) if rounds else finals.points
             tied = _tied(ranking_of(state, without=to_come))
-            self._tied[rounds] = [result.point for result in tied]
+            self._tied[rounds] = [each.point for each in tied if each.point in before]
         return self._tied[rounds]
 
 
@@ -74,13 +78,7 @@ def _point(state: SweepState, trial_id: str) -> str:
 
 def _tied(ranking: Ranking[Entrant]) -> tuple[PointResult[Entrant], ...]:
     """While nothing is known of the noise, nothing can be told apart."""
-    if ranking.finals is not None and ranking.finals.begun and len(ranking.finalists) < 2:
-        return ranking.finalists  # the others are out
     noise = noise_in(ranking)
-    return (ranking.finalists or ranking.points) if noise is None else noise.tied
-
-
-def _winner(ranking: Ranking[Entrant]) -> Point | None:
-    """One that stands out, or that is the only one left."""
-    tied = _tied(ranking)
-    return tied[0].point if len(tied) == 1 < len(ranking.points) else None
+    if noise is None or len(ranking.contenders) < 2:
+        return ranking.contenders
+    return noise.tied

@@ -1,15 +1,18 @@
 """Which trial is best: the one answer that every view of a sweep gives.
 
 Points are compared, each by the mean over its seeds, so that the luckiest seed of a poor point does
-not win. The trials may be those of a sweep at work or those of an old table.
+not win; finalists seed by seed. The trials may be those of a sweep at work or those of an old
+table.
 """
 
 import statistics
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Generic, Protocol, TypeVar
+from typing import Generic
 
+from sweeper.record.results.blocks import Blocks, blocks_of
+from sweeper.record.results.point_result import PointResult, Rankable, T
 from sweeper.record.state.finals import Finals
 from sweeper.record.state.sweep_state import SweepState
 from sweeper.record.state.trial import Trial
@@ -18,6 +21,7 @@ from sweeper.spec.sweep_spec import Mode, sign_of
 from sweeper.status import Status
 
 SEED = "seed"  # among the values of a trial that `seeds:` repeats
+FEWEST_COMPETING = 5  # points; of more than twice as many, the better half competes
 
 # Trials of one status are compared only with each other: a trial that was stopped at step 75 has
 # not had the end of its schedule.
@@ -33,88 +37,10 @@ _MERIT = [
 ]
 
 
-class Measured(Protocol):
-    """The objective at a step; None if it was not a number."""
-
-    @property
-    def step(self) -> int: ...
-    @property
-    def value(self) -> float | None: ...
-
-
-class Rankable(Protocol):
-    """What a ranking needs of a trial. `step` and `value` are those of its last evaluation."""
-
-    @property
-    def trial_id(self) -> str: ...
-    @property
-    def status(self) -> Status: ...
-    @property
-    def point(self) -> Point: ...  # without its repeated seed
-    @property
-    def seed(self) -> int | None: ...  # None: not known
-    @property
-    def step(self) -> int: ...
-    @property
-    def value(self) -> float | None: ...
-    @property
-    def evaluations(self) -> Sequence[Measured]: ...
-
-
-T = TypeVar("T", bound=Rankable)
-
-
-@dataclass(frozen=True, kw_only=True)
-class PointResult(Generic[T]):
-    """A point of the space, and what its trials, one for each seed, reached at their ends."""
-
-    point: Point
-    trials: tuple[T, ...]
-    completed: tuple[T, ...]  # those of them that completed: at least one, best first
-
-    @property
-    def best(self) -> T:
-        """The trial whose weights to take."""
-        return self.completed[0]
-
-    @property
-    def by_seed(self) -> dict[int | str, float]:
-        """Best first: a point that was drawn twice with one seed is the same run twice. Where a
-        seed is not known the trial's id stands for it."""
-        by_seed = {
-            trial.trial_id if trial.seed is None else trial.seed: trial.value
-            for trial in reversed(self.completed)
-        }
-        return {seed: v for seed, v in reversed(by_seed.items()) if v is not None}
-
-    @property
-    def values(self) -> list[float]:
-        """One for each seed."""
-        return list(self.by_seed.values())
-
-    @cached_property
-    def mean(self) -> float:
-        return statistics.fmean(self.values)
-
-    @property
-    def deviation(self) -> float | None:
-        """Over the seeds; None if fewer than two have completed."""
-        return statistics.stdev(self.values) if len(self.values) > 1 else None
-
-    @property
-    def has_diverged(self) -> bool:
-        """Whether a seed has: what its others came to is not what to expect of it."""
-        return any(trial.status is Status.DIVERGED for trial in self.trials)
-
-    @property
-    def is_flattered(self) -> bool:
-        """Whether some seeds were stopped or diverged: then the mean is of the good ones only."""
-        return any(t.status in {Status.STOPPED, Status.DIVERGED} for t in self.trials)
-
-
 @dataclass(frozen=True, kw_only=True)
 class Margin(Generic[T]):
-    """By how much the best point is ahead of the next one, in the mean over their seeds.
+    """By how much the best point is ahead of the next one: finalists seed by seed, others in the
+    mean over their seeds.
 
     Above 0 means ahead, whether less or more is better. If no other point has completed, the margin
     is taken at the last step at which both were evaluated; there the best can be behind.
@@ -135,22 +61,39 @@ class Ranking(Generic[T]):
     repeated: bool  # whether trials at one point are its seeds
     finals: Finals | None = None  # of the sweep, if it has any
 
+    racing: tuple[PointResult[T], ...] = ()  # the finalists that may still win
+    beaten: tuple[PointResult[T], ...] = ()  # those that an earlier round told from the best
+    blocks: Blocks | None = None  # None: finalists are compared by their means, as all others
+
     @property
     def finalists(self) -> tuple[PointResult[T], ...]:
-        """The points that came into the finals and are not out: the first ones. None came while
-        they have not begun."""
-        came = set() if self.finals is None else {*map(_key, self.finals.points)}
-        return tuple(p for p in self.points if _key(p.point) in came and not p.has_diverged)
+        """The points that came into the finals and of which no seed diverged: the first ones. None
+        came while they have not begun."""
+        return self.racing + self.beaten
+
+    @property
+    def contenders(self) -> tuple[PointResult[T], ...]:
+        """Those that may be the winner."""
+        if self.finals is not None and self.finals.begun is not None:
+            return self.racing
+        return tuple(point for point in self.points if not point.has_diverged)
+
+    @property
+    def none_is_left(self) -> bool:
+        """Whether trials have completed, and yet the finals leave no point to take."""
+        begun = self.finals is not None and self.finals.begun is not None
+        return begun and bool(self.points) and not self.racing
 
     @property
     def best(self) -> PointResult[T] | None:
-        """The best point; None while no trial has completed."""
-        return self.points[0] if self.points else None
+        """The best point: whether there is a winner, this alone says. None while no trial has
+        completed, and if the finals leave none."""
+        return self.points[0] if self.points and not self.none_is_left else None
 
     @property
     def winner(self) -> T | None:
         """The best trial of the best point, whose weights to take."""
-        return self.points[0].best if self.points else None
+        return None if self.best is None else self.best.best
 
     @property
     def leader(self) -> T | None:
@@ -165,7 +108,11 @@ class Ranking(Generic[T]):
         if len(self.points) == 1:
             return self._margin_on_the_way(self.best, self.trials)
         second = self.points[1]
-        return Margin(trial=second.best, value=sign_of(self.mode) * (second.mean - self.best.mean))
+        if self.blocks is not None and self.best in self.blocks and second in self.blocks:
+            behind = self.blocks.level(second) - self.blocks.level(self.best)
+        else:
+            behind = second.mean - self.best.mean
+        return Margin(trial=second.best, value=sign_of(self.mode) * behind)
 
     @cached_property
     def challenge(self) -> Margin[T] | None:
@@ -197,13 +144,20 @@ def rank(
     trials: Iterable[T], mode: Mode, *, repeated: bool, finals: Finals | None = None
 ) -> Ranking[T]:
     """Best first: trials that have completed, by the means of their points; then those that have
-    come furthest. Finalists are before all others: those have had fewer seeds, and the luckiest of
-    many with one seed is ahead of the best with four. One of which a seed diverged is out of the
-    finals, and behind all other points that have a completed trial."""
+    come furthest. A point of which a seed diverged is behind all others that have a completed
+    trial. Finalists are before all others: those have had fewer seeds, and the luckiest of many
+    with one seed is ahead of the best with four. Among themselves they stand by their levels."""
     trials = list(trials)
     sign = sign_of(mode)
-    finalists = set() if finals is None else {*map(_key, finals.points)}
-    points = _points(trials, sign, repeated, finalists)
+    points = _points(trials, sign, repeated)
+    came = set() if finals is None else {*map(_key, finals.points)}
+    racing, beaten = _finalists([p for p in points if _key(p.point) in came], finals)
+    among = {p.best.trial_id for p in (*racing, *beaten)}
+    others = [p for p in points if p.best.trial_id not in among]
+    blocks = blocks_of(competing([*racing, *beaten, *others], len(among)), len(among))
+    if blocks is not None:
+        racing, beaten = (sorted(f, key=lambda p: sign * blocks.level(p)) for f in (racing, beaten))
+    points = [*racing, *beaten, *others]
     place = {t.trial_id: number for number, point in enumerate(points) for t in point.completed}
 
     def merit(trial: T) -> tuple[int, int, int, float, str]:
@@ -218,12 +172,20 @@ def rank(
         mode=mode,
         repeated=repeated,
         finals=finals,
+        racing=tuple(racing),
+        beaten=tuple(beaten),
+        blocks=blocks,
     )
 
 
-def _points(
-    trials: Iterable[T], sign: float, repeated: bool, finalists: Collection[str]
-) -> list[PointResult[T]]:
+def competing(points: Sequence[PointResult[T]], num_finalists: int) -> Sequence[PointResult[T]]:
+    """The better half of the points, in their order of merit, and all finalists, which are first:
+    the noise is measured at these. Where training is unstable seeds move a loss by several times as
+    much, and that says nothing of the others."""
+    return points[: max(FEWEST_COMPETING, (len(points) + 1) // 2, num_finalists)]
+
+
+def _points(trials: Iterable[T], sign: float, repeated: bool) -> list[PointResult[T]]:
     groups: dict[str, list[T]] = {}
     for trial in trials:
         groups.setdefault(repeats(trial, repeated=repeated), []).append(trial)
@@ -240,13 +202,29 @@ def _points(
             point = PointResult(point=same[0].point, trials=tuple(same), completed=best_first)
             results.append(point)
 
-    def merit(result: PointResult[T]) -> tuple[int, float, str]:
-        place = 1
-        if _key(result.point) in finalists:
-            place = 2 if result.has_diverged else 0
-        return place, sign * result.mean, result.best.trial_id
+    def merit(result: PointResult[T]) -> tuple[bool, float, str]:
+        return result.has_diverged, sign * result.mean, result.best.trial_id
 
     return sorted(results, key=merit)
+
+
+def _finalists(
+    came: Sequence[PointResult[T]], finals: Finals | None
+) -> tuple[list[PointResult[T]], list[PointResult[T]]]:
+    """Those that may still win, and those that do not run in the last round that is over, as an
+    earlier one told them from the best. These do not come back, whatever the later seeds say."""
+    if finals is None or finals.begun is None:
+        return [], []
+    ran = {trial.seed for point in came for trial in point.trials}
+    rounds = [seed for seed in finals.begun.seeds if seed in ran]
+    over = rounds if finals.ended else rounds[:-1]
+    racing: list[PointResult[T]] = []
+    beaten: list[PointResult[T]] = []
+    for point in came:
+        if not point.has_diverged:
+            runs = not over or any(trial.seed == over[-1] for trial in point.trials)
+            (racing if runs else beaten).append(point)
+    return racing, beaten
 
 
 def repeats(trial: Rankable, *, repeated: bool) -> str:

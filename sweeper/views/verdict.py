@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from sweeper.analysis.noise import Noise, noise_in
-from sweeper.record.ranking import Margin, PointResult, Ranking, T
+from sweeper.record.ranking import Margin, Ranking
+from sweeper.record.results.point_result import PointResult, T
 from sweeper.record.state.finals import Finals
 from sweeper.spec.points import Point, point_text, swept_text
 from sweeper.status import Status
@@ -34,6 +35,15 @@ class Verdict:
     text: str
 
 
+def why_none(ranking: Ranking[T]) -> str:
+    """Why there is no best point, where there is none, as a clause."""
+    if not ranking.none_is_left:
+        return "no trial has completed"
+    assert ranking.finals is not None, "they leave none"
+    who = "finalist that was still in the race" if ranking.finals.points else "point"
+    return f"a seed of each {who} diverged"
+
+
 def verdict_of(
     ranking: Ranking[T], *, finished: bool, named: Naming = point_text
 ) -> Verdict | None:
@@ -42,18 +52,22 @@ def verdict_of(
     Args:
         named: How a point is written.
     """
-    if ranking.margin is None:
+    if ranking.best is None or ranking.margin is None:
         return None
     noise, finals = noise_in(ranking), ranking.finals
     if finals is not None and len(finals.points) > 1:
         return _of_finals(ranking, noise, finals, named)
+    so_far = "" if finished else ", so far"
+    others = ranking.points[1:]
+    if others and all(p.has_diverged for p in others) and not ranking.best.has_diverged:
+        text = _only_one(ranking.best.point, f"{len(ranking.points)} points", so_far, named)
+        return Verdict(kind="clear" if finished else "open", text=text)
     if noise is None or noise.least_difference is None:
         return Verdict(kind="unknown", text=NOISE_UNKNOWN)
     why = ground(noise)
-    so_far = "" if finished else ", so far"
     if len(noise.tied) > 1:
-        others = listing([point.point for point in noise.tied[1:]], named)
-        text = f"That is within the noise{so_far}, so tied with {others}: {why}"
+        rivals = listing([point.point for point in noise.tied[1:]], named)
+        text = f"That is within the noise{so_far}, so tied with {rivals}: {why}"
         return Verdict(kind="tied", text=text)
     text = f"That is more than noise{so_far}: {why}"
     return Verdict(kind="clear" if finished else "open", text=text)
@@ -69,12 +83,14 @@ def _of_finals(
             f"{len(finals.trials)} trials of at most {finals.most_trials} have begun."
         )
         return Verdict(kind="open", text=text)
+    left_out = _left_out(noise) if noise is not None else ""
     if len(ranking.finalists) < 2:
-        return _of_who_is_left(ranking, num_points, named)
+        text = _only_one(ranking.racing[0].point, f"{num_points} finalists", "", named)
+        return Verdict(kind="clear", text=text + left_out)
     if noise is None:
         text = f"Still tied after the finals of {num_points} points: none of their seeds completed."
         return Verdict(kind="tied", text=text)
-    why = f"{ground(noise)}{_left_out(noise)}"
+    why = f"{ground(noise)}{left_out}"
     if len(noise.tied) > 1:
         tied = listing([point.point for point in noise.tied], named)
         text = f"Still tied after the finals: {tied} ({_seeds(noise.tied)}): {why}"
@@ -88,17 +104,8 @@ def _of_finals(
     return Verdict(kind="clear", text=text)
 
 
-def _of_who_is_left(ranking: Ranking[T], num_points: int, named: Naming) -> Verdict:
-    if not ranking.finalists:
-        text = (
-            f"A seed of each of the {num_points} finalists diverged: none of them is to be taken."
-        )
-        return Verdict(kind="unknown", text=text)
-    text = (
-        f"{named(ranking.finalists[0].point)} is the only one of {num_points} finalists of which "
-        "no seed diverged."
-    )
-    return Verdict(kind="clear", text=text)
+def _only_one(point: Point, of: str, so_far: str, named: Naming) -> str:
+    return f"{named(point)} is the only one of {of} of which no seed diverged{so_far}."
 
 
 def challenge_text(margin: Margin[T], named: Naming = point_text) -> str:

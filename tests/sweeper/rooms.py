@@ -34,7 +34,7 @@ FLOORS = [
     sweeper.analysis
     sweeper.record.extras
     sweeper.record
-    sweeper.record.stores
+    sweeper.record.stores sweeper.record.results
     sweeper.record.state
     sweeper.plan
     sweeper.strategy

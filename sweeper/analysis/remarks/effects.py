@@ -8,7 +8,7 @@ from sweeper.analysis.reading.sweep_data import TrialData
 from sweeper.analysis.remarks.next_sweeps import listed_only, seeded
 from sweeper.analysis.remarks.remark import Remark
 from sweeper.analysis.summary.summarising import Summary
-from sweeper.record.ranking import PointResult
+from sweeper.record.results.point_result import PointResult
 from sweeper.spec.domains.values import Scalar
 from sweeper.spec.points import swept_text
 

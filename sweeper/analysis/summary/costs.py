@@ -8,7 +8,7 @@ from statistics import fmean
 from typing import Literal
 
 from sweeper.analysis.reading.sweep_data import SweepData, TrialData
-from sweeper.record.ranking import PointResult
+from sweeper.record.results.point_result import PointResult
 
 CostName = Literal["parameters", "FLOPs", "tokens", "seconds"]
 ALIKE = 1.01  # costs that are closer together than this are one and the same

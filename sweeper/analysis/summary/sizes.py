@@ -3,10 +3,11 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from sweeper.analysis.noise import Noise, noise_of
+from sweeper.analysis.noise import Noise, noise_in, noise_of
 from sweeper.analysis.reading.sweep_data import Parameter, SweepData, TrialData
 from sweeper.analysis.summary.optimum import OptimumInterval
-from sweeper.record.ranking import PointResult, rank
+from sweeper.record.ranking import rank
+from sweeper.record.results.point_result import PointResult
 from sweeper.spec.points import Point
 
 MOST_SIZES = 24  # more are a space of their own, not a list of sizes
@@ -75,14 +76,17 @@ def _best_of(
     optima: Sequence[OptimumInterval],
     trials: Sequence[TrialData],
 ) -> SizeBest:
-    ranking = rank(trials, sweep.mode, repeated=sweep.repeated)
+    # Where a seed of each finalist of a size diverged, it is as if none of it had been one.
+    finalists = [result.point for result in sweep.ranking.finalists if result.best in trials]
+    finals = None if sweep.finals is None else sweep.finals.among(finalists)
+    ranking = rank(trials, sweep.mode, repeated=sweep.repeated, finals=finals)
     leader = ranking.leader or ranking.trials[0]
     size = {m.name: leader.point[m.name] for m in makers if m.name in leader.point}
     return SizeBest(
         size=size,
         trial=leader,
         best=ranking.best,
-        noise=noise_of(ranking.points) if ranking.points else None,
+        noise=noise_in(ranking) if ranking.points else None,
         optima=tuple(_own(optima, size)),
     )
 

@@ -16,7 +16,8 @@ from sweeper.analysis.summary.pairs import Pair, Plane, pairs_of, planes_of
 from sweeper.analysis.summary.response import Response, responses_of
 from sweeper.analysis.summary.rungs import RungRow, Savings, rungs_of, savings_of
 from sweeper.analysis.summary.sizes import SizeBest, sizes_of
-from sweeper.record.ranking import Margin, PointResult
+from sweeper.record.ranking import Margin
+from sweeper.record.results.point_result import PointResult
 
 
 @dataclass(frozen=True, kw_only=True)

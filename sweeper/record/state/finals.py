@@ -1,6 +1,7 @@
 """The finals of a sweep, as its journal tells them: the best points, each with more seeds."""
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 
 from sweeper.record.state.events import FinalsEnded, FinalsStarted
 from sweeper.spec.points import Point
@@ -36,6 +37,13 @@ class Finals:
     def points(self) -> tuple[Point, ...]:
         """Those that came into them, best first."""
         return () if self.begun is None else self.begun.points
+
+    def among(self, points: Sequence[Point]) -> "Finals | None":
+        """What of them is about these points; None if none of these came into them."""
+        own = tuple(point for point in self.points if point in points)
+        if self.begun is None or not own:
+            return None
+        return replace(self, begun=replace(self.begun, points=own))
 
     @property
     def most_trials(self) -> int:

@@ -13,7 +13,7 @@ from sweeper.status import Status
 from sweeper.views.format import estimate_text, number, optimum_text
 from sweeper.views.per_size import sizes_answer, untold_optima
 from sweeper.views.report.figures.figure import level_title, metric_title
-from sweeper.views.verdict import challenge_text, listing, verdict_of
+from sweeper.views.verdict import challenge_text, listing, verdict_of, why_none
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,8 +111,10 @@ def _without_winner(summary: Summary) -> tuple[str, str]:
     if not number_of:
         return "No trial has been started yet", "There is nothing to compare so far."
     all_of = "The only trial" if number_of == 1 else f"All {number_of} trials"
+    remedy = "Lower the learning rates, or warm up for longer."
+    if sweep.ranking.none_is_left:
+        return "No point is to be taken", f"{why_none(sweep.ranking).capitalize()}. {remedy}"
     if statuses == {Status.DIVERGED}:
-        remedy = "Lower the learning rates, or warm up for longer."
         return f"{all_of} diverged", f"The loss was no number any more. {remedy}"
     if statuses == {Status.FAILED}:
         error = (sweep.trials[0].error or "").strip().splitlines()

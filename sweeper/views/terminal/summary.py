@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.text import Text
 
-from sweeper.record.ranking import Entrant, Margin, PointResult, Ranking, ranking_of
+from sweeper.record.ranking import Entrant, Margin, Ranking, ranking_of
+from sweeper.record.results.point_result import PointResult
 from sweeper.record.run_folder import RunFolder
 from sweeper.record.state.events import Outcome
 from sweeper.record.state.sweep_state import SweepState
@@ -26,7 +27,7 @@ from sweeper.views.format import (
 from sweeper.views.next_steps import GO_ON_COST, fresh_command, settings_command, train_command
 from sweeper.views.terminal.columns import Column, table
 from sweeper.views.terminal.trial_table import trial_table
-from sweeper.views.verdict import UNDER_WAY, challenge_text, verdict_of
+from sweeper.views.verdict import UNDER_WAY, challenge_text, verdict_of, why_none
 from trainable.settings import counted
 
 if TYPE_CHECKING:
@@ -91,7 +92,7 @@ def print_summary(console: Console, state: SweepState, folder: RunFolder) -> Non
         console.print(f"\nCheckpoints had {size(state.checkpoints.high_water)} at most{of}.")
     ranking = ranking_of(state)
     if ranking.best is None:
-        console.print("\nNo trial has completed yet, so there is no winner.")
+        console.print(f"\n{why_none(ranking).capitalize()}, so there is no winner.")
         for trial in state.with_status(Status.FAILED)[:1]:
             console.print(
                 f"Trial {trial.trial_id} failed: {headline(str(trial.error))}\n"

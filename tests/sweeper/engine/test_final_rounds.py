@@ -20,7 +20,7 @@ from sweeper.record.run_folder import RunFolder, create_run_folder
 from sweeper.record.state.events import FinalsEnded
 from sweeper.status import Status
 from sweeper.views.terminal.live_view import progress_line
-from sweeper.views.verdict import verdict_of
+from sweeper.views.verdict import verdict_of, why_none
 from tests.sweeper.closed_form import REFERENCE
 from tests.sweeper.in_process import drive, killed_at_each_event, opened, run_trial
 from tests.sweeper.journals import raw_events
@@ -367,6 +367,50 @@ def test_who_is_left_when_seeds_of_the_others_have_diverged(
     sweep = drive(folder, plan)
     assert len(of_finals(sweep)) == 3, "one round, then there are not two to compare"
     assert winner(sweep) == (None if 1e-3 in lost else {"learning_rate": 1e-3})
-    verdict = verdict_of(load(folder).ranking, finished=True)
-    assert verdict is not None
-    assert told in verdict.text
+    ranking = load(folder).ranking
+    verdict = verdict_of(ranking, finished=True)
+    assert told in (why_none(ranking) if verdict is None else verdict.text)
+    assert (ranking.best is None) == (winner(sweep) is None)
+
+
+def test_who_is_out_stays_out_though_its_seeds_were_lucky(
+    tmp_path: Path, losses: Any, plan_of: Any
+) -> None:
+    """Later seeds are bad for all: who has not had them is ahead in the mean over its own."""
+    levels = {1e-3: 2.0, 3e-3: 2.001, 1e-2: 2.05}
+    own = noisy({}, deviation=0.002)
+
+    def loss_at(config: Any, step: int) -> float:
+        shift = -0.3 if config.seed < 2 else 0.3
+        return levels.get(config.learning_rate, 9.0) + shift + own(config, step) - 9.0
+
+    losses(loss_at)
+    plan = plan_of()
+    sweep = drive(new_folder(tmp_path, plan), plan)
+    ran = of_finals(sweep)
+    assert [seed for rate, seed in ran if rate == 1e-2] == [1]
+    assert [seed for rate, seed in ran if rate == 1e-3] == [1, 2, 3]
+    best = ranking_of(sweep.state).best
+    assert best is not None
+    assert best.point != {"learning_rate": 1e-2}
+
+
+def test_a_point_of_which_a_seed_of_the_first_pass_diverged_comes_into_no_finals(
+    tmp_path: Path, losses: Any, plan_of: Any
+) -> None:
+    """However good its others are; those that come into them run and can win."""
+    ends = {(1e-3, 0): 1.5, (3e-3, 0): 1.9, (3e-3, 1): 1.91, (1e-2, 0): 1.91, (1e-2, 1): 1.9}
+    later = noisy({3e-3: 1.9, 1e-2: 1.9})
+
+    def loss_at(config: Any, step: int) -> float:
+        if config.seed > 1:
+            return later(config, step)
+        return ends.get((config.learning_rate, config.seed), math.nan) + 1 / step
+
+    losses(loss_at)
+    plan = plan_of(seeds=[0, 1])
+    sweep = drive(new_folder(tmp_path, plan), plan)
+    assert {rate for rate, _ in of_finals(sweep)} == {3e-3, 1e-2}
+    best = ranking_of(sweep.state).best
+    assert best is not None
+    assert best.point != {"learning_rate": 1e-3}

@@ -2,15 +2,19 @@
 
 import random
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sweeper.analysis.noise import noise_in
 from sweeper.plan.plan import Plan
 from sweeper.record.ranking import Ranking, best_trial, rank, ranked, ranking_of
+from sweeper.record.state.events import FinalsEnded, FinalsStarted, now
+from sweeper.record.state.finals import Finals
+from sweeper.spec.sweep_spec import FinalsSpec
 from sweeper.status import Status
 from tests.sweeper.analysis.summary.sweeps import by_rate, seeded, trial
 from tests.sweeper.record.test_tables import state_with
@@ -170,3 +174,64 @@ def test_the_order_is_that_of_the_means_in_whatever_order_they_come(
     assert ranking.margin is None or ranking.margin.value >= 0
     chance.shuffle(trials)
     assert ids(place(trials, mode)) == ids(ranking)
+
+
+SHIFTS = -0.3, -0.3, 0.3, 0.3
+
+
+def raced(ends: Mapping[str, Sequence[float | None]], *, ended: bool = True) -> Ranking[Any]:
+    """The finals of these points, with seeds from 1 on; None: it diverged."""
+    trials = [
+        trial(f"{name}{seed}", {"x": name}, end, seed=seed)
+        if end is not None
+        else trial(f"{name}{seed}", {"x": name}, 9.0, seed=seed, status=Status.DIVERGED)
+        for name, of in ends.items()
+        for seed, end in enumerate(of)
+    ]
+    points = tuple({"x": name} for name in ends)
+    finals = Finals(FinalsSpec(), 1, FinalsStarted(time=now(), points=points, seeds=(1, 2, 3)))
+    if ended:
+        finals.ended = FinalsEnded(time=now(), winner=None)
+    return rank(trials, "min", repeated=True, finals=finals)
+
+
+def test_finalists_stand_by_their_levels_not_by_the_luck_of_the_seeds_that_they_had() -> None:
+    """What the seeds that only some of them have had do to all alike makes nobody better."""
+    levels = {"b": 2.001, "a": 2.0, "c": 2.05}
+    ends = {name: [level + shift for shift in SHIFTS] for name, level in levels.items()}
+    ends["c"] = ends["c"][:2]
+    ranking = raced(ends)
+    assert [point.point["x"] for point in ranking.points] == ["a", "b", "c"]
+    assert ranking.points[2].mean < ranking.points[0].mean
+    assert ranking.margin is not None
+    assert (ranking.margin.trial.point, ranking.margin.value) == ({"x": "b"}, pytest.approx(0.001))
+
+
+def test_who_was_told_from_the_best_does_not_come_back() -> None:
+    """Whatever is ahead after the later rounds, and however wide the noise is by then."""
+    ends = {"a": [2.0, 2.1, 2.6, 2.4], "b": [2.1, 2.0, 2.0, 2.9], "c": [2.0, 2.0]}
+    ranking = raced(ends)
+    assert [point.point["x"] for point in ranking.racing] == ["b", "a"]
+    assert [point.point["x"] for point in ranking.finalists] == ["b", "a", "c"]
+    noise = noise_in(ranking)
+    assert noise is not None
+    assert {point.point["x"] for point in noise.tied} == {"a", "b"}
+    last_has_begun = {"a": [2.0, 2.1, 2.6], "b": [2.1, 2.0], "c": [2.0, 2.0]}
+    assert len(raced(last_has_begun, ended=False).racing) == 3
+
+
+def test_a_point_of_which_a_seed_diverged_is_behind_the_others_without_finals_too() -> None:
+    lost = trial("lost", {"learning_rate": 1e-3}, 9.0, seed=1, status=Status.DIVERGED)
+    ranking = place([*seeded({1e-3: [1.5], 1e-2: [1.9, 1.91], 1e-1: [1.92, 1.9]}), lost])
+    assert [point.point["learning_rate"] for point in ranking.points] == [1e-2, 1e-1, 1e-3]
+    noise = noise_in(ranking)
+    assert noise is not None
+    assert ranking.points[2] not in noise.tied
+
+
+@pytest.mark.parametrize("ends", [{"a": [1.0, None], "b": [1.1, None]}, {"a": [1.0, None]}])
+def test_where_the_finals_leave_none_there_is_no_winner(ends: Any) -> None:
+    ranking = raced(ends)
+    assert ranking.none_is_left
+    assert (ranking.best, ranking.winner, ranking.margin) == (None, None, None)
+    assert not raced({**ends, "c": [1.2, 1.2]}).none_is_left

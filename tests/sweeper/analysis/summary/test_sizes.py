@@ -7,6 +7,9 @@ import pytest
 from sweeper.analysis.reading.sweep_data import SweepData, TrialData
 from sweeper.analysis.summary import summarise
 from sweeper.analysis.summary.costs import Front
+from sweeper.record.state.events import FinalsEnded, FinalsStarted, now
+from sweeper.record.state.finals import Finals
+from sweeper.spec.sweep_spec import FinalsSpec
 from sweeper.status import Status
 from tests.sweeper.analysis.summary.sweeps import LEARNING_RATE, SIZE, by_rate, sweep_of, trial
 
@@ -67,6 +70,34 @@ def test_what_is_tied_is_asked_of_each_size_by_itself() -> None:
     small, large = summarise(sweep_of(trials, [LEARNING_RATE, SIZES])).sizes
     assert [rival.point["learning_rate"] for rival in small.rivals] == [1e-2]
     assert large.rivals == ()
+
+
+def test_a_size_is_compared_by_its_own_finalists() -> None:
+    """At the small one the better of them is lucky in its two seeds; at the large one the better
+    diverged; with the third size they have nothing to do."""
+    shifts = -0.3, -0.3, 0.3, 0.3
+    ends = {
+        ("small", 1e-3): [2.0 + shift for shift in shifts],
+        ("small", 1e-2): [2.05 + shift for shift in shifts[:2]],
+        ("large", 1e-3): [1.0 + shift for shift in shifts[:2]],
+        ("large", 1e-2): [1.1 + shift for shift in shifts],
+        ("medium", 1e-3): [1.5],
+    }
+    points = [{"size": size, "learning_rate": rate} for size, rate in ends]
+    trials = [
+        trial(f"{place}-{seed}", points[place], end, seed=seed, num_params=PARAMS[size])
+        for place, ((size, _), of) in enumerate(ends.items())
+        for seed, end in enumerate(of)
+    ]
+    trials.append(
+        trial("lost", points[2], 9.0, seed=2, status=Status.DIVERGED, num_params=PARAMS["large"])
+    )
+    begun = FinalsStarted(time=now(), points=tuple(points[:4]), seeds=(1, 2, 3))
+    ended = FinalsEnded(time=now(), winner=None)
+    finals = Finals(FinalsSpec(), 1, begun, ended=ended)
+    sizes = summarise(sweep_of(trials, [LEARNING_RATE, SIZES], finals=finals)).sizes
+    rates = [(each.size["size"], each.settings["learning_rate"]) for each in sizes]
+    assert rates == [("small", 1e-3), ("medium", 1e-3), ("large", 1e-2)]
 
 
 def fronts(sweep: SweepData) -> dict[str, Front]:

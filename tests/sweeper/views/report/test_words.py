@@ -174,3 +174,19 @@ def test_only_what_the_best_two_of_now_have_written_is_shown() -> None:
     ]
     sweep = replace(sweep, texts=Texts(prompt="p", temperature=1, texts=tuple(texts)))
     assert [view.text for view in written_views(sweep)] == ["best"]
+
+
+def test_where_the_finals_leave_none_no_point_is_named() -> None:
+    trials = seeded({1e-3: [1.0], 1e-2: [2.0], 1e-4: [2.5]})
+    lost = [trial(f"{p}", p, 9.0, status=Status.DIVERGED, seed=1) for p in RATES]
+    said = told(sweep_of([*trials, *lost], finals=finals(True)))
+    assert said.headline == "No point is to be taken"
+    assert said.lede.startswith("A seed of each finalist that was still in the race diverged.")
+
+
+def test_of_the_only_finalist_left_what_was_left_out_is_said_too() -> None:
+    trials = seeded({1e-3: [1.0, 1.01, 1.02], 1e-2: [2.0], 1e-4: [1.01]})
+    lost = trial("lost", RATES[1], 9.0, status=Status.DIVERGED, seed=1)
+    said = told(sweep_of([*trials, lost], finals=finals(True, RATES[0])))
+    assert "is the only one of 2 finalists of which no seed diverged." in said.verdict
+    assert "Nor can 1 point that was not in the finals be told from it" in said.verdict

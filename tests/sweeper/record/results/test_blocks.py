@@ -1,0 +1,85 @@
+"""Seeds as blocks: against the textbook's sums, and where they tell nothing."""
+
+import numpy as np
+import pytest
+
+from sweeper.record.results.blocks import blocks_of
+from sweeper.record.results.point_result import PointResult
+from tests.sweeper.analysis.summary.sweeps import by_rate, seeded, sweep_of, trial
+
+RATES = (1e-4, 1e-3, 1e-2)
+
+
+def test_where_all_have_the_same_seeds_it_is_the_textbooks_analysis_of_variance() -> None:
+    values = np.random.default_rng(0).normal(size=(3, 4))
+    points = sweep_of(seeded(dict(zip(RATES, values.tolist(), strict=True)))).ranking.points
+    blocks = blocks_of(points, 3)
+    assert blocks is not None
+    rest = values - values.mean(0) - values.mean(1, keepdims=True) + values.mean()
+    assert blocks.degrees == 6
+    assert blocks.deviation == pytest.approx(np.sqrt((rest**2).sum() / 6))
+    assert [blocks.level(p) for p in points] == pytest.approx([p.mean for p in points])
+    assert blocks.variance(points[2], points[0]) == pytest.approx(2 / 4)
+
+
+def test_where_seeds_are_missing_it_is_least_squares() -> None:
+    """Solved at full size: a column for each point and each seed."""
+    values = np.random.default_rng(1).normal(size=(5, 4))
+    had = [4, 2, 3, 1, 4]
+    points = rank_of({rate: values[rate, :seeds] for rate, seeds in enumerate(had)})
+    blocks = blocks_of(points, 2)
+    assert blocks is not None
+    rows = [(place, *each) for place, p in enumerate(points) for each in p.by_seed.items()]
+    design = np.zeros((len(rows), 9))
+    for row, (place, seed, _) in enumerate(rows):
+        design[row, [place, 5 + int(seed)]] = 1
+    ends = np.array([value for *_, value in rows])
+    fitted, _, rank, _ = np.linalg.lstsq(design, ends)
+    rest = ends - design @ fitted
+    assert blocks.degrees == len(rows) - rank
+    assert blocks.deviation == pytest.approx(np.sqrt(rest @ rest / (len(rows) - rank)))
+    inverse = np.linalg.pinv(design.T @ design)
+    for place, point in enumerate(points):
+        contrast = np.zeros(9)
+        contrast[place] += 1
+        contrast[0] -= 1
+        apart = blocks.level(point) - blocks.level(points[0])
+        assert apart == pytest.approx(contrast @ fitted)
+        if place:
+            variance = blocks.variance(point, points[0])
+            assert variance == pytest.approx(contrast @ inverse @ contrast)
+
+
+def test_one_with_fewer_seeds_is_compared_by_those_that_it_had() -> None:
+    """Seeds 2 and 3 are good for all: who has had them is not better for that."""
+    shift = np.array([0.0, 0.1, -1.0, -1.1])
+    points = rank_of({1e-4: 3 + shift, 1e-3: 3.05 + shift, 1e-2: 2.95 + shift[:2]})
+    assert [point.point["learning_rate"] for point in points] == [1e-4, 1e-3, 1e-2]
+    blocks = blocks_of(points, 3)
+    assert blocks is not None
+    assert blocks.level(points[2]) - blocks.level(points[0]) == pytest.approx(-0.05)
+
+
+def test_one_that_shares_no_seed_keeps_none_of_the_rest_from_being_compared() -> None:
+    shift = np.array([0.0, 0.1, -1.0])
+    alone = [trial("x", {"learning_rate": 0.1}, 2.9, seed=9)]
+    trials = [*seeded({1e-4: list(3 + shift), 1e-3: list(3.05 + shift)}), *alone]
+    finalists = sweep_of(trials).ranking.points
+    points = sorted(finalists, key=lambda point: len(point.values), reverse=True)
+    blocks = blocks_of(points, 2)
+    assert blocks is not None
+    assert points[2] not in blocks
+    assert blocks.degrees == 2
+
+
+@pytest.mark.parametrize("groups", [{1e-4: [1.0, 1.1], 1e-3: [1.2]}, {1e-4: [1.0], 1e-3: [1.2]}])
+def test_where_too_few_seeds_are_shared_there_is_nothing_to_tell(groups: dict) -> None:
+    assert blocks_of(sweep_of(seeded(groups)).ranking.points, 2) is None
+
+
+def test_trials_whose_seeds_are_not_known_are_no_blocks() -> None:
+    assert blocks_of(sweep_of(by_rate({1e-4: 1.0, 1e-3: 1.2})).ranking.points, 2) is None
+
+
+def rank_of(groups: dict) -> tuple[PointResult, ...]:
+    return sweep_of(seeded({rate: list(of) for rate, of in groups.items()})).ranking.points
