@@ -31,6 +31,14 @@ class PredictionError(UserError):
     """A sweep that does not tell what is best at another size."""
 
 
+class TooFewFlopsError(PredictionError):
+    """A budget below what the smallest sweep takes."""
+
+    def __init__(self, message: str, *, least: float) -> None:
+        self.least = least  # FLOPs that are enough
+        super().__init__(message)
+
+
 class NoLawError(PredictionError):
     """Its sizes follow no law, or do not tell what parameters do from what tokens do."""
 

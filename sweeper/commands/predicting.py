@@ -184,7 +184,7 @@ def _seconds(spec: SweepSpec, proposal: Proposal) -> float:
     if taken is None:
         raise PredictionError(
             "plan --for: --time: how fast this machine trains these sizes could not be measured; "
-            "say --flops"
+            "say --flops in its place"
         )
     return taken
 

@@ -14,7 +14,7 @@ from sweeper.analysis.scaling.learning_rate_law import OCTAVE, SCATTER_PRIOR
 from sweeper.analysis.scaling.predicting import FEWEST_SIZES, Target, predict
 from sweeper.analysis.scaling.priors import Exponents, learning_rate_prior
 from sweeper.analysis.scaling.sizes import LEARNING_RATE, learning_rates
-from sweeper.errors import PredictionError
+from sweeper.errors import PredictionError, TooFewFlopsError
 from trainable.config import TrainConfig
 from trainable.errors import ConfigError
 from trainable.model.model_size import flops_per_token, matrix_params
@@ -59,7 +59,8 @@ def propose(
         flops: That all trials together may cost.
 
     Raises:
-        PredictionError: the budget is too small for any of them.
+        TooFewFlopsError: the budget is too small for any of them.
+        PredictionError: the target is.
     """
     prior = learning_rate_prior(base.parametrisation, same_batch=False)
     found = []
@@ -72,7 +73,7 @@ def propose(
             width = 2 * WITHIN_80 * _deviation(sizes, (params, tokens), prior) / OCTAVE
             found.append((width, cost, configs))
     if not found:
-        raise PredictionError(_too_little(base, params, flops, least))
+        raise _refusal(base, params, flops, least)
     width, cost, configs = min(found, key=lambda each: each[:2])
     return Proposal(
         params=params,
@@ -95,17 +96,17 @@ def propose_within(
             depends on the sizes.
 
     Raises:
-        PredictionError: all that were tried take longer.
+        PredictionError: all that were tried take longer; the target is too small.
     """
     found: list[tuple[Proposal, float]] = []
     flops = GUESSED_SPEED * seconds
     for _ in range(GUESSES):
         try:
             proposal = offer(flops)
-        except PredictionError:
-            if found:
+        except TooFewFlopsError as error:
+            if any(tried.flops <= error.least for tried, _ in found):
                 break
-            raise
+            proposal = offer(error.least)  # only its time here says whether that is too much
         found.append((proposal, seconds_of(proposal)))
         share = found[-1][1] / seconds
         if SPENT <= share <= 1:
@@ -113,23 +114,32 @@ def propose_within(
         flops = proposal.flops * MARGIN / share
     fitting = [each for each in found if each[1] <= seconds]
     if not fitting:
-        least = min(taken for _, taken in found)
+        least = math.ceil(min(taken for _, taken in found))
         raise PredictionError(
             f"plan --for: --time: of the sweeps that were looked at, the shortest takes "
-            f"{least:,.0f} s here. Allow as much, or lower train.num_layers"
+            f"{least} s here. Allow as much (--time {least}s), or lower train.num_layers"
         )
     return min(fitting, key=lambda each: each[0].octaves)
 
 
-def _too_little(base: TrainConfig, params: int, flops: float, least: float) -> str:
-    if least < math.inf:
-        needed = f"the smallest of them need {least:.1e}. Allow as many with --flops"
-    else:
-        needed = f"no three are small enough beside {params:,} parameters. Ask for a larger one"
-    return (
-        f"plan --for: {flops:.1e} FLOPs are too few for three sizes of {base.num_layers} layers: "
-        f"{needed}, or lower train.num_layers"
+def _refusal(base: TrainConfig, params: int, flops: float, least: float) -> PredictionError:
+    layers = f"of {base.num_layers} layers"
+    if least == math.inf:
+        return PredictionError(
+            f"plan --for: {layers} no three are small enough beside {params:,} parameters. Ask for "
+            f"a larger one, or lower train.num_layers"
+        )
+    return TooFewFlopsError(
+        f"plan --for: {flops:.1e} FLOPs are too few for three sizes {layers}: the smallest of them "
+        f"need {_rounded_up(least):.1e}. Allow as many with --flops, or lower train.num_layers",
+        least=least,
     )
+
+
+def _rounded_up(flops: float) -> float:
+    """To two digits: whoever allows as many has enough."""
+    unit = 10.0 ** (math.floor(math.log10(flops)) - 1)
+    return math.ceil(flops / unit) * unit
 
 
 def tokens_of(config: TrainConfig) -> int:

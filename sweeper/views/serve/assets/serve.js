@@ -48,23 +48,40 @@
   let edition = null; // of the report that is shown
   let coming = false;
 
+  // None on an error's page, into which a browser may let nobody look.
+  const shownReport = () => frame.contentDocument?.defaultView?.report;
+
+  // Null where there is no answer, which is said, or no report: asked again later.
+  async function fetched(address) {
+    try {
+      const answer = await fetch(address);
+      return answer.headers.get("Content-Type")?.startsWith("text/html") ? await answer.text() : null;
+    } catch {
+      return null;
+    }
+  }
+
   async function showReport(wanted) {
     const address = `report?edition=${wanted}`;
-    const { report } = frame.contentWindow;
     coming = true;
+    if (shownReport()) {
+      const page = await fetched(address);
+      if (page !== null) takeIn(page, wanted, address);
+    } else {
+      frame.src = address;
+      await new Promise((resolve) => { frame.addEventListener("load", resolve, { once: true }); });
+      if (shownReport()) edition = wanted;
+    }
+    coming = false;
+  }
+
+  function takeIn(page, wanted, address) {
+    edition = wanted; // even if that fails: the same page would fail again
     try {
-      if (report) {
-        const answer = await fetch(address);
-        if (!answer.headers.get("Content-Type")?.startsWith("text/html")) return; // no report: asked again later
-        report.refresh(await answer.text());
-      } else {
-        frame.src = address;
-        await new Promise((resolve) => { frame.addEventListener("load", resolve, { once: true }); });
-      }
-      edition = wanted;
-    } catch { // the server does not answer, which is said; asked again later
-    } finally {
-      coming = false;
+      shownReport().refresh(page);
+    } catch (error) {
+      console.error(error);
+      frame.src = address; // all of it anew
     }
   }
 

@@ -6,8 +6,14 @@ import numpy as np
 import pytest
 
 from sweeper.analysis.scaling.laws import ALIKE
-from sweeper.analysis.scaling.proposing import SHORTEST, Proposal, propose, tokens_of
-from sweeper.errors import PredictionError
+from sweeper.analysis.scaling.proposing import (
+    SHORTEST,
+    Proposal,
+    propose,
+    propose_within,
+    tokens_of,
+)
+from sweeper.errors import PredictionError, TooFewFlopsError
 from trainable.config import TrainConfig
 from trainable.model.model_size import flops_per_token, matrix_params
 
@@ -64,12 +70,31 @@ def test_more_tells_more_and_a_farther_model_is_less_sure() -> None:
 
 def test_too_small_a_budget_is_refused_with_what_is_enough() -> None:
     with pytest.raises(
-        PredictionError, match=r"too few for three sizes of 2 layers: .*--flops"
+        TooFewFlopsError, match=r"too few for three sizes of 2 layers: .*--flops"
     ) as e:
         proposal(1e9)
-    enough = float(str(e.value).split("need ")[1].split(". ")[0])
-    assert proposal(1.1 * enough).flops <= 1.1 * enough
-    assert math.isfinite(enough)
+    assert proposal(e.value.least).flops == e.value.least, "exactly so many are enough"
+    told = float(str(e.value).split("need ")[1].split(". ")[0])
+    assert proposal(told).flops <= told, "what is told too"
+
+
+@pytest.mark.parametrize("speed", [1e9, 1e12, 1e17])
+def test_a_time_is_enough_or_not_at_the_speed_that_is_measured(speed: float) -> None:
+    """The first guess is of a slow machine: on a fast one it is below any sweep."""
+
+    def seconds_of(proposed: Proposal) -> float:
+        return proposed.flops / speed
+
+    with pytest.raises(TooFewFlopsError) as e:
+        proposal(1e9)
+    least = e.value.least / speed  # seconds
+    told, taken = propose_within(proposal, seconds_of, least)
+    assert (told.flops, taken) == (e.value.least, least)
+    told, taken = propose_within(proposal, seconds_of, 20 * least)
+    assert 0.3 * 20 * least < taken <= 20 * least
+    with pytest.raises(PredictionError, match=rf"takes {math.ceil(least)} s here.*--time") as none:
+        propose_within(proposal, seconds_of, least / 2)
+    assert "--flops" not in str(none.value)
 
 
 def test_a_target_without_smaller_sizes_is_refused() -> None:

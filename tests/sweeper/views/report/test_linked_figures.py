@@ -161,12 +161,14 @@ def test_the_table_can_be_had_as_csv_and_a_figure_as_png(page: Page) -> None:
 
 
 def test_a_newer_page_takes_its_place_and_what_was_chosen_stays(page: Page, report: Path) -> None:
+    page.locator("main details summary").click()
     page.fill("#filter", "size=small")
     page.select_option('select[name="colour"]', "learning_rate")
     zoom = {"xaxis.range": [4, 9], "yaxis.range": [0, 0.5]}
     page.evaluate("zoom => { Plotly.relayout('curves', zoom); }", zoom)
     page.locator("#trial-table tbody .chip").first.click()
     newer = report.read_text().replace("<h1>", "<h1>Newer: ", 1)
+    newer = newer.replace("<details", "<details><summary>Another</summary></details><details", 1)
     newer = re.sub(r'("range":\[)-?[\d.]+', r"\g<1>-7", newer)
     page.evaluate("html => report.refresh(html)", newer)
     assert page.locator("h1").inner_text().startswith("Newer: ")
@@ -176,6 +178,7 @@ def test_a_newer_page_takes_its_place_and_what_was_chosen_stays(page: Page, repo
     assert page.evaluate(f"{shown}.xaxis.range") == [4, 9]
     assert page.evaluate(f"{shown}.yaxis.range") == [0, 0.5]
     assert page.locator("#details").is_visible()
+    assert page.locator("main details").evaluate_all("all => all.map(e => e.open)") == [False, True]
     assert page.locator("#trial-table tr.selected").count() == 1
 
 

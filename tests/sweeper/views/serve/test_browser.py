@@ -145,6 +145,35 @@ def test_folders_with_any_name_and_without_a_journal_have_their_pages(
         page.go_back()
 
 
+def test_a_report_that_fails_is_asked_for_again_and_one_that_cannot_be_taken_in_is_loaded(
+    served: Served, browser: Browser, tiny_plan: Any
+) -> None:
+    plan = tiny_plan()
+    folder = create_run_folder(served.runs, plan.spec, "tiny", "space.yaml")
+    drive(folder, plan)
+    page = browser.new_page()
+    reports = "**/report?edition=*"
+    page.route(
+        reports, lambda route: route.fulfill(body="damaged", content_type="text/plain"), times=1
+    )
+    page.goto(f"{served.address}sweeps/tiny/")
+    shown = page.frame_locator("#report")
+    shown.locator("#trial-table tbody tr").nth(3).wait_for()
+    asked: list[str] = []
+    page.on(
+        "request", lambda request: asked.append(request.url) if "/report?" in request.url else None
+    )
+    broken = (
+        "e => { e.ownerDocument.defaultView.report.refresh = () => { throw new Error('torn'); }; }"
+    )
+    shown.locator("body").evaluate(broken)
+    with page.expect_event("console", lambda message: "torn" in message.text):
+        folder.write_note("a newer one")
+    shown.locator("header #note").wait_for()
+    assert len(asked) == 2, "taken in, and then loaded"
+    page.close()
+
+
 def test_a_wrong_token_shows_nothing(served: Served, browser: Browser) -> None:
     page = browser.new_page()
     with pytest.raises(Error, match="ERR_HTTP_RESPONSE_CODE_FAILURE"):  # an error without a page

@@ -4,7 +4,8 @@ function refresh(html) {
   const fresh = new DOMParser().parseFromString(html, "text/html");
   const text = filterText();
   const focused = focusedNow();
-  const opened = [...document.querySelectorAll("main details")].map(({ open }) => open);
+  const titleOf = (details) => details.querySelector("summary").textContent;
+  const opened = new Set([...document.querySelectorAll("main details[open]")].map(titleOf));
   page.data = JSON.parse(fresh.getElementById("data").textContent);
   for (const element of fresh.querySelectorAll("[data-figure]")) {
     const here = document.getElementById(element.id);
@@ -32,13 +33,13 @@ function refresh(html) {
   showChoice();
   redraw();
   watch();
-  document.querySelectorAll("main details").forEach((element, index) => { element.open = opened[index] ?? false; });
+  document.querySelectorAll("main details").forEach((element) => { element.open = opened.has(titleOf(element)); });
   focused();
 }
 
 // Puts the cursor back where it was, in a field of the same name.
 function focusedNow() {
-  const { id, name, type, selectionStart: start, selectionEnd: end } = document.activeElement;
+  const { id, name, type, selectionStart: start, selectionEnd: end } = document.activeElement ?? {};
   if (!id && !name) return () => {};
   const selector = id ? `#${CSS.escape(id)}` : `[name="${name}"]${type === "radio" ? ":checked" : ""}`;
   return () => {
