@@ -2,8 +2,8 @@
 
 import contextlib
 import shutil
-import threading
 from collections.abc import Callable, Collection
+from concurrent.futures import ThreadPoolExecutor
 
 from sweeper.record.progress import read_progress
 from sweeper.record.run_folder import RunFolder
@@ -12,6 +12,8 @@ from sweeper.record.state.events import CheckpointLanded, CheckpointRemoved, Eve
 from sweeper.record.state.sweep_state import SweepState
 from sweeper.spec.trainer.config import num_params
 from sweeper.status import Decision, Status
+
+DELETIONS = 4  # at once
 
 
 class CheckpointKeeper:
@@ -35,6 +37,7 @@ class CheckpointKeeper:
         self.commit = commit
         self.rules = state.spec.checkpoints
         self.gone: dict[str, list[Stored]] = {}  # by another's hand, and not told yet
+        self._deletions = ThreadPoolExecutor(DELETIONS)
         self._running: set[str] = set()  # of thousands of trials, those to look at
 
     def started(self, trial_id: str) -> None:
@@ -125,6 +128,7 @@ class CheckpointKeeper:
         doomed = self.folder.removed / f"{trial_id}-{name}"
         self.folder.removed.mkdir(exist_ok=True)
         with contextlib.suppress(OSError):  # another session will try again
+            self.folder.store.hide(folder)
             folder.rename(doomed)
 
         def delete() -> None:
@@ -132,8 +136,9 @@ class CheckpointKeeper:
                 self.folder.store.delete(folder)
             shutil.rmtree(doomed, ignore_errors=True)
 
-        threading.Thread(target=delete).start()
+        self._deletions.submit(delete)
 
     def close(self) -> None:
         """The session ends: wait until everything has been deleted."""
+        self._deletions.shutdown()
         shutil.rmtree(self.folder.removed, ignore_errors=True)

@@ -1,5 +1,5 @@
 """A sweep at work: what comes next, and every change of its state. Each change is an event that is
-on disk before it takes effect. Nothing here knows Ray, so anything can drive it.
+on storage before anybody acts on it. Nothing here knows Ray, so anything can drive it.
 """
 
 import time
@@ -260,7 +260,10 @@ class Sweep:
     def checkpointed(self, trial_id: str, checkpoint: str) -> list[Metrics]:
         """The trial has this checkpoint on storage. Returns what it measured on the way there and
         had not been told yet; evaluations among it are recorded first."""
-        self.folder.store.see(self.folder.checkpoint(trial_id, checkpoint))
+        try:
+            self.folder.store.see(self.folder.checkpoint(trial_id, checkpoint))
+        except OSError as error:
+            self.storage_failed(f"{error.filename}: cannot be read ({error.strerror})")
         late = self._catch_up(self.trials[trial_id])
         self.checkpoints.landed(trial_id, checkpoint)
         return late
@@ -314,7 +317,7 @@ class Sweep:
         """
         self.stop(
             f"{problem}, so the sweep has stopped; "
-            f"make room, then: python -m sweeper resume {self.folder.called}"
+            f"{self.folder.remedy}, then: python -m sweeper resume {self.folder.called}"
         )
 
     def require_in_place(self) -> None:
@@ -379,6 +382,7 @@ class Sweep:
 
 
 def _record(journal: Journal, state: SweepState, event: Event) -> None:
-    """It is on disk before it takes effect; in a bucket, `Sweep.commit` comes between."""
+    """On a disk it is there before it takes effect. `Sweep.commit` brings it to a bucket, before
+    anybody acts on it."""
     journal.append(event)
     state.apply(event)

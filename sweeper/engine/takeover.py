@@ -119,7 +119,7 @@ def copy_checkpoint(
     except (OSError, shutil.Error) as error:
         raise StorageError(
             f"{theirs}: trial {trial_id} cannot take it over ({error}); "
-            "make room or put it back, then: "
+            f"{folder.remedy} or put it back, then: "
             f"python -m sweeper resume {folder.called}"
         ) from error
 
@@ -155,9 +155,20 @@ def drop_unrecorded_checkpoints(
     folder: RunFolder, account: CheckpointAccount, trial_ids: Iterable[str]
 ) -> None:
     """Drop the checkpoints that a kill kept out of the journal: half a checkpoint, one of an
-    unknown step, a copy whose event was not written. What they were made for is done once more."""
+    unknown step, a copy whose event was not written. What they were made for is done once more.
+
+    Raises:
+        StorageError: one cannot be deleted.
+    """
     for trial_id in trial_ids:
         names = [path.name for path in folder.checkpoint_folders(trial_id)]
         for name in account.strange(trial_id, names)[0]:
-            shutil.rmtree(folder.checkpoint(trial_id, name))
-            folder.store.delete(folder.checkpoint(trial_id, name))
+            path = folder.checkpoint(trial_id, name)
+            try:
+                folder.store.delete(path)
+                shutil.rmtree(path)
+            except OSError as error:
+                raise StorageError(
+                    f"{path}: cannot be deleted ({error.strerror}); {folder.remedy}, then: "
+                    f"python -m sweeper resume {folder.called}"
+                ) from error

@@ -1,4 +1,4 @@
-"""The record of a sweep: an append-only file of JSON lines, on disk before anything acts on it."""
+"""The record of a sweep: an append-only file of JSON lines, stored before anything acts on it."""
 
 import errno
 import os
@@ -79,10 +79,9 @@ class Journal:
                 f"{folder.place}: {error.strerror}, so this driver has ended; "
                 f"watch the other: python -m sweeper status {folder.called}"
             )
-        remedy = "make room" if folder.store.address is None else "see that the bucket answers"
         return (
             f"{folder.place}/{self.path.name}: cannot be written ({error.strerror}), so the sweep "
-            f"has stopped; {remedy}, then: python -m sweeper resume {folder.called}"
+            f"has stopped; {folder.remedy}, then: python -m sweeper resume {folder.called}"
         )
 
     @property

@@ -70,6 +70,13 @@ class RunFolder:
         """Where it is, for people."""
         return self.store.address or str(self.path)
 
+    @property
+    def remedy(self) -> str:
+        """What to do where it cannot be written."""
+        if self.store.address is None:
+            return "make room"
+        return f"see that the bucket answers, and that there is room in {self.path.parent}"
+
     @cached_property
     def store(self) -> Store:
         """Where it is kept."""
@@ -83,11 +90,16 @@ class RunFolder:
             return ""
 
     def write_note(self, text: str) -> None:
-        """Whole or not at all; an empty one goes."""
+        """Whole or not at all; an empty one goes.
+
+        Raises:
+            OSError: it cannot be written, here or in the bucket.
+        """
         if text:
             write_atomically(self.note, lambda file: file.write(f"{text}\n".encode()))
         else:
             self.note.unlink(missing_ok=True)
+        self.store.put(self.note)
 
     def trial(self, trial_id: str) -> Path:
         return self.trials / trial_id
@@ -166,9 +178,10 @@ class RunFolder:
                     f"watch it with: python -m sweeper status {self.called}"
                 ) from None
             except OSError as error:
+                on_disk = self.store.address is None
+                remedy = "work on a copy, in a folder of your own" if on_disk else self.remedy
                 raise RunFolderError(
-                    f"{self.place}: cannot be written ({error.strerror}); "
-                    "work on a copy, in a folder of your own"
+                    f"{self.place}: cannot be written ({error.strerror}); {remedy}"
                 ) from None
             yield
 
@@ -336,8 +349,8 @@ def reached(runs: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise RunFolderError(
-            f"{error.filename or shown(runs)}: cannot be reached ({error.strerror}); the address, "
-            "and the keys in the environment (AWS_…), are those of docs/cluster.md"
+            f"{error.filename or shown(runs)}: cannot be reached ({error.strerror or error}); "
+            "the address, and the keys in the environment (AWS_…), are those of docs/cluster.md"
         ) from None
 
 

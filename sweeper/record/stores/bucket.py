@@ -25,6 +25,7 @@ from obstore.store import from_url
 
 RETRY_SECONDS = 10.0  # by the library, of each try of ours
 ANSWER_SECONDS = 20.0  # for one answer
+REFUSED = re.compile(r"status code: 4(?!08|09|29)")  # too slow, too busy, in conflict: not for good
 T = TypeVar("T")
 
 
@@ -139,7 +140,7 @@ class Bucket:
 def _is_refused(error: Exception) -> bool:
     """Whether it would be refused again."""
     kinds = (PermissionDeniedError, UnauthenticatedError, NotSupportedError)
-    return isinstance(error, kinds) or "status code: 4" in str(error)
+    return isinstance(error, kinds) or REFUSED.search(str(error)) is not None
 
 
 @cache

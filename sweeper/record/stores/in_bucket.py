@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from sweeper.errors import StorageError
+from sweeper.record.state.checkpoints import checkpoint_folders
 from sweeper.record.stores.bucket import Bucket
 from sweeper.record.stores.disk import Disk
 from sweeper.record.stores.presence import PRESENCE, SAID_EVERY_SECONDS, Driver, driver_of
@@ -31,7 +32,7 @@ class InBucket:
         self._driver: tuple[Driver, float] | None = None
         self.see, self.fetch = self.working.see, self.working.fetch
         self.put, self.copy = self.working.put, self.working.copy
-        self.delete = self.working.delete
+        self.hide, self.delete = self.working.hide, self.working.delete
 
     def claim(self, spec: Path) -> bool:
         claimed = self.bucket.create(spec.name, spec.read_bytes())
@@ -84,6 +85,13 @@ class InBucket:
         self.working.pull(all_files=all_files)
         self._pull_at = time.monotonic() + PULLED_EVERY_SECONDS
 
+    def leave_older(self, newest: Path) -> None:
+        if self.disk.is_held:
+            return
+        for folder in checkpoint_folders(newest.parent):
+            if folder.name != newest.name:
+                shutil.rmtree(folder, ignore_errors=True)
+
     def log(self) -> Log:
         return SegmentLog(self.working)
 
@@ -97,8 +105,8 @@ def pull_all(runs: Path, address: str) -> None:
     names = Bucket(address).folders()
     for name in names:
         InBucket(runs / name, f"{address}/{name}").pull()
-    for folder in runs.iterdir():
-        if folder.is_dir() and folder.name not in names and not Disk(folder).is_held:
+    for folder in runs.glob("[!.]*/"):  # a sweep that is being made is hidden
+        if folder.name not in names and not Disk(folder).is_held:
             shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -131,18 +139,26 @@ class Publisher(threading.Thread):
         self.working = working
         self.driver = Driver.here(working.path)
         self._ended = threading.Event()
-        self.driver.say(working.bucket)
+        self._say()
 
     def run(self) -> None:
         while not self._ended.wait(SAID_EVERY_SECONDS):
-            try:
-                if not self._is_ours():
-                    continue
-                self.driver.say(self.working.bucket)
-                self.working.push()
-                self.working.take_requests()
-            except OSError:
-                continue
+            with suppress(OSError):
+                if self._is_at_work():
+                    self.working.push(self._is_at_work)
+                    self.working.take_requests()
+
+    def _say(self) -> None:
+        self._say_at = time.monotonic() + SAID_EVERY_SECONDS
+        self.driver.say(self.working.bucket)
+
+    def _is_at_work(self) -> bool:
+        """Asked again and again while much is pushed, lest this driver be taken for a lost one."""
+        if time.monotonic() < self._say_at:
+            return True
+        if is_ours := self._is_ours():
+            self._say()
+        return is_ours
 
     def finish(self) -> None:
         """
@@ -152,8 +168,9 @@ class Publisher(threading.Thread):
         self._ended.set()
         self.join()
         if self._is_ours():
-            self.working.push()
-            self.working.bucket.delete([PRESENCE])
+            self.working.push(self._is_at_work)
+            if self._is_ours():
+                self.working.bucket.delete([PRESENCE])
 
     def _is_ours(self) -> bool:
         """False: another driver has gone on with the sweep, and may have ended since."""

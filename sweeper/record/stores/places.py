@@ -25,6 +25,12 @@ def runs_folder(stated: str | Path) -> Path:
             f"--runs: must be a folder, or an address as s3://BUCKET/PREFIX (also gs:// and "
             f"abfs://), got {str(stated)!r}"
         )
+    host = rest.partition("/")[0]
+    if ":" in host or ("@" in host and not scheme.startswith("abfs")):
+        raise RunFolderError(
+            f"--runs: an address ({scheme}://…) must hold no keys and no port; "
+            "both come from the environment (docs/cluster.md)"
+        )
     address = str(stated).rstrip("/")
     # The same name is another bucket at another endpoint.
     whole = f"{os.environ.get('AWS_ENDPOINT_URL', '')} {address}"

@@ -5,6 +5,7 @@ This keeps two people out of each other's way. What keeps two drivers apart is t
 
 import json
 import os
+import secrets
 import socket
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -13,28 +14,39 @@ from pathlib import Path
 from sweeper.record.stores.bucket import Bucket
 
 PRESENCE = "driver.json"
+COPY_ID = ".copy-id"  # in a working copy
 SAID_EVERY_SECONDS = 3.0
 GONE_SECONDS = 30.0  # after its last word
 
 
 @dataclass(frozen=True)
 class Driver:
-    """Who is at work; `copy` is its working copy, on its own machine."""
+    """Who is at work."""
 
     host: str
     pid: int
-    copy: str
+    copy: str  # a name of its working copy that no other has, on whatever machine or in a container
 
     @classmethod
     def here(cls, copy: Path) -> "Driver":
-        return cls(socket.gethostname(), os.getpid(), str(copy.resolve()))
+        if (known := _id_of(copy)) is None:
+            known = secrets.token_hex(8)
+            (copy / COPY_ID).write_text(known)
+        return cls(socket.gethostname(), os.getpid(), known)
 
     def is_of(self, copy: Path) -> bool:
         """Whether this machine's lock on the working copy says if it lives."""
-        return (self.host, self.copy) == (socket.gethostname(), str(copy.resolve()))
+        return (self.host, self.copy) == (socket.gethostname(), _id_of(copy))
 
     def say(self, bucket: Bucket) -> None:
         bucket.put(PRESENCE, json.dumps(asdict(self)).encode())
+
+
+def _id_of(copy: Path) -> str | None:
+    try:
+        return (copy / COPY_ID).read_text()
+    except FileNotFoundError:
+        return None
 
 
 def driver_of(bucket: Bucket) -> tuple[Driver, float] | None:

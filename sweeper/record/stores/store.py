@@ -62,13 +62,21 @@ class Store(Protocol):
         """Have all files of a checkpoint in the folder."""
 
     def put(self, path: Path) -> None:
-        """A file, or a checkpoint, has been written here: have it where all find it."""
+        """A file, or a checkpoint, has been written here: have it where all find it. So too where
+        a file has been deleted."""
 
     def copy(self, source: Path, target: Path) -> None:
         """A checkpoint has been copied here."""
 
+    def hide(self, folder: Path) -> None:
+        """Nobody finds this checkpoint from here on. What there is of it is left to `delete`."""
+
     def delete(self, folder: Path) -> None:
         """A checkpoint is to be no more."""
+
+    def leave_older(self, newest: Path) -> None:
+        """A trial has saved this checkpoint here. Where that is not the driver's machine, nobody
+        removes its older ones from this folder, and they are needed elsewhere only."""
 
 
 def folder_bytes(folder: Path) -> int:

@@ -21,6 +21,7 @@ from filelock import FileLock
 
 from sweeper.record.state.checkpoints import PROGRESS_FILE, is_checkpoint_name
 from sweeper.record.stores.bucket import Bucket, Object
+from sweeper.record.stores.disk import Disk
 from sweeper.record.stores.presence import PRESENCE
 from sweeper.record.stores.segments import JOURNAL, READERS, read_segments
 from sweeper.record.stores.store import STUB
@@ -68,6 +69,8 @@ class WorkingCopy:
             return
         self.path.mkdir(exist_ok=True)
         with FileLock(self.path / PULL_LOCK):
+            if not as_driver and Disk(self.path).is_held:  # it has begun meanwhile
+                return
             copied = self.copied()
             if all_files or time.monotonic() >= self._list_at:
                 listing = self.bucket.objects()
@@ -210,6 +213,8 @@ class WorkingCopy:
     def put(self, path: Path) -> None:
         """The bucket has this file, or this folder, when this returns. What says that a checkpoint
         is whole comes last."""
+        if not path.exists():
+            self.bucket.delete([self._name(path)])
         files = [path] if path.is_file() else [f for f in path.rglob("*") if f.is_file()]
         for file in sorted(files, key=lambda file: file.name == PROGRESS_FILE):
             self.bucket.put(self._name(file), file)
@@ -222,28 +227,46 @@ class WorkingCopy:
                 self.bucket.copy(name, f"{after}{name.removeprefix(before)}")
         self.bucket.put(f"{after}/{PROGRESS_FILE}", target / PROGRESS_FILE)
 
-    def delete(self, folder: Path) -> None:
-        name = self._name(folder)
-        whole = f"{name}/{PROGRESS_FILE}"  # goes first: nobody finds half of it
-        self.bucket.delete([whole, *(n for n in self.bucket.objects(name) if n != whole)])
+    def hide(self, folder: Path) -> None:
+        self.bucket.delete([f"{self._name(folder)}/{PROGRESS_FILE}"])
 
-    def push(self) -> None:
-        """Bring to the bucket the files that have changed since the last time."""
+    def delete(self, folder: Path) -> None:
+        self.hide(folder)  # first: nobody finds half of it
+        self.bucket.delete(self.bucket.objects(self._name(folder)))
+
+    def push(self, goes_on: Callable[[], bool]) -> None:
+        """Bring to the bucket what has changed in the files since the last time.
+
+        Args:
+            goes_on: Is asked before each file.
+        """
         before, pushed = self.copied().signatures, Copied()
+        gone = [name for name in before if not (self.path / name).exists()]
+        if not (self.path / JOURNAL_FILE).exists():  # it is the folder that is gone
+            gone = []
+        self.bucket.delete(gone)
         try:
             for name in list(self._files()):
+                if not goes_on():
+                    return
                 with suppress(FileNotFoundError):  # deleted since
                     signature = _signature(self.path / name)
                     if before.get(name) != signature:
                         pushed.etags[name] = self.bucket.put(name, self.path / name)
                         pushed.signatures[name] = signature
         finally:
-            if pushed.etags:
-                with _noting:
-                    copied = self.copied()
-                    copied.etags |= pushed.etags
-                    copied.signatures |= pushed.signatures
-                    self._note(copied)
+            if pushed.etags or gone:
+                self._note_pushed(pushed, gone)
+
+    def _note_pushed(self, pushed: Copied, gone: Iterable[str]) -> None:
+        with _noting:
+            copied = self.copied()
+            copied.etags |= pushed.etags
+            copied.signatures |= pushed.signatures
+            for name in gone:
+                copied.etags.pop(name, None)
+                copied.signatures.pop(name, None)
+            self._note(copied)
 
     def take_requests(self) -> None:
         """Bring here what others ask of the driver, each once. It has deleted what is done."""
@@ -275,6 +298,7 @@ def _signature(path: Path) -> str:
 def _is_file_of_run(name: str) -> bool:
     first = name.partition("/")[0]
     is_other = first in {JOURNAL, PRESENCE, REQUESTS, *KEPT_HERE}
+    is_other = is_other or name.endswith(".tmp")  # a table that is being written
     return not is_other and _checkpoint_of(name) is None
 
 

@@ -107,7 +107,9 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]  # Ray is untyped
         """
         try:
             result = super().save(checkpoint_dir)
-            self.run_folder.store.put(Path(result.checkpoint.path))
+            saved = Path(result.checkpoint.path)
+            self.run_folder.store.put(saved)
+            self.run_folder.store.leave_older(saved)
             return result
         except Exception as error:
             if (full := storage_error(error)) is not None:

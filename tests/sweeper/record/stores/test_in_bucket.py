@@ -1,10 +1,13 @@
 """Run folders in a bucket: what is decided, who may go on, and what others see of it."""
 
+import errno
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
+from obstore.exceptions import BaseError
 
 from sweeper.errors import RunFolderError, StorageError
 from sweeper.record.run_folder import (
@@ -17,8 +20,9 @@ from sweeper.record.run_folder import (
     require_free_name,
 )
 from sweeper.record.stores import segments
-from sweeper.record.stores.bucket import Bucket
-from sweeper.record.stores.in_bucket import Publisher
+from sweeper.record.stores.bucket import Bucket, _is_refused
+from sweeper.record.stores.disk import Disk
+from sweeper.record.stores.in_bucket import Publisher, pull_all
 from sweeper.record.stores.places import runs_folder
 from sweeper.record.stores.presence import PRESENCE, Driver
 from sweeper.record.stores.segments import SegmentWriter
@@ -248,9 +252,9 @@ def test_a_driver_that_wakes_after_the_end_of_the_sweep_changes_nothing_of_it(
         found = find_run_folder(runs_folder(address), "tiny")
         with found.locked():
             drive(found, plan)
-            found.write_note("the end")
-        folder.write_note("asleep")
-    assert Bucket(f"{address}/tiny").get("note.txt") == b"the end\n"
+            found.report.write_text("the end")
+        folder.report.write_text("asleep")
+    assert Bucket(f"{address}/tiny").get("report.html") == b"the end"
 
 
 def test_what_could_not_be_pushed_is_pushed_by_the_next_session(
@@ -261,16 +265,16 @@ def test_what_could_not_be_pushed_is_pushed_by_the_next_session(
     folder = create_run_folder(runs_folder(address), plan.spec, "tiny", "space.yaml")
     with folder.locked():
         drive(folder, plan)
-        folder.write_note("before")
+        folder.report.write_text("before")
     bucket = Bucket(f"{address}/tiny")
     with monkeypatch.context() as patch, pytest.raises(Killed), folder.locked():
-        folder.write_note("after")
+        folder.report.write_text("after")
         patch.setattr(Publisher, "finish", lambda publisher: None)
         raise Killed
-    assert bucket.get("note.txt") == b"before\n"
+    assert bucket.get("report.html") == b"before"
     with RunFolder(folder.path).locked():
         pass
-    assert bucket.get("note.txt") == b"after\n"
+    assert bucket.get("report.html") == b"after"
 
 
 def test_a_request_that_a_cut_connection_keeps_back_is_taken_later(
@@ -310,6 +314,129 @@ def test_a_checkpoint_is_a_stub_until_all_of_it_is_here(
     assert not (folder / STUB).exists()
     with pytest.raises(FileNotFoundError, match="it has been deleted"):
         working.fetch(folder.with_name("checkpoint_000001"))
+
+
+def test_a_checkpoint_that_is_removed_is_found_no_more_though_its_files_are_still_deleted(
+    tiny_plan: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = tiny_plan(**SWEEPS["promote"])
+    runs = runs_folder(f"file://{tmp_path}/bucket")
+    monkeypatch.setattr(WorkingCopy, "delete", lambda working, folder: None)
+    folder = create_run_folder(runs, plan.spec, "tiny", "space.yaml")
+    sweep = drive(folder, plan)
+    assert set(sweep.state.checkpoints.last_name.values()) != {"checkpoint_000000"}
+    folder.store.see(folder.trials)
+    for trial_id in sweep.trials:
+        kept = [stored.name for stored in sweep.state.checkpoints.of_trial.get(trial_id, ())]
+        assert sorted(path.name for path in folder.checkpoint_folders(trial_id)) == kept
+
+
+def test_what_the_driver_deletes_goes_from_the_bucket_and_half_a_file_never_comes_there(
+    tmp_path: Path,
+) -> None:
+    bucket, copy = Bucket(f"file://{tmp_path}/bucket"), tmp_path / "copy"
+    working = WorkingCopy(copy, bucket)
+    (copy / "trials" / "0000").mkdir(parents=True)
+    for name in ("journal.jsonl", "note.txt", "results.parquet.tmp", "trials/0000/stack.txt"):
+        (copy / name).touch()
+    working.push(lambda: True)
+    assert set(bucket.objects()) == {"note.txt", "trials/0000/stack.txt"}
+    (copy / "trials" / "0000" / "stack.txt").unlink()
+    working.push(lambda: True)
+    assert set(bucket.objects()) == {"note.txt"}
+    shutil.rmtree(copy)
+    copy.mkdir()
+    working.push(lambda: True)
+    assert set(bucket.objects()) == {"note.txt"}
+
+
+def test_a_note_of_another_machine_reaches_the_bucket_and_goes_from_it(
+    address: str, tiny_plan: Any
+) -> None:
+    plan = tiny_plan(**SWEEPS["promote"])
+    folder = create_run_folder(runs_folder(address), plan.spec, "tiny", "space.yaml")
+    folder.write_note("from afar")
+    bucket = Bucket(f"{address}/tiny")
+    assert bucket.get("note.txt") == b"from afar\n"
+    folder.write_note("")
+    assert "note.txt" not in bucket.objects()
+
+
+def test_a_reader_leaves_alone_what_is_being_made_and_what_a_driver_is_at(tmp_path: Path) -> None:
+    runs = runs_folder(f"file://{tmp_path}/bucket")
+    (runs / ".new-1").mkdir()
+    Bucket(f"file://{tmp_path}/bucket").put("tiny/note.txt", b"there")
+    working = WorkingCopy(runs / "tiny", Bucket(f"file://{tmp_path}/bucket/tiny"))
+    working.path.mkdir()
+    with Disk(working.path).held():
+        working.pull()
+        assert not (working.path / "note.txt").exists()
+    pull_all(runs, f"file://{tmp_path}/bucket")
+    assert (working.path / "note.txt").read_text() == "there"
+    assert (runs / ".new-1").is_dir()
+
+
+def test_where_no_driver_is_only_the_newest_checkpoint_of_a_trial_stays(tmp_path: Path) -> None:
+    folder = RunFolder(runs_folder(f"file://{tmp_path}/bucket") / "tiny")
+    names = ["checkpoint_000000", "checkpoint_000001"]
+    for name in names:
+        folder.checkpoint("0000", name).mkdir(parents=True)
+    with Disk(folder.path).held():
+        folder.store.leave_older(folder.checkpoint("0000", names[1]))
+    assert len(folder.checkpoint_folders("0000")) == 2
+    folder.store.leave_older(folder.checkpoint("0000", names[1]))
+    assert [path.name for path in folder.checkpoint_folders("0000")] == names[1:]
+
+
+def test_a_bucket_that_does_not_say_what_it_has_stops_the_sweep_with_a_message(
+    tiny_plan: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = tiny_plan(**SWEEPS["promote"])
+    runs = runs_folder(f"file://{tmp_path}/bucket")
+    folder = create_run_folder(runs, plan.spec, "tiny", "space.yaml")
+
+    def gone(*_: object) -> None:
+        raise OSError(errno.EREMOTEIO, "no answer", "bucket/tiny")
+
+    match = r"bucket/tiny: cannot be read \(no answer\).*; see that the bucket answers"
+    with opened(folder, plan) as sweep:
+        sweep.next_trial()
+        monkeypatch.setattr(Bucket, "objects", gone)
+        with pytest.raises(StorageError, match=match):
+            sweep.checkpointed("0000", "checkpoint_000000")
+
+
+def test_a_long_push_is_no_silence_and_ends_where_another_driver_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bucket, copy = Bucket(f"file://{tmp_path}/bucket"), tmp_path / "copy"
+    copy.mkdir()
+    for name in ("a", "b", "c"):
+        (copy / name).touch()
+    monkeypatch.setattr("sweeper.record.stores.in_bucket.SAID_EVERY_SECONDS", 0.0)
+    publisher = Publisher(WorkingCopy(copy, bucket))
+    said = []
+    monkeypatch.setattr(Driver, "say", lambda driver, bucket: said.append(driver))
+    publisher.working.push(publisher._is_at_work)
+    assert said == [publisher.driver] * 3
+    (copy / "d").touch()
+    bucket.put(PRESENCE, b'{"host": "elsewhere", "pid": 12, "copy": "another"}')
+    publisher.working.push(publisher._is_at_work)
+    assert "d" not in bucket.objects()
+
+
+@pytest.mark.parametrize(("code", "is_refused"), [(403, True), (404, True), (409, False)])
+def test_what_is_tried_again(code: int, is_refused: bool) -> None:
+    error = BaseError(f"Generic S3 error: … status code: {code} …")
+    assert _is_refused(error) == is_refused
+
+
+@pytest.mark.parametrize("stated", ["s3://KEY:SECRET@bucket/x", "s3://KEY:SE/CRET@b", "gs://K@b"])
+def test_an_address_with_keys_is_refused_and_not_repeated(stated: str) -> None:
+    with pytest.raises(RunFolderError, match="must hold no keys") as caught:
+        runs_folder(stated)
+    assert "SE" not in str(caught.value)
+    assert runs_folder("abfs://container@account.dfs.core.windows.net/x").is_dir()
 
 
 def test_what_the_server_says_is_told(s3: str, monkeypatch: pytest.MonkeyPatch) -> None:
