@@ -190,3 +190,11 @@ def test_of_the_only_finalist_left_what_was_left_out_is_said_too() -> None:
     said = told(sweep_of([*trials, lost], finals=finals(True, RATES[0])))
     assert "is the only one of 2 finalists of which no seed diverged." in said.verdict
     assert "Nor can 1 point that was not in the finals be told from it" in said.verdict
+
+
+def test_of_the_only_point_of_which_no_seed_diverged_that_is_said() -> None:
+    lost = trial("lost", RATES[1], 9.0, status=Status.DIVERGED, seed=1)
+    said = told(sweep_of([*seeded({1e-3: [2.0, 2.01], 1e-2: [1.0]}), lost]))
+    assert said.headline == "learning_rate 0.001 trains best"
+    assert said.verdict.endswith("is the only one of 2 points of which no seed diverged.")
+    assert said.verdict_kind == "clear"
