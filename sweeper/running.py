@@ -19,7 +19,7 @@ from sweeper.engine.session.resuming import NO_CHANGES, Changes, prepare_resumpt
 from sweeper.engine.session.terms import SessionTerms
 from sweeper.engine.sweep import Sweep
 from sweeper.engine.warm_starting import Here, read_warm_start
-from sweeper.errors import StorageError
+from sweeper.errors import SpecError, StorageError
 from sweeper.plan.devices import require_devices, require_gpus
 from sweeper.plan.placement import Placement, place
 from sweeper.plan.plan import Plan, check_configs, make_plan
@@ -45,6 +45,7 @@ from sweeper.runtime.ray_version import ray_version_note
 from sweeper.runtime.signals import Deadline, ending_at_once, tell
 from sweeper.runtime.trainers.program_changes import ProgramChanges
 from sweeper.runtime.trial_loop import TRAINER
+from sweeper.spec.reading.section_problems import processes_problems
 from sweeper.spec.reading.spec_file import load_spec
 from sweeper.spec.reading.yaml_source import YamlSource
 from sweeper.spec.sweep_spec import SweepSpec
@@ -221,6 +222,8 @@ def started_workers(prepared: Prepared, console: Console, options: Options) -> I
     own_loop = options.trainer == TRAINER and plan.spec.is_ours
     if own_loop:
         require_devices(plan, source)
+    elif plan.spec.resources != "auto" and (wrong := processes_problems(plan.spec.resources)):
+        raise SpecError(source.problems(wrong))
     address = os.environ.get("RAY_ADDRESS")
     start = f"Joining the Ray cluster at {address}" if address else "Starting Ray on this machine"
     with ExitStack() as ray:

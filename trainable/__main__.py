@@ -197,9 +197,9 @@ def resume_command(options: ProgramOptions, checkpoint: Path) -> str:
     group = Together.of_torchrun()
     start = ["python"]
     if group is not None:
-        start = ["torchrun", f"--nproc_per_node={group.local_size}"]
-        if (machines := group.size // group.local_size) > 1:  # the rest is as it was
-            start.append(f"--nnodes={machines}")
+        machines = group.size // group.local_size
+        several = [f"--nnodes={machines}"] if machines > 1 else []  # how they meet is the user's
+        start = ["torchrun", *several, f"--nproc_per_node={group.local_size}"]
     words = [*start, "-m", "trainable", "--resume_from", str(checkpoint)]
     for spec in fields(options):
         value = getattr(options, spec.name)

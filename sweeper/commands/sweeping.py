@@ -16,7 +16,7 @@ from sweeper.corpus import preparation
 from sweeper.engine.session.resuming import Changes
 from sweeper.engine.warm_starting import taken_from_earlier
 from sweeper.errors import TrainerError
-from sweeper.plan.placement import Node, place
+from sweeper.plan.placement import Node, place, stated_share
 from sweeper.plan.plan import make_plan
 from sweeper.plan.preview import preview
 from sweeper.plan.probe import this_machine
@@ -250,17 +250,24 @@ def check(file: File, overrides: Overrides = []) -> None:  # noqa: B006  # typer
     assert trainer is not None and isinstance(config, ProgramConfig)
     console = make_console()
     node, _ = this_machine()
-    share = place(resolved, [node], source).share(resolved.trials[0].values)
+    resources, values = resolved.spec.resources, resolved.trials[0].values
+    if resources == "auto":
+        share = place(resolved, [node], source).share(values)
+    else:  # what is missing here may be where the sweep is to run
+        share = stated_share(resources, values)
     gpus = (visible_gpus() or tuple(map(str, range(int(node.gpus)))))[: math.ceil(share.gpu)]
 
     def job_in(folder: Path) -> Job:
         job = job_of(trainer, config, spec.objective.metric, folder / PROGRAM_FOLDER, gpus)
-        return replace(job, num_threads=share.num_threads)
+        return replace(job, num_threads=min(share.num_threads, max(1, int(node.cpus))))
 
     def told(finding: Finding) -> None:
         mark = "ok" if finding.missing is None else "no"
         console.print(f"{mark}  {finding.what}: {finding.found}", markup=False, highlight=False)
 
+    if len(gpus) < share.gpu:
+        note = f"note: a trial asks for {share.gpu:g} GPUs; it is checked with the {len(gpus)} here"
+        console.print(note, markup=False, highlight=False)
     with tempfile.TemporaryDirectory(prefix="sweeper-check-") as folder:
         findings = check_trainer(job_in, Path(folder), told)
     console.print(_verdict(findings), markup=False, highlight=False)

@@ -4,12 +4,17 @@ These are the rules of our own training loop. A trainer that the user has named 
 """
 
 import os
+from collections.abc import Iterator
 
 from sweeper.errors import ResourceError, SpecError
-from sweeper.plan.placement import case_of, share_of, stated_at, stated_share
+from sweeper.plan.placement import case_of, share_of, stated_at
 from sweeper.plan.plan import Plan, stated_problem
+from sweeper.spec.domains.domain import Domain
+from sweeper.spec.domains.listed import Choice, Grid
+from sweeper.spec.domains.ranges import Range
+from sweeper.spec.domains.values import Scalar
 from sweeper.spec.reading.yaml_source import YamlSource
-from sweeper.spec.sweep_spec import Resources
+from sweeper.spec.sweep_spec import ResourceCase, Resources
 from sweeper.spec.trainer.config import ours
 from trainable.errors import ConfigError, DeviceError
 from trainable.loop.device_check import require_usable
@@ -23,13 +28,15 @@ def require_devices(plan: Plan, source: YamlSource) -> None:
 
     Raises:
         SpecError: no trial can have the device, or none on this machine; or its processes cannot
-            divide its batch.
-        ResourceError: as in `require_gpus`.
+            divide its batch, or one that may be suggested.
+        ResourceError: as in `require_gpus`, or its processes have not a CPU each.
     """
     resources = plan.spec.resources
     if resources != "auto":
         require_gpus(plan, resources, source)
-        _require_divided(plan, resources, source)
+        if plan.has_stand_ins or plan.spec.scheduler.type == "pbt":
+            _require_divided(plan, resources, source)
+        _require_processes(plan, resources, source)
     first_with = {ours(trial.config).device: trial for trial in reversed(plan.trials)}
     for device, trial in first_with.items():
         try:
@@ -73,10 +80,55 @@ def require_gpus(plan: Plan, resources: Resources, source: YamlSource) -> None:
             raise ResourceError(source.problem(stated_at(resources, case, "gpu"), problem))
 
 
-def _require_divided(plan: Plan, resources: Resources, source: YamlSource) -> None:
+def _require_processes(plan: Plan, resources: Resources, source: YamlSource) -> None:
     for trial in plan.trials:
+        case = case_of(resources, trial.values)
+        share = share_of(resources, case)
         try:
-            share = stated_share(resources, trial.values)
             ours(trial.config).rows_a_process(share.processes)
         except ConfigError as error:
             raise SpecError([stated_problem(error, plan.spec, trial.values, source)]) from None
+        if share.gpu == 0 and share.processes > max(1, share.cpu):
+            problem = f"must be at least {share.processes}, one for each process, got {share.cpu:g}"
+            raise ResourceError(source.problem(stated_at(resources, case, "cpu"), problem))
+
+
+def _require_divided(plan: Plan, resources: Resources, source: YamlSource) -> None:
+    """Refuse batches that a search may suggest, of which the trials planned have but some."""
+    for key, domain in plan.spec.space.items():
+        if "batch_size" not in domain.sets(key):
+            continue
+        for value, batch_size in _batch_sizes(key, domain):
+            for case in _possible_cases(resources, key, value):
+                processes = share_of(resources, case).processes
+                if processes > 1 and (batch_size is None or batch_size % processes):
+                    got = "a range" if batch_size is None else f"{batch_size}"
+                    problem = (
+                        f"batch_size must be a multiple of {processes}, the processes that share a "
+                        f"batch, got {got}; list those that are"
+                    )
+                    raise SpecError([source.problem(("space", key), problem)])
+
+
+def _batch_sizes(key: str, domain: Domain) -> Iterator[tuple[Scalar, int | None]]:
+    """The values, and the batch that each means; None: any whole number."""
+    if isinstance(domain, Grid | Choice):
+        for value in domain.values():
+            batch_size = domain.meaning(key, value).get("batch_size")
+            if isinstance(batch_size, int | float):
+                yield value, int(batch_size)
+    elif isinstance(domain, Range) and domain.step is not None:
+        low = int(domain.bounds()[0])
+        yield from ((number, number) for number in (low, low + int(domain.step)))
+    else:
+        yield "", None
+
+
+def _possible_cases(resources: Resources, key: str, value: Scalar) -> Iterator[ResourceCase | None]:
+    """Those that may hold where `key` has this value; None: none does."""
+    for case in resources.cases:
+        if value in case.when.get(key, [value]):
+            yield case
+            if case.when.keys() == {key}:
+                return
+    yield None

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from trainable.__main__ import main
+from trainable.__main__ import main, resume_command
+from trainable.command_line.options import ProgramOptions
 from trainable.command_line.output_folder import OutputFolder
 from trainable.config import TrainConfig
 from trainable.loop.training import Trainer
@@ -310,6 +311,20 @@ def test_a_signal_saves_and_the_command_shown_goes_on_exactly(
     lines = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
     assert report is not None
     assert lines[stopped_at - 1]["train_loss"] == report.train_loss
+
+
+def test_under_torchrun_of_several_machines_the_command_to_go_on_says_so(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name, number in {
+        "RANK": 0,
+        "WORLD_SIZE": 8,
+        "LOCAL_RANK": 0,
+        "LOCAL_WORLD_SIZE": 4,
+    }.items():
+        monkeypatch.setenv(name, str(number))
+    command = resume_command(ProgramOptions(), Path("saved.pt"))
+    assert command.startswith("torchrun --nnodes=2 --nproc_per_node=4 -m trainable --resume_from")
 
 
 def test_a_run_goes_on_when_nobody_reads_on(tiny: MakeConfig, tmp_path: Path) -> None:

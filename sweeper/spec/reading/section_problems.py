@@ -167,7 +167,8 @@ def _case_problems(
     return problems
 
 
-def _processes_problems(resources: Resources) -> list[Problem]:
+def processes_problems(resources: Resources) -> list[Problem]:
+    """Where they are stated, although the trainer is not ours."""
     stated: dict[KeyPath, int | None] = {("resources", "processes"): resources.processes}
     for index, case in enumerate(resources.cases):
         stated["resources", "cases", index, "processes"] = case.processes
@@ -184,7 +185,7 @@ def _trainer_problems(sections: Sections, known: KnownSettings) -> list[Problem]
         if sections.has_data:
             told = "is for our own trainer; name them in trainer.command, and remove it"
             problems.append((("data",), told))
-        problems += _processes_problems(sections.resources or Resources())
+        problems += processes_problems(sections.resources or Resources())
     if sections.metric is not None:
         problems += metric_problems(sections.metric, trainer)
     return problems

@@ -51,6 +51,26 @@ UNFIT: list[tuple[dict[str, Any], str]] = [
         r":\d+: train\.batch_size: must be a multiple of 8, ",
     ),
     (
+        {"resources": {"processes": 2}},
+        r":\d+: resources\.cpu: must be at least 2, one for each process, got 1$",
+    ),
+    (
+        {
+            "space": {"batch_size": {"choice": [8, 5, 16]}},
+            "search": {"algorithm": "tpe", "num_trials": 2},
+            "resources": {"cpu": 2, "processes": 2},
+        },
+        r":\d+: space\.batch_size: .*multiple of 2, .* got 5; list those that are$",
+    ),
+    (
+        {
+            "space": {"batch_size": {"randint": [8, 9]}},
+            "search": {"algorithm": "tpe", "num_trials": 1},
+            "resources": {"cpu": 2, "processes": 2},
+        },
+        r":\d+: space\.batch_size: .*multiple of 2, .* got a range; list those that are$",
+    ),
+    (
         {"train": {"device": "cuda"}, "resources": {"gpu": 0}},
         r":\d+: resources\.gpu: must be above 0 for a trial of device: cuda, got 0; set it to 1",
     ),
@@ -85,6 +105,9 @@ def test_another_trainer_has_its_own_rules(write_space: Callable[..., Path]) -> 
     space = write_space(train={"device": "cuda"}, resources={"gpu": 2})
     options = Options(trainer="tests.sweeper.closed_form:ClosedFormTrainer")
     with pytest.raises(AssertionError, match="Ray was started"):
+        run_file(space, Console(file=io.StringIO()), options)
+    space = write_space(resources={"processes": 2})
+    with pytest.raises(SpecError, match=r"resources\.processes: is for our own trainer"):
         run_file(space, Console(file=io.StringIO()), options)
 
 

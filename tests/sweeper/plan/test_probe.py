@@ -1,5 +1,7 @@
 """The probe with real processes that really train, for as short as can be."""
 
+import io
+import json
 import subprocess
 import sys
 from dataclasses import replace
@@ -17,7 +19,7 @@ from sweeper.plan.placement import Node, Share
 from sweeper.plan.plan import make_plan
 from sweeper.plan.probe import data_to_look_at, measure, measure_speeds, only_training, this_machine
 from sweeper.spec.reading.spec_file import load_spec
-from trainable.errors import UserError
+from trainable.errors import ProcessLostError, UserError
 from trainable.loop.memory import estimate_memory
 from trainable.loop.training import Trainer
 
@@ -74,6 +76,20 @@ def test_a_worker_that_dies_gives_no_answer(tiny_plan: Any) -> None:
     worker.wait()
     assert probe._ask(worker, config) is None  # nor does it fail to be asked again
     worker.communicate()
+
+
+def test_nor_does_one_that_has_lost_a_process(
+    tiny_plan: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def lost(*args: Any, **settings: Any) -> None:
+        raise ProcessLostError("process 2 of 2 has ended (killed by SIGKILL)")
+
+    monkeypatch.setattr("trainable.followers.leader.start_trainer", lost)
+    monkeypatch.setattr("sys.argv", ["probe", "2", "1", "0"])
+    config = tiny_plan().trials[0].config.to_dict()
+    monkeypatch.setattr("sys.stdin", io.StringIO(json.dumps(config)))
+    probe.main()
+    assert capsys.readouterr().out == ""
 
 
 def test_the_work_measured_is_that_of_the_trial(tiny_plan: Any) -> None:

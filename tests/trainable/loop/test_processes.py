@@ -19,11 +19,11 @@ from tests.sweeper.waiting import wait_until
 from tests.trainable.test_main import flags
 from trainable.command_line.output_folder import OutputFolder
 from trainable.config import TrainConfig
-from trainable.errors import ConfigError, ProcessLostError
+from trainable.errors import ConfigError, ProcessesDifferError, ProcessLostError
 from trainable.followers.leader import Followers, start_trainer
 from trainable.loop import processes
 from trainable.loop.evaluation import mean_loss
-from trainable.loop.processes import Processes, _grouped
+from trainable.loop.processes import Processes, Together, _grouped
 from trainable.loop.training import Trainer
 from trainable.weights.checkpoint import read_checkpoint
 
@@ -146,12 +146,44 @@ def test_a_refusal_by_another_process_is_told_in_its_words(
     tokens = np.load(str(tiny().train_data))
     np.save(file, tokens)
     with together(tiny(max_steps=1000, train_data=str(file)), 2, micro_batch_size=4) as two:
+        assert two.micro_batch_size == 2  # of the four that were asked for: all its rows
         windows = two.data.batches.take(1)
         monkeypatch.setattr(two.data.batches, "take", lambda step: windows)
         np.lib.format.open_memmap(file, mode="r+")[:] = 255
         message = r"process 2 of 2 has ended \(exit code 2\): .*holds a token id of 255, outside"
         with pytest.raises(ProcessLostError, match=message):
             list(two.train())
+
+
+@pytest.mark.parametrize(
+    ("here", "message"),
+    [
+        ({"step": 4}, "first process goes on from step 4, process 2 of 2 from step 8; name the"),
+        ({"step": 8, "seed": 1}, "process 2 of 2 has other settings than the first"),
+        ({"step": 8}, None),
+    ],
+)
+def test_processes_begin_at_one_step_with_one_config(
+    here: dict[str, int], message: str | None, tiny: MakeConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As torchrun's may not on machines that see a folder at different times."""
+    told: list[torch.Tensor] = []
+
+    def gather(of_all: list[torch.Tensor], mine: torch.Tensor, group: None) -> None:
+        told.append(mine)
+        for place, there in zip(of_all, [told[-1], told[0]], strict=True):
+            place.copy_(there)
+
+    monkeypatch.setattr(dist, "all_gather", gather)
+    first = Together(0, 2)
+    first._sums = None
+    first.agree(tiny(), 8)
+    step = here.pop("step")
+    if message is None:
+        first.agree(tiny(**here), step)
+    else:
+        with pytest.raises(ProcessesDifferError, match=message):
+            first.agree(tiny(**here), step)
 
 
 def test_a_batch_that_cannot_be_divided_is_refused(tiny: MakeConfig) -> None:
