@@ -125,7 +125,8 @@ def _written(
                 env=environment,
             )
             stack.enter_context(process)
-            stack.callback(process.kill)  # at the latest then, after Ctrl-C too
+            stack.callback(process.wait)  # leaving does not wait after Ctrl-C
+            stack.callback(process.kill)
             processes.append(process)
         return [_behind(prompt, process, end) for process in processes]
 
