@@ -135,6 +135,18 @@ def test_what_a_process_cannot_do_is_said_by_the_one_that_leads(
         start_trainer(tiny(), processes=2, num_threads=1)
 
 
+def test_a_process_that_ends_before_all_have_met_is_not_waited_for() -> None:
+    followers = Followers(2)
+    ready = ["sh", "-c", "echo ready; exit 3"]
+    with subprocess.Popen(ready, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        process.wait()
+        followers._processes = [process]
+        with pytest.raises(ProcessLostError, match=r"process 2 of 2 has ended \(exit code 3\)$"):
+            followers.meet(torch.device("cpu"))
+    followers._processes = []
+    followers.close()
+
+
 def test_a_refusal_by_another_process_is_told_in_its_words(
     tiny: MakeConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
