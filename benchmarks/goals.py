@@ -39,17 +39,22 @@ def _good_from(rows: Sequence[Row]) -> str:
 
 
 def _is_good(row: Row) -> bool:
-    return (row.regret_deviations or 0.0) <= GOOD and (row.false_winners or 0.0) <= RARELY
+    if row.regret_deviations is None or row.false_winners is None:  # not known
+        return False
+    return row.regret_deviations <= GOOD and row.false_winners <= RARELY
 
 
 def _told(row: Row) -> str:
-    return f"{row.tokens:.0%}: {_regret(row)}, {row.false_winners or 0.0:.0%} > 1 sd"
+    false = "-" if row.false_winners is None else f"{row.false_winners:.0%}"
+    return f"{row.tokens:.0%}: {_regret(row)}, {false} > 1 sd"
 
 
 def _regret(row: Row) -> str:
+    if row.regret_deviations is None:
+        return "-"
     error = f" ± {row.regret_error:.2f}" if row.regret_error else ""
     few = f" in {row.replays} replays" if row.regret_error is None else ""
-    return f"{row.regret_deviations or 0.0:.2f}{error}{few}"
+    return f"{row.regret_deviations:.2f}{error}{few}"
 
 
 def _beside(rows: Sequence[Row], budget: float) -> str:

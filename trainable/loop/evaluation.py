@@ -14,7 +14,8 @@ def mean_loss(
     loss: Callable[[Tensor], Tensor], windows: Tensor, *, at_once: int, processes: Processes
 ) -> float:
     """The mean loss over windows, in nats a token. The processes take turns at parts of them, and
-    what is added up is in the order of these: it does not depend on how many there are.
+    what is added up is in the order of these: whoever took which makes no difference. Parts are
+    smaller where a process would have none, which may round otherwise.
 
     Args:
         loss: the mean over a few of them.

@@ -172,7 +172,7 @@ def _trials(sweep: SweepData, rows: Sequence[Row], history: Sequence[Row]) -> tu
                     train_loss=row.get("train_loss"),
                     grad_norm=row.get("grad_norm"),
                     learning_rate=row.get("learning_rate"),
-                    set_losses=_set_losses(row),
+                    set_losses=_set_losses(sweep, row),
                 )
             )
     return tuple(_trial(sweep, row, evaluations[row["trial_id"]]) for row in rows)
@@ -194,7 +194,7 @@ def _trial(sweep: SweepData, row: Row, evaluations: Sequence[Evaluation]) -> Tri
         loss=row.get("val_loss"),
         perplexity=row.get("val_perplexity"),
         bits_per_byte=row.get("val_bits_per_byte"),
-        set_losses=_set_losses(row),
+        set_losses=_set_losses(sweep, row),
         tokens_per_second=row.get("tokens_per_second"),
         max_steps=row.get("max_steps"),
         num_params=row.get("num_params"),
@@ -209,8 +209,10 @@ def _trial(sweep: SweepData, row: Row, evaluations: Sequence[Evaluation]) -> Tri
     )
 
 
-def _set_losses(row: Row) -> dict[str, float]:
-    return {name: value for name, value in row.items() if set_of(name) and value is not None}
+def _set_losses(sweep: SweepData, row: Row) -> dict[str, float]:
+    """What another trainer calls so may be something else."""
+    names = filter(set_of, row) if sweep.is_ours else ()
+    return {name: row[name] for name in names if row[name] is not None}
 
 
 def _status(text: object) -> Status:
