@@ -18,7 +18,7 @@ from sweeper.record.state.checkpoints import checkpoint_folders
 from sweeper.runtime.trainers import faults
 from sweeper.runtime.trainers.job import Job
 from sweeper.runtime.trainers.newest import Newest
-from sweeper.runtime.trainers.place import Signature
+from sweeper.runtime.trainers.place import Signature, signature
 from sweeper.runtime.trainers.program.process import Process
 from sweeper.runtime.trainers.program.rows import JsonLines, Row, printed_rows
 from sweeper.runtime.trainers.saved import (
@@ -247,6 +247,8 @@ class CommandTrainer:
         newest, step = self._newest, self._newest.evaluated_at
         kept: Kept | None = None
         copied: Signature = ()
+        there: Signature = ()
+        is_proven = False
         if self._has_evaluation or not newest.has_evaluated:
             return None
         self.process.go_on()
@@ -256,12 +258,15 @@ class CommandTrainer:
             kept = kept if newest.state() == copied else None
             if kept is None and newest.seems_whole(ended=ended):
                 kept, copied = self._copied(path, step), newest.state()
+                there = signature(self.place.at(step))
             is_proven = kept is not None and (newest.is_proven or self.process.exit_code == 0)
             if is_proven or ended:
                 kept = kept if is_proven else None
                 break
             self._listen()
         self.process.hold()
+        if not is_proven and there != signature(self.place.at(step)):
+            return None  # the rest of it came with the next evaluation
         return kept
 
     def _copied(self, path: Path, step: int) -> Kept | None:

@@ -51,7 +51,8 @@ def save_folder(folder: Path, weights: str, state: str, dies: bool) -> None:
     (folder / "DONE").write_text("")
 
 
-saving = threading.Thread()
+saving = threading.Thread(target=int)
+saving.start()
 
 
 def save(step: int) -> None:
@@ -59,8 +60,7 @@ def save(step: int) -> None:
     if options.style in ("folder", "async"):
         dies = options.fault == "dies saving" and step == 2 * options.every
         state = json.dumps({"step": step, "rng": rng.getstate()})
-        if saving.ident is not None:
-            saving.join()
+        saving.join()
         arguments = (folder_of(step), json.dumps(weight), state, dies)
         saving = threading.Thread(target=save_folder, args=arguments)
         saving.start()
@@ -146,6 +146,8 @@ for step in range(first + 1, options.max_steps + 1):
     if step % options.every == 0:
         if options.style == "before":
             save(step)
+        if options.fault == "saves until the next":
+            saving.join()
         say(step, weight * weight)
         if options.style not in ("before", "hook") and options.fault != "never saves":
             save(step)

@@ -171,6 +171,20 @@ def test_a_torn_checkpoint_is_given_up_after_some_starts(tmp_path: Path) -> None
         CommandTrainer(job(tmp_path), resume_from=kept)
 
 
+def test_a_folder_that_is_complete_as_the_next_evaluation_comes_is_not_kept_by_half(
+    tmp_path: Path,
+) -> None:
+    """It has been quiet for a while, is copied, and the rest comes with that evaluation."""
+    fault = "saves until the next"
+    trainer = CommandTrainer(job(tmp_path, "async", fault, marker=None, more=" --seconds=0.001"))
+    for step in (10, 20, 30):
+        assert step in losses(trainer, until=step)
+        kept = tmp_path / f"checkpoint_{step}" / "checkpoint.pt"
+        taken = trainer.save(kept)
+        assert taken < step or any(kept.parent.rglob("state.json"))
+    trainer.close()
+
+
 def test_a_start_that_came_to_nothing_is_not_held_against_a_copy(tmp_path: Path) -> None:
     """Another trial, which went on from there, has the files by hard links."""
     file = tmp_path / "checkpoint_000001" / "checkpoint.pt"
