@@ -93,12 +93,13 @@ class CommandTrainer:
     def save(self, path: Path) -> int:
         """Keep the newest checkpoint of at most the step that was yielded last. The step that the
         program will go on from; where it has written none, that of the one before."""
+        earlier = self._source()  # before anything is here that is not whole in the end
         path.parent.mkdir(parents=True, exist_ok=True)
         if (kept := self._keep_own(path)) is not None:
             pass
         elif self.step >= self.job.max_steps:
             kept = keep(path, self.step, None)
-        elif (earlier := self._source()) is not None:
+        elif earlier is not None:
             kept = keep_again(path, earlier)
         else:
             kept = keep(path, 0, None)
@@ -255,9 +256,13 @@ class CommandTrainer:
         while not self._has_evaluation and (newest.has_changed or step == self.step):
             ended = self.process.has_ended
             newest.look()
-            kept = kept if newest.state() == copied else None
+            if ended:
+                self._listen()  # to its last words
+                if self._has_evaluation:
+                    break
+            kept = kept if newest.looked == copied else None
             if kept is None and newest.seems_whole(ended=ended):
-                kept, copied = self._copied(path, step), newest.state()
+                kept, copied = self._copied(path, step), newest.looked
                 there = signature(self.place.at(step))
             is_proven = kept is not None and (newest.is_proven or self.process.exit_code == 0)
             if is_proven or ended:
@@ -270,14 +275,14 @@ class CommandTrainer:
         return kept
 
     def _copied(self, path: Path, step: int) -> Kept | None:
-        """Keep the checkpoint of the last evaluation, if it stays as it is meanwhile."""
+        """Keep the checkpoint of the last evaluation, if it stays as it was at the last look: one
+        that came since may be of the next, of which nothing has been read yet."""
         assert self.place is not None
-        before = self._newest.state()
         try:
             kept = keep(path, step, self.place.at(step))
         except FileNotFoundError:
             return None
-        return kept if self._newest.state() == before else None
+        return kept if self._newest.state() == self._newest.looked else None
 
     def _asked(self) -> tuple[int, Path] | None:
         """Ask it to save itself and to end."""

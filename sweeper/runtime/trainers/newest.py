@@ -39,7 +39,7 @@ class Newest:
         self._of: tuple[int, Signature] | None = (
             (begins_at, self._held) if self._held and begins_at else None
         )
-        self._looked = self._held  # the state at the last look
+        self.looked = self._held  # the state at the last look
         self._surely = self._held  # the last one that was surely written before another evaluation
         # Since it was like that; whether the program has said anything, and at what step it was.
         self._changed_at, self._spoke, self._told_before = 0.0, True, begins_at
@@ -55,8 +55,8 @@ class Newest:
 
     def look(self) -> None:
         """To be called again and again while the program runs, before its lines are read."""
-        if (state := self.state()) != self._looked:
-            self._looked, self._changed_at = state, time.monotonic()
+        if (state := self.state()) != self.looked:
+            self.looked, self._changed_at = state, time.monotonic()
             self._spoke, self._told_before = False, self._told
 
     def told(self, step: int) -> None:
@@ -70,14 +70,14 @@ class Newest:
     @property
     def has_changed(self) -> bool:
         """Whether the checkpoint of the last evaluation has appeared, whole or not."""
-        return self._looked not in ((), self._held)
+        return self.looked not in ((), self._held)
 
     def seems_whole(self, *, ended: bool) -> bool:
         """Whether it can be copied."""
         if self.place is None or not self.has_changed or not self._path.exists():
             return False
         if self.place.marker is not None:
-            return self._is_marked(self._looked)
+            return self._is_marked(self.looked)
         quiet = ended or time.monotonic() - self._changed_at > SETTLED_SECONDS
         return quiet and not (self.process is not None and self.process.writes(self._path))
 
@@ -106,7 +106,7 @@ class Newest:
 
     def nothing_evaluated(self) -> None:
         """No evaluation has come since the last look: what was seen there is of the one before."""
-        self._surely = self._looked
+        self._surely = self.looked
 
     def evaluated(self, steps: Sequence[int]) -> None:
         """The program has reported evaluations, and is held now."""
@@ -125,7 +125,7 @@ class Newest:
             # Whatever is at the path of this step is of it; a marker may be of the one before.
             marker = str(self.place.marker_of(self._path))
             before = tuple(entry for entry in before if entry[0] == marker)
-        self._held = self._looked = self._surely = before
+        self._held = self.looked = self._surely = before
 
     def at_most(self, step: int) -> tuple[int, Path] | None:
         """The newest whole checkpoint of at most this step."""
