@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from sweeper import load_sweep, read_results, run_sweep, summarise
 from sweeper.errors import ResourceError, RunFolderError, SpecError
 from sweeper.record.run_folder import RunFolder, create_run_folder
 from sweeper.record.tables import write_tables
+from sweeper.running import Options
 from sweeper.status import Status
 from sweeper.views.notebook.showing import light_theme
 from tests.sweeper.closed_form import REFERENCE
@@ -150,10 +152,14 @@ def space(tokens_folder: Path, **sections: Any) -> dict[str, Any]:
 
 
 def test_run_from_a_dict_twice_on_a_thread_and_on_the_main_one(
-    tmp_path: Path, tokens_folder: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path,
+    tokens_folder: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """As a notebook has it: neither needs the main thread, nor a process of its own."""
-    options: Any = {"runs": tmp_path, "dashboard": False, "quiet": True, "trainer": REFERENCE}
+    monkeypatch.setattr("sweeper.python_api.Options", partial(Options, trainer=REFERENCE))
+    options: Any = {"runs": tmp_path, "dashboard": False, "quiet": True}
     found = []
 
     def run() -> None:

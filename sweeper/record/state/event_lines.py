@@ -23,6 +23,7 @@ _SELDOM: dict[str, object] = {
     **dict.fromkeys(("taken", "fork")),
     "forks": {},
     "trials": (),
+    "processes": 1,
 }
 
 
@@ -32,20 +33,18 @@ def to_line(event: Event) -> bytes:
     Raises:
         ValueError: a number that JSON does not have.
     """
-    said = {"event": event.event, **_fields(event)}
-    required = {
-        each.name
-        for each in fields(event)
-        if each.default is MISSING and each.default_factory is MISSING
-    }
-    for name, usual in _SELDOM.items():
-        if name in said and said[name] == usual and name not in required:
-            del said[name]
+    said = {"event": event.event, **_said(event)}
     return json.dumps(said, allow_nan=False, default=_plain).encode() + b"\n"
 
 
-def _fields(value: object) -> dict[str, object]:
-    return {each.name: getattr(value, each.name) for each in fields(value)}  # type: ignore[arg-type]
+def _said(value: object) -> dict[str, object]:
+    said = {}
+    for each in fields(value):  # type: ignore[arg-type]
+        content = getattr(value, each.name)
+        required = each.default is MISSING and each.default_factory is MISSING
+        if required or each.name not in _SELDOM or content != _SELDOM[each.name]:
+            said[each.name] = content
+    return said
 
 
 def _plain(value: object) -> object:
@@ -54,7 +53,7 @@ def _plain(value: object) -> object:
     if isinstance(value, Metrics):
         return value.to_dict()
     assert is_dataclass(value)
-    return _fields(value)
+    return _said(value)
 
 
 @cache

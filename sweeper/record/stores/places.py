@@ -52,13 +52,13 @@ def settle(runs: Path, address: str) -> None:
     """Make the folder of the working copies of what is there."""
     runs.mkdir(parents=True, exist_ok=True)
     if address_of(runs) != address:
-        (runs / ADDRESS_FILE).write_text(address)
+        (runs / ADDRESS_FILE).write_text(address, encoding="utf-8")
 
 
 def address_of(runs: Path) -> str | None:
     """The bucket's address, if this is the folder of its working copies."""
     try:
-        return (runs / ADDRESS_FILE).read_text()
+        return (runs / ADDRESS_FILE).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError):
         return None
 

@@ -31,7 +31,7 @@ class Driver:
     def here(cls, copy: Path) -> "Driver":
         if (known := _id_of(copy)) is None:
             known = secrets.token_hex(8)
-            (copy / COPY_ID).write_text(known)
+            (copy / COPY_ID).write_text(known, encoding="utf-8")
         return cls(socket.gethostname(), os.getpid(), known)
 
     def is_of(self, copy: Path) -> bool:
@@ -44,7 +44,7 @@ class Driver:
 
 def _id_of(copy: Path) -> str | None:
     try:
-        return (copy / COPY_ID).read_text()
+        return (copy / COPY_ID).read_text(encoding="utf-8")
     except FileNotFoundError:
         return None
 

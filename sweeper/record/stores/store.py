@@ -82,6 +82,6 @@ class Store(Protocol):
 def folder_bytes(folder: Path) -> int:
     """Of a checkpoint, wherever the most of it is."""
     try:
-        return int((folder / STUB).read_text())
+        return int((folder / STUB).read_text(encoding="utf-8"))
     except FileNotFoundError:
         return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())

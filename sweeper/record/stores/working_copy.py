@@ -82,7 +82,7 @@ class WorkingCopy:
 
     def copied(self) -> Copied:
         try:
-            return Copied(**json.loads((self.path / COPIED).read_text()))
+            return Copied(**json.loads((self.path / COPIED).read_text(encoding="utf-8")))
         except (OSError, ValueError, TypeError):
             return Copied()
 
@@ -95,7 +95,7 @@ class WorkingCopy:
 
     def _note(self, copied: Copied) -> None:
         temporary = self.path / f"{COPIED}.{os.getpid()}.tmp"
-        temporary.write_text(json.dumps(asdict(copied)))
+        temporary.write_text(json.dumps(asdict(copied)), encoding="utf-8")
         os.replace(temporary, self.path / COPIED)
 
     def _pull_journal(self, copied: Copied) -> None:
@@ -166,7 +166,7 @@ class WorkingCopy:
         staging = new_folder_beside(path)
         try:
             self.bucket.download(f"{folder}/{PROGRESS_FILE}", staging / PROGRESS_FILE)
-            (staging / STUB).write_text(str(num_bytes))
+            (staging / STUB).write_text(str(num_bytes), encoding="utf-8")
             os.rename(staging, path)
         except FileNotFoundError:  # deleted since it was listed
             pass

@@ -7,7 +7,7 @@ import signal
 import socket
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import gettempdir
@@ -110,6 +110,7 @@ def require_seen(runs: Path, nodes: dict[str, str], ask: Ask) -> None:
         ResourceError: as `require_shared`.
     """
     probe = runs.resolve() / f".seen-{secrets.token_hex(8)}"
+    made = [folder for folder in probe.parents if not folder.exists()]  # the deepest first
     try:
         probe.parent.mkdir(parents=True, exist_ok=True)
         probe.touch()
@@ -118,6 +119,9 @@ def require_seen(runs: Path, nodes: dict[str, str], ask: Ask) -> None:
         raise ResourceError(f"{runs}: cannot be written ({error.strerror}): --runs") from None
     finally:
         probe.unlink(missing_ok=True)
+        with suppress(OSError):
+            for folder in made:  # a sweep that does not start leaves nothing
+                folder.rmdir()
     blind = [host for host, sees in zip(nodes.values(), seen, strict=True) if not sees]
     if blind:
         raise ResourceError(

@@ -23,6 +23,7 @@ BASELINES = [
     "asha, promote",
     "hyperband",
     "median",
+    "search: model",
 ]
 
 
@@ -75,11 +76,13 @@ def test_for_scripts(sweeper: Sweeper, whole: RunFolder) -> None:
     assert (facts["name"], facts["settings"], facts["seeds"]) == ("whole", 4, 1)
     assert facts["best"]["values"] == {"learning_rate": 1e-3}
     assert facts["deviation"] is None
-    assert [row["slots"] for row in facts["strategies"]] == [1] * 9 + [4] * 9
+    assert [row["slots"] for row in facts["strategies"]] == [1] * len(BASELINES) + [4] * len(
+        BASELINES
+    )
     full = facts["strategies"][0]
     assert (full["tokens"], full["regret"], full["replays"]) == (1, 0, 6)
     assert full["seconds"] == pytest.approx(3 * 0.16 + 0.02)
-    assert facts["strategies"][9]["seconds"] == pytest.approx(0.16), "all at once"
+    assert facts["strategies"][len(BASELINES)]["seconds"] == pytest.approx(0.16), "all at once"
 
 
 @pytest.mark.parametrize(
@@ -97,7 +100,7 @@ def test_what_is_asked_for_comes_last(
     (project / "mine.yaml").write_text("scheduler: {type: median, grace_steps: 4}")
     said = sweeper("backtest", "whole", "--orders", "2", "--scheduler", text, "--json")
     (facts,) = json.loads(said.out)
-    assert len(facts["strategies"]) == 10
+    assert len(facts["strategies"]) == len(BASELINES) + 1
     assert facts["strategies"][-1]["strategy"] == (name or text[1:-1])
 
 

@@ -235,6 +235,7 @@ def _open_for_writing(pid: int) -> Iterator[str]:
     for number in descriptors:
         with suppress(OSError):
             file = os.readlink(f"/proc/{pid}/fd/{number}")
-            flags = Path(f"/proc/{pid}/fdinfo/{number}").read_text().split("flags:")[1].split()[0]
+            about = Path(f"/proc/{pid}/fdinfo/{number}").read_text(encoding="utf-8")
+            flags = about.split("flags:")[1].split()[0]
             if int(flags, 8) & os.O_ACCMODE:
                 yield file

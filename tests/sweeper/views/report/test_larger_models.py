@@ -44,7 +44,7 @@ def test_the_page_has_a_row_a_size_and_says_what_the_command_says(
 ) -> None:
     page = render(make_page(summarise(sweep), "", ()))
     assert 'id="larger"' in page and page.count('data-figure="law-') == 3
-    table = page.split('<table id="sizes">')[1].split("</table>")[0]
+    table = page.split('<table id="sizes"')[1].split("</table>")[0]
     assert table.count("<tr>") == 1 + 4
     assert "13.8M parameters, 81.9M tokens" in page
     assert "Take learning_rate" in page and "the law missed your largest size" in page
