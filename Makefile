@@ -18,19 +18,21 @@ test: $(VENV)/.dev
 test-all: $(VENV)/.dev
 	$(call run_tests,)
 
-# In three parts beside one another: they wait for processes much of the time. With ARGS, as
-# ARGS="tests/sweeper/spec -x", just what is asked for.
+# In parts beside one another, since they wait for processes much of the time; this screen shows the
+# one with all that the others leave. With ARGS, as ARGS="tests/sweeper/spec -x", just what is asked for.
 PYTEST := $(VENV)/bin/python -m pytest
-BESIDE_1 := tests/sweeper/runtime
-BESIDE_2 := tests/sweeper/commands tests/sweeper/views tests/sweeper/docs tests/trainable
+RAY    := tests/sweeper/runtime/ray_tune
+BESIDE := ray_1 ray_2 views
+ray_1  := $(RAY)/test_[a-k]*.py
+ray_2  := $(RAY)/test_[l-z]*.py
+views  := tests/sweeper/commands tests/sweeper/views tests/sweeper/docs tests/trainable
 ifeq ($(strip $(ARGS)),)
 define run_tests
-@echo "Three parts beside one another; shown after the first: $(BESIDE_1), and $(BESIDE_2)."
-@$(PYTEST) $(1) $(BESIDE_1) >$(VENV)/beside_1.log 2>&1 & one=$$!; \
-$(PYTEST) $(1) $(BESIDE_2) >$(VENV)/beside_2.log 2>&1 & two=$$!; \
-$(PYTEST) $(1) $(addprefix --ignore=,$(BESIDE_1) $(BESIDE_2)); rest=$$?; \
-wait $$one; one=$$?; wait $$two; two=$$?; cat $(VENV)/beside_1.log $(VENV)/beside_2.log; \
-test $$rest = 0 && test $$one = 0 && test $$two = 0
+@echo "Beside what you see, and shown after it: $(foreach part,$(BESIDE),$($(part)))"
+@rm -f $(BESIDE:%=$(VENV)/%.rc)
+@$(foreach part,$(BESIDE),{ $(PYTEST) $(1) $($(part)) >$(VENV)/$(part).log 2>&1; echo $$? >$(VENV)/$(part).rc; } & ) \
+$(PYTEST) $(1) $(addprefix --ignore=,$(RAY) $(views)); rest=$$?; \
+wait; cat $(BESIDE:%=$(VENV)/%.log); test "$$rest $$(cat $(BESIDE:%=$(VENV)/%.rc) | xargs)" = "0 $(BESIDE:%=0)"
 endef
 else
 define run_tests

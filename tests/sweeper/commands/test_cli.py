@@ -59,6 +59,7 @@ def one_has_ended_and_one_is_under_way(folder: RunFolder) -> bool:
     return bool(ended) and bool(saved - ended)
 
 
+@pytest.mark.slow
 def test_killed_in_mid_sweep_it_goes_on_from_its_checkpoints(
     tmp_path: Path, write_space: Any
 ) -> None:
@@ -132,6 +133,7 @@ def trained_at_once(config: dict[str, Any], last_step: int) -> dict[int, float |
     return losses
 
 
+@pytest.mark.slow
 def test_sigterm_checkpoints_every_running_trial(tmp_path: Path, write_space: Any) -> None:
     space = write_space(
         train={**SLOW, "max_steps": 50000, "eval_every_steps": 25000}, scheduler={"type": "fifo"}

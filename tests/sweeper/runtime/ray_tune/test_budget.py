@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
+import pytest
 from rich.console import Console
 
 from sweeper.commands.sweeping import conclude
@@ -49,6 +50,7 @@ def decided(folder: RunFolder) -> list[tuple[Any, ...]]:
     ]
 
 
+@pytest.mark.slow
 def test_promoted_after_all_it_starts_again_and_nothing_else_changes(
     tmp_path: Path, write_space: Any, cluster: None
 ) -> None:

@@ -24,7 +24,7 @@ DIED = "The process of the trial died."
     ("how", "before", "error", "max_retries"),
     [
         (*RAISES, 2),
-        ("exits", UNHEARD, DIED, 0),
+        pytest.param("exits", UNHEARD, DIED, 0, marks=pytest.mark.slow),
         pytest.param("exits as it is made", UNHEARD, DIED, 1, marks=pytest.mark.slow),
         pytest.param(
             "unreadable", "before their first step:", "UnreadableError", 1, marks=pytest.mark.slow

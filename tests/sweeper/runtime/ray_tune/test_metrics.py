@@ -180,6 +180,7 @@ def test_a_real_prometheus_answers_every_query_of_the_board(
     sweeping.go_on()
 
 
+@pytest.mark.slow
 def test_trials_have_their_names_in_the_dashboard_though_they_share_actors(
     sweeping: Sweeping,
 ) -> None:

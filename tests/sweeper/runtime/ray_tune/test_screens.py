@@ -102,7 +102,9 @@ def test_a_terminal_that_is_gone_ends_nothing(sweep: tuple[Path, RunFolder], gat
     assert_whole(folder)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
+@pytest.mark.parametrize(
+    "number", [signal.SIGINT, pytest.param(signal.SIGHUP, marks=pytest.mark.slow)]
+)
 def test_interrupted_without_a_screen_it_saves_what_runs(
     sweep: tuple[Path, RunFolder], gate: Path, number: int
 ) -> None:

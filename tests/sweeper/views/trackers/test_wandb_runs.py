@@ -297,6 +297,7 @@ sys.exit(run_file(Path(sys.argv[1]), Console(), options).exit_code)
 """
 
 
+@pytest.mark.slow
 def test_the_key_is_in_no_file_of_a_whole_sweep_nor_in_ray_s_logs(
     tmp_path: Path,
     write_space: Any,
