@@ -185,6 +185,36 @@ def test_a_folder_that_is_complete_as_the_next_evaluation_comes_is_not_kept_by_h
     trainer.close()
 
 
+def test_what_came_after_the_last_look_is_not_taken_for_what_was_looked_at(tmp_path: Path) -> None:
+    """It may be of the next evaluation, of which nothing has been read yet."""
+    trainer = CommandTrainer(job(tmp_path))
+    losses(trainer, until=10)
+    there, kept = tmp_path / "work" / "ckpt.json", tmp_path / "kept" / "checkpoint.pt"
+    kept.parent.mkdir()
+    there.write_text("of step 10")
+    trainer._newest.look()
+    assert trainer._copied(kept, 10) is not None
+    there.write_text("of step 20, perhaps")
+    assert trainer._copied(kept, 10) is None
+    trainer.close()
+
+
+def test_what_was_copied_by_half_is_not_gone_on_from(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It stands where checkpoints are looked for, and is none."""
+
+    def by_half(trainer: CommandTrainer, path: Path) -> None:
+        keep(path, 10, tmp_path / "work" / "ckpt.json")
+
+    trainer = CommandTrainer(job(tmp_path))
+    losses(trainer, until=20)
+    (tmp_path / "work" / "ckpt.json").write_text("half")
+    monkeypatch.setattr(CommandTrainer, "_keep_own", by_half)
+    assert trainer.save(tmp_path / "checkpoint_000001" / "checkpoint.pt") == 0
+    trainer.close()
+
+
 def test_a_start_that_came_to_nothing_is_not_held_against_a_copy(tmp_path: Path) -> None:
     """Another trial, which went on from there, has the files by hard links."""
     file = tmp_path / "checkpoint_000001" / "checkpoint.pt"
