@@ -10,6 +10,7 @@ import pytest
 from obstore.exceptions import BaseError
 
 from sweeper.errors import RunFolderError, StorageError
+from sweeper.plan.plan import Plan
 from sweeper.record.run_folder import (
     RUNS,
     RunFolder,
@@ -238,12 +239,16 @@ def test_a_bucket_that_goes_away_stops_the_sweep_which_can_be_resumed(
         pass
 
 
+def made_in_bucket(tiny_plan: Any, tmp_path: Path) -> tuple[str, Plan, RunFolder]:
+    address = f"file://{tmp_path}/bucket"
+    plan = tiny_plan(**SWEEPS["promote"])
+    return address, plan, create_run_folder(runs_folder(address), plan.spec, "tiny", "space.yaml")
+
+
 def test_a_driver_that_wakes_after_the_end_of_the_sweep_changes_nothing_of_it(
     tiny_plan: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    address = f"file://{tmp_path}/bucket"
-    plan = tiny_plan(**SWEEPS["promote"])
-    folder = create_run_folder(runs_folder(address), plan.spec, "tiny", "space.yaml")
+    address, plan, folder = made_in_bucket(tiny_plan, tmp_path)
     with folder.locked():
         with opened(folder, plan) as first:
             first.next_trial()
@@ -260,9 +265,7 @@ def test_a_driver_that_wakes_after_the_end_of_the_sweep_changes_nothing_of_it(
 def test_what_could_not_be_pushed_is_pushed_by_the_next_session(
     tiny_plan: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    address = f"file://{tmp_path}/bucket"
-    plan = tiny_plan(**SWEEPS["promote"])
-    folder = create_run_folder(runs_folder(address), plan.spec, "tiny", "space.yaml")
+    address, plan, folder = made_in_bucket(tiny_plan, tmp_path)
     with folder.locked():
         drive(folder, plan)
         folder.report.write_text("before")
