@@ -9,3 +9,13 @@ def address(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "s3":
         return str(request.getfixturevalue("s3"))
     return f"file://{tmp_path}/bucket"
+
+
+@pytest.fixture(autouse=True)
+def on_a_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    go_to("one", tmp_path, monkeypatch)
+
+
+def go_to(machine: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another machine has another cache."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / machine))

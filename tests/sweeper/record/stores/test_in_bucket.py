@@ -2,17 +2,14 @@
 
 import errno
 import json
-import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
-from obstore.exceptions import BaseError
 
 from sweeper.errors import RunFolderError, StorageError
 from sweeper.plan.plan import Plan
 from sweeper.record.run_folder import (
-    RUNS,
     RunFolder,
     create_run_folder,
     find_run_folder,
@@ -21,33 +18,22 @@ from sweeper.record.run_folder import (
     require_free_name,
 )
 from sweeper.record.stores import segments
-from sweeper.record.stores.bucket import Bucket, _is_refused
-from sweeper.record.stores.disk import Disk
-from sweeper.record.stores.in_bucket import Publisher, pull_all
+from sweeper.record.stores.bucket import Bucket
+from sweeper.record.stores.in_bucket import Publisher
 from sweeper.record.stores.places import runs_folder
 from sweeper.record.stores.presence import PRESENCE, Driver
 from sweeper.record.stores.segments import SegmentWriter
-from sweeper.record.stores.store import STUB, folder_bytes
 from sweeper.record.stores.working_copy import WorkingCopy
 from sweeper.runtime.stopping.requests import request_trial_stop
 from tests.sweeper.engine.test_sweep import FORMS, GRID, PBT, decisions
 from tests.sweeper.in_process import Killed, drive, opened
+from tests.sweeper.record.stores.conftest import go_to
 
 SWEEPS = {
     "promote": {"space": GRID, "scheduler": FORMS["promote"]},
     "hyperband": {"space": GRID, "scheduler": FORMS["hyperband"]},
     "pbt": PBT,
 }
-
-
-@pytest.fixture(autouse=True)
-def on_a_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    go_to("one", tmp_path, monkeypatch)
-
-
-def go_to(machine: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Another machine has another cache."""
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / machine))
 
 
 @pytest.fixture(params=["disk", "file", "s3"])
@@ -280,45 +266,6 @@ def test_what_could_not_be_pushed_is_pushed_by_the_next_session(
     assert bucket.get("report.html") == b"after"
 
 
-def test_a_request_that_a_cut_connection_keeps_back_is_taken_later(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    bucket = Bucket(f"file://{tmp_path}/bucket")
-    bucket.put(".requests/stop.json", b"{}")
-    working = WorkingCopy(tmp_path / "copy", bucket)
-    with monkeypatch.context() as patch, pytest.raises(OSError, match="cut"):
-        patch.setattr(bucket, "download", fails)
-        working.take_requests()
-    working.take_requests()
-    assert (tmp_path / "copy" / ".requests" / "stop.json").is_file()
-
-
-def fails(*_: object) -> None:
-    raise OSError("cut")
-
-
-def test_a_checkpoint_is_a_stub_until_all_of_it_is_here(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    bucket = Bucket(f"file://{tmp_path}/bucket")
-    name = "trials/0000/checkpoint_000000"
-    bucket.put(f"{name}/progress.json", b"{}")
-    bucket.put(f"{name}/shards/0.pt", b"weights")
-    working, folder = WorkingCopy(tmp_path / "copy", bucket), tmp_path / "copy" / name
-    with monkeypatch.context() as patch:
-        patch.setattr(working, "_download", fails)
-        with pytest.raises(OSError, match="cut"):
-            working.fetch(folder)
-    assert folder_bytes(folder) == 9
-    assert [path.name for path in folder.parent.iterdir()] == [folder.name]
-    working.fetch(folder)
-    assert (folder / "shards" / "0.pt").read_bytes() == b"weights"
-    assert folder_bytes(folder) == 9
-    assert not (folder / STUB).exists()
-    with pytest.raises(FileNotFoundError, match="it has been deleted"):
-        working.fetch(folder.with_name("checkpoint_000001"))
-
-
 def test_a_checkpoint_that_is_removed_is_found_no_more_though_its_files_are_still_deleted(
     tiny_plan: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -334,25 +281,6 @@ def test_a_checkpoint_that_is_removed_is_found_no_more_though_its_files_are_stil
         assert sorted(path.name for path in folder.checkpoint_folders(trial_id)) == kept
 
 
-def test_what_the_driver_deletes_goes_from_the_bucket_and_half_a_file_never_comes_there(
-    tmp_path: Path,
-) -> None:
-    bucket, copy = Bucket(f"file://{tmp_path}/bucket"), tmp_path / "copy"
-    working = WorkingCopy(copy, bucket)
-    (copy / "trials" / "0000").mkdir(parents=True)
-    for name in ("journal.jsonl", "note.txt", "results.parquet.tmp", "trials/0000/stack.txt"):
-        (copy / name).touch()
-    working.push(lambda: True)
-    assert set(bucket.objects()) == {"note.txt", "trials/0000/stack.txt"}
-    (copy / "trials" / "0000" / "stack.txt").unlink()
-    working.push(lambda: True)
-    assert set(bucket.objects()) == {"note.txt"}
-    shutil.rmtree(copy)
-    copy.mkdir()
-    working.push(lambda: True)
-    assert set(bucket.objects()) == {"note.txt"}
-
-
 def test_a_note_of_another_machine_reaches_the_bucket_and_goes_from_it(
     address: str, tiny_plan: Any
 ) -> None:
@@ -363,32 +291,6 @@ def test_a_note_of_another_machine_reaches_the_bucket_and_goes_from_it(
     assert bucket.get("note.txt") == b"from afar\n"
     folder.write_note("")
     assert "note.txt" not in bucket.objects()
-
-
-def test_a_reader_leaves_alone_what_is_being_made_and_what_a_driver_is_at(tmp_path: Path) -> None:
-    runs = runs_folder(f"file://{tmp_path}/bucket")
-    (runs / ".new-1").mkdir()
-    Bucket(f"file://{tmp_path}/bucket").put("tiny/note.txt", b"there")
-    working = WorkingCopy(runs / "tiny", Bucket(f"file://{tmp_path}/bucket/tiny"))
-    working.path.mkdir()
-    with Disk(working.path).held():
-        working.pull()
-        assert not (working.path / "note.txt").exists()
-    pull_all(runs, f"file://{tmp_path}/bucket")
-    assert (working.path / "note.txt").read_text() == "there"
-    assert (runs / ".new-1").is_dir()
-
-
-def test_where_no_driver_is_only_the_newest_checkpoint_of_a_trial_stays(tmp_path: Path) -> None:
-    folder = RunFolder(runs_folder(f"file://{tmp_path}/bucket") / "tiny")
-    names = ["checkpoint_000000", "checkpoint_000001"]
-    for name in names:
-        folder.checkpoint("0000", name).mkdir(parents=True)
-    with Disk(folder.path).held():
-        folder.store.leave_older(folder.checkpoint("0000", names[1]))
-    assert len(folder.checkpoint_folders("0000")) == 2
-    folder.store.leave_older(folder.checkpoint("0000", names[1]))
-    assert [path.name for path in folder.checkpoint_folders("0000")] == names[1:]
 
 
 def test_a_bucket_that_does_not_say_what_it_has_stops_the_sweep_with_a_message(
@@ -428,20 +330,6 @@ def test_a_long_push_is_no_silence_and_ends_where_another_driver_goes_on(
     assert "d" not in bucket.objects()
 
 
-@pytest.mark.parametrize(("code", "is_refused"), [(403, True), (404, True), (409, False)])
-def test_what_is_tried_again(code: int, is_refused: bool) -> None:
-    error = BaseError(f"Generic S3 error: … status code: {code} …")
-    assert _is_refused(error) == is_refused
-
-
-@pytest.mark.parametrize("stated", ["s3://KEY:SECRET@bucket/x", "s3://KEY:SE/CRET@b", "gs://K@b"])
-def test_an_address_with_keys_is_refused_and_not_repeated(stated: str) -> None:
-    with pytest.raises(RunFolderError, match="must hold no keys") as caught:
-        runs_folder(stated)
-    assert "SE" not in str(caught.value)
-    assert runs_folder("abfs://container@account.dfs.core.windows.net/x").is_dir()
-
-
 def test_what_the_server_says_is_told(s3: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "another")
     runs = runs_folder(f"{s3}-denied")
@@ -462,10 +350,3 @@ def test_no_key_is_written_anywhere(s3: str, tiny_plan: Any, tmp_path: Path) -> 
     bucket = Bucket(f"{s3}/tiny")
     assert all(b"-of-the-tests" not in bucket.get(name) for name in bucket.objects())
     assert json.loads(folder.path.joinpath(".copy.json").read_text())["segments"] > 1
-
-
-@pytest.mark.parametrize("stated", ["ftp://x/y", "s3://", "http://bucket"])
-def test_an_address_of_nothing_is_refused(stated: str) -> None:
-    with pytest.raises(RunFolderError, match="--runs: must be a folder, or an address as s3://"):
-        runs_folder(stated)
-    assert runs_folder("runs") == RUNS
