@@ -51,7 +51,7 @@ SWEEPS = {
         {1e-3: [2.0, 2.1, 2.2], 1e-2: [9.0, 1.0, 1.5]}, (1e-2, 0), "max"
     ),
     "means are nearly equal": Planted({1e-3: [2.0, 2.2], 1e-2: [2.1, 2.11]}, (1e-3, 0)),
-    "a seed diverged": Planted({1e-3: [NAN, 2.1], 1e-2: [2.0, 2.3]}, (1e-3, 1)),
+    "a seed diverged": Planted({1e-3: [NAN, 2.1], 1e-2: [2.0, 2.3]}, (1e-2, 0)),
     "some are stopped": Planted(
         {1e-3: [2.5, 2.0], 1e-2: [1.0, 4.0], 1e-1: [5.0, 5.5]}, (1e-2, 0), scheduler="asha"
     ),
