@@ -2,6 +2,7 @@
 commands print how it ended, and turn that into an exit code."""
 
 import os
+import threading
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext, suppress
@@ -42,7 +43,7 @@ from sweeper.runtime.extras.writing import texts_by, writers_of
 from sweeper.runtime.losses import Losses
 from sweeper.runtime.ray_tune.token import token_command
 from sweeper.runtime.ray_version import ray_version_note
-from sweeper.runtime.signals import Deadline, ending_at_once, tell
+from sweeper.runtime.signals import REPORT_FIRST, Deadline, ending_at_once, ending_by_signals, tell
 from sweeper.runtime.trainers.program_changes import ProgramChanges
 from sweeper.runtime.trial_loop import TRAINER
 from sweeper.spec.reading.section_problems import processes_problems
@@ -272,31 +273,36 @@ def carry_out(
 def written_report(console: Console, result: SessionResult) -> Path | str:
     """Have the best write some text, and write the report. Returns where it is, or why it could not
     be written: whatever goes wrong here, the sweep has ended well. The folder's log has the
-    traceback."""
-    if result.outcome == "finished":
-        _write_texts(console, result.folder, result.state)
-    try:
-        from sweeper.views.report import write_report  # takes a second
+    traceback. The first signal skips the text, the second ends the process."""
+    folder, skipped = result.folder, threading.Event()
+    with ending_by_signals(skipped.set, folder, REPORT_FIRST, "report"):
+        if result.outcome == "finished":
+            _write_texts(console, folder, result.state, skipped)
+        try:
+            from sweeper.views.report import write_report  # takes a second
 
-        path = write_report(result.folder, state=result.state).path
-        result.folder.store.put(path)
-        return path
-    except Exception as error:
-        _log_traceback(result.folder)
-        return str(error)
+            path = write_report(folder, state=result.state).path
+            folder.store.put(path)
+            return path
+        except Exception as error:
+            _log_traceback(folder)
+            return str(error)
 
 
-def _write_texts(console: Console, folder: RunFolder, state: SweepState) -> None:
+def _write_texts(
+    console: Console, folder: RunFolder, state: SweepState, skipped: threading.Event
+) -> None:
     try:
         if not (writers := writers_of(state, folder)):
             return
         best = "best two" if len(writers) > 1 else "best"
         console.print(f"Writing some text with the {best}… (Ctrl-C skips it)")
-        if (texts := texts_by(writers, folder)) is not None:
+        texts = texts_by(writers, folder, skipped)
+        if skipped.is_set():
+            console.print("Skipped.")
+        elif texts is not None:
             write_texts(folder, texts)
             folder.store.put(folder.texts)
-    except KeyboardInterrupt:
-        console.print("Skipped.")
     except Exception:
         _log_traceback(folder)
 

@@ -14,6 +14,8 @@ from sweeper.status import ExitCode
 
 EXIT_SECONDS = 13.0  # from a signal to the end of the process, whatever hangs
 TELL_SECONDS = 0.5  # a terminal may take no more
+STOPPING = "Stopping: what runs is being checkpointed. Ctrl-C again ends it at once."
+REPORT_FIRST = "The report is written first. Ctrl-C again ends it at once."
 
 
 class Deadline:
@@ -42,17 +44,24 @@ class Deadline:
 
 
 @contextmanager
-def ending_by_signals(end: Callable[[], None], folder: RunFolder) -> Iterator[None]:
-    """The first signal asks the sweep to end, the second ends it at once."""
+def ending_by_signals(
+    end: Callable[[], None], folder: RunFolder, said: str = STOPPING, command: str = "resume"
+) -> Iterator[None]:
+    """The first signal asks what is being done to end, the second ends the process at once.
+
+    Args:
+        said: At the first signal.
+        command: Does what was left undone at the second.
+    """
     asked = False
 
     def heard() -> None:
         nonlocal asked
         if asked:
-            exit_now(folder)
+            exit_now(folder, command)
         asked = True
         end()
-        tell("Stopping: what runs is being checkpointed. Ctrl-C again ends it at once.")
+        tell(said)
 
     with _hearing_signals(heard):
         yield
@@ -106,13 +115,13 @@ def _hearing_signals(call: Callable[[], None]) -> Iterator[None]:
         os.close(heard)
 
 
-def exit_now(folder: RunFolder) -> None:
+def exit_now(folder: RunFolder, command: str = "resume") -> None:
     """End this process at once. Every event is in the journal, and Ray's processes end with this
     one.
 
     Ray itself may be what does not answer: the SIGTERM of a supervisor reaches its processes too.
     """
-    tell(f"\nEnded at once. Go on with:  python -m sweeper resume {folder.called}")
+    tell(f"\nEnded at once. Go on with:  python -m sweeper {command} {folder.called}")
     os._exit(ExitCode.INTERRUPTED)
 
 

@@ -4,9 +4,10 @@ loss is."""
 import os
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,6 +33,7 @@ PLACES = 8
 LARGEST_BYTES = 2**30  # of a checkpoint: more is not read in a moment
 LONGEST_SECONDS = 60.0  # for both
 LAST_SECONDS = 1.0  # even then, to read what has ended
+LOOK_SECONDS = 0.1  # between two looks whether it is to be skipped
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,15 +57,21 @@ def writers_of(state: SweepState, folder: RunFolder) -> tuple[Writer, ...]:
     )
 
 
-def texts_by(writers: Sequence[Writer], folder: RunFolder) -> Texts | None:
+def texts_by(
+    writers: Sequence[Writer], folder: RunFolder, skipped: threading.Event
+) -> Texts | None:
     """None where nobody could write: no checkpoint is sound. The folder's log has what went wrong.
+
+    Args:
+        skipped: Once it is set, nobody writes any more.
 
     Raises:
         UserError: the data or the tokenizer cannot be read.
     """
     config = writers[0].config
     prompt = _prompt(config, read_tokenizer(writers[0].tokenizer))
-    written = _written([of.weights for of in writers], folder, prompt, _num_tokens(config))
+    weights = [of.weights for of in writers]
+    written = _written(weights, folder, prompt, _num_tokens(config), skipped)
     texts = [
         Text(trial_id=of.trial.trial_id, step=of.trial.step, written=text)
         for of, text in zip(writers, written, strict=True)
@@ -105,7 +113,11 @@ def _num_tokens(config: TrainConfig, num_bytes: int = WRITTEN_BYTES) -> int:
 
 
 def _written(
-    paths: Sequence[Path], folder: RunFolder, prompt: str, num_tokens: int
+    paths: Sequence[Path],
+    folder: RunFolder,
+    prompt: str,
+    num_tokens: int,
+    skipped: threading.Event,
 ) -> list[str | None]:
     """What comes behind the prompt, all at once, each in a process of its own: the driver does
     without torch. None where it did not work."""
@@ -125,16 +137,20 @@ def _written(
                 env=environment,
             )
             stack.enter_context(process)
-            stack.callback(process.wait)  # leaving does not wait after Ctrl-C
             stack.callback(process.kill)
             processes.append(process)
-        return [_behind(prompt, process, end) for process in processes]
+        return [_behind(prompt, process, end, skipped) for process in processes]
 
 
-def _behind(prompt: str, process: "subprocess.Popen[bytes]", end: float) -> str | None:
-    try:
-        answer, _ = process.communicate(timeout=max(LAST_SECONDS, end - time.monotonic()))
-    except subprocess.TimeoutExpired:
+def _behind(
+    prompt: str, process: "subprocess.Popen[bytes]", end: float, skipped: threading.Event
+) -> str | None:
+    end = max(end, time.monotonic() + LAST_SECONDS)
+    while not skipped.is_set() and time.monotonic() < end:
+        with suppress(subprocess.TimeoutExpired):
+            answer, _ = process.communicate(timeout=LOOK_SECONDS)
+            break
+    else:
         return None
     text, beginning = answer.decode("utf-8", errors="replace"), printable(prompt)
     if process.returncode != 0 or not text.startswith(beginning):

@@ -2,9 +2,12 @@
 each time."""
 
 import io
+import os
 import shutil
+import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +20,7 @@ from tokenizers.pre_tokenizers import WhitespaceSplit
 from sweeper.engine.audience import Audience
 from sweeper.engine.sweep import Sweep
 from sweeper.plan.plan import make_plan
-from sweeper.record.extras.texts import read_texts, write_texts
+from sweeper.record.extras.texts import Texts, read_texts, write_texts
 from sweeper.record.run_folder import CHECKPOINT_FILE, RunFolder, create_run_folder
 from sweeper.running import SessionResult, written_report
 from sweeper.runtime.extras import writing
@@ -47,9 +50,13 @@ def swept(tmp_path: Path, tokens_folder: Path, write_space: Any) -> tuple[RunFol
     return folder, sweep
 
 
+def texts_of(sweep: Sweep, folder: RunFolder) -> Texts | None:
+    return texts_by(writers_of(sweep.state, folder), folder, threading.Event())
+
+
 def test_the_best_two_go_on_from_one_prompt(swept: tuple[RunFolder, Sweep]) -> None:
     folder, sweep = swept
-    texts = texts_by(writers_of(sweep.state, folder), folder)
+    texts = texts_of(sweep, folder)
     assert texts is not None
     assert [text.trial_id for text in texts.texts] == ["0001", "0000"], "the winner first"
     assert "<w" in texts.prompt
@@ -68,13 +75,13 @@ def test_who_has_no_weights_writes_nothing(swept: tuple[RunFolder, Sweep]) -> No
     winner, second = (sweep.state.trials[trial_id] for trial_id in ("0001", "0000"))
     weights = folder.checkpoint("0000", str(second.checkpoint)) / CHECKPOINT_FILE
     weights.unlink()
-    texts = texts_by(writers_of(sweep.state, folder), folder)
+    texts = texts_of(sweep, folder)
     assert texts is not None
     assert [text.trial_id for text in texts.texts] == ["0001"]
-    assert texts_by(writers_of(sweep.state, folder), folder) == texts, "the same each time"
+    assert texts_of(sweep, folder) == texts, "the same each time"
     weights = folder.checkpoint("0001", str(winner.checkpoint)) / CHECKPOINT_FILE
     weights.write_bytes(b"cposix\nsystem\n(S'true'\ntR.")
-    assert texts_by(writers_of(sweep.state, folder), folder) is None
+    assert texts_of(sweep, folder) is None
     assert "truncated or damaged" in folder.log.read_text()
 
 
@@ -82,21 +89,25 @@ def test_only_what_goes_on_from_the_prompt_is_shown() -> None:
     def behind(prompt: str, printed: str) -> str | None:
         command = [sys.executable, "-c", f"print({printed!r})"]
         with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
-            return writing._behind(prompt, process, end=0)
+            return writing._behind(prompt, process, 0, threading.Event())
 
     assert behind("a\x1bb", "a␛b and on") == " and on"
     assert behind("it 's", "it's and on") is None
 
 
-def test_ctrl_c_leaves_out_the_text_and_not_the_report(
+def test_a_signal_leaves_out_the_text_and_not_the_report(
     swept: tuple[RunFolder, Sweep], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder, sweep = swept
     started: list[Any] = []
+    behind = writing._behind
 
-    def interrupted(_: str, process: Any, __: float) -> None:
+    def interrupted(prompt: str, process: Any, end: float, skipped: threading.Event) -> str | None:
+        if not started:
+            os.kill(os.getpid(), signal.SIGTERM)
+            assert skipped.wait(60)
         started.append(process)
-        raise KeyboardInterrupt
+        return behind(prompt, process, end, skipped)
 
     monkeypatch.setattr(writing, "_behind", interrupted)
     said = io.StringIO()
@@ -106,7 +117,7 @@ def test_ctrl_c_leaves_out_the_text_and_not_the_report(
         "Writing some text with the best two… (Ctrl-C skips it)",
         "Skipped.",
     ]
-    assert [process.returncode for process in started] == [-9], "none goes on by itself"
+    assert [process.returncode for process in started] == [-9, -9], "none goes on by itself"
     assert not folder.texts.exists() and folder.report.exists()
 
 
