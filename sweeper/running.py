@@ -17,6 +17,7 @@ from sweeper.corpus.builtin import prepare_default
 from sweeper.engine.audience import Audience
 from sweeper.engine.session.fingerprint import take_fingerprint
 from sweeper.engine.session.resuming import NO_CHANGES, Changes, prepare_resumption
+from sweeper.engine.session.spending import require_unspent
 from sweeper.engine.session.terms import SessionTerms
 from sweeper.engine.sweep import Sweep
 from sweeper.engine.warm_starting import Here, read_warm_start
@@ -191,6 +192,7 @@ def prepare_run(
     _require_login(options)
     plan = make_plan(spec, _data(spec, source, console), source)
     _check_tokens(plan)
+    require_unspent(SweepState(plan.spec))
     fingerprint = take_fingerprint(plan.spec, options.trainer)
     return Prepared(
         plan=plan,

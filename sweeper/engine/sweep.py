@@ -37,6 +37,7 @@ from sweeper.record.state.events import (
     Retried,
     SearchEnded,
     SessionEnded,
+    SpendReached,
     StoppedByHand,
     TrialEnded,
     TrialPaused,
@@ -365,6 +366,11 @@ class Sweep:
         status = Status.FAILED if error else self.trials[trial_id].outcome()
         self._record(TrialEnded(time=now(), trial=trial_id, status=status, error=error))
         self.checkpoints.tidy(trial_id)
+
+    def spend_reached(self, reached: SpendReached) -> None:
+        """The session is about to end, since this is spent."""
+        self._record(reached)
+        self.commit()
 
     def watcher_failed(self, watcher: str, error: str) -> None:
         """A watcher has failed; the sweep goes on without it."""

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from sweeper.plan.branching import Branching
 from sweeper.plan.jobs import Shape, Speed, forks_in_time, job_of, shape_of, speed_of_nearest
-from sweeper.plan.placement import stated_share
+from sweeper.plan.placement import Placement, stated_share
 from sweeper.plan.plan import Plan, PlannedTrial
 from sweeper.plan.validation import ThinValidation
 from sweeper.spec.clock import Clock
@@ -56,6 +56,7 @@ class Machine:
 
     slots: int
     free_memory: int | None  # bytes
+    placement: Placement | None = None  # what of it a trial gets
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,6 +121,18 @@ class FinalsForecast:
 
 
 @dataclass(frozen=True, kw_only=True)
+class SpendForecast:
+    """What the trials have while they run, if every one comes to its end, beside `max_spend`. None
+    means not known, or that there is no such limit."""
+
+    cpu_hours: float | None
+    gpu_hours: float | None
+    most_cpu_hours: float | None
+    most_gpu_hours: float | None
+    until: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Forecast:
     """What a plan will cost. The last rung is the end of the trials. Without a scheduler `expected`
     equals `whole`."""
@@ -145,6 +158,7 @@ class Forecast:
     # Processes that wanted a core before the speed was measured; None: few, or it was not measured.
     load: float | None = None
     thin_validation: ThinValidation | None = None  # too little text to validate on
+    spend: SpendForecast | None = None  # None: `max_spend` is not stated
     # Why ends will be forecast without the schedule; None if they are with it, or not at all.
     no_schedule: str | None = None
 
@@ -217,6 +231,34 @@ def forecast(
             plan.spec, len(plan.trials) // plan.spec.num_seeds, alone, machine.slots, known
         ),
         no_schedule=_no_schedule(plan.spec),
+        spend=_spend(plan.spec, trials, jobs, machine.placement if timed else None),
+    )
+
+
+def _spend(
+    spec: SweepSpec,
+    trials: Sequence[PlannedTrial],
+    jobs: Sequence[Job],
+    placement: Placement | None,
+) -> SpendForecast | None:
+    """
+    Args:
+        placement: None: how long which share is needed is not known.
+    """
+    if (most := spec.max_spend) is None:
+        return None
+    cpu_hours = gpu_hours = None
+    if placement is not None:
+        shares = [placement.share(trial.values) for trial in trials]
+        hours = [job.stops[-1].seconds / 3600 for job in jobs]
+        cpu_hours = sum(share.cpu * each for share, each in zip(shares, hours, strict=True))
+        gpu_hours = sum(share.gpu * each for share, each in zip(shares, hours, strict=True))
+    return SpendForecast(
+        cpu_hours=cpu_hours,
+        gpu_hours=gpu_hours,
+        most_cpu_hours=most.cpu_hours,
+        most_gpu_hours=most.gpu_hours,
+        until=most.until,
     )
 
 

@@ -57,7 +57,7 @@ def preview(
         speeds = _speeds(plan, placement, here, free_memory) if probe else {}
         # The built-in corpus has enough, but may not be prepared yet.
         thin = thin_validation(plan) if spec.data is not None else None
-    machine = Machine(slots=placement.slots, free_memory=free_memory)
+    machine = Machine(slots=placement.slots, free_memory=free_memory, placement=placement)
     return replace(forecast(plan, machine, speeds, taken), load=load, thin_validation=thin)
 
 

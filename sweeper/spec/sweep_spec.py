@@ -29,6 +29,7 @@ from sweeper.spec.domains.values import (
     tagged,
     whole,
 )
+from sweeper.spec.operating import MaxSpend
 from sweeper.spec.points import Point, known_point
 from sweeper.spec.scheduler_spec import AnySchedulerSpec, EarlySpec, FifoSpec
 from sweeper.spec.sizes import SIZE_PATTERN, parse_size
@@ -54,6 +55,7 @@ CHANGEABLE = (
     "max_retries",
     "trial_timeout_s",
     "checkpoints",
+    "max_spend",
 )
 
 
@@ -197,6 +199,7 @@ class SweepSpec(_Section):
     max_retries: WholeNumber = Field(default=2, ge=0)
     checkpoints: CheckpointsSpec = CheckpointsSpec()
     trial_timeout_s: Annotated[float, Field(gt=0)] | None = 3600
+    max_spend: MaxSpend | None = None
 
     @cached_property
     def known(self) -> KnownSettings:

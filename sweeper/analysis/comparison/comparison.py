@@ -16,7 +16,9 @@ from sweeper.spec.sweep_spec import Mode, SweepSpec
 from sweeper.status import Status
 
 MAX_VALUES = 20  # of a swept name, beyond which a table of them helps nobody
-UNCOMPARED = ("name", "description", "resources", "max_concurrent", "max_retries", "checkpoints")
+UNCOMPARED = (
+    "name", "description", "resources", "max_concurrent", "max_retries", "checkpoints", "max_spend",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)

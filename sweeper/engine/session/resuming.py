@@ -12,6 +12,7 @@ from sweeper.engine.session.fingerprint import (
     is_changeable,
     take_fingerprint,
 )
+from sweeper.engine.session.spending import require_unspent
 from sweeper.engine.session.terms import SessionTerms
 from sweeper.errors import RunFolderError, SpecError
 from sweeper.plan.plan import Plan, make_plan
@@ -88,6 +89,7 @@ def prepare_resumption(folder: RunFolder, changes: Changes, trainer: str) -> Res
     _require_open_finals(state, before, folder)
     if not _has_work(plan, state, changes):
         return Resumption(plan, source, state, None)
+    require_unspent(state, folder)
     fingerprint = take_fingerprint(plan.spec, trainer)
     session = SessionTerms(
         overrides=tuple(all_overrides(events, allowed)),

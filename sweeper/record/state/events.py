@@ -10,6 +10,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import AwareDatetime, ConfigDict, Field
 
 from sweeper.record.state.checkpoints import CHECKPOINT_NAME
+from sweeper.spec.operating import SpendKey
 from sweeper.status import Decision, Status
 from sweeper.strategy.schedulers.scheduler import Verdict
 from trainable.loop.metrics import Metrics
@@ -306,6 +307,15 @@ class FinalsEnded(_Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class SpendReached(_Event):
+    """The sweep stops itself: it has come to what `max_spend` allows."""
+
+    event: Literal["spend_reached"] = "spend_reached"
+    key: SpendKey
+    limit: float | str
+
+
+@dataclass(frozen=True, kw_only=True)
 class WatcherFailed(_Event):
     """W&B, the screen or a table failed; the sweep goes on without it."""
 
@@ -343,6 +353,7 @@ Event = (
     | SearchEnded
     | FinalsStarted
     | FinalsEnded
+    | SpendReached
     | WatcherFailed
     | SessionEnded
 )

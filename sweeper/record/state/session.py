@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from sweeper.record.state.events import Outcome, SessionStarted
+from sweeper.record.state.events import Outcome, SessionStarted, SpendReached
 
 
 @dataclass
@@ -13,6 +13,7 @@ class Session:
     environment: SessionStarted
     ended: datetime | None = None  # until it says that it ends: its newest event
     outcome: Outcome | None = None  # None: it runs, or was killed
+    reached: SpendReached | None = None  # the part of `max_spend` that has stopped it
 
     @property
     def started(self) -> datetime:

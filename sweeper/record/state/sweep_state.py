@@ -28,6 +28,7 @@ from sweeper.record.state.events import (
     SearchEnded,
     SessionEnded,
     SessionStarted,
+    SpendReached,
     StoppedByHand,
     TrialCreated,
     TrialEnded,
@@ -124,6 +125,8 @@ class SweepState:
                 self.search_ended = event
             case FinalsStarted() | FinalsEnded():
                 self._apply_to_finals(event)
+            case SpendReached():
+                self.sessions[-1].reached = event
             case WatcherFailed():
                 self.failed_watchers[event.watcher] = event.error
             case _:

@@ -1,7 +1,7 @@
 """Tune's interfaces in terms of a `Sweep`: its trials, its decisions, its events."""
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,6 @@ from sweeper.record.stores.places import address_of
 from sweeper.record.watcher import Watcher
 from sweeper.runtime.ray_tune.faults import Faults
 from sweeper.runtime.ray_tune.interrupt import Interrupt
-from sweeper.runtime.stopping.requests import StopRequests
 from sweeper.spec.points import point_text
 from sweeper.status import Decision, Status
 from trainable.loop.metrics import Metrics
@@ -178,12 +177,16 @@ class SweepCallback(Callback):  # type: ignore[misc]
     """Journals what Tune tells only to callbacks, and keeps the watchers up to date."""
 
     def __init__(
-        self, sweep: Sweep, audience: Watcher, faults: Faults, requests: StopRequests
+        self, sweep: Sweep, audience: Watcher, faults: Faults, looks: Sequence[Callable[[], None]]
     ) -> None:
+        """
+        Args:
+            looks: What is looked for in every turn.
+        """
         self.sweep = sweep
         self.audience = audience
         self.faults = faults
-        self.requests = requests
+        self.looks = looks
 
     def on_trial_start(
         self, iteration: int, trials: list[TuneTrial], trial: TuneTrial, **info: object
@@ -227,5 +230,6 @@ class SweepCallback(Callback):  # type: ignore[misc]
 
     def on_step_end(self, iteration: int, trials: list[TuneTrial], **info: object) -> None:
         self.sweep.commit()
-        self.requests.look()
+        for look in self.looks:
+            look()
         self.audience.refresh(self.sweep.state)

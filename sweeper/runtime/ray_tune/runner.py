@@ -24,6 +24,7 @@ from sweeper.runtime.ray_tune.faults import Faults
 from sweeper.runtime.ray_tune.interrupt import Interrupt
 from sweeper.runtime.ray_tune.trial_actor import TrialActor
 from sweeper.runtime.signals import Deadline, ending_by_signals, tell
+from sweeper.runtime.stopping.budget import Budget
 from sweeper.runtime.stopping.requests import StopRequests
 
 
@@ -45,6 +46,7 @@ def run_trials(
     faults = Faults(sweep, audience, interrupt, end)
     wait_seconds = CLUSTER_WAIT_SECONDS if os.environ.get("RAY_ADDRESS") else OWN_WAIT_SECONDS
     nodes = Nodes(sweep, placement, living_nodes, end, wait_seconds=wait_seconds)
+    budget = Budget(sweep, end, tell)
     requests = StopRequests(sweep, end, tell)
     requests.look()  # what an earlier session has not heard of
     audience.catch_up()
@@ -61,7 +63,7 @@ def run_trials(
             name=sweep.folder.trials.name,
             search_alg=SweepSearch(sweep, placement, trainer, interrupt),
             scheduler=SweepScheduler(sweep, audience, interrupt),
-            callbacks=[SweepCallback(sweep, audience, faults, requests)],
+            callbacks=[SweepCallback(sweep, audience, faults, (requests.look, budget.look))],
             stop=interrupt,
             reuse_actors=True,
             raise_on_failed_trial=False,

@@ -3,12 +3,13 @@
 import json
 from collections.abc import Iterator
 from dataclasses import asdict
+from datetime import UTC, datetime
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from sweeper.plan.forecast import BranchForecast, Cost, Forecast, ShapeForecast
+from sweeper.plan.forecast import BranchForecast, Cost, Forecast, ShapeForecast, SpendForecast
 from sweeper.views.format import count, duration, flops
 from trainable.settings import counted
 
@@ -124,6 +125,8 @@ def _notes(forecast: Forecast) -> list[str | Text]:
             f"Finals: at most {finals.num_trials} trials more, of the {finals.num_points} best "
             f"points that are tied, with the seeds {seeds}; none where one stands out."
         )
+    if forecast.spend is not None:
+        notes += _spend_notes(forecast.spend, forecast.whole.wall_seconds)
     if forecast.no_schedule is not None:
         notes.append(f"Ends are forecast without the schedule: {forecast.no_schedule}.")
     if len(forecast.rungs) > 1 and forecast.orders_of_merit > 1:
@@ -149,6 +152,29 @@ def _notes(forecast: Forecast) -> list[str | Text]:
     if forecast.thin_validation is not None:
         notes.append(Text(forecast.thin_validation.sentence, style="yellow"))
     return notes
+
+
+def _spend_notes(spend: SpendForecast, wall_seconds: float | None) -> Iterator[str]:
+    for what, hours, most in (
+        ("CPU", spend.cpu_hours, spend.most_cpu_hours),
+        ("GPU", spend.gpu_hours, spend.most_gpu_hours),
+    ):
+        if most is None:
+            continue
+        if hours is None:
+            yield f"max_spend: it stops itself at {most:g} {what} hours."
+        elif hours <= most:
+            yield f"max_spend: of {most:g} {what} hours all trials together take {hours:.3g}."
+        else:
+            yield (
+                f"max_spend: all trials together take {hours:.3g} {what} hours; at {most:g} the "
+                "sweep stops itself, and can be resumed with more."
+            )
+    if spend.until is not None:
+        left = (datetime.fromisoformat(spend.until) - datetime.now(UTC)).total_seconds()
+        yield f"max_spend: it stops itself at {spend.until}, {duration(max(0, left))} from now" + (
+            "." if wall_seconds is None else f"; all trials take {duration(wall_seconds)}."
+        )
 
 
 def _branch_notes(branches: BranchForecast) -> Iterator[str]:

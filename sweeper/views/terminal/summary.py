@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.text import Text
 
+from sweeper.engine.session.spending import spend_remedy, spend_text
 from sweeper.record.ranking import Entrant, Margin, Ranking, ranking_of
 from sweeper.record.results.point_result import PointResult
 from sweeper.record.run_folder import RunFolder
@@ -73,7 +74,9 @@ def print_end(
     else:
         console.print(f"The report was not written: {report}")
         console.print(f"Try again with:  python -m sweeper report {folder.called}")
-    if outcome == "interrupted":
+    if outcome == "interrupted" and (reached := state.sessions[-1].reached) is not None:
+        console.print(f"{spend_text(reached)}; {spend_remedy(reached, folder)}")
+    elif outcome == "interrupted":
         console.print(f"Interrupted. Go on with:  python -m sweeper resume {folder.called}")
     if outcome == "failed":
         console.print("Stopped, since every trial would fail. Once that is mended, go on with:")

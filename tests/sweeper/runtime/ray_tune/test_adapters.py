@@ -17,7 +17,6 @@ from sweeper.runtime.ray_tune.adapters import (
     SweepScheduler,
     SweepSearch,
 )
-from sweeper.runtime.stopping.requests import StopRequests
 from sweeper.runtime.trial_loop import TrialLoop
 from sweeper.spec.sweep_spec import Resources
 from sweeper.status import Decision
@@ -73,8 +72,7 @@ def test_a_checkpoint_is_heard_of_before_the_training_that_led_to_it(
         loop.save(checkpoint)
         tune_trial: Any = SimpleNamespace(trial_id=trial.trial_id, last_result={"step": 0})
         faults: Any = SimpleNamespace(heard=lambda trial_id: None)
-        requests = StopRequests(sweep, lambda: None, print)
-        callback = SweepCallback(sweep, audience, faults, requests)
+        callback = SweepCallback(sweep, audience, faults, ())
         callback.on_checkpoint(0, [tune_trial], tune_trial, SimpleNamespace(path=str(checkpoint)))
         *_, evaluated, landed = read_journal(folder.journal)
         assert isinstance(evaluated, Evaluated)

@@ -63,6 +63,7 @@ def test_the_least_a_file_can_say(tmp_path: Path) -> None:
         "max_retries": 2,
         "checkpoints": {"keep": 2, "budget": None},
         "trial_timeout_s": 3600,
+        "max_spend": None,
     }
 
 
