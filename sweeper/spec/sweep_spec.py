@@ -29,7 +29,7 @@ from sweeper.spec.domains.values import (
     tagged,
     whole,
 )
-from sweeper.spec.operating import MaxSpend
+from sweeper.spec.operating.spend import MaxSpend
 from sweeper.spec.points import Point, known_point
 from sweeper.spec.scheduler_spec import AnySchedulerSpec, EarlySpec, FifoSpec
 from sweeper.spec.sizes import SIZE_PATTERN, parse_size

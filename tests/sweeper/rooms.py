@@ -44,7 +44,7 @@ FLOORS = [
     sweeper.spec.reading
     sweeper.spec
     sweeper.spec.trainer
-    sweeper.spec.domains
+    sweeper.spec.domains sweeper.spec.operating
     sweeper.corpus
     sweeper.corpus.tokens
     sweeper.corpus.reading

@@ -10,7 +10,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import AwareDatetime, ConfigDict, Field
 
 from sweeper.record.state.checkpoints import CHECKPOINT_NAME
-from sweeper.spec.operating import SpendKey
+from sweeper.spec.operating.spend import SpendKey
 from sweeper.status import Decision, Status
 from sweeper.strategy.schedulers.scheduler import Verdict
 from trainable.loop.metrics import Metrics

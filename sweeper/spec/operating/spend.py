@@ -1,4 +1,4 @@
-"""How a sweep behaves on machines that it shares: what it may spend."""
+"""`max_spend`: where a sweep stops itself."""
 
 from datetime import datetime
 from typing import Annotated, Literal
