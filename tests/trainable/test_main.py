@@ -20,6 +20,7 @@ from trainable.config import TrainConfig
 from trainable.loop.training import Trainer
 
 MakeConfig = Callable[..., TrainConfig]
+ROOT = Path(__file__).parents[2]
 
 
 def flags(config: TrainConfig) -> list[str]:
@@ -403,3 +404,31 @@ def test_the_program_stands_alone() -> None:
             env={**os.environ, "PYTHONPATH": ""},
         )
         assert shown.stdout.strip() == "[]", f"{imported} must not import {shown.stdout}"
+
+
+TRAINS = """
+import sys
+from pathlib import Path
+from trainable.config import TrainConfig
+from trainable.loop.training import Trainer
+config = TrainConfig.from_mapping({config})
+trainer = Trainer(config)
+next(trainer.train())
+trainer.save(Path("checkpoint.pt"))
+next(Trainer(config, resume_from=Path("checkpoint.pt")).train())
+print("torch._dynamo" in sys.modules)
+"""
+
+
+def test_what_is_not_compiled_does_without_the_compiler(tiny: MakeConfig, tmp_path: Path) -> None:
+    """It takes as long to import as all else."""
+    code = TRAINS.format(config=tiny(optimizer="muon").to_dict())
+    shown = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+    assert shown.stdout == "False\n"

@@ -11,8 +11,6 @@ from collections.abc import Callable
 
 import torch
 from torch import Tensor
-from torch._dynamo.exc import TorchDynamoException
-from torch._inductor.exc import InductorError
 
 Blocks = Callable[..., Tensor]  # of hidden states and what each position sees
 
@@ -27,6 +25,10 @@ class CompiledBlocks:
     def __call__(self, hidden: Tensor, *, seen: Tensor | None = None) -> Tensor:
         if self._run is self._eager:
             return self._eager(hidden, seen=seen)
+        # Half of torch's time to import: not for runs that compile nothing.
+        from torch._dynamo.exc import TorchDynamoException
+        from torch._inductor.exc import InductorError
+
         try:
             return self._run(hidden, seen=seen)
         except (TorchDynamoException, InductorError) as error:

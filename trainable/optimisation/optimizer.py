@@ -1,5 +1,6 @@
 """AdamW, Muon, and the one pass that clips a gradient, refuses a non-finite one, and steps."""
 
+import inspect
 from collections.abc import Iterable
 from typing import Any
 
@@ -9,14 +10,32 @@ from torch import Tensor, nn
 from trainable.config import TrainConfig
 from trainable.model.parametrisation import is_hidden_matrix, update_scale
 
+
+class Uncompiled(torch.optim.Optimizer):
+    """An optimiser that is never compiled. By torch's own each method keeps the compiler away from
+    itself, and has to import it for that: as long as all else that a trial's process imports."""
+
+    add_param_group = inspect.unwrap(torch.optim.Optimizer.add_param_group)
+    state_dict = inspect.unwrap(torch.optim.Optimizer.state_dict)
+    load_state_dict = inspect.unwrap(torch.optim.Optimizer.load_state_dict)
+
+
+class AdamW(Uncompiled, torch.optim.AdamW):
+    step = torch.no_grad()(inspect.unwrap(torch.optim.AdamW.step))
+
+
+class Muon(Uncompiled, torch.optim.Muon):
+    pass
+
+
 # What an optimiser keeps of each weight, in the weight's shape.
 MOMENTS: dict[type[torch.optim.Optimizer], tuple[str, ...]] = {
-    torch.optim.AdamW: ("exp_avg", "exp_avg_sq"),
-    torch.optim.Muon: ("momentum_buffer",),
+    AdamW: ("exp_avg", "exp_avg_sq"),
+    Muon: ("momentum_buffer",),
 }
 
 
-def build_optimizer(model: nn.Module, config: TrainConfig) -> torch.optim.AdamW:
+def build_optimizer(model: nn.Module, config: TrainConfig) -> AdamW:
     """Fused AdamW (https://arxiv.org/abs/1711.05101): weight decay on matrices, none on norms; of
     the weights that Muon does not have."""
     parameters = [
@@ -25,7 +44,7 @@ def build_optimizer(model: nn.Module, config: TrainConfig) -> torch.optim.AdamW:
         if config.optimizer == "adamw" or not is_hidden_matrix(name, p.ndim)
     ]
     parameters.sort(key=lambda named: named[1].ndim < 2)
-    return torch.optim.AdamW(
+    return AdamW(
         _groups(parameters, config, with_epsilon=True),
         lr=config.learning_rate,
         betas=(config.beta1, config.beta2),
@@ -33,14 +52,14 @@ def build_optimizer(model: nn.Module, config: TrainConfig) -> torch.optim.AdamW:
     )
 
 
-def build_muon(model: nn.Module, config: TrainConfig) -> torch.optim.Muon | None:
+def build_muon(model: nn.Module, config: TrainConfig) -> Muon | None:
     """Muon (https://kellerjordan.github.io/posts/muon/) for the blocks' matrices, its updates as
     large as AdamW's, so that one learning rate and one weight decay serve both
     (https://arxiv.org/abs/2502.16982). None: it has none of them."""
     if config.optimizer == "adamw":
         return None
     parameters = [(n, p) for n, p in model.named_parameters() if is_hidden_matrix(n, p.ndim)]
-    return torch.optim.Muon(
+    return Muon(
         _groups(parameters, config, with_epsilon=False),
         lr=config.learning_rate,
         momentum=config.muon_momentum,
@@ -69,8 +88,8 @@ def _groups(
 
 
 def clipped_step(
-    optimizer: torch.optim.AdamW,
-    muon: torch.optim.Muon | None = None,
+    optimizer: AdamW,
+    muon: Muon | None = None,
     *,
     learning_rate: float,
     grad_clip: float | None,
@@ -115,5 +134,5 @@ def restore_optimizer(optimizer: torch.optim.Optimizer, saved: dict[str, Any]) -
         for name in MOMENTS[type(optimizer)]:
             if state[name].shape != parameter.shape:
                 raise ValueError(f"{name} of shape {tuple(state[name].shape)}")
-        if isinstance(optimizer, torch.optim.AdamW) and state["step"].numel() != 1:
+        if isinstance(optimizer, AdamW) and state["step"].numel() != 1:
             raise ValueError(f"step of shape {tuple(state['step'].shape)}")
