@@ -1,8 +1,9 @@
 """The report in a real browser, from its file, without a network."""
 
 import math
+from pathlib import Path
 
-from playwright.sync_api import Page
+from playwright.sync_api import Browser, Page
 
 from tests.programs import needs_chromium
 
@@ -42,6 +43,24 @@ def test_every_section_is_there_and_nothing_sticks_out(page: Page) -> None:
         assert page.locator(f"#{table}").evaluate(fits), f"{table} is read without scrolling"
     assert page.locator("h1").inner_text()
     assert page.locator("[data-figure] .main-svg").count() >= 5
+
+
+def test_what_is_not_near_the_screen_is_drawn_later_or_for_paper(
+    browser: Browser, report: Path
+) -> None:
+    page = browser.new_page(viewport={"width": 1280, "height": 600}, offline=True)
+    page.goto(report.as_uri())
+    page.locator("[data-figure]").first.scroll_into_view_if_needed()
+    ids = "[...document.querySelectorAll('[data-figure]')].filter({}).map(e => e.id)"
+    near = ids.format("e => e.getBoundingClientRect().top < innerHeight + 300")  # pixels
+    drawn = ids.format("e => e.querySelector('.main-svg')")
+    every, first = page.evaluate(ids.format("e => true")), page.evaluate(near)
+    assert 0 < len(first) < len(every)
+    page.wait_for_function(f"{drawn}.length >= {len(first)}")
+    assert page.evaluate(drawn) == first
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert page.evaluate(drawn) == every
+    page.close()
 
 
 def test_choosing_a_trial_shows_it_everywhere(page: Page) -> None:

@@ -125,13 +125,26 @@ function showChosen() {
   }
 }
 
+const near = new Set(); // figures that are near the screen and not drawn, from the top
 const seen = new IntersectionObserver((entries) => {
+  const drawing = near.size > 0;
   for (const { isIntersecting, target } of entries) {
-    if (!isIntersecting) continue;
-    seen.unobserve(target);
-    ready.then(() => draw(target));
+    if (isIntersecting) near.add(target);
+    else near.delete(target);
   }
+  if (near.size && !drawing) drawNear();
 }, { rootMargin: "300px" });
+
+// One at a time: what is drawn is shown before the next one is begun.
+async function drawNear() {
+  await ready;
+  for (const element of near) {
+    if (element.isConnected) draw(element);
+    seen.unobserve(element);
+    await new Promise((shown) => { requestAnimationFrame(() => setTimeout(shown)); });
+    near.delete(element);
+  }
+}
 
 function watch() {
   document.querySelectorAll("[data-figure]").forEach((element) => { if (!drawn.has(element)) seen.observe(element); });
