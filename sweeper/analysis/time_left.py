@@ -18,7 +18,7 @@ from sweeper.status import Status
 from trainable.loop.metrics import Metrics
 
 if TYPE_CHECKING:
-    from sweeper.plan.forecast import RungForecast
+    from sweeper.plan.cost.forecast import RungForecast
     from sweeper.plan.plan import Plan
 
 
@@ -45,7 +45,8 @@ class TimeLeftEstimator:
     @cached_property
     def rungs(self) -> Sequence["RungForecast"]:
         """The forecast of the rungs, in order. It takes some tenths of a second."""
-        from sweeper.plan.forecast import Machine, forecast  # only a sweep that runs needs it
+        from sweeper.plan.cost.forecast import forecast  # only a sweep that runs needs it
+        from sweeper.plan.cost.shapes import Machine
 
         machine = Machine(slots=1, free_memory=None)
         return forecast(self.plan, machine, {}).rungs

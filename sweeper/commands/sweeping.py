@@ -16,10 +16,10 @@ from sweeper.corpus import preparation
 from sweeper.engine.session.resuming import Changes
 from sweeper.engine.warm_starting import taken_from_earlier
 from sweeper.errors import TrainerError
+from sweeper.plan.cost.preview import preview
+from sweeper.plan.cost.probe import this_machine
 from sweeper.plan.placement import Node, place, stated_share
 from sweeper.plan.plan import make_plan
-from sweeper.plan.preview import preview
-from sweeper.plan.probe import this_machine
 from sweeper.record.run_folder import RUNS
 from sweeper.running import (
     Options,

@@ -7,7 +7,7 @@ from pathlib import Path
 from sweeper.engine.observing import observe
 from sweeper.engine.session.fingerprint import take_fingerprint
 from sweeper.errors import RunFolderError, SpecError
-from sweeper.plan.forecast import Taken
+from sweeper.plan.cost.forecast import Taken
 from sweeper.plan.plan import Plan
 from sweeper.record.replay import read_state
 from sweeper.record.run_folder import find_run_folder

@@ -15,7 +15,8 @@ import pytest
 from ruamel.yaml import YAML
 
 from sweeper.errors import ResourceError, SpecError
-from sweeper.plan.forecast import Machine, forecast
+from sweeper.plan.cost.forecast import forecast
+from sweeper.plan.cost.shapes import Machine
 from sweeper.plan.placement import Node, place
 from sweeper.plan.plan import Plan, make_plan
 from sweeper.record.run_folder import create_run_folder

@@ -36,6 +36,7 @@ FLOORS = [
     sweeper.record
     sweeper.record.stores sweeper.record.results
     sweeper.record.state
+    sweeper.plan.cost
     sweeper.plan
     sweeper.strategy
     sweeper.strategy.schedulers
@@ -63,7 +64,7 @@ FLOORS = [
 FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 
 RAY_ROOM = "sweeper.runtime.ray_tune"
-TORCH_PROCESSES = {"sweeper.plan.probe"}  # their functions run in processes that they start
+TORCH_PROCESSES = {"sweeper.plan.cost.probe"}  # their functions run in processes that they start
 
 
 @dataclass(frozen=True)
@@ -190,8 +191,8 @@ class House:
                     yield _breach(
                         found,
                         "that loads torch, and the driver does without: it would start seconds "
-                        "later and hold a GPU. Do it in a process of its own, as plan/probe does, "
-                        "or move what needs no torch into a module of trainable without it",
+                        "later and hold a GPU. Do it in a process of its own, as plan/cost/probe "
+                        "does, or move what needs no torch into a module of trainable without it",
                     )
 
     @cached_property

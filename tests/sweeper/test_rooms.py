@@ -60,7 +60,7 @@ CALM = {
     "sweeper.spec.__init__": "",
     "sweeper.spec.sweep_spec": "from sweeper import errors\nimport trainable.config",
     "sweeper.spec.reading.spec_file": "from sweeper.spec.sweep_spec import SweepSpec",
-    "sweeper.plan.probe": "def main():\n    from trainable.loop.training import Trainer",
+    "sweeper.plan.cost.probe": "def main():\n    from trainable.loop.training import Trainer",
     "sweeper.runtime.ray_tune.runner": "import ray",
     "sweeper.views.trackers.wandb_mirror": "def log():\n    import_module('wandb')",
     "sweeper.views.terminal.screen": "",
@@ -81,7 +81,7 @@ def test_imports_that_run_down_are_well() -> None:
     [
         (
             "sweeper.spec.sweep_spec",
-            "from sweeper.plan import probe",
+            "from sweeper.plan.cost import probe",
             "the room sweeper.spec lies below sweeper.plan",
         ),
         (
@@ -94,12 +94,12 @@ def test_imports_that_run_down_are_well() -> None:
             "if TYPE_CHECKING:\n    import sweeper.spec.reading.spec_file",
             "the room sweeper.spec lies below sweeper.spec.reading",
         ),
-        ("sweeper.spec.sweep_spec", "from ..plan.probe import main", "runs up"),
-        ("sweeper.spec.sweep_spec", "import_module('sweeper.plan.probe')", "runs up"),
+        ("sweeper.spec.sweep_spec", "from ..plan.cost.probe import main", "runs up"),
+        ("sweeper.spec.sweep_spec", "import_module('sweeper.plan.cost.probe')", "runs up"),
         ("trainable.errors", "from trainable import config", "runs up"),
         ("trainable.config", "from sweeper.errors import SpecError", "does not know who calls it"),
         (
-            "sweeper.plan.probe",
+            "sweeper.plan.cost.probe",
             "def late():\n    import ray.tune",
             "Ray is known in sweeper.runtime.ray_tune only",
         ),
@@ -107,7 +107,7 @@ def test_imports_that_run_down_are_well() -> None:
         ("trainable.config", "import wandb", "seconds to import"),
         ("sweeper.errors", "try:\n    import wandb\nfinally: ...", "seconds to import"),
         ("sweeper.errors", "def late():\n    import torch", "the driver does without"),
-        ("sweeper.plan.probe", "import torch", "the driver does without"),
+        ("sweeper.plan.cost.probe", "import torch", "the driver does without"),
         ("sweeper.errors", "from trainable.loop.training import Trainer", "that loads torch"),
     ],
 )

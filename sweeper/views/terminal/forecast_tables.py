@@ -9,7 +9,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from sweeper.plan.forecast import BranchForecast, Cost, Forecast, ShapeForecast, SpendForecast
+from sweeper.plan.cost.forecast import BranchForecast, Cost, Forecast, SpendForecast
+from sweeper.plan.cost.shapes import ShapeForecast
 from sweeper.views.format import count, duration, flops
 from trainable.settings import counted
 

@@ -16,7 +16,7 @@ from sweeper.analysis.time_left import (
     speed_of,
 )
 from sweeper.engine.sweep import Sweep
-from sweeper.plan.forecast import RungForecast
+from sweeper.plan.cost.forecast import RungForecast
 from sweeper.plan.plan import Plan
 from sweeper.record.run_folder import create_run_folder
 from sweeper.status import Status

@@ -9,7 +9,7 @@ import pytest
 
 from sweeper.engine.audience import Audience
 from sweeper.engine.sweep import Sweep
-from sweeper.plan.jobs import Shape, Speed
+from sweeper.plan.cost.shapes import Shape, Speed
 from sweeper.record.run_folder import RunFolder, create_run_folder
 from sweeper.runtime.in_process import InProcess
 from tests.sweeper.analysis.scaling.truths import RATES, SHAPES, best_loss, best_rate
@@ -174,7 +174,7 @@ def test_plan_for_a_time_takes_no_longer_at_the_speed_of_this_machine(
             for shape, config in distinct.items()
         }
 
-    monkeypatch.setattr("sweeper.plan.preview.measure_speeds", speeds)
+    monkeypatch.setattr("sweeper.plan.cost.preview.measure_speeds", speeds)
     rates = {"learning_rate": {"grid": list(RATES)}}
     space = str(write_space(space=rates, max_concurrent=1))
     asked = ("plan", space, "--for", "2M", "--time", "2h", "--json")

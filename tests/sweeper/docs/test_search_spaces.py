@@ -5,7 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sweeper.plan.forecast import Machine, forecast
+from sweeper.plan.cost.forecast import forecast
+from sweeper.plan.cost.shapes import Machine
 from sweeper.plan.plan import Plan, make_plan
 from sweeper.spec.reading.spec_file import load_spec
 from trainable.model.model_size import flops_per_token

@@ -10,7 +10,7 @@ import torch
 
 from sweeper.engine.audience import Audience
 from sweeper.engine.sweep import Sweep
-from sweeper.plan.forecast import Machine
+from sweeper.plan.cost.shapes import Machine
 from sweeper.plan.plan import Plan
 from sweeper.record.metrics_files import MetricsFiles, read_metrics
 from sweeper.record.run_folder import RunFolder, create_run_folder

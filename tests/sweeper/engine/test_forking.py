@@ -9,7 +9,7 @@ import pytest
 
 from sweeper.engine.audience import Audience
 from sweeper.engine.sweep import Sweep
-from sweeper.plan.forecast import forecast
+from sweeper.plan.cost.forecast import forecast
 from sweeper.plan.plan import Plan
 from sweeper.record.metrics_files import MetricsFiles
 from sweeper.runtime.in_process import InProcess

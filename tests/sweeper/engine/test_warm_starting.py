@@ -12,7 +12,8 @@ from sweeper.engine.session.terms import SessionTerms
 from sweeper.engine.sweep import Sweep
 from sweeper.engine.warm_starting import Here, read_warm_start, taken_from_earlier
 from sweeper.errors import SpecError
-from sweeper.plan.forecast import Machine, forecast
+from sweeper.plan.cost.forecast import forecast
+from sweeper.plan.cost.shapes import Machine
 from sweeper.plan.plan import Plan
 from sweeper.record.journal import read_journal
 from sweeper.record.metrics_files import read_metrics

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from sweeper.plan.branching import Branching, fork_step
-from sweeper.plan.forecast import Machine, forecast
-from sweeper.plan.jobs import Speed, shapes
+from sweeper.plan.cost.forecast import forecast
+from sweeper.plan.cost.shapes import Machine, Speed, shapes
 from sweeper.plan.plan import Plan
 from sweeper.spec.points import Point
 from sweeper.spec.sweep_spec import SweepSpec

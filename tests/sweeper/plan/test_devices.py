@@ -10,10 +10,10 @@ import pytest
 from rich.console import Console
 
 from sweeper.errors import SpecError
+from sweeper.plan.cost.preview import preview
 from sweeper.plan.devices import require_devices, require_gpus
 from sweeper.plan.placement import Node, place
 from sweeper.plan.plan import make_plan
-from sweeper.plan.preview import preview
 from sweeper.running import Options, run_file
 from sweeper.spec.reading.spec_file import load_spec
 from trainable.errors import UserError

@@ -14,7 +14,7 @@ from rich.console import Console
 
 from sweeper.commands.sweeping import nodes_of_cluster
 from sweeper.errors import ResourceError
-from sweeper.plan.preview import preview
+from sweeper.plan.cost.preview import preview
 from sweeper.record.run_folder import RunFolder
 from sweeper.running import Options, run_file
 from sweeper.status import ExitCode

@@ -6,8 +6,8 @@ from typing import Any
 
 from rich.console import Console
 
-from sweeper.plan.forecast import Machine, Taken, forecast
-from sweeper.plan.jobs import Speed, shapes
+from sweeper.plan.cost.forecast import Taken, forecast
+from sweeper.plan.cost.shapes import Machine, Speed, shapes
 from sweeper.views.terminal.forecast_tables import print_forecast
 
 SIZES = {

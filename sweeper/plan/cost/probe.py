@@ -22,8 +22,7 @@ import numpy as np
 
 from sweeper.corpus.builtin import DEFAULT_CORPUS, ROOT, prepare_default
 from sweeper.corpus.folder import CorpusFolder
-from sweeper.plan.forecast import Machine
-from sweeper.plan.jobs import Shape, Speed
+from sweeper.plan.cost.shapes import Machine, Shape, Speed
 from sweeper.plan.placement import Node, Share
 from sweeper.spec.domains.values import as_written
 from sweeper.spec.sweep_spec import SweepSpec
@@ -153,7 +152,7 @@ def _workers(number: int, share: Share, train_seconds: float) -> Iterator[list[W
     command = [
         sys.executable,
         "-m",
-        "sweeper.plan.probe",
+        "sweeper.plan.cost.probe",
         str(share.processes),
         str(share.num_threads),
         str(train_seconds),

@@ -4,12 +4,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from sweeper.plan.cost.forecast import Forecast, Taken, forecast
+from sweeper.plan.cost.probe import data_to_look_at, load_of_others, measure_speeds, this_machine
+from sweeper.plan.cost.shapes import Machine, Shape, Speed, shape_of, shapes
 from sweeper.plan.devices import require_devices, require_gpus
-from sweeper.plan.forecast import Forecast, Machine, Taken, forecast
-from sweeper.plan.jobs import Shape, Speed, shape_of, shapes
 from sweeper.plan.placement import Node, Placement, Share, num_at_once, place
 from sweeper.plan.plan import Plan, make_plan
-from sweeper.plan.probe import data_to_look_at, load_of_others, measure_speeds, this_machine
 from sweeper.plan.validation import thin_validation
 from sweeper.spec.reading.spec_file import load_spec
 from sweeper.spec.reading.yaml_source import YamlSource

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from sweeper.plan import forecast as module
-from sweeper.plan.forecast import Machine, forecast
-from sweeper.plan.jobs import Shape, Speed, shape_of, shapes
+from sweeper.plan.cost import forecast as module
+from sweeper.plan.cost.forecast import forecast
+from sweeper.plan.cost.shapes import Machine, Shape, Speed, shape_of, shapes
 from sweeper.plan.plan import Plan
 from sweeper.strategy.simulation import orders_of_merit
 from trainable.loop.memory import estimate_memory

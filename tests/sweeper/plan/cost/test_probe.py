@@ -12,12 +12,17 @@ import numpy as np
 import pytest
 
 from sweeper.corpus.folder import CorpusFolder
-from sweeper.plan import probe
-from sweeper.plan.forecast import Machine
-from sweeper.plan.jobs import shape_of, shapes
+from sweeper.plan.cost import probe
+from sweeper.plan.cost.probe import (
+    data_to_look_at,
+    measure,
+    measure_speeds,
+    only_training,
+    this_machine,
+)
+from sweeper.plan.cost.shapes import Machine, shape_of, shapes
 from sweeper.plan.placement import Node, Share
 from sweeper.plan.plan import make_plan
-from sweeper.plan.probe import data_to_look_at, measure, measure_speeds, only_training, this_machine
 from sweeper.spec.reading.spec_file import load_spec
 from trainable.errors import ProcessLostError, UserError
 from trainable.loop.memory import estimate_memory

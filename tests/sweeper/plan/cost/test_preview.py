@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from sweeper.plan.preview import preview
+from sweeper.plan.cost.preview import preview
 from sweeper.views.terminal.forecast_tables import print_forecast
 
 SIZES = {

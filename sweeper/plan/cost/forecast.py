@@ -12,8 +12,9 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from sweeper.plan.branching import Branching
-from sweeper.plan.jobs import Shape, Speed, forks_in_time, job_of, shape_of, speed_of_nearest
-from sweeper.plan.placement import Placement, stated_share
+from sweeper.plan.cost.jobs import forks_in_time, job_of
+from sweeper.plan.cost.shapes import Machine, Shape, ShapeForecast, Speed, shape_forecast, shape_of
+from sweeper.plan.placement import Placement
 from sweeper.plan.plan import Plan, PlannedTrial
 from sweeper.plan.validation import ThinValidation
 from sweeper.spec.clock import Clock
@@ -25,7 +26,6 @@ from sweeper.spec.scheduler_spec import (
     PbtSpec,
 )
 from sweeper.spec.sweep_spec import Objective, SweepSpec
-from sweeper.spec.trainer.config import ours
 from sweeper.strategy.schedulers import make_scheduler
 from sweeper.strategy.schedulers.scheduler import Fifo
 from sweeper.strategy.simulation import (
@@ -37,7 +37,6 @@ from sweeper.strategy.simulation import (
     simulate,
 )
 from sweeper.strategy.surface.observation import CALIBRATION
-from trainable.model.model_size import flops_per_token, num_params
 
 MAX_SIMULATED_TRIALS = 400  # a longer plan is judged by its first ones: their order is shuffled
 
@@ -48,27 +47,6 @@ class Taken:
 
     trials: frozenset[str]  # that cost nothing, since they have run there
     different: tuple[str, ...]  # what is not the same there
-
-
-@dataclass(frozen=True, kw_only=True)
-class Machine:
-    """What the sweep would run on. None means not known."""
-
-    slots: int
-    free_memory: int | None  # bytes
-    placement: Placement | None = None  # what of it a trial gets
-
-
-@dataclass(frozen=True, kw_only=True)
-class ShapeForecast:
-    name: str  # the swept values that make it, as `size small`
-    num_trials: int
-    num_params: int | None  # None, as below: of another trainer nobody knows it
-    memory: int | None  # bytes of a training step (`Share.memory`), the framework itself left out
-    fits: bool | None  # whether at least one sequence at a time does; None: not known
-    flops_per_token: int | None
-    speed: Speed | None
-    is_measured: bool  # else its speed is that of the nearest measured one, at the same FLOP/s
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -176,7 +154,7 @@ def forecast(
     for trial in plan.trials:
         alike.setdefault(shape_of(trial.config), []).append(trial)
     by_shape = {
-        shape: _shape_forecast(plan, trials, machine, speeds) for shape, trials in alike.items()
+        shape: shape_forecast(plan, trials, machine, speeds) for shape, trials in alike.items()
     }
     scheduler, branching = plan.spec.scheduler, Branching(plan, spared)
     trials = [trial for trial in plan.trials if trial.trial_id not in spared]
@@ -336,48 +314,6 @@ def _shown(jobs: Sequence[Job], spec: AnySchedulerSpec) -> list[int]:
     if isinstance(spec, EarlySpec) and not spec.has_rungs:
         return sorted({stop.clock for job in jobs for stop in (job.stops[0], job.stops[-1])})
     return sorted({stop.clock for job in jobs for stop in job.stops if stop.judged})
-
-
-def _shape_forecast(
-    plan: Plan,
-    trials: list[PlannedTrial],
-    machine: Machine,
-    speeds: Mapping[Shape, Speed],
-) -> ShapeForecast:
-    stated = trials[0].config
-    shape = shape_of(stated)
-    if shape is None:
-        return ShapeForecast(
-            name=_name(plan, trials),
-            num_trials=len(trials),
-            num_params=None,
-            memory=None,
-            fits=None,
-            flops_per_token=None,
-            speed=None,
-            is_measured=False,
-        )
-    config, free = ours(stated), machine.free_memory
-    share = stated_share(plan.spec.resources, trials[0].values)
-    return ShapeForecast(
-        name=_name(plan, trials),
-        num_trials=len(trials),
-        num_params=num_params(config),
-        memory=share.memory(config, at_once=config.batch_size),
-        fits=None if free is None else share.memory(config, at_once=1) <= free,
-        flops_per_token=flops_per_token(config),
-        speed=speeds.get(shape) or speed_of_nearest(config, speeds),
-        is_measured=shape in speeds,
-    )
-
-
-def _name(plan: Plan, trials: list[PlannedTrial]) -> str:
-    names = []
-    for key, domain in plan.spec.space.items():
-        if domain.sets(key) & set(Shape._fields):
-            at = [t.values[key] for t in trials if key in t.values]
-            names += [f"{key} {'/'.join(dict.fromkeys(map(str, at)))}"] if at else []
-    return ", ".join(names) or "all trials"
 
 
 def _cost(jobs: Sequence[Job], outcomes: Sequence[Simulated], scale: float, known: Known) -> Cost:
