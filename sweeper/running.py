@@ -24,7 +24,7 @@ from sweeper.engine.warm_starting import Here, read_warm_start
 from sweeper.errors import SpecError, StorageError
 from sweeper.plan.devices import require_devices, require_gpus
 from sweeper.plan.placement import Placement, place
-from sweeper.plan.plan import Plan, check_configs, make_plan
+from sweeper.plan.plan import Plan, check_configs, data_folder, make_plan
 from sweeper.record.extras.texts import delete_texts, write_texts
 from sweeper.record.metrics_files import MetricsFiles
 from sweeper.record.ranking import best_trial
@@ -210,7 +210,7 @@ def _data(spec: SweepSpec, source: YamlSource, console: Console) -> Path | None:
         check_configs(spec, source)  # before anything is made
         console.print("No `data:` in the file: training on Python's own standard library.")
         return prepare_default(console=console).resolve()
-    return Path(spec.data).resolve()
+    return data_folder(spec.data, source, tell=partial(console.print, markup=False, soft_wrap=True))
 
 
 @contextmanager

@@ -7,7 +7,10 @@ import sys
 from pathlib import Path
 
 from sweeper.analysis.monitor import Monitor
+from sweeper.corpus.folder import CorpusFolder
+from sweeper.corpus.in_bucket import fetch
 from sweeper.errors import RunFolderError
+from sweeper.record.buckets.addresses import is_address
 from sweeper.record.ranking import ranked, ranking_of
 from sweeper.record.state.trial import Trial
 from sweeper.views.json_output import checkpoint_file
@@ -52,7 +55,7 @@ def export_trial(monitor: Monitor, trial_id: str | None, out: Path) -> tuple[Tri
     except OSError as error:
         raise ExportError(f"{out}: cannot be made: {error.strerror}") from None
     try:
-        said = _run_exporter(checkpoint, staging)
+        said = _run_exporter(checkpoint, staging, _tokenizer_in_bucket(monitor.state.spec.data))
         os.rename(staging, out)  # over an empty folder too
     finally:
         shutil.rmtree(staging, ignore_errors=True)
@@ -83,9 +86,18 @@ def _trials_with_one(monitor: Monitor) -> str:
     )
 
 
-def _run_exporter(checkpoint: Path, folder: Path) -> str:
+def _tokenizer_in_bucket(data: str | None) -> Path | None:
+    """Beside data in a bucket; the checkpoint knows only where the trial's machine had them."""
+    if data is None or not is_address(data):
+        return None
+    folder = CorpusFolder(fetch(data, only={CorpusFolder.NAMES[2]}))
+    return folder.tokenizer if folder.tokenizer.is_file() else None
+
+
+def _run_exporter(checkpoint: Path, folder: Path, tokenizer: Path | None) -> str:
+    stated = [] if tokenizer is None else [f"--tokenizer={tokenizer}"]
     done = subprocess.run(
-        [sys.executable, "-m", "trainable.export", str(checkpoint), str(folder)],
+        [sys.executable, "-m", "trainable.export", str(checkpoint), str(folder), *stated],
         capture_output=True,
         encoding="utf-8",
         errors="replace",

@@ -200,7 +200,9 @@ def prepare(
             "input. Nothing: the sources of Python's standard library.",
         ),
     ] = None,
-    out: Annotated[Path, typer.Option(help="The folder to make, as data/NAME.")] = ...,  # type: ignore[assignment]
+    out: Annotated[
+        str, typer.Option(help="The folder to make, as data/NAME or s3://BUCKET/NAME.")
+    ] = ...,  # type: ignore[assignment]
     tokenizer: Annotated[
         str, typer.Option(help="bytes, bpe:VOCAB, tiktoken:NAME, or the path of a tokenizer.json.")
     ] = preparation.DEFAULT_TOKENIZER,

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from itertools import chain, groupby
 from pathlib import Path
@@ -11,6 +11,7 @@ from types import MappingProxyType
 from rich.console import Console
 
 from sweeper.corpus.folder import CorpusFolder
+from sweeper.corpus.in_bucket import appearing_in_bucket
 from sweeper.corpus.meta import Meta, SetMeta
 from sweeper.corpus.progress import (
     ENOUGH_TEXTS,
@@ -46,6 +47,7 @@ from sweeper.corpus.tokens.tokenization import (
     train_bpe,
     vocab_size,
 )
+from sweeper.record.buckets.addresses import is_address
 from trainable.errors import DataError
 from trainable.validation_sets import is_name, set_file
 
@@ -59,7 +61,7 @@ MAX_LISTED_FILES = 10_000  # of one folder in meta.json; above, the folder is on
 
 def prepare(
     inputs: Sequence[str],
-    out: Path,
+    out: Path | str,
     *,
     tokenizer: str = DEFAULT_TOKENIZER,
     val_fraction: float = DEFAULT_VAL_FRACTION,
@@ -71,7 +73,8 @@ def prepare(
 
     Args:
         inputs: files, folders, or `-`; none means the Python standard library's sources.
-        out: must not exist yet (or be empty): nothing is ever overwritten.
+        out: must not exist yet (or be empty): nothing is ever overwritten. Or an address in a
+            bucket.
         tokenizer: `bytes`, `bpe:VOCAB`, `tiktoken:NAME`, or the path of a tokenizer.json.
         val_fraction: the share of documents for validation, between 0 and 1.
         text_field: the field of a .jsonl, the column of a .parquet.
@@ -92,12 +95,9 @@ def prepare(
             )
         check_inputs_exist(of_set)
     check_inputs_exist(inputs)
-    if out.parts[:1] == ("~",):  # no shell expands --out=~/data
-        out = out.expanduser()
     left_out = Tally()
     try:
-        refuse_existing(out)
-        with appearing(out) as (folder, scratch):
+        with _output(out) as (folder, scratch):
             job = _Job(
                 files=_files(inputs, scratch, left_out),
                 val_sets={n: _files(of, scratch, left_out) for n, of in val_sets.items()},
@@ -115,6 +115,14 @@ def prepare(
         notes = sentences(left_out + written.left_out)
         print_summary(console, written.meta, out, warnings=written.warnings, notes=notes)
     return written.meta
+
+
+def _output(out: Path | str) -> AbstractContextManager[tuple[Path, Path]]:
+    if is_address(str(out)):
+        return appearing_in_bucket(str(out))
+    path = Path(out).expanduser()  # no shell expands --out=~/data
+    refuse_existing(path)
+    return appearing(path)
 
 
 def _check_settings(val_fraction: float, text_field: str) -> None:

@@ -138,7 +138,7 @@ def thin_validation(meta: Meta, num_texts: int) -> list[str]:
 
 
 def print_summary(
-    console: Console, meta: Meta, out: Path, *, warnings: Sequence[str], notes: Sequence[str]
+    console: Console, meta: Meta, out: Path | str, *, warnings: Sequence[str], notes: Sequence[str]
 ) -> None:
     """
     Raises:

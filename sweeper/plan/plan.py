@@ -1,13 +1,15 @@
 """What a sweep will do: its spec with every default filled in, and the config of every trial."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from sweeper.corpus.folder import CorpusFolder
+from sweeper.corpus.in_bucket import fetch, how_to_make
 from sweeper.errors import SpecError
 from sweeper.plan.points import NoPointError, draw, with_seeds
+from sweeper.record.buckets.addresses import is_address, problem_of
 from sweeper.spec.clock import clock_per_step
 from sweeper.spec.points import Point
 from sweeper.spec.reading.yaml_source import Problem, YamlSource
@@ -18,7 +20,7 @@ from sweeper.spec.trainer.config import AnyConfig
 from sweeper.spec.trainer.section import TrainerSpec
 from trainable.config import TrainConfig, default_warmup_steps
 from trainable.data.meta import read_meta
-from trainable.errors import CheckpointError, ConfigError, UserError
+from trainable.errors import CheckpointError, ConfigError, DataError, UserError
 from trainable.validation_sets import is_name, set_of
 from trainable.weights.outline import require_fitting
 
@@ -56,6 +58,25 @@ class Plan:
         except ConfigError:
             pass
         return None
+
+
+def data_folder(
+    stated: str, source: YamlSource, tell: Callable[[str], None] = lambda text: None
+) -> Path:
+    """What `data:` names; fetched from its bucket, where it is in one and not here yet.
+
+    Raises:
+        SpecError: that cannot be.
+    """
+    if not is_address(stated):
+        return Path(stated).resolve()
+    problem = problem_of(stated)
+    if problem is None:
+        try:
+            return fetch(stated, tell=tell)
+        except DataError as error:
+            problem = str(error)
+    raise SpecError([source.problem(("data",), problem)])
 
 
 def check_configs(spec: SweepSpec, source: YamlSource) -> None:
@@ -103,9 +124,12 @@ def plan_again(resolved: SweepSpec, source: YamlSource) -> Plan:
 def _require_data(folder: CorpusFolder, spec: SweepSpec, source: YamlSource) -> None:
     for file in (folder.train, folder.val):
         if not os.path.isfile(file):  # which, unlike a Path, takes names of any length
+            address = spec.data if spec.data is not None and is_address(spec.data) else None
             there = os.path.isdir(folder.path)
-            problem = f"{folder.path} has no {file.name}" if there else f"no folder {folder.path}"
-            raise SpecError([source.problem(("data",), f"{problem}; {folder.remedy()}")])
+            place = address or folder.path
+            problem = f"{place} has no {file.name}" if there else f"no folder {place}"
+            remedy = how_to_make(address) if address else folder.remedy()
+            raise SpecError([source.problem(("data",), f"{problem}; {remedy}")])
     metric = spec.objective.metric
     if metric == "val_bits_per_byte" and read_meta(folder.val).bytes_per_token is None:
         problem = f"needs `bytes_per_token` in {folder.meta}; use val_loss, or `prepare` the data"
@@ -145,6 +169,8 @@ def _resolve(spec: SweepSpec, data: Path | None = None) -> SweepSpec:
         "checkpoint_every_steps", Derived(times=1, of="eval_every_steps")
     )
     told = None if data is None else str(data)
+    if spec.data is not None and is_address(spec.data):  # each machine has it elsewhere
+        told = spec.data
     return spec.model_copy(update={"data": told, "train": _for_all(train, spec)})
 
 

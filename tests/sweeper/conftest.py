@@ -95,3 +95,11 @@ def s3(endpoint: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     for name, value in {**KEYS, "AWS_ENDPOINT_URL": endpoint}.items():
         monkeypatch.setenv(name, value)
     return f"s3://{BUCKET}/{tmp_path.name}"
+
+
+@pytest.fixture(params=["file", "s3"])
+def address(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A prefix of each kind of bucket."""
+    if request.param == "s3":
+        return str(request.getfixturevalue("s3"))
+    return f"file://{tmp_path}/bucket"

@@ -49,6 +49,7 @@ FLOORS = [
     sweeper.corpus
     sweeper.corpus.tokens
     sweeper.corpus.reading
+    sweeper.record.buckets
     sweeper.errors sweeper.status
     trainable.__main__ trainable.generate trainable.export trainable.coordinate_check
     trainable.command_line

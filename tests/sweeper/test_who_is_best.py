@@ -90,7 +90,7 @@ def planted(
 def exported(sweeper: Sweeper, monkeypatch: pytest.MonkeyPatch) -> str | None:
     taken: list[Path] = []
 
-    def export(checkpoint: Path, folder: Path) -> str:
+    def export(checkpoint: Path, folder: Path, tokenizer: Path | None) -> str:
         taken.append(checkpoint)
         return "done"
 

@@ -10,6 +10,7 @@ from sweeper.analysis.forecasts import forecasts_of
 from sweeper.analysis.reading import parameters
 from sweeper.analysis.reading.sweep_data import Evaluation, SweepData, TrialData
 from sweeper.corpus.folder import CorpusFolder
+from sweeper.corpus.in_bucket import place_here
 from sweeper.errors import RunFolderError
 from sweeper.record.extras.load import read_loads
 from sweeper.record.extras.texts import read_texts
@@ -245,7 +246,7 @@ def _data_meta(spec: SweepSpec) -> dict[str, object] | None:
     if spec.data is None:
         return None
     try:
-        meta = json.loads(CorpusFolder(Path(spec.data)).meta.read_text(encoding="utf-8"))
+        meta = json.loads(CorpusFolder(place_here(spec.data)).meta.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
     return meta if isinstance(meta, dict) else None

@@ -8,6 +8,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from sweeper.corpus.folder import CorpusFolder
+from sweeper.corpus.in_bucket import place_here
 from sweeper.engine.session.program_code import COMMIT, code_files
 from sweeper.record.state.events import Fingerprint
 from sweeper.spec.sweep_spec import CHANGEABLE, SweepSpec
@@ -28,7 +29,7 @@ def take_fingerprint(spec: SweepSpec, trainer: str) -> Fingerprint:
     return Fingerprint(
         spec=fixed_settings(spec),
         code={name: _hash([path.read_bytes()]) for name, path in _sources(trainer).items()},
-        data=_data_hashes(CorpusFolder(Path(spec.data))),
+        data=_data_hashes(CorpusFolder(place_here(spec.data))),
     )
 
 

@@ -15,7 +15,8 @@ from sweeper.engine.session.fingerprint import (
 from sweeper.engine.session.spending import require_unspent
 from sweeper.engine.session.terms import SessionTerms
 from sweeper.errors import RunFolderError, SpecError
-from sweeper.plan.plan import Plan, make_plan
+from sweeper.plan.plan import Plan, data_folder, make_plan
+from sweeper.record.buckets.addresses import is_address
 from sweeper.record.effective_spec import all_overrides, effective_spec
 from sweeper.record.journal import read_journal
 from sweeper.record.replay import replay
@@ -82,7 +83,7 @@ def prepare_resumption(folder: RunFolder, changes: Changes, trainer: str) -> Res
     if changes.finals and before.finals is None and not any(map(_is_of_finals, allowed)):
         allowed.append("finals={}")
     spec, source = effective_spec(folder, events, allowed)
-    data = _data_of(spec, folder)
+    data = _data_of(spec, folder, source)
     plan = make_plan(spec, data, source)
     state = replay(plan.spec, folder, events)
     _require_all_trials(plan, state, changes, source)
@@ -117,7 +118,9 @@ def allowed_overrides(changes: Changes, folder: RunFolder) -> list[str]:
         key = ".".join(map(str, key_path))
         if not is_changeable(key):
             problems.append(_refusal(key, text, folder))
-        elif key == "data" and isinstance(value, str):  # the next session may start elsewhere
+        elif (
+            key == "data" and isinstance(value, str) and not is_address(value)
+        ):  # the next session may start elsewhere
             allowed.append(f"data={json.dumps(str(Path(value).expanduser().resolve()))}")
         else:
             allowed.append(text)
@@ -150,16 +153,17 @@ def _require_draws(folder: RunFolder, events: Sequence[Event]) -> None:
         raise SpecError([f"--num-trials: {problem}: {example}"])
 
 
-def _data_of(spec: SweepSpec, folder: RunFolder) -> Path | None:
+def _data_of(spec: SweepSpec, folder: RunFolder, source: YamlSource) -> Path | None:
     if not spec.is_ours:
         return None
     assert spec.data is not None, "a resolved spec names its data"
-    if not Path(spec.data).is_dir():
+    data = data_folder(spec.data, source)
+    if not data.is_dir():
         raise RunFolderError(
             f"{folder.path}: no folder {spec.data}, which it trains on; if that has moved: "
             f"python -m sweeper resume {folder.called} --set data=FOLDER"
         )
-    return Path(spec.data)
+    return data
 
 
 def _require_all_trials(

@@ -38,7 +38,7 @@ def preview(
         UserError: the sweep could not be run.
     """
     spec, source = load_spec(file, overrides)
-    with data_to_look_at(spec) as data:
+    with data_to_look_at(spec, source) as data:
         plan = make_plan(spec, data, source)
         demands = {(s.vocab_size, s.context_length): config for s, config in shapes(plan).items()}
         for config in demands.values():
@@ -68,7 +68,7 @@ def planned(file: Path, overrides: Sequence[str] = ()) -> Plan:
         UserError: the sweep could not be run.
     """
     spec, source = load_spec(file, overrides)
-    with data_to_look_at(spec) as data:
+    with data_to_look_at(spec, source) as data:
         return make_plan(spec, data, source)
 
 

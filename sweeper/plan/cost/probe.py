@@ -24,7 +24,9 @@ from sweeper.corpus.builtin import DEFAULT_CORPUS, ROOT, prepare_default
 from sweeper.corpus.folder import CorpusFolder
 from sweeper.plan.cost.shapes import Machine, Shape, Speed
 from sweeper.plan.placement import Node, Share
+from sweeper.plan.plan import data_folder
 from sweeper.spec.domains.values import as_written
+from sweeper.spec.reading.yaml_source import YamlSource
 from sweeper.spec.sweep_spec import SweepSpec
 from trainable.config import TrainConfig
 from trainable.errors import ProcessLostError, UserError
@@ -44,13 +46,13 @@ GPU_DEVICES = ("/dev/nvidiactl", "/dev/kfd", "/dev/dxg")  # NVIDIA, AMD, Windows
 
 
 @contextmanager
-def data_to_look_at(spec: SweepSpec) -> Iterator[Path | None]:
+def data_to_look_at(spec: SweepSpec, source: YamlSource) -> Iterator[Path | None]:
     """The folder that the sweep would train on. If that is the built-in corpus and it has not been
     prepared (only a real run does that), a temporary one with random tokens."""
     if not spec.is_ours:
         yield None  # another trainer has its own
     elif spec.data is not None:
-        yield Path(spec.data).resolve()
+        yield data_folder(spec.data, source)
     elif CorpusFolder(ROOT / DEFAULT_CORPUS).meta.exists():
         yield prepare_default().resolve()
     else:

@@ -6,10 +6,10 @@ simulator can drive it.
 
 from dataclasses import replace
 from functools import cached_property
-from pathlib import Path
 from typing import assert_never
 
 from sweeper.corpus.folder import CorpusFolder
+from sweeper.corpus.in_bucket import place_here
 from sweeper.plan.points import NoPointError, num_trials
 from sweeper.record.state.arrivals import Arrivals
 from sweeper.record.state.checkpoints import CheckpointAccount, Promise, Stored, unneeded
@@ -264,7 +264,9 @@ class SweepState:
         trial.checkpoint_step = newest.step if newest else None
 
     def _config(self, recorded: Settings) -> AnyConfig:
-        data = CorpusFolder(Path(self.spec.data)).of_trials if self.spec.data else {}  # it may move
+        data = (
+            CorpusFolder(place_here(self.spec.data)).of_trials if self.spec.data else {}
+        )  # it may move
         return self.spec.known.config({**recorded, **data})
 
     def _go_on(self, trial: Trial, promotion: Promotion) -> None:

@@ -9,8 +9,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from sweeper.errors import StorageError
+from sweeper.record.buckets.bucket import Bucket
 from sweeper.record.state.checkpoints import checkpoint_folders
-from sweeper.record.stores.bucket import Bucket
 from sweeper.record.stores.disk import Disk
 from sweeper.record.stores.presence import PRESENCE, SAID_EVERY_SECONDS, Driver, driver_of
 from sweeper.record.stores.segments import JOURNAL, Fenced, SegmentWriter, segment_name

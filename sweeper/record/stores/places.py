@@ -1,14 +1,11 @@
 """What `--runs` names: a folder, or a prefix of a bucket, whose sweeps have working copies here."""
 
-import hashlib
-import os
-import re
 from pathlib import Path
 
 from sweeper.errors import RunFolderError
+from sweeper.record.buckets.addresses import cache_of, is_address, problem_of
 
 ADDRESS_FILE = ".bucket"  # in the folder of the working copies
-SCHEMES = ("s3", "gs", "abfs", "abfss", "az", "file")
 
 
 def runs_folder(stated: str | Path) -> Path:
@@ -17,27 +14,12 @@ def runs_folder(stated: str | Path) -> Path:
     Raises:
         RunFolderError: it is an address of nothing that we know.
     """
-    scheme, is_address, rest = str(stated).partition("://")
-    if not is_address:
+    if not is_address(str(stated)):
         return Path(stated)
-    if scheme not in SCHEMES or not rest.strip("/"):
-        raise RunFolderError(
-            f"--runs: must be a folder, or an address as s3://BUCKET/PREFIX (also gs:// and "
-            f"abfs://), got {str(stated)!r}"
-        )
-    host = rest.partition("/")[0]
-    if ":" in host or ("@" in host and not scheme.startswith("abfs")):
-        raise RunFolderError(
-            f"--runs: an address ({scheme}://…) must hold no keys and no port; "
-            "both come from the environment (docs/cluster.md)"
-        )
+    if (problem := problem_of(str(stated))) is not None:
+        raise RunFolderError(f"--runs: {problem}")
     address = str(stated).rstrip("/")
-    # The same name is another bucket at another endpoint.
-    whole = f"{os.environ.get('AWS_ENDPOINT_URL', '')} {address}"
-    digest = hashlib.sha256(whole.encode()).hexdigest()[:8]
-    name = re.sub(r"[^A-Za-z0-9]+", "-", address)
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    folder = cache / "sweeper" / "runs" / f"{name}-{digest}"
+    folder = cache_of(address, "runs")
     try:
         settle(folder, address)
     except OSError as error:

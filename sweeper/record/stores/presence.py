@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from sweeper.record.stores.bucket import Bucket
+from sweeper.record.buckets.bucket import Bucket
 
 PRESENCE = "driver.json"
 COPY_ID = ".copy-id"  # in a working copy

@@ -11,7 +11,7 @@ import socket
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 
-from sweeper.record.stores.bucket import Bucket
+from sweeper.record.buckets.bucket import Bucket
 
 JOURNAL = "journal"  # the segments' folder
 READERS = 16  # segments that are read at once

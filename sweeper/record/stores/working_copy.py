@@ -19,8 +19,8 @@ from pathlib import Path
 
 from filelock import FileLock
 
+from sweeper.record.buckets.bucket import Bucket, Object
 from sweeper.record.state.checkpoints import PROGRESS_FILE, is_checkpoint_name
-from sweeper.record.stores.bucket import Bucket, Object
 from sweeper.record.stores.disk import Disk
 from sweeper.record.stores.presence import PRESENCE
 from sweeper.record.stores.segments import JOURNAL, READERS, read_segments

@@ -14,6 +14,7 @@ from ray.tune.search import SearchAlgorithm
 
 from sweeper.engine.sweep import Sweep
 from sweeper.plan.placement import Placement, Share
+from sweeper.record.buckets.addresses import is_address
 from sweeper.record.state.trial import Trial
 from sweeper.record.stores.places import address_of
 from sweeper.record.watcher import Watcher
@@ -86,6 +87,7 @@ class SweepSearch(SearchAlgorithm):  # type: ignore[misc]
             trial_id=trial.trial_id,
             config={
                 "train": trial.config.to_dict(),
+                "data": spec.data if spec.data and is_address(spec.data) else None,
                 "num_threads": share.num_threads,
                 "processes": share.processes,
                 "trainer": self.trainer,

@@ -10,6 +10,7 @@ from ray import tune
 from ray.train._internal.storage import _VALIDATE_STORAGE_MARKER_FILENAME
 from ray.tune.result import SHOULD_CHECKPOINT
 
+from sweeper.corpus.in_bucket import on_this_machine
 from sweeper.errors import storage_error
 from sweeper.record.run_folder import RunFolder
 from sweeper.record.state.checkpoints import checkpoint_number
@@ -31,7 +32,8 @@ NOTED_AFTER = 0.8  # of the time after which a silent trial is killed
 class TrialActor(tune.Trainable):  # type: ignore[misc]  # Ray is untyped
     """Runs one trial after another in one process (Tune reuses the actor).
 
-    The config that Tune hands over has these keys: `train`, the settings; `processes`, how many
+    The config that Tune hands over has these keys: `train`, the settings; `data`, the address of
+    the tokens, if they are in a bucket; `processes`, how many
     share the trial, and `num_threads` of each; `trainer`, the class of the loop as `module:name`,
     or `program`, the `trainer:` section of another one; `folder`, the trial's, and `bucket`, the
     address where its run is kept, if that is one; `evaluated_by`, the metric that makes metrics an
@@ -49,6 +51,8 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]  # Ray is untyped
             work_here(self.run_folder, config["bucket"])
         program: TrainerSpec | None = config["program"]
         self.train_config = known_settings(program).config(config["train"])
+        if isinstance(self.train_config, TrainConfig):
+            self.train_config = on_this_machine(self.train_config, config["data"])
         self.loop = TrialLoop(
             load_trainer(config["trainer"], config["processes"])
             if program is None

@@ -112,7 +112,7 @@ def test_the_built_in_corpus_is_not_made_for_a_look(
     monkeypatch.chdir(tmp_path)
     spec, source = load_spec(write_space(data=None, train={"vocab_size": 256}))
     before = sorted(tmp_path.rglob("*"))
-    with data_to_look_at(spec) as data:
+    with data_to_look_at(spec, source) as data:
         plan = make_plan(spec, data, source)
         Trainer(plan.trials[0].config)
         assert int(np.load(CorpusFolder(data).train).max()) == plan.trials[0].config.vocab_size - 1

@@ -3,14 +3,6 @@ from pathlib import Path
 import pytest
 
 
-@pytest.fixture(params=["file", "s3"])
-def address(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """A prefix of each kind of bucket."""
-    if request.param == "s3":
-        return str(request.getfixturevalue("s3"))
-    return f"file://{tmp_path}/bucket"
-
-
 @pytest.fixture(autouse=True)
 def on_a_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     go_to("one", tmp_path, monkeypatch)

@@ -3,7 +3,7 @@
 import pytest
 from obstore.exceptions import BaseError
 
-from sweeper.record.stores.bucket import _is_refused
+from sweeper.record.buckets.bucket import _is_refused
 
 
 @pytest.mark.parametrize(("code", "is_refused"), [(403, True), (404, True), (409, False)])

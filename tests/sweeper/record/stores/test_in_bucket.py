@@ -9,6 +9,7 @@ import pytest
 
 from sweeper.errors import RunFolderError, StorageError
 from sweeper.plan.plan import Plan
+from sweeper.record.buckets.bucket import Bucket
 from sweeper.record.run_folder import (
     RunFolder,
     create_run_folder,
@@ -18,7 +19,6 @@ from sweeper.record.run_folder import (
     require_free_name,
 )
 from sweeper.record.stores import segments
-from sweeper.record.stores.bucket import Bucket
 from sweeper.record.stores.in_bucket import Publisher
 from sweeper.record.stores.places import runs_folder
 from sweeper.record.stores.presence import PRESENCE, Driver

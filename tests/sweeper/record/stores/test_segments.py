@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from sweeper.record.stores.bucket import Bucket
+from sweeper.record.buckets.bucket import Bucket
 from sweeper.record.stores.segments import Fenced, SegmentWriter, read_segments, segment_name
 from tests.sweeper.servers import Network
 

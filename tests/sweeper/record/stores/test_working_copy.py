@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from sweeper.record.buckets.bucket import Bucket
 from sweeper.record.run_folder import (
     RunFolder,
 )
-from sweeper.record.stores.bucket import Bucket
 from sweeper.record.stores.disk import Disk
 from sweeper.record.stores.in_bucket import pull_all
 from sweeper.record.stores.places import runs_folder

@@ -26,6 +26,7 @@ from obstore.store import from_url
 RETRY_SECONDS = 10.0  # by the library, of each try of ours
 ANSWER_SECONDS = 20.0  # for one answer
 REFUSED = re.compile(r"status code: 4(?!08|09|29)")  # too slow, too busy, in conflict: not for good
+NO_KEYS = "http://169.254.169.254"  # which is asked where the environment has none
 T = TypeVar("T")
 
 
@@ -107,6 +108,16 @@ class Bucket:
 
         return dict(sorted(self._tried(folder, listed).items()))  # a local one has no order
 
+    def files(self) -> dict[str, Object]:
+        """The objects whose names have no slash, in order.
+
+        Raises:
+            FileNotFoundError: there is no such bucket.
+        """
+        there = self._tried("", lambda: obstore.list_with_delimiter(self._store))
+        found = {entry["path"]: Object(entry["size"], entry["e_tag"]) for entry in there["objects"]}
+        return dict(sorted(found.items()))
+
     def folders(self) -> list[str]:
         """The first parts of the names that have others."""
         there = self._tried("", lambda: obstore.list_with_delimiter(self._store))
@@ -164,5 +175,7 @@ def _store(address: str, endpoint: str) -> Any:
 def _said(error: Exception) -> str:
     """The server's own words where it has sent any, or the first line of the library's."""
     text = str(error)
+    if NO_KEYS in text:
+        return "no keys: neither the environment has any, nor the role of this machine"
     answer = re.search(r"<Message>(.*?)</Message>", text)
     return answer[1] if answer else text.split("\n")[0]
