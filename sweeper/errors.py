@@ -23,6 +23,14 @@ class RunFolderError(UserError):
     """A run folder that is missing, in use, damaged, or of another kind."""
 
 
+class InUseError(RunFolderError):
+    """A run folder at which another driver is at work."""
+
+
+class UnreachableError(RunFolderError):
+    """A bucket that does not answer, or refuses."""
+
+
 class RecordingError(UserError):
     """Curves that cannot be replayed."""
 

@@ -1,5 +1,6 @@
 """A sweep as it stands in its run folder, whether a driver runs it or not."""
 
+import time
 from collections.abc import Sequence
 
 from sweeper.analysis.time_left import TimeLeft, TimeLeftEstimator
@@ -10,6 +11,7 @@ from sweeper.record.ranking import best_trial
 from sweeper.record.run_folder import RunFolder
 from sweeper.record.state.sweep_state import SweepState
 from sweeper.record.state.trial import Trial
+from sweeper.record.submission.next_attempt import Act, Standing, Step, next_step, standing_of
 from sweeper.spec.reading.yaml_source import read_yaml
 from sweeper.status import Status
 from trainable.errors import UserError
@@ -45,8 +47,22 @@ class Monitor:
 
     @property
     def state_name(self) -> str:
-        """running, finished, interrupted, or failed."""
-        return "running" if self.is_running else self.state.outcome or "interrupted"
+        """running, finished, interrupted, failed, or submitted: it is to go on by itself."""
+        if self.is_running:
+            return "running"
+        if self.next_step.act in (Act.WAIT, Act.SUBMIT):
+            return "submitted"
+        return self.state.outcome or "interrupted"
+
+    @property
+    def standing(self) -> Standing:
+        """Of a sweep that was submitted."""
+        return standing_of(self.folder, self.state, is_live=self.is_running)
+
+    @property
+    def next_step(self) -> Step:
+        """What `keep` does about it."""
+        return next_step(self.standing, time.time())
 
     @property
     def num_trials(self) -> int:

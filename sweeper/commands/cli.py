@@ -108,13 +108,18 @@ def _open_streams() -> None:
 
 
 def command(
-    name: str, function: str, help: str, epilog: str | None = None, panel: str | None = None
+    name: str,
+    function: str,
+    help: str,
+    epilog: str | None = None,
+    panel: str | None = None,
+    hidden: bool = False,
 ) -> None:
     """Add the command of this name. Its function is named with its module, as `looking.status`."""
 
     class Deferred(TyperCommand):
         def make_context(self, *args: Any, **kwargs: Any) -> Any:
-            module, _, attribute = function.partition(".")
+            module, _, attribute = function.rpartition(".")
             own = typer.Typer(add_completion=False)
             own.command(name, help=help, epilog=epilog)(
                 getattr(import_module(f"sweeper.commands.{module}"), attribute)
@@ -123,7 +128,9 @@ def command(
 
     def placeholder() -> None: ...
 
-    app.command(name, cls=Deferred, help=help, epilog=epilog, rich_help_panel=panel)(placeholder)
+    app.command(name, cls=Deferred, help=help, epilog=epilog, rich_help_panel=panel, hidden=hidden)(
+        placeholder
+    )
 
 
 command(
@@ -273,6 +280,43 @@ command(
     examples("serve", "serve --runs /data/runs --port 8080") + "\n\nMore in docs/watching.md.",
     LOOK,
 )
+
+CLUSTER = "On a cluster"
+command(
+    "submit",
+    "cluster.submitting.submit",
+    """Have a cluster run a sweep, or go on with one, as a Ray Job: nobody need stay.
+
+    All is checked here first. Keys of buckets are those of the cluster's machines.""",
+    examples(
+        "submit search_spaces/lr.yaml --address http://HEAD:8265 --runs s3://BUCKET/sweeps",
+        "submit lr --runs s3://BUCKET/sweeps",
+    )
+    + "\n\nMore in docs/cluster.md.",
+    CLUSTER,
+)
+command(
+    "wait",
+    "cluster.following.wait",
+    "Wait until a sweep has ended; the exit code is that of `run`.",
+    examples("wait lr --runs s3://BUCKET/sweeps"),
+    CLUSTER,
+)
+command(
+    "logs",
+    "cluster.following.logs",
+    "What the driver of a submitted sweep has printed, or the program of a trial.",
+    examples("logs lr --runs s3://BUCKET/sweeps", "logs lr 0003"),
+    CLUSTER,
+)
+command(
+    "keep",
+    "cluster.submitting.keep",
+    "Submit again each submitted sweep whose driver is lost, until it has ended.",
+    examples("keep --address http://HEAD:8265 --runs s3://BUCKET/sweeps"),
+    CLUSTER,
+)
+command("work", "cluster.working.work", "What the job of a submitted sweep runs.", hidden=True)
 
 SHOW = "Show it in other tools"
 command(

@@ -132,6 +132,18 @@ class Journal:
         self._file.close()
 
 
+def begin_journal(folder: RunFolder) -> None:
+    """Have a journal in which nothing is yet: a sweep that a driver elsewhere is to begin.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    log = folder.store.log()
+    log.commit(b"")
+    folder.journal.touch()
+    log.written(0)
+
+
 def read_journal(path: Path) -> Iterator[Event]:
     """The events of a journal, in order. A torn last line is left out.
 

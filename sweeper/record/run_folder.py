@@ -5,7 +5,7 @@ import os
 import re
 import shlex
 import shutil
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import cached_property
 from pathlib import Path
@@ -13,7 +13,7 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
-from sweeper.errors import RunFolderError
+from sweeper.errors import InUseError, RunFolderError, UnreachableError
 from sweeper.record.state.checkpoints import checkpoint_folders
 from sweeper.record.stores.opening import store_of
 from sweeper.record.stores.places import address_of, shown
@@ -24,6 +24,7 @@ from trainable.settings import nearest
 
 RUNS = Path("runs")  # where sweeps are looked for by name
 CHECKPOINT_FILE = "checkpoint.pt"
+OUTPUT_FILE = "output.log"
 MAX_NAMED = 10  # of the sweeps that there are, in a message
 
 
@@ -49,6 +50,7 @@ class RunFolder:
         self.trials = path / "trials"
         self.removed = path / ".removed"  # checkpoints that are being deleted
         self.requests = path / ".requests"  # what others ask of the driver
+        self.attempts = path / "attempts"  # of a submitted sweep: each job that was to run it
         self.texts = path / "texts.json"  # what the best trials have written
         self.note = path / "note.txt"  # what people have written of the sweep
         self.stop_request = self.requests / "stop.json"
@@ -107,11 +109,25 @@ class RunFolder:
     def trial_stop_request(self, trial_id: str) -> Path:
         return self.requests / f"stop-{trial_id}.json"
 
+    def attempt(self, number: int) -> Path:
+        return self.attempts / f"{number:04d}.json"
+
+    def attempt_end(self, number: int) -> Path:
+        return self.attempts / f"{number:04d}.end.json"
+
+    def attempt_log(self, number: int) -> Path:
+        """What its driver has printed."""
+        return self.attempts / f"{number:04d}.log"
+
     def trial_config(self, trial_id: str) -> Path:
         return self.trial(trial_id) / "config.json"
 
     def trial_metrics(self, trial_id: str) -> Path:
         return self.trial(trial_id) / "metrics.jsonl"
+
+    def trial_output(self, trial_id: str) -> Path:
+        """What its program has printed, where that is not ours."""
+        return self.trial(trial_id) / OUTPUT_FILE
 
     def trial_error(self, trial_id: str) -> Path:
         return self.trial(trial_id) / "error.txt"
@@ -167,13 +183,14 @@ class RunFolder:
         """Hold the folder as its one driver.
 
         Raises:
-            RunFolderError: another driver holds it, or it cannot be written.
+            InUseError: another driver holds it.
+            RunFolderError: it cannot be written.
         """
         with ExitStack() as stack:
             try:
                 stack.enter_context(self.store.held())
             except InUse as who:
-                raise RunFolderError(
+                raise InUseError(
                     f"{self.place}: another sweeper is at work in it{who}; "
                     f"watch it with: python -m sweeper status {self.called}"
                 ) from None
@@ -321,15 +338,19 @@ def _there_are(known: list[str], runs: Path) -> str:
     return f"; there are: {', '.join(newest)}" + (f" and {more} more" if more else "")
 
 
-def list_run_folders(runs: Path) -> list[RunFolder]:
-    """Every sweep under `runs`, oldest first; what is left of one counts."""
+def list_run_folders(runs: Path, known: Collection[str] = ()) -> list[RunFolder]:
+    """Every sweep under `runs`, oldest first; what is left of one counts.
+
+    Args:
+        known: Names of which nothing new is to be brought here.
+    """
     if _is_file(runs):
         return []
     if (address := address_of(runs)) is not None:
         from sweeper.record.stores.in_bucket import pull_all  # a disk needs none of it
 
         with reached(runs):
-            pull_all(runs, address)
+            pull_all(runs, address, known)
     names, changed = RunFolder(Path("*")), dict[Path, float]()
     for record in (*runs.glob(str(names.journal)), *runs.glob(str(names.results))):
         if record.is_file():
@@ -343,12 +364,12 @@ def list_run_folders(runs: Path) -> list[RunFolder]:
 def reached(runs: Path) -> Iterator[None]:
     """
     Raises:
-        RunFolderError: the bucket of these run folders does not answer, or refuses.
+        UnreachableError: the bucket of these run folders does not answer, or refuses.
     """
     try:
         yield
     except OSError as error:
-        raise RunFolderError(
+        raise UnreachableError(
             f"{error.filename or shown(runs)}: cannot be reached ({error.strerror or error}); "
             "the address, and the keys in the environment (AWS_…), are those of docs/cluster.md"
         ) from None

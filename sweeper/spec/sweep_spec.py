@@ -48,6 +48,7 @@ MAX_NAME = 64  # letters
 CHANGEABLE = (
     "description",
     "data",  # where it is; what is in it stays the same
+    "trainer.folder",  # so too
     "search.num_trials",
     "finals",  # until they begin
     "resources",

@@ -29,7 +29,8 @@ def code_files(spec: TrainerSpec) -> tuple[dict[str, Path], str | None]:
     commit = _git(folder, "rev-parse", "HEAD").strip() or None
     found: Iterable[Path]
     if commit is None:
-        found = islice(_python_files(folder), MOST_FILES)
+        python = (path for path in _files_without_git(folder) if path.suffix == ".py")
+        found = islice(python, MOST_FILES)
     else:
         changed = _git(folder, "diff", "--name-only", "--relative", "-z", "HEAD", "--", ".")
         new = _git(folder, "ls-files", "--others", "--exclude-standard", "-z", "--", "*.py")
@@ -51,7 +52,19 @@ def _git(folder: Path, *arguments: str) -> str:
     return done.stdout if done.returncode == 0 else ""
 
 
-def _python_files(folder: Path) -> Iterator[Path]:
+def all_files(folder: Path) -> list[Path]:
+    """What another machine needs to run a program that is started here: what git has or would
+    take, or everything that no tool has made. Nothing that is hidden: keys may lie there."""
+    told = _git(folder, "ls-files", "--cached", "--others", "--exclude-standard", "-z", "--", ".")
+    found = [folder / name for name in told.split("\0") if name] or _files_without_git(folder)
+    return [
+        path
+        for path in found
+        if path.is_file() and not any(p.startswith(".") for p in path.relative_to(folder).parts)
+    ]
+
+
+def _files_without_git(folder: Path) -> Iterator[Path]:
     for here, folders, names in os.walk(folder):
         folders[:] = sorted(
             name
@@ -60,7 +73,7 @@ def _python_files(folder: Path) -> Iterator[Path]:
             and name not in NOT_ITS_OWN
             and not (Path(here) / name / "pyvenv.cfg").exists()
         )
-        yield from (Path(here) / name for name in sorted(names) if name.endswith(".py"))
+        yield from (Path(here) / name for name in sorted(names))
 
 
 def _named(spec: CommandSpec, folder: Path) -> Iterator[Path]:

@@ -20,9 +20,10 @@ from sweeper.record.buckets.addresses import is_address
 from sweeper.record.effective_spec import all_overrides, effective_spec
 from sweeper.record.journal import read_journal
 from sweeper.record.replay import replay
-from sweeper.record.run_folder import RunFolder
+from sweeper.record.run_folder import RunFolder, reached
 from sweeper.record.state.events import Event, Fingerprint
 from sweeper.record.state.sweep_state import SweepState
+from sweeper.record.submission.code import code_here
 from sweeper.spec.reading.names import top_key_hint
 from sweeper.spec.reading.overrides import parse_override
 from sweeper.spec.reading.yaml_source import YamlSource
@@ -82,6 +83,7 @@ def prepare_resumption(folder: RunFolder, changes: Changes, trainer: str) -> Res
     before, _ = effective_spec(folder, events)
     if changes.finals and before.finals is None and not any(map(_is_of_finals, allowed)):
         allowed.append("finals={}")
+    allowed += _own_code(before, folder)
     spec, source = effective_spec(folder, events, allowed)
     data = _data_of(spec, folder, source)
     plan = make_plan(spec, data, source)
@@ -151,6 +153,15 @@ def _require_draws(folder: RunFolder, events: Sequence[Event]) -> None:
         problem = "a grid search tries every combination; for other values start a new sweep"
         example = f"python -m sweeper run {folder.spec} --set 'space.KEY.grid=[…]'"
         raise SpecError([f"--num-trials: {problem}: {example}"])
+
+
+def _own_code(spec: SweepSpec, folder: RunFolder) -> list[str]:
+    """Where this machine has the code that was submitted with the sweep, as an override."""
+    if spec.trainer is None:
+        return []
+    with reached(folder.path.parent):
+        here = code_here(folder, spec.trainer.folder)
+    return [] if here is None else [f"trainer.folder={json.dumps(str(here))}"]
 
 
 def _data_of(spec: SweepSpec, folder: RunFolder, source: YamlSource) -> Path | None:

@@ -1,5 +1,7 @@
 """A run folder on a disk, which is all there is of it."""
 
+import os
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -65,6 +67,20 @@ class Disk:
     def fetch(self, folder: Path) -> None: ...
 
     def put(self, path: Path) -> None: ...
+
+    def create(self, path: Path, content: bytes) -> bool:
+        path.parent.mkdir(exist_ok=True)
+        temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
+        try:
+            temporary.write_bytes(content)
+            os.link(temporary, path)  # whole, and refused where there is one
+        except FileExistsError:
+            return False
+        finally:
+            temporary.unlink(missing_ok=True)
+        return True
+
+    def get(self, path: Path) -> None: ...
 
     def copy(self, source: Path, target: Path) -> None: ...
 

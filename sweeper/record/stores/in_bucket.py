@@ -4,7 +4,7 @@ import errno
 import shutil
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -33,6 +33,7 @@ class InBucket:
         self.see, self.fetch = self.working.see, self.working.fetch
         self.put, self.copy = self.working.put, self.working.copy
         self.hide, self.delete = self.working.hide, self.working.delete
+        self.create, self.get = self.working.create, self.working.get
 
     def claim(self, spec: Path) -> bool:
         claimed = self.bucket.create(spec.name, spec.read_bytes())
@@ -96,14 +97,17 @@ class InBucket:
         return SegmentLog(self.working)
 
 
-def pull_all(runs: Path, address: str) -> None:
+def pull_all(runs: Path, address: str, known: Collection[str]) -> None:
     """Have here what the bucket has, and no other sweep.
+
+    Args:
+        known: Names of sweeps that are left as they are here.
 
     Raises:
         OSError: the bucket does not answer.
     """
     names = Bucket(address).folders()
-    for name in names:
+    for name in set(names) - set(known):
         InBucket(runs / name, f"{address}/{name}").pull()
     for folder in runs.glob("[!.]*/"):  # a sweep that is being made is hidden
         if folder.name not in names and not Disk(folder).is_held:

@@ -65,6 +65,12 @@ class Store(Protocol):
         """A file, or a checkpoint, has been written here: have it where all find it. So too where
         a file has been deleted."""
 
+    def create(self, path: Path, content: bytes) -> bool:
+        """Have this file where all find it. False: there is one. Of many who try, one succeeds."""
+
+    def get(self, path: Path) -> None:
+        """Have this file here, which `pull` leaves where it is."""
+
     def copy(self, source: Path, target: Path) -> None:
         """A checkpoint has been copied here."""
 

@@ -7,6 +7,7 @@ Weights are large, so a checkpoint may be here as a stub: its progress, and how 
 import errno
 import json
 import os
+import re
 import shutil
 import threading
 import time
@@ -33,6 +34,7 @@ JOURNAL_FILE = "journal.jsonl"
 LISTED_EVERY_SECONDS = 10.0  # by who follows a sweep; the journal is looked at each time
 REQUESTS = ".requests"  # what others ask of the driver
 KEPT_HERE = {JOURNAL_FILE, "optuna.db"}  # the journal has its segments, and mirrors are made anew
+CODE = re.compile(r"code-[0-9a-f]+(\.zip)?")  # who runs a program of its user's gets it
 
 _noting = threading.Lock()  # the journal and the rest are brought to the bucket by two threads
 
@@ -219,6 +221,17 @@ class WorkingCopy:
         for file in sorted(files, key=lambda file: file.name == PROGRESS_FILE):
             self.bucket.put(self._name(file), file)
 
+    def create(self, path: Path, content: bytes) -> bool:
+        """Have this file in the bucket, and so here. False: there is one, and that is here now.
+        A retry may meet its own first try; then what is there is what was to be."""
+        name = self._name(path)
+        created = self.bucket.create(name, content) or self.bucket.get(name) == content
+        self._download(name)
+        return created
+
+    def get(self, path: Path) -> None:
+        self._download(self._name(path))
+
     def copy(self, source: Path, target: Path) -> None:
         """Have in the bucket the copy of a checkpoint that has been made here."""
         before, after = self._name(source), self._name(target)
@@ -279,7 +292,7 @@ class WorkingCopy:
                 self._asked.discard(name)
 
     def _files(self) -> Iterator[str]:
-        for pattern in ("*", "plots/*", "trials/*/*"):
+        for pattern in ("*", "plots/*", "attempts/*", "trials/*/*"):
             for path in self.path.glob(pattern):
                 name = self._name(path)
                 if path.is_file() and _is_file_of_run(name) and not path.name.startswith("."):
@@ -299,6 +312,7 @@ def _is_file_of_run(name: str) -> bool:
     first = name.partition("/")[0]
     is_other = first in {JOURNAL, PRESENCE, REQUESTS, *KEPT_HERE}
     is_other = is_other or name.endswith(".tmp")  # a table that is being written
+    is_other = is_other or CODE.fullmatch(first) is not None
     return not is_other and _checkpoint_of(name) is None
 
 

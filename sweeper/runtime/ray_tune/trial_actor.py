@@ -15,6 +15,7 @@ from sweeper.errors import storage_error
 from sweeper.record.run_folder import RunFolder
 from sweeper.record.state.checkpoints import checkpoint_number
 from sweeper.record.stores.places import settle
+from sweeper.record.submission.code import code_here
 from sweeper.runtime.process_state import ProcessState
 from sweeper.runtime.stack import stack_if_longer
 from sweeper.runtime.trainers.starting import starter
@@ -50,6 +51,8 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]  # Ray is untyped
         if config["bucket"] is not None:
             work_here(self.run_folder, config["bucket"])
         program: TrainerSpec | None = config["program"]
+        if program is not None:
+            code_here(self.run_folder, program.folder)
         self.train_config = known_settings(program).config(config["train"])
         if isinstance(self.train_config, TrainConfig):
             self.train_config = on_this_machine(self.train_config, config["data"])
@@ -114,6 +117,8 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]  # Ray is untyped
             saved = Path(result.checkpoint.path)
             self.run_folder.store.put(saved)
             self.run_folder.store.leave_older(saved)
+            if (output := self.run_folder.trial_output(saved.parent.name)).is_file():
+                self.run_folder.store.put(output)
             return result
         except Exception as error:
             if (full := storage_error(error)) is not None:

@@ -5,6 +5,7 @@ import time
 from sweeper.analysis.monitor import Monitor
 from sweeper.errors import RunFolderError
 from sweeper.record.state.trial import Trial
+from sweeper.record.submission.attempts import End, record_end
 from sweeper.runtime.stopping.requests import request_stop, request_trial_stop
 from sweeper.status import Status
 
@@ -15,11 +16,19 @@ PATIENCE_SECONDS = 60.0
 
 
 def stop_sweep(monitor: Monitor) -> str:
-    """Have the session that runs end as SIGTERM ends it. Returns what has come of it.
+    """Have the session that runs end as SIGTERM ends it, and no other job begin. Returns what has
+    come of it.
 
     Raises:
-        RunFolderError: no driver runs the sweep, or it does not answer.
+        RunFolderError: no driver runs the sweep and none is to, or it does not answer.
     """
+    was_to_go_on = monitor.state_name == "submitted"
+    _end_submission(monitor)
+    if was_to_go_on and not monitor.is_running:
+        return (
+            f"{monitor.folder.place}: is stopped: no job goes on with it. Go on with: "
+            f"python -m sweeper submit {monitor.folder.called}"
+        )
     _require_running(monitor)
     folder, state = monitor.folder, monitor.state
     gives_up = time.monotonic() + _patience_seconds(monitor)
@@ -36,6 +45,13 @@ def stop_sweep(monitor: Monitor) -> str:
         time.sleep(POLL_SECONDS)
     folder.stop_request.unlink(missing_ok=True)
     return _what_came_of_it(monitor, asked)
+
+
+def _end_submission(monitor: Monitor) -> None:
+    """Before the driver is asked, lest it be taken for a lost one."""
+    attempts = monitor.standing.attempts
+    if attempts and attempts[-1].end is None and monitor.state.outcome != "finished":
+        record_end(monitor.folder, attempts[-1], End(how="stopped", said="`stop` was typed"))
 
 
 def stop_trial(monitor: Monitor, trial: Trial) -> str:

@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
 
-from sweeper.record.run_folder import CHECKPOINT_FILE
+from sweeper.record.run_folder import CHECKPOINT_FILE, OUTPUT_FILE
 from sweeper.record.state.checkpoints import checkpoint_folders
 from sweeper.runtime.trainers import faults
 from sweeper.runtime.trainers.job import Job
@@ -36,7 +36,6 @@ from trainable.loop.metrics import Metrics
 
 LOOK_SECONDS = 0.05  # between two looks at files
 BREATH_SECONDS = 0.5  # after which a caller hears that there is nothing to hear
-OUTPUT_LOG = "output.log"
 
 
 class CommandTrainer:
@@ -134,7 +133,7 @@ class CommandTrainer:
                 self.job.arguments(resumed, self.step),
                 folder=self.job.folder,
                 environment=self.job.environment(resumed),
-                log=self.job.trial_dir.parent / OUTPUT_LOG,
+                log=self.job.trial_dir.parent / OUTPUT_FILE,
                 claim=claim,
             )
         self._newest.process = self.process

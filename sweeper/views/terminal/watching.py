@@ -36,6 +36,8 @@ def show(console: Console, monitor: Monitor) -> None:
         monitor.state, monitor.num_trials, left, utc_now() if monitor.is_running else None
     )
     console.print(f"{path}/: {monitor.state_name}, {line}")
+    if monitor.standing.attempts and not monitor.is_running:
+        console.print(monitor.next_step.why)
     console.print(trial_table(console, monitor.state))
 
 

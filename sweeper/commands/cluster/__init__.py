@@ -1,0 +1,1 @@
+"""Commands for sweeps that a cluster runs: `submit`, `keep`, `wait`, `logs`."""

@@ -1,0 +1,78 @@
+"""`work`: what the job of a submitted sweep runs. It begins the sweep, or goes on with it."""
+
+import sys
+import traceback
+from typing import TextIO
+
+import typer
+
+from sweeper.commands.arguments import Name, Runs
+from sweeper.commands.sweeping import conclude
+from sweeper.errors import InUseError, ResourceError, StorageError, UnreachableError
+from sweeper.record.run_folder import RUNS, RunFolder, find_run_folder
+from sweeper.record.submission.attempts import Attempt, End, read_attempts, record_end
+from sweeper.running import Options, resume_sweep
+from sweeper.status import ExitCode
+from sweeper.views.console import make_console
+from trainable.errors import UserError
+
+# What may pass by itself: these end an attempt, and no sweep.
+PASSING = (InUseError, ResourceError, StorageError, UnreachableError)
+
+
+def work(name: Name, number: int, runs: Runs = RUNS) -> None:
+    folder = find_run_folder(runs, name)
+    attempt = read_attempts(folder)[number - 1]
+    log = folder.attempt_log(number)
+    with log.open("a", encoding="utf-8") as file:
+        sys.stdout, sys.stderr = Both(sys.stdout, file), Both(sys.stderr, file)
+        try:
+            code = _carried_on(folder, attempt)
+        finally:
+            sys.stdout, sys.stderr = sys.__stdout__, sys.__stderr__
+    folder.store.put(log)
+    raise typer.Exit(code)
+
+
+def _carried_on(folder: RunFolder, attempt: Attempt) -> ExitCode:
+    if attempt.end is not None:
+        print(f"{folder.place}: {attempt.end.how} before it began: {attempt.end.said}")
+        return ExitCode.INTERRUPTED
+    console = make_console()
+    options = Options(runs=folder.path.parent, owns_process=True)
+    try:
+        with options.deadline:
+            result = resume_sweep(folder.name, console, options)
+            code = conclude(console, result)
+    except UserError as error:
+        print(error, file=sys.stderr)
+        if isinstance(error, PASSING):
+            return ExitCode.FAILED
+        record_end(folder, attempt, End(how="refused", said=str(error)))
+        return ExitCode.USER_ERROR
+    except Exception:
+        traceback.print_exc()
+        return ExitCode.FAILED
+    if result.outcome == "failed":
+        said = "its trials failed from the start; python -m sweeper logs tells how"
+        record_end(folder, attempt, End(how="refused", said=said))
+    return code
+
+
+class Both:
+    """A stream whose text goes into a file as well, for those who do not see the stream."""
+
+    def __init__(self, stream: TextIO, file: TextIO) -> None:
+        self._stream = stream
+        self._file = file
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._stream, name)
+
+    def write(self, text: str) -> int:
+        self._file.write(text)
+        self._file.flush()
+        return self._stream.write(text)
+
+    def flush(self) -> None:
+        self._stream.flush()

@@ -1,0 +1,1 @@
+"""Sweeps as Ray Jobs: submitted from anywhere, and again where the driver is lost."""

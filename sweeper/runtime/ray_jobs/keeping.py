@@ -1,0 +1,69 @@
+"""Submitted sweeps whose driver is lost are submitted again. All that is known of them is in their
+folders, so whoever keeps them can be ended and started anew, anywhere, and two do no harm."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from sweeper.analysis.monitor import Monitor
+from sweeper.record.run_folder import RunFolder, list_run_folders
+from sweeper.record.submission.attempts import read_attempts
+from sweeper.record.submission.next_attempt import Act, Step, next_step
+from sweeper.runtime.ray_jobs.attempting import start_attempt
+from sweeper.runtime.ray_jobs.client import Jobs
+from trainable.errors import UserError
+
+
+class Keeper:
+    """Looks after the sweeps of one storage.
+
+    Args:
+        address: Of the dashboard of the cluster on which they are to go on.
+        say: Is told of each sweep that is not its own affair, once for each change.
+    """
+
+    def __init__(self, runs: Path, address: str, say: Callable[[str], None]) -> None:
+        self.runs = runs
+        self.address = address
+        self.say = say
+        self._finished: set[str] = set()  # these are not looked at again
+        self._said: dict[str, str] = {}
+
+    def look(self) -> None:
+        """Look at each sweep once, and submit those that are to go on.
+
+        Raises:
+            UnreachableError: the bucket does not answer.
+        """
+        for folder in list_run_folders(self.runs, self._finished):
+            if folder.name in self._finished or not read_attempts(folder):
+                continue
+            try:
+                self._tell(folder.name, self._keep(folder))
+            except UserError as error:  # the others are not to wait for this one
+                self._tell(folder.name, str(error))
+
+    def _keep(self, folder: RunFolder) -> str | None:
+        monitor = Monitor(folder)
+        standing = monitor.standing
+        step = next_step(standing, time.time())
+        if standing.has_finished and not standing.is_live:
+            self._finished.add(folder.name)
+        if step.act is not Act.SUBMIT:
+            return _worth_telling(step)
+        # Before anything is recorded: a cluster that is away is no fault of the sweep's.
+        jobs = Jobs(self.address)
+        attempt = start_attempt(monitor, jobs, by_hand=False)
+        if attempt is None:
+            return None
+        return f"{step.why}: attempt {attempt.number} is job {attempt.job}"
+
+    def _tell(self, name: str, said: str | None) -> None:
+        if said is not None and self._said.get(name) != said:
+            self._said[name] = said
+            self.say(f"{name}: {said}")
+
+
+def _worth_telling(step: Step) -> str | None:
+    """What passes by itself is not."""
+    return None if step.act is Act.WAIT else step.why

@@ -1,0 +1,93 @@
+"""The attempts at a submitted sweep, and its code, in folders of each kind."""
+
+import os
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sweeper.record.journal import begin_journal
+from sweeper.record.run_folder import RunFolder, create_run_folder, find_run_folder
+from sweeper.record.stores.places import runs_folder
+from sweeper.record.submission.attempts import (
+    Attempt,
+    End,
+    read_attempts,
+    record_attempt,
+    record_end,
+)
+from sweeper.record.submission.code import code_here, name_of, packed, put_code
+
+ATTEMPT = Attempt(number=1, job="sweeper-tiny-1-a", by_hand=True, submitted=5.0, sessions=0, work=0)
+
+
+@pytest.fixture(params=["disk", "bucket"])
+def folder(request: Any, tmp_path: Path, tiny_plan: Any, monkeypatch: Any) -> RunFolder:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "here"))
+    stated = tmp_path / "runs" if request.param == "disk" else f"file://{tmp_path}/bucket"
+    folder = create_run_folder(runs_folder(stated), tiny_plan().spec, None, "space.yaml")
+    begin_journal(folder)
+    return folder
+
+
+def elsewhere(folder: RunFolder, tmp_path: Path, monkeypatch: Any) -> RunFolder:
+    """The same run as another machine has it."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "there"))
+    address = folder.store.address
+    runs = folder.path.parent if address is None else address.rpartition("/")[0]
+    return find_run_folder(runs_folder(runs), folder.name)
+
+
+def test_of_two_who_begin_an_attempt_one_does(
+    folder: RunFolder, tmp_path: Path, monkeypatch: Any
+) -> None:
+    assert record_attempt(folder, ATTEMPT)
+    there = elsewhere(folder, tmp_path, monkeypatch)
+    assert not record_attempt(there, Attempt(**{**vars(ATTEMPT), "job": "another"}))
+    assert read_attempts(there) == [ATTEMPT]
+
+
+def test_the_first_word_on_how_it_ended_stands(
+    folder: RunFolder, tmp_path: Path, monkeypatch: Any
+) -> None:
+    record_attempt(folder, ATTEMPT)
+    record_end(folder, ATTEMPT, End(how="stopped", said="by hand"))
+    record_end(folder, ATTEMPT, End(how="refused", said="later"))
+    there = elsewhere(folder, tmp_path, monkeypatch)
+    assert read_attempts(there)[0].end == End(how="stopped", said="by hand")
+
+
+def test_code_arrives_as_it_was_and_only_for_who_runs_it(
+    folder: RunFolder, tmp_path: Path, monkeypatch: Any
+) -> None:
+    source = tmp_path / "program"
+    (source / "lib").mkdir(parents=True)
+    (source / "train.sh").write_text("#!/bin/sh\n")
+    (source / "train.sh").chmod(0o755)
+    (source / "lib" / "a.py").write_text("A = 1\n")
+    archive = packed(source, [source / "train.sh", source / "lib" / "a.py"])
+    put_code(folder, archive)
+    there = elsewhere(folder, tmp_path, monkeypatch)
+    if there.store.address is not None:
+        assert not list(there.path.glob("code-*"))
+    here = code_here(there, f"/somewhere/{name_of(archive)}")
+    assert here is not None and here.parent == there.path.resolve()
+    assert (here / "lib" / "a.py").read_text() == "A = 1\n"
+    assert os.access(here / "train.sh", os.X_OK)
+    assert code_here(there, name_of(archive)) == here
+
+
+def test_a_folder_of_the_user_s_own_is_left_alone(folder: RunFolder) -> None:
+    assert code_here(folder, "/home/me/nanogpt") is None
+
+
+def test_nothing_is_unpacked_outside(folder: RunFolder) -> None:
+    """Whatever stands in the archive."""
+    evil = folder.path / "code-0123456789abcdef.zip"
+    with zipfile.ZipFile(evil, "w") as made:
+        made.writestr("../../outside.py", "")
+    folder.store.put(evil)
+    here = code_here(folder, "code-0123456789abcdef")
+    assert here is not None and [p.name for p in here.rglob("*.py")] == ["outside.py"]
+    assert not list(folder.path.parent.parent.glob("outside.py"))
