@@ -35,6 +35,7 @@ class Standing:
     attempts: Sequence[Attempt]
     is_live: bool  # a driver has said so lately
     has_finished: bool
+    has_spent: bool  # what `max_spend` allows
     sessions: int
     work: int  # done so far, as the attempts count it
 
@@ -44,6 +45,7 @@ def standing_of(folder: RunFolder, state: SweepState, *, is_live: bool) -> Stand
         attempts=read_attempts(folder),
         is_live=is_live,
         has_finished=state.outcome == "finished",
+        has_spent=bool(state.sessions) and state.sessions[-1].reached is not None,
         sessions=len(state.sessions),
         work=work_done(state),
     )
@@ -71,6 +73,8 @@ def _after_lost(standing: Standing, last: Attempt, waited: float) -> Step:
         wait, why = CLUSTER_WAIT_SECONDS, f"not started: {last.end.said}"
     elif standing.sessions <= last.sessions and waited < BEGIN_SECONDS:
         return Step(Act.WAIT, f"job {last.job} is to begin")
+    elif standing.has_spent:
+        return Step(Act.LEAVE, "it has come to its max_spend")
     elif (in_vain := _in_vain(standing)) >= MOST_IN_VAIN:
         why = f"given up: {in_vain} attempts in a row have brought it no further"
         return Step(Act.GIVE_UP, why)

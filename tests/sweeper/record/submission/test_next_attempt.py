@@ -35,6 +35,7 @@ def act(*attempts: Attempt, **stated: Any) -> Act:
     values: dict[str, Any] = {
         "is_live": False,
         "has_finished": False,
+        "has_spent": False,
         "sessions": len(attempts),
         "work": 10 * len(attempts),
     }
@@ -56,10 +57,11 @@ def test_whose_driver_is_lost_is_submitted_again_at_once() -> None:
         ((), {}),
         ((attempt(),), {"is_live": True}),
         ((attempt(),), {"has_finished": True}),
+        ((attempt(),), {"has_spent": True}),
         ((attempt(end=end("stopped")),), {}),
         ((attempt(end=end("refused")),), {}),
     ],
-    ids=["not submitted", "live", "finished", "stopped", "refused"],
+    ids=["not submitted", "live", "finished", "spent", "stopped", "refused"],
 )
 def test_others_are_left(attempts: tuple[Attempt, ...], stated: dict[str, Any]) -> None:
     assert act(*attempts, **stated) is Act.LEAVE
