@@ -97,7 +97,7 @@ class InBucket:
         return SegmentLog(self.working)
 
 
-def pull_all(runs: Path, address: str, known: Collection[str]) -> None:
+def pull_all(runs: Path, address: str, known: Collection[str] = ()) -> None:
     """Have here what the bucket has, and no other sweep.
 
     Args:
