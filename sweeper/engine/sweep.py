@@ -94,7 +94,7 @@ class Sweep:
         if state is None:
             is_new = not folder.journal.exists()
             state = SweepState(plan.spec) if is_new else replay(plan.spec, folder)
-        journal = Journal(folder.journal)
+        journal = Journal(folder)
         session = session or SessionTerms()
         if folder.store.address is not None:
             state.checkpoints.first_number = len(state.sessions) * SESSION_STRIDE

@@ -19,10 +19,10 @@ class Journal:
     """Appends events to a journal file. The run folder's lock makes sure that no other driver does;
     what an editor or a shell does to the file is undone, since all of it is kept in memory too."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, folder: RunFolder) -> None:
         """Opens the file, or makes it. A last line that a kill has torn is cut off."""
-        self.path = path
-        self.folder = RunFolder(path.parent)
+        self.folder = folder
+        self.path = path = folder.journal
         self.torn = cut_torn_line(path)
         self.failure: StorageError | None = None
         self.times_put_back = 0

@@ -58,7 +58,7 @@ def delete_checkpoints(folder: RunFolder, *, with_best: bool) -> int:
 
 
 def _delete(folder: RunFolder, monitor: Monitor, deletions: Sequence[Deletion]) -> None:
-    journal = Journal(folder.journal)
+    journal = Journal(folder)
     try:
         for deletion in deletions:
             removed = CheckpointRemoved(

@@ -9,7 +9,6 @@ import json
 import os
 import re
 import shutil
-import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -36,8 +35,6 @@ REQUESTS = ".requests"  # what others ask of the driver
 KEPT_HERE = {JOURNAL_FILE, "optuna.db"}  # the journal has its segments, and mirrors are made anew
 CODE = re.compile(r"code-[0-9a-f]+(\.zip)?")  # who runs a program of its user's gets it
 
-_noting = threading.Lock()  # the journal and the rest are brought to the bucket by two threads
-
 
 @dataclass
 class Copied:
@@ -54,6 +51,7 @@ class WorkingCopy:
         self.path = path
         self.bucket = bucket
         self.is_fenced = False  # another driver has gone on: what is written here counts no more
+        self._written: tuple[int, int] | None = None  # segments and bytes, by the driver here
         self._asked: set[str] = set()
         self._list_at = 0.0
 
@@ -81,19 +79,21 @@ class WorkingCopy:
                 self._list_at = time.monotonic() + LISTED_EVERY_SECONDS
             self._pull_journal(copied)
             self._note(copied)
+            self._written = None  # that and more is noted
 
     def copied(self) -> Copied:
         try:
-            return Copied(**json.loads((self.path / COPIED).read_text(encoding="utf-8")))
+            copied = Copied(**json.loads((self.path / COPIED).read_text(encoding="utf-8")))
         except (OSError, ValueError, TypeError):
-            return Copied()
+            copied = Copied()
+        if self._written is not None:
+            copied.segments, copied.journal_bytes = self._written
+        return copied
 
     def written(self, segments: int, journal_bytes: int) -> None:
-        """The driver here has brought the journal this far, there and here."""
-        with _noting:
-            copied = self.copied()
-            copied.segments, copied.journal_bytes = segments, journal_bytes
-            self._note(copied)
+        """The driver here has brought the journal this far, there and here. It is noted with the
+        next push: what a kill keeps from that is read once more."""
+        self._written = segments, journal_bytes
 
     def _note(self, copied: Copied) -> None:
         temporary = self.path / f"{COPIED}.{os.getpid()}.tmp"
@@ -180,6 +180,8 @@ class WorkingCopy:
 
     def see(self, folders: Path) -> None:
         """Have the checkpoints in the bucket that are under this path here, at least as stubs."""
+        if is_checkpoint_name(folders.name) and (folders / PROGRESS_FILE).exists():
+            return  # the trial ran here
         listing = self.bucket.objects(self._name(folders))
         there = {f for name in listing if (f := _checkpoint_of(name)) is not None}
         missing = {folder for folder in there if not (self.path / folder).exists()}
@@ -272,14 +274,13 @@ class WorkingCopy:
                 self._note_pushed(pushed, gone)
 
     def _note_pushed(self, pushed: Copied, gone: Iterable[str]) -> None:
-        with _noting:
-            copied = self.copied()
-            copied.etags |= pushed.etags
-            copied.signatures |= pushed.signatures
-            for name in gone:
-                copied.etags.pop(name, None)
-                copied.signatures.pop(name, None)
-            self._note(copied)
+        copied = self.copied()
+        copied.etags |= pushed.etags
+        copied.signatures |= pushed.signatures
+        for name in gone:
+            copied.etags.pop(name, None)
+            copied.signatures.pop(name, None)
+        self._note(copied)
 
     def take_requests(self) -> None:
         """Bring here what others ask of the driver, each once. It has deleted what is done."""

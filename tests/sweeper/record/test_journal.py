@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from sweeper.errors import RunFolderError
 from sweeper.record.journal import Journal, read_journal
+from sweeper.record.run_folder import RunFolder
 from sweeper.record.state.events import Event, Fingerprint, SessionStarted, TrialStarted
 from tests.sweeper.record.state.test_events import any_event
 
@@ -18,7 +19,7 @@ STARTED = TrialStarted(time=datetime(2026, 11, 25, tzinfo=UTC), trial="0000")
 
 
 def write(path: Path, events: list[Event]) -> None:
-    journal = Journal(path)
+    journal = Journal(RunFolder(path.parent))
     for event in events:
         journal.append(event)
     journal.close()
@@ -46,7 +47,7 @@ def test_cut_anywhere_it_keeps_every_whole_line(
     path.write_bytes(cut)
     whole = cut.count(b"\n")
     assert list(read_journal(path)) == events[:whole]
-    journal = Journal(path)
+    journal = Journal(RunFolder(path.parent))
     assert journal.torn == (not cut.endswith(b"\n") and cut != b"")
     journal.append(STARTED)
     journal.close()
@@ -64,7 +65,7 @@ def test_any_other_damage_is_an_error_that_names_the_line(tmp_path: Path, line: 
 
 
 def test_a_number_that_json_does_not_have_is_refused(tmp_path: Path) -> None:
-    journal = Journal(tmp_path / "journal.jsonl")
+    journal = Journal(RunFolder(tmp_path))
     fingerprint = Fingerprint(spec={"train.learning_rate": float("nan")})
     with pytest.raises(ValueError, match="not JSON compliant"):
         journal.append(SessionStarted(time=STARTED.time, fingerprint=fingerprint))
