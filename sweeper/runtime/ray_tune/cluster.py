@@ -26,6 +26,9 @@ os.environ.update(
     }
 )
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+# By itself Ray starts a Python process for each core of the machine, half a second of CPU and 80 MB
+# each, and none becomes a trial's, which Tune has started with an environment of its own.
+os.environ.setdefault("RAY_prestart_worker_first_driver", "0")
 
 import ray
 from ray.exceptions import RayError

@@ -1,7 +1,7 @@
 """Tune's loop, changed so that the failure of one trial costs no more than that trial."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
 import ray
@@ -9,7 +9,7 @@ import ray.tune.tune as tune_module
 from ray.air.execution import PlacementGroupResourceManager
 from ray.air.execution._internal import RayActorManager, TrackedActor
 from ray.exceptions import RayActorError, RayTaskError
-from ray.tune import PlacementGroupFactory
+from ray.tune import Callback, PlacementGroupFactory
 from ray.tune.execution.tune_controller import TuneController
 from ray.tune.experiment import Trial as TuneTrial
 
@@ -43,15 +43,20 @@ class SweepController(TuneController):  # type: ignore[misc]
         faults: Faults,
         nodes: Nodes,
         idle: Mapping[PlacementGroupFactory, int],
+        callback: Callback,
+        *,
+        callbacks: Iterable[Callback] = (),
         **settings: object,
     ) -> None:
         """
         Args:
+            callback: Ours. If `tune.run` has it, it imports W&B, half a second and 40 MB, to see
+                whether it is theirs.
             idle: How many processes are kept although no trial waits for one, by the resources that
                 they were asked for. Tune keeps one only: since trials are handed out when there is
                 room, those that end together would leave a single process.
         """
-        super().__init__(**settings)
+        super().__init__(callbacks=[*callbacks, callback], **settings)
         self.faults = faults
         self.nodes = nodes
         for resources, number in idle.items():

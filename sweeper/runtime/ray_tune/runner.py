@@ -49,12 +49,13 @@ def run_trials(
     budget = Budget(sweep, end, tell)
     requests = StopRequests(sweep, end, tell)
     requests.look()  # what an earlier session has not heard of
+    callback = SweepCallback(sweep, audience, faults, (requests.look, budget.look))
     audience.catch_up()
     with (
         ending_by_signals(end, sweep.folder),
         watching_head(ray.get_runtime_context().gcs_address, end),
         ray_messages_to(logging.FileHandler(sweep.folder.log)),
-        controlled(partial(SweepController, faults, nodes, _idle(placement))),
+        controlled(partial(SweepController, faults, nodes, _idle(placement), callback)),
     ):
         # `tune.run` rather than a Tuner: a Tuner pickles itself into the run folder.
         tune.run(
@@ -63,7 +64,6 @@ def run_trials(
             name=sweep.folder.trials.name,
             search_alg=SweepSearch(sweep, placement, trainer, interrupt),
             scheduler=SweepScheduler(sweep, audience, interrupt),
-            callbacks=[SweepCallback(sweep, audience, faults, (requests.look, budget.look))],
             stop=interrupt,
             reuse_actors=True,
             raise_on_failed_trial=False,

@@ -33,7 +33,10 @@ def cluster_and_link(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple
         patch.setenv("PYTHONPATH", str(ROOT))
         for variable, name in LOOKED_AT.items():
             patch.setenv(variable, str(link / name))
-        cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": os.cpu_count()})
+        # Ray's processes that no sweep needs take as long to start as those that it does.
+        patch.setenv("RAY_prestart_worker_first_driver", "0")
+        head = {"num_cpus": os.cpu_count(), "include_dashboard": False}
+        cluster = Cluster(initialize_head=True, head_node_args=head)
     yield cluster.address, link
     ray.shutdown()
     cluster.shutdown()

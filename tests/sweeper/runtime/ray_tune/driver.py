@@ -23,7 +23,7 @@ GATE = "SWEEPER_TEST_GATE"  # names a file without which trials hang
 HANG_AT = "SWEEPER_TEST_HANG_AT"  # names a file with the step at which they do; none: HANGS_AT
 NODE_WAIT = "SWEEPER_TEST_NODE_WAIT"  # seconds in which a lost node, or the head, may come back
 BACKOFF = "SWEEPER_TEST_BACKOFF"  # seconds that a trial waits after each of its failures
-SHOWN = "SWEEPER_TEST_SHOWN"  # is set where the driver is to print
+SHOWN = "SWEEPER_TEST_SHOWN"  # is set where the driver is to print, and to write the report
 PAUSING = "SWEEPER_TEST_PAUSING"  # names a file that is there once a trial is being paused
 HANGS_AT = 6  # between two checkpoints
 ROOT = Path(__file__).parents[4]
@@ -110,7 +110,7 @@ def main() -> None:
             result = run_file(Path(argument), console, options)
         else:
             result = resume_sweep(argument, console, options)
-        code = conclude(console, result)
+        code = conclude(console, result) if SHOWN in os.environ else result.exit_code
     sys.exit(code)
 
 
