@@ -22,7 +22,7 @@ import numpy as np
 from scipy.interpolate import CubicSpline
 
 from benchmarks.curves.reading import Curve, families, read_family
-from sweeper.analysis.noise import noise_of
+from sweeper.analysis.noise import noise_in
 from sweeper.analysis.reading.sweep_data import Evaluation, Parameter, SweepData, TrialData
 from sweeper.analysis.summary.ends import ends_of
 from sweeper.analysis.summary.levels import levels_of
@@ -200,7 +200,7 @@ def claims(sweeps: Sequence[Sequence[Sequence[float]]]) -> float:
     named = []
     for losses in sweeps:
         of_rate = {1e-4 * 2**k: list(map(float, of)) for k, of in enumerate(losses)}
-        noise = noise_of(sweep_of(of_rate).ranking.points)
+        noise = noise_in(sweep_of(of_rate).ranking)
         assert noise is not None
         named.append(len(noise.tied) == 1)
     return fmean(named)

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Generic
 
@@ -19,11 +19,24 @@ class Noise(Generic[T]):
 
     deviation: float  # pooled over the points that compete
     degrees: int  # degrees of freedom
-    least_difference: float | None  # that would part the first two points; None if there is one
     tied: tuple[PointResult[T], ...]  # the best, and those that the test cannot tell from it
+    least_difference: float | None = None  # that would part the first two; None if there is one
     left_out: tuple[PointResult[T], ...] = ()  # tied with it too, but not among the finalists
     confidence: float = CONFIDENCE  # of this one look at the results
-    blocks: Blocks | None = None  # where finalists are compared seed by seed
+    blocks: Blocks | None = None  # where points are compared seed by seed
+
+    def compared(
+        self, one: PointResult[T], other: PointResult[T], among: int
+    ) -> tuple[float, float]:
+        """How far apart they are, and how far they have to be, of so many that were looked at."""
+        blocks = self.blocks
+        if blocks is not None and one in blocks and other in blocks:
+            quantile = tukey_quantile(self.confidence, among, blocks.degrees)
+            least = quantile * blocks.deviation * math.sqrt(blocks.variance(one, other) / 2)
+            return abs(blocks.level(one) - blocks.level(other)), least
+        share = 1 / len(one.values) + 1 / len(other.values)
+        quantile = tukey_quantile(self.confidence, among, self.degrees)
+        return abs(one.mean - other.mean), quantile * self.deviation * math.sqrt(share / 2)
 
 
 def noise_of(
@@ -49,7 +62,7 @@ def noise_of(
         points: In their order of merit.
         num_racing: How many of them, the first, may be tied; 0: all.
         num_finalists: Among how many, the first, the best was picked; 0 if there are no finals.
-        blocks: By which finalists are compared, where their seeds allow it.
+        blocks: By which points are compared, where their seeds allow it.
 
     Returns:
         None if no point that competes has two completed seeds.
@@ -59,34 +72,27 @@ def noise_of(
     if degrees == 0:
         return None
     squares = sum((result.deviation or 0.0) ** 2 * (len(result.values) - 1) for result in measured)
-    deviation = math.sqrt(squares / degrees)
     best = points[0]
-
-    def compared(other: PointResult[T], among: int) -> tuple[float, float]:
-        """How far the best is from this one, and how far it has to be."""
-        if blocks is not None and best in blocks and other in blocks:
-            quantile = tukey_quantile(confidence, among, blocks.degrees)
-            least = quantile * blocks.deviation * math.sqrt(blocks.variance(other, best) / 2)
-            return abs(blocks.level(other) - blocks.level(best)), least
-        share = 1 / len(best.values) + 1 / len(other.values)
-        quantile = tukey_quantile(confidence, among, degrees)
-        return abs(other.mean - best.mean), quantile * deviation * math.sqrt(share / 2)
+    noise = Noise(
+        deviation=math.sqrt(squares / degrees),
+        degrees=degrees,
+        tied=(best,),
+        confidence=confidence,
+        blocks=blocks,
+    )
 
     def tied(others: Sequence[PointResult[T]], among: int) -> Iterator[PointResult[T]]:
         for other in others:
-            apart, least = compared(other, among)
+            apart, least = noise.compared(best, other, among)
             if apart <= least and other.has_diverged == best.has_diverged:
                 yield other
 
     among = num_finalists or len(points)
-    return Noise(
-        deviation=deviation,
-        degrees=degrees,
-        least_difference=compared(points[1], among)[1] if among > 1 else None,
+    return replace(
+        noise,
+        least_difference=noise.compared(best, points[1], among)[1] if among > 1 else None,
         tied=(best, *tied(points[1 : num_racing or len(points)], among)),
         left_out=tuple(tied(points[among:], len(points))),
-        confidence=confidence,
-        blocks=blocks,
     )
 
 
@@ -97,10 +103,10 @@ def noise_in(ranking: Ranking[T]) -> Noise[T] | None:
     any of them is wrong at most as often as was stated.
     """
     if ranking.finals is None:
-        return noise_of(ranking.points)
+        return noise_of(ranking.points, blocks=ranking.blocks)
     confidence = ranking.finals.confidence_of_a_look
     if len(ranking.finals.points) < 2:  # they have not begun, or one stood out before them
-        return noise_of(ranking.points, confidence=confidence)
+        return noise_of(ranking.points, blocks=ranking.blocks, confidence=confidence)
     return noise_of(
         ranking.points,
         num_racing=len(ranking.racing),

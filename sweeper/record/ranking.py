@@ -1,14 +1,14 @@
 """Which trial is best: the one answer that every view of a sweep gives.
 
-Points are compared, each by the mean over its seeds, so that the luckiest seed of a poor point does
-not win; finalists seed by seed. The trials may be those of a sweep at work or those of an old
-table.
+Points are compared, not trials, so that the luckiest seed of a poor point does not win: seed by
+seed, or by the mean over each one's seeds. The trials may be those of a sweep at work or those of
+an old table.
 """
 
 import statistics
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Generic
 
 from sweeper.record.results.blocks import Blocks, blocks_of
@@ -39,8 +39,7 @@ _MERIT = [
 
 @dataclass(frozen=True, kw_only=True)
 class Margin(Generic[T]):
-    """By how much the best point is ahead of the next one: finalists seed by seed, others in the
-    mean over their seeds.
+    """By how much the best point is ahead of the next one.
 
     Above 0 means ahead, whether less or more is better. If no other point has completed, the margin
     is taken at the last step at which both were evaluated; there the best can be behind.
@@ -63,7 +62,12 @@ class Ranking(Generic[T]):
 
     racing: tuple[PointResult[T], ...] = ()  # the finalists that may still win
     beaten: tuple[PointResult[T], ...] = ()  # those that an earlier round told from the best
-    blocks: Blocks | None = None  # None: finalists are compared by their means, as all others
+    fit: Callable[[], Blocks | None]  # of the seeds' shifts, when it is asked for
+
+    @cached_property
+    def blocks(self) -> Blocks | None:
+        """By which points are compared seed by seed. None: by their means."""
+        return self.fit()
 
     @property
     def finalists(self) -> tuple[PointResult[T], ...]:
@@ -143,10 +147,10 @@ class Ranking(Generic[T]):
 def rank(
     trials: Iterable[T], mode: Mode, *, repeated: bool, finals: Finals | None = None
 ) -> Ranking[T]:
-    """Best first: trials that have completed, by the means of their points; then those that have
-    come furthest. A point of which a seed diverged is behind all others that have a completed
-    trial. Finalists are before all others: those have had fewer seeds, and the luckiest of many
-    with one seed is ahead of the best with four. Among themselves they stand by their levels."""
+    """Best first: trials that have completed, by the levels of their points, where seeds tell them,
+    or by their means; then those that have come furthest. A point of which a seed diverged is
+    behind all others that have a completed trial. Finalists are before all others: those have had
+    fewer seeds, and the luckiest of many with one seed is ahead of the best with four."""
     trials = list(trials)
     sign = sign_of(mode)
     points = _points(trials, sign, repeated)
@@ -154,9 +158,11 @@ def rank(
     racing, beaten = _finalists([p for p in points if _key(p.point) in came], finals)
     among = {p.best.trial_id for p in (*racing, *beaten)}
     others = [p for p in points if p.best.trial_id not in among]
-    blocks = blocks_of(competing([*racing, *beaten, *others], len(among)), len(among))
-    if blocks is not None:
-        racing, beaten = (sorted(f, key=lambda p: sign * blocks.level(p)) for f in (racing, beaten))
+    by_mean, num_competing = [*racing, *beaten, *others], len(competing(points, len(among)))
+    fit = cache(lambda: blocks_of(by_mean, num_competing, len(among)))
+    # Where all had the same seeds the order is that of the means, and is there at once.
+    if len({frozenset(point.by_seed) for point in points}) > 1 and (blocks := fit()) is not None:
+        racing, beaten, others = (_by_level(of, sign, blocks) for of in (racing, beaten, others))
     points = [*racing, *beaten, *others]
     place = {t.trial_id: number for number, point in enumerate(points) for t in point.completed}
 
@@ -174,7 +180,7 @@ def rank(
         finals=finals,
         racing=tuple(racing),
         beaten=tuple(beaten),
-        blocks=blocks,
+        fit=fit,
     )
 
 
@@ -206,6 +212,17 @@ def _points(trials: Iterable[T], sign: float, repeated: bool) -> list[PointResul
         return result.has_diverged, sign * result.mean, result.best.trial_id
 
     return sorted(results, key=merit)
+
+
+def _by_level(
+    points: Sequence[PointResult[T]], sign: float, blocks: Blocks
+) -> list[PointResult[T]]:
+    """Those that are alike stay in their order."""
+
+    def merit(point: PointResult[T]) -> tuple[bool, float]:
+        return point.has_diverged, sign * (blocks.level(point) if point in blocks else point.mean)
+
+    return sorted(points, key=merit)
 
 
 def _finalists(

@@ -1,9 +1,7 @@
 """Remarks on settings whose effect the noise hides."""
 
-import math
 from collections.abc import Iterator
 
-from sweeper.analysis.noise import tukey_quantile
 from sweeper.analysis.reading.sweep_data import TrialData
 from sweeper.analysis.remarks.next_sweeps import listed_only, seeded
 from sweeper.analysis.remarks.remark import Remark
@@ -22,7 +20,6 @@ def effect_remarks(summary: Summary) -> Iterator[Remark]:
     noise = summary.winner.noise if summary.winner else None
     if noise is None or len(summary.points) < 2 or summary.sizes:
         return
-    quantile = tukey_quantile(noise.confidence, len(summary.points), noise.degrees)
     for parameter in summary.sweep.parameters:
         name = parameter.name
         best: dict[Scalar, PointResult[TrialData]] = {}
@@ -32,9 +29,8 @@ def effect_remarks(summary: Summary) -> Iterator[Remark]:
         if len(best) < 2 or len(best) < len(parameter.options):
             continue
         first, *_, last = best.values()
-        apart = abs(last.mean - first.mean)
-        share = 1 / len(first.values) + 1 / len(last.values)
-        if apart > quantile * noise.deviation * math.sqrt(share / 2):
+        apart, least = noise.compared(first, last, len(summary.points))
+        if apart > least:
             continue
         shown = [swept_text(value) for value in list(best)[:MOST_NAMED]]
         text = (

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from sweeper.analysis.noise import noise_of
 from sweeper.analysis.reading.sweep_data import Parameter, SweepData, TrialData
+from sweeper.record.results.blocks import Blocks
 from sweeper.spec.domains.listed import Grid
 from sweeper.spec.domains.ranges import LogUniform, Uniform
 from sweeper.spec.points import Point
@@ -27,7 +28,8 @@ MOST_NOT_RUN = 500  # points, of which something is said
 
 @dataclass(frozen=True, kw_only=True)
 class End:
-    """Where the trials of a point end, in the mean over its seeds.
+    """Where the trials of a point end, in the mean over its seeds, without what these do to all
+    points alike.
 
     `deviation` says how unsure that is, the noise of the seeds included where it is known.
     """
@@ -47,9 +49,10 @@ def ends_of(sweep: SweepData) -> tuple[End, ...]:
     groups: dict[str, list[TrialData]] = {}
     for trial in sweep.trials:
         groups.setdefault(sweep.repeats(trial), []).append(trial)
-    noise = noise_of(sweep.ranking.points)
+    blocks = sweep.ranking.blocks
+    noise = blocks or noise_of(sweep.ranking.points)
     variance = noise.deviation**2 if noise else 0.0
-    ends = [end for same in groups.values() for end in _end(same, variance)]
+    ends = [end for same in groups.values() for end in _end(same, variance, blocks)]
     if not ends:
         return ()
     worst = max(sweep.sign * end.value for end in ends) * sweep.sign
@@ -62,14 +65,15 @@ def ends_of(sweep: SweepData) -> tuple[End, ...]:
     return (*(end for end in ends if end.point not in lost), *diverged)
 
 
-def _end(same: Sequence[TrialData], variance: float) -> Iterator[End]:
+def _end(same: Sequence[TrialData], variance: float, blocks: Blocks | None) -> Iterator[End]:
     values, variances = [], []
     for trial in same:
+        shift = blocks.shift(trial.seed) if blocks else 0.0
         if trial.status is Status.COMPLETED and trial.value is not None:
-            values.append(trial.value)
+            values.append(trial.value - shift)
             variances.append(variance)
         elif trial.forecast is not None:
-            values.append(trial.forecast.mean)
+            values.append(trial.forecast.mean - shift)
             variances.append(trial.forecast.deviation**2)
     if values:
         yield End(

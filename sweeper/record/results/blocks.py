@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from sweeper.record.results.point_result import PointResult, T
 
-if TYPE_CHECKING:  # the record is read without it where there are no finals
+if TYPE_CHECKING:  # what only looks at a sweep does without it
     import numpy as np
     from numpy.typing import NDArray
 
@@ -21,7 +21,8 @@ class Blocks:
     deviation: float
     degrees: int  # of freedom
     _places: Mapping[str, int]  # of each point, by its best trial
-    _levels: "Array"  # of each point, with the seeds' shifts taken off
+    _levels: "Array"  # of each point, its mean with the seeds' shifts taken off
+    _shifts: Mapping[int | str, float]  # of each seed
     _shares: "Array"  # of each point (row), how much of its mean each seed is (column)
     _inverse: "Array"  # the shifts' covariance, in units of the deviation's variance
 
@@ -32,6 +33,10 @@ class Blocks:
         """What it would come to in the mean over the seeds of all."""
         return float(self._levels[self._places[point.best.trial_id]])
 
+    def shift(self, seed: int | None) -> float:
+        """What the seed does to all points alike; 0 where that is not known."""
+        return 0.0 if seed is None else self._shifts.get(seed, 0.0)
+
     def variance(self, one: PointResult[T], other: PointResult[T]) -> float:
         """Of the difference between their levels, in units of the deviation's: 2 / n where both
         had the same n seeds."""
@@ -41,7 +46,9 @@ class Blocks:
         return float(alone + apart @ self._inverse @ apart)
 
 
-def blocks_of(points: Sequence[PointResult[T]], num_finalists: int) -> Blocks | None:
+def blocks_of(
+    points: Sequence[PointResult[T]], num_competing: int, num_finalists: int = 0
+) -> Blocks | None:
     """A seed means the same batches in the same order to all points, and moves all alike by a part
     of what it moves: value = level of the point + shift of the seed + rest, fitted by least squares
     (a randomised block design, of which some blocks may be incomplete; Scheffé, The Analysis of
@@ -49,40 +56,49 @@ def blocks_of(points: Sequence[PointResult[T]], num_finalists: int) -> Blocks | 
     are seeds.
 
     Args:
-        points: The finalists, then others. Those of them that share no seed with a finalist are
-            left out: they would only keep the rest from being compared.
+        points: In their order of merit. The others, whose rest may be larger, are compared by what
+            was fitted.
+        num_competing: How many of them, the first, are fitted. Those of them that share no seed
+            with a finalist, or with the first, are left out: they would only keep the rest from
+            being compared.
 
     Returns:
         None where the seeds do not tie the points together, or leave nothing to tell the rest by.
     """
-    if not num_finalists:
+    first = points[: num_finalists or 1]
+    shared = {seed for point in first for seed in point.by_seed}
+    others = points[len(first) : num_competing]
+    fitted = [*first, *(point for point in others if shared & point.by_seed.keys())]
+    columns = dict.fromkeys(seed for point in fitted for seed in point.by_seed)
+    num_values = sum(len(point.by_seed) for point in fitted)
+    # One more than the parameters: a shift of all seeds is one of all points.
+    degrees = num_values - len(fitted) - len(columns) + 1
+    if not fitted or degrees < 1:
         return None
     import numpy as np
 
-    finalists = points[:num_finalists]
-    shared = {seed for point in finalists for seed in point.by_seed}
-    tied_in = [*finalists, *(p for p in points[num_finalists:] if shared & p.by_seed.keys())]
-    columns = {seed: 0 for point in tied_in for seed in point.by_seed}
-    table = np.array([[p.by_seed.get(seed, np.nan) for seed in columns] for p in tied_in])
+    among = {point.best.trial_id for point in fitted}
+    behind = (point for point in points if point.best.trial_id not in among)
+    compared = [*fitted, *(point for point in behind if point.by_seed.keys() <= columns.keys())]
+    table = np.array([[p.by_seed.get(seed, np.nan) for seed in columns] for p in compared])
     ran = ~np.isnan(table)
-    # One more than the parameters: a shift of all seeds is one of all points.
-    degrees = int(ran.sum()) - len(tied_in) - len(columns) + 1
-    if degrees < 1:
-        return None
     shares = ran / ran.sum(axis=1, keepdims=True)
     means = np.nanmean(table, axis=1)
     left = np.where(ran, table - means[:, None], 0.0)
-    normal = np.diag(ran.sum(axis=0)) - ran.T @ shares
+    first_rows = slice(len(fitted))
+    normal = np.diag(ran[first_rows].sum(axis=0)) - ran[first_rows].T @ shares[first_rows]
     if np.linalg.matrix_rank(normal, hermitian=True) < len(columns) - 1:
         return None
     inverse = np.linalg.pinv(normal, hermitian=True)
-    shifts = inverse @ left.sum(axis=0)
-    rest = np.where(ran, left - shifts + (shares @ shifts)[:, None], 0.0)
+    shifts = inverse @ left[first_rows].sum(axis=0)
+    own = (shares * shifts).sum(axis=1)  # the same for all that had the same seeds
+    rest = np.where(ran, left - shifts + own[:, None], 0.0)[first_rows]
     return Blocks(
         deviation=float(np.sqrt((rest**2).sum() / degrees)),
         degrees=degrees,
-        _places={point.best.trial_id: place for place, point in enumerate(tied_in)},
-        _levels=means - shares @ shifts,
+        _places={point.best.trial_id: place for place, point in enumerate(compared)},
+        _levels=means - own,
+        _shifts=dict(zip(columns, shifts.tolist(), strict=True)),
         _shares=shares,
         _inverse=inverse,
     )

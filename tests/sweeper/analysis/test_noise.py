@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import tukey_hsd
 
-from sweeper.analysis.noise import noise_of
+from sweeper.analysis.noise import noise_in, noise_of
 from tests.sweeper.analysis.summary.sweeps import by_rate, seeded, sweep_of, trial
 
 
@@ -40,16 +40,31 @@ def test_unstable_points_do_not_tie_stable_ones() -> None:
     assert apart >= 34
 
 
-def test_settings_that_are_all_alike_are_rarely_told_apart() -> None:
+SHARED = 3.0  # deviations: what a seed does to all alike, beside what it does to one
+
+
+@pytest.mark.parametrize("shared", [0.0, SHARED])
+def test_settings_that_are_all_alike_are_rarely_told_apart(shared: float) -> None:
     """Of sweeps over what has no effect at most one in twenty may name a winner."""
-    claims = []
-    for number in range(200):
-        rng = np.random.default_rng(number)
-        groups = {1e-4 * 2**k: list(rng.normal(3.0, 0.01, 3)) for k in range(8)}
-        noise = noise_of(sweep_of(seeded(groups)).ranking.points)
-        assert noise is not None
-        claims.append(len(noise.tied) == 1)
+    claims = [len(tied_in(number, shared, lead=0.0)) == 1 for number in range(200)]
     assert np.mean(claims) <= 0.05
+
+
+@pytest.mark.parametrize("shared", [0.0, SHARED])
+def test_one_that_is_ahead_is_found(shared: float) -> None:
+    """By five deviations of what a seed does to one alone, whatever it does to all."""
+    found = [tied_in(number, shared, lead=5.0) == [1e-3] for number in range(100)]
+    assert np.mean(found) >= 0.75
+
+
+def tied_in(number: int, shared: float, lead: float) -> list[float]:
+    """Of eight settings with three seeds, of which one is ahead."""
+    rng = np.random.default_rng(number)
+    shifts = rng.normal(0, shared, 3)
+    groups = {1e-3 * 2**k: list(shifts - lead * (k == 0) + rng.normal(0, 1, 3)) for k in range(8)}
+    noise = noise_in(sweep_of(seeded(groups)).ranking)
+    assert noise is not None
+    return [float(str(point.point["learning_rate"])) for point in noise.tied]
 
 
 def test_identical_repeats_tie_nothing() -> None:

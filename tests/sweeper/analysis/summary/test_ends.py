@@ -22,13 +22,21 @@ def test_what_was_stopped_ends_where_it_is_forecast() -> None:
 
 
 def test_the_deviation_of_a_mean_is_that_of_its_seeds() -> None:
-    trials = seeded({1e-3: [1.0, 1.2], 1e-2: [2.0, 2.2]})
+    trials = seeded({1e-3: [1.0, 1.2], 1e-2: [2.2, 2.0]})
     more = trial("m", {"learning_rate": 1e-2}, 3.0, status=Status.STOPPED, seed=2)
     first, second = ends_of(sweep_of([*trials, replace(more, forecast=Forecast(2.4, 0.3))]))
-    noise = math.sqrt(0.02)
+    noise = 0.2  # of sixteen hundredths' squares with one degree of freedom
     assert first.deviation == pytest.approx(noise / math.sqrt(2))
     assert second.value == pytest.approx(2.2)
     assert second.deviation == pytest.approx(math.sqrt(2 * noise**2 + 0.09) / 3)
+
+
+def test_what_a_seed_does_to_all_alike_is_in_no_end() -> None:
+    """Seed 1 is bad for all; one of them was not run with it."""
+    losses = {1e-4: [3.0, 4.01], 1e-3: [2.0, 3.0], 1e-2: [2.5, 3.5], 1e-1: [4.0]}
+    ends = ends_of(sweep_of(seeded(losses)))
+    assert [end.value for end in ends] == pytest.approx([3.505, 2.5, 3.0, 4.5], abs=0.01)
+    assert all(0 < end.deviation < 0.01 for end in ends)
 
 
 @pytest.mark.parametrize(("mode", "worst"), [("min", 3.0), ("max", 2.0)])

@@ -27,7 +27,7 @@ def test_where_seeds_are_missing_it_is_least_squares() -> None:
     values = np.random.default_rng(1).normal(size=(5, 4))
     had = [4, 2, 3, 1, 4]
     points = rank_of({rate: values[rate, :seeds] for rate, seeds in enumerate(had)})
-    blocks = blocks_of(points, 2)
+    blocks = blocks_of(points, 5, 2)
     assert blocks is not None
     rows = [(place, *each) for place, p in enumerate(points) for each in p.by_seed.items()]
     design = np.zeros((len(rows), 9))
@@ -54,10 +54,10 @@ def test_one_with_fewer_seeds_is_compared_by_those_that_it_had() -> None:
     """Seeds 2 and 3 are good for all: who has had them is not better for that."""
     shift = np.array([0.0, 0.1, -1.0, -1.1])
     points = rank_of({1e-4: 3 + shift, 1e-3: 3.05 + shift, 1e-2: 2.95 + shift[:2]})
-    assert [point.point["learning_rate"] for point in points] == [1e-4, 1e-3, 1e-2]
+    assert [point.point["learning_rate"] for point in points] == [1e-2, 1e-4, 1e-3]
     blocks = blocks_of(points, 3)
     assert blocks is not None
-    assert blocks.level(points[2]) - blocks.level(points[0]) == pytest.approx(-0.05)
+    assert blocks.level(points[0]) - blocks.level(points[1]) == pytest.approx(-0.05)
 
 
 def test_one_that_shares_no_seed_keeps_none_of_the_rest_from_being_compared() -> None:
@@ -66,10 +66,27 @@ def test_one_that_shares_no_seed_keeps_none_of_the_rest_from_being_compared() ->
     trials = [*seeded({1e-4: list(3 + shift), 1e-3: list(3.05 + shift)}), *alone]
     finalists = sweep_of(trials).ranking.points
     points = sorted(finalists, key=lambda point: len(point.values), reverse=True)
-    blocks = blocks_of(points, 2)
+    blocks = blocks_of(points, 3, 2)
     assert blocks is not None
     assert points[2] not in blocks
     assert blocks.degrees == 2
+
+
+def test_one_that_does_not_compete_is_compared_by_what_the_others_tell() -> None:
+    """Its own rest is large and says nothing of theirs. It had one of the seeds: what is left
+    unsure of the difference is as was said."""
+    alone, apart = [], []
+    for number in range(300):
+        rng = np.random.default_rng(number)
+        shift = rng.normal(0, 3, 3)
+        good = {rate: list(shift + rng.normal(0, 1, 3)) for rate in RATES}
+        points = rank_of(good | {1e-1: shift[:1] + 100 + rng.normal(0, 1)})
+        blocks = blocks_of(points, 3)
+        assert blocks is not None
+        alone.append(blocks.deviation)
+        apart.append(blocks.level(points[3]) - blocks.level(points[1]))
+    assert np.mean(np.square(alone)) == pytest.approx(1, rel=0.15)
+    assert np.var(apart) == pytest.approx(blocks.variance(points[3], points[1]), rel=0.25)
 
 
 @pytest.mark.parametrize("groups", [{1e-4: [1.0, 1.1], 1e-3: [1.2]}, {1e-4: [1.0], 1e-3: [1.2]}])
