@@ -141,6 +141,7 @@ command(
         "run search_spaces/lr.yaml",
         "run search_spaces/lr.yaml --set train.max_steps=1200 --name longer",
         "run search_spaces/lr.yaml --quiet --wandb offline",
+        "run search_spaces/lr.yaml --name lr --or-resume",
     ),
 )
 command(

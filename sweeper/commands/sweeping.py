@@ -20,7 +20,8 @@ from sweeper.plan.cost.preview import preview
 from sweeper.plan.cost.probe import this_machine
 from sweeper.plan.placement import Node, place, stated_share
 from sweeper.plan.plan import make_plan
-from sweeper.record.run_folder import RUNS
+from sweeper.record.journal import begin_journal
+from sweeper.record.run_folder import RUNS, RunFolder, reached
 from sweeper.running import (
     Options,
     SessionResult,
@@ -58,6 +59,12 @@ def run(
         str | None, typer.Option(help="Name of the sweep; refused if taken. [from the file]")
     ] = None,
     overrides: Overrides = [],  # noqa: B006  # typer copies it
+    or_resume: Annotated[
+        bool,
+        typer.Option(
+            "--or-resume", help="Go on with the sweep --name where it has begun: for batch jobs."
+        ),
+    ] = False,
     runs: Runs = RUNS,
     wandb: Wandb = Options.wandb,
     dashboard: Dashboard = Options.dashboard,
@@ -67,8 +74,23 @@ def run(
     options = _options(runs, wandb, dashboard, verbose)
     console = make_console(quiet=quiet)
     with options.deadline, lasting_output():
-        code = conclude(console, run_file(file, console, options, name, overrides))
+        if or_resume and _has_begun(runs, name):
+            result = resume_sweep(str(name), console, options)
+        else:
+            result = run_file(file, console, options, name, overrides)
+        code = conclude(console, result)
     raise typer.Exit(code)
+
+
+def _has_begun(runs: Path, name: str | None) -> bool:
+    if name is None:
+        raise typer.BadParameter("say with --name which sweep it is", param_hint="--or-resume")
+    folder = RunFolder(runs / name)
+    with reached(runs):
+        folder.store.pull()
+        if folder.spec.is_file() and not folder.journal.exists():  # killed before it began
+            begin_journal(folder)
+    return folder.journal.is_file()
 
 
 def _options(runs: Path, wandb: WandbMode, dashboard: bool, verbose: bool) -> Options:

@@ -3,6 +3,7 @@ is asked for nowhere: one whose machine is gone may be called running for ever."
 
 import shlex
 
+from ray.exceptions import AuthenticationError
 from ray.job_submission import JobSubmissionClient
 
 from sweeper.errors import ResourceError
@@ -23,8 +24,10 @@ class Jobs:
         self.address = address
         try:
             self._client = JobSubmissionClient(address)
-        except (ConnectionError, RuntimeError, ValueError) as error:
+        except (OSError, RuntimeError, ValueError) as error:
             raise self._error("no Ray dashboard answers there", error) from None
+        except AuthenticationError as error:
+            raise self._error("it refuses", error) from None
 
     def start(
         self, job: str, command: list[str], *, about: dict[str, str], stop_seconds: int
@@ -48,11 +51,11 @@ class Jobs:
                 metadata=about,
                 runtime_env={"env_vars": variables},
             )
-        except (OSError, RuntimeError) as error:
+        except (OSError, RuntimeError, AuthenticationError) as error:
             raise self._error("the job could not be started", error) from None
 
     def _error(self, what: str, error: Exception) -> ResourceError:
-        said = " ".join(str(error).split())[:300] or type(error).__name__
+        said = " ".join(str(error).split(".")[0].split())[:200] or type(error).__name__
         return ResourceError(
             f"--address {self.address}: {what} ({said}); it is Ray's dashboard, as "
             "http://HOST:8265, and where it asks for a token: RAY_AUTH_MODE=token, and "

@@ -1,0 +1,73 @@
+"""A Ray head with its dashboard, as `ray start` starts it, that can be killed and started anew."""
+
+import json
+import os
+import secrets
+import signal
+import subprocess
+import sys
+import sysconfig
+import tempfile
+import time
+import urllib.request
+from contextlib import suppress
+from pathlib import Path
+
+from tests.sweeper.servers import free_ports
+
+ROOT = Path(__file__).parents[4]
+
+
+class Head:
+    """Its processes have the environment of this one, and a cache of their own."""
+
+    def __init__(self, cache: Path) -> None:
+        self.cache = cache
+        self.gcs, self.dashboard, self.agent = free_ports(3)
+        self.address = f"http://127.0.0.1:{self.dashboard}"
+        self.token = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
+        self.folders: list[str] = []
+
+    @property
+    def environment(self) -> dict[str, str]:
+        scripts = sysconfig.get_path("scripts")
+        return {
+            **os.environ,
+            **self.token,
+            "PATH": f"{scripts}:{os.environ['PATH']}",
+            "PYTHONPATH": str(ROOT),
+            "XDG_CACHE_HOME": str(self.cache),
+            "RAY_USAGE_STATS_ENABLED": "0",
+        }
+
+    def start(self) -> None:
+        # The paths of Ray's sockets must be short.
+        self.folders.append(tempfile.mkdtemp(prefix="ray-", dir="/tmp"))
+        command = [
+            sys.executable, "-m", "ray.scripts.scripts", "start", "--head",
+            f"--port={self.gcs}", f"--dashboard-port={self.dashboard}",
+            f"--dashboard-agent-listen-port={self.agent}", "--dashboard-host=127.0.0.1",
+            "--node-ip-address=127.0.0.1", "--num-cpus=2", f"--temp-dir={self.folders[-1]}",
+        ]  # fmt: skip
+        subprocess.run(command, env=self.environment, check=True, capture_output=True)
+        while not self._takes_jobs():
+            time.sleep(0.5)
+
+    def _takes_jobs(self) -> bool:
+        request = urllib.request.Request(
+            f"{self.address}/api/jobs/",
+            json.dumps({"entrypoint": "true"}).encode(),
+            {"Authorization": f"Bearer {self.token['RAY_AUTH_TOKEN']}"},
+        )
+        try:
+            urllib.request.urlopen(request).close()
+        except OSError:
+            return False
+        return True
+
+    def kill(self) -> None:
+        """All that `ray start` and its jobs have started, at once."""
+        for told in Path("/proc").glob("[0-9]*/cmdline"):
+            with suppress(OSError):
+                if any(folder.encode() in told.read_bytes() for folder in self.folders):
+                    os.kill(int(told.parent.name), signal.SIGKILL)

@@ -1,0 +1,145 @@
+"""Sweeps as jobs of a real Ray cluster: stopped, their drivers killed, their cluster replaced."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ruamel.yaml import YAML
+
+from sweeper.analysis.monitor import Monitor
+from sweeper.record.run_folder import find_run_folder
+from sweeper.record.stores.places import runs_folder
+from sweeper.record.submission.attempts import read_attempts
+from tests.sweeper.runtime.ray_jobs.head import Head
+from tests.sweeper.runtime.trainers.jobs import PROGRAM
+from tests.sweeper.runtime.trainers.test_sweeps import decided, space_in, swept
+
+pytestmark = pytest.mark.slow
+PATIENCE_SECONDS = 240  # a machine may have a lot to do
+
+
+@pytest.fixture(scope="module")
+def head(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Head]:
+    head = Head(tmp_path_factory.mktemp("cache"))
+    head.start()
+    yield head
+    head.kill()
+    for folder in head.folders:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def address(tmp_path: Path, head: Head, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Of a bucket. This process is on the head's machine; the commands below are on another."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(head.cache))
+    return f"file://{tmp_path}/bucket"
+
+
+def slow_space(tmp_path: Path) -> Path:
+    """The program lies in a folder that only this machine has."""
+    space = space_in(tmp_path / "mine", "after")
+    document = YAML().load(space)
+    shutil.copy(PROGRAM, space.parent / "train.py")
+    trainer = document["trainer"]
+    trainer["command"] = "python train.py --lr={learning_rate} --out={trial_dir} --seconds=0.1"
+    trainer["stop"] = {"grace_s": 2}
+    with space.open("w") as file:
+        YAML().dump(document, file)
+    return space
+
+
+class Laptop:
+    """Types commands on a machine of its own."""
+
+    def __init__(self, head: Head, address: str, folder: Path) -> None:
+        self.folder = folder
+        self.environment = {**head.environment, "XDG_CACHE_HOME": str(folder / "laptop")}
+        self.runs = ("--runs", address)
+        self.to_head = ("--address", head.address, *self.runs)
+
+    def types(self, *words: object, expected: int = 0, cache: Path | None = None) -> str:
+        here = {} if cache is None else {"XDG_CACHE_HOME": str(cache)}
+        done = subprocess.run(
+            [sys.executable, "-m", "sweeper", *map(str, words)],
+            env={**self.environment, **here}, capture_output=True, text=True, check=False,
+            cwd=self.folder,
+        )  # fmt: skip
+        assert done.returncode == expected, done.stdout + done.stderr
+        return done.stdout + done.stderr
+
+    def keeps(self, head: Head) -> str:
+        """On the head's machine, where a driver that was killed is known to be dead at once."""
+        return self.types("keep", "--once", *self.to_head, cache=head.cache)
+
+
+def seen(address: str, holds: Callable[[Monitor], Any]) -> Monitor:
+    """The sweep, once this holds."""
+    gives_up = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        monitor = Monitor(find_run_folder(runs_folder(address), "foreign"))
+        if holds(monitor):
+            return monitor
+        logs = [path.read_text() for path in monitor.folder.attempts.glob("*.log")]
+        assert time.monotonic() < gives_up, (monitor.state_name, logs)
+        time.sleep(0.3)
+
+
+def evaluations(monitor: Monitor) -> int:
+    return sum(len(trial.evaluations) for trial in monitor.state.trials.values())
+
+
+def test_lost_drivers_and_a_lost_cluster_change_no_decision(
+    tmp_path: Path, head: Head, address: str
+) -> None:
+    space, laptop = slow_space(tmp_path), Laptop(head, address, tmp_path)
+    expected = decided(swept(space))
+    shutil.rmtree(space.parent / "foreign")
+    assert "submitted as job sweeper-foreign-1-" in laptop.types("submit", space, *laptop.to_head)
+    space.parent.rename(tmp_path / "gone")  # nothing of it is needed any more
+
+    monitor = seen(address, lambda m: m.is_running and evaluations(m) > 1)
+    assert ": running, " in laptop.types("status", "foreign", *laptop.runs)
+    assert laptop.keeps(head) == ""
+    os.kill(monitor.state.sessions[-1].environment.pid, signal.SIGKILL)
+    seen(address, lambda m: not m.is_running)
+    assert "attempt 2 is job" in laptop.keeps(head)
+
+    before = evaluations(seen(address, lambda m: m.is_running and len(m.state.sessions) == 2))
+    seen(address, lambda m: evaluations(m) > before)
+    head.kill()
+    head.start()
+    assert "attempt 3 is job" in laptop.keeps(head)
+    laptop.types("wait", "foreign", *laptop.runs)
+    folder = find_run_folder(runs_folder(address), "foreign")
+    assert decided(folder) == expected
+    assert len(read_attempts(folder)) == 3
+    assert "completed" in laptop.types("logs", "foreign", *laptop.runs)
+    assert "step" in laptop.types("logs", "foreign", "0000", *laptop.runs)
+
+
+def test_what_was_stopped_stays_so_until_it_is_submitted_again(
+    tmp_path: Path, head: Head, address: str
+) -> None:
+    space, laptop = slow_space(tmp_path), Laptop(head, address, tmp_path)
+    laptop.types("submit", space, *laptop.to_head)
+    seen(address, lambda m: m.is_running and evaluations(m) > 0)
+    assert "has stopped" in laptop.types("stop", "foreign", *laptop.runs)
+    monitor = seen(address, lambda m: not m.is_running)
+    assert monitor.state.outcome == "interrupted"
+    assert any(trial.checkpoint for trial in monitor.state.trials.values())
+    assert "foreign: stopped: `stop` was typed" in laptop.keeps(head)
+    waited = laptop.types("wait", "foreign", *laptop.runs, expected=130)
+    assert "interrupted (stopped" in waited
+
+    laptop.types("submit", "foreign", *laptop.to_head)
+    laptop.types("wait", "foreign", *laptop.runs)
+    assert seen(address, lambda m: True).state.outcome == "finished"
+    told = laptop.types("submit", "foreign", *laptop.to_head, expected=2)
+    assert "it has finished" in told
