@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.text import Text
 
-from sweeper.engine.session.spending import spend_remedy, spend_text
 from sweeper.record.ranking import Entrant, Margin, Ranking, ranking_of
 from sweeper.record.results.point_result import PointResult
 from sweeper.record.run_folder import RunFolder
@@ -75,6 +74,8 @@ def print_end(
         console.print(f"The report was not written: {report}")
         console.print(f"Try again with:  python -m sweeper report {folder.called}")
     if outcome == "interrupted" and (reached := state.sessions[-1].reached) is not None:
+        from sweeper.engine.session.spending import spend_remedy, spend_text  # not for who looks
+
         console.print(f"{spend_text(reached)}; {spend_remedy(reached, folder)}")
     elif outcome == "interrupted":
         console.print(f"Interrupted. Go on with:  python -m sweeper resume {folder.called}")

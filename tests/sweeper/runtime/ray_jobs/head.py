@@ -15,6 +15,7 @@ from pathlib import Path
 
 from tests.sweeper.servers import free_ports
 
+TRIES = 3  # Ray gives itself 30 s to start, which may be short where much else runs
 ROOT = Path(__file__).parents[4]
 
 
@@ -49,7 +50,12 @@ class Head:
             f"--dashboard-agent-listen-port={self.agent}", "--dashboard-host=127.0.0.1",
             "--node-ip-address=127.0.0.1", "--num-cpus=2", f"--temp-dir={self.folders[-1]}",
         ]  # fmt: skip
-        subprocess.run(command, env=self.environment, check=True, capture_output=True)
+        for _ in range(TRIES):
+            done = subprocess.run(command, env=self.environment, capture_output=True, text=True)
+            if done.returncode == 0:
+                break
+            self.kill()
+        assert done.returncode == 0, done.stdout + done.stderr
         while not self._takes_jobs():
             time.sleep(0.5)
 

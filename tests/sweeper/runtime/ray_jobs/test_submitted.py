@@ -28,9 +28,11 @@ PATIENCE_SECONDS = 240  # a machine may have a lot to do
 @pytest.fixture(scope="module")
 def head(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Head]:
     head = Head(tmp_path_factory.mktemp("cache"))
-    head.start()
-    yield head
-    head.kill()
+    try:
+        head.start()
+        yield head
+    finally:
+        head.kill()
     for folder in head.folders:
         shutil.rmtree(folder, ignore_errors=True)
 
