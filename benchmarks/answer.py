@@ -48,7 +48,7 @@ GROUPS = {
     "model": lambda recording: model(recording, BUDGETS),
     "forecast": by_forecast,
 }
-FEWER_ORDERS = {"gp": 8, "tpe": 4, "forecast": 4}  # of what takes long: one order in so many
+FEWER_ORDERS = {"gp": 4, "forecast": 4}  # of what takes long: one order in so many
 FORECASTS, SWEEPS = 6, 200
 LARGE = 60  # settings, beyond which that takes longer still: half as many again
 
