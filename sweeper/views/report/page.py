@@ -44,6 +44,7 @@ LOAD_TITLE = "How busy the driver's machine was, by this sweep and all else that
 SCRIPTS = (
     "figures.js",
     "curves.js",
+    "costs.js",
     "parallel.js",
     "filter.js",
     "table.js",

@@ -21,7 +21,6 @@ class RungView:
     cutoff: str
     named: tuple[str, ...]  # the best trials that were kept
     unnamed: int
-    share: float  # of the trials at the fullest rung: the length of the bar
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,7 +33,6 @@ class SavingView:
 
 
 def rung_views(summary: Summary) -> tuple[RungView, ...]:
-    most = max((row.reached for row in summary.rungs), default=1)
     return tuple(
         RungView(
             title=clock_title(summary.sweep, row.rung),
@@ -46,7 +44,6 @@ def rung_views(summary: Summary) -> tuple[RungView, ...]:
             cutoff=number(row.cutoff),
             named=row.kept[:MAX_NAMED],
             unnamed=max(0, len(row.kept) - MAX_NAMED),
-            share=row.reached / most,
         )
         for row in summary.rungs
     )
@@ -70,7 +67,7 @@ def saving_views(summary: Summary) -> tuple[SavingView, ...]:
             saved=f"{cost.saved:.0%}",
         )
         for what, cost, text in costs
-        if cost is not None
+        if cost is not None and cost.spent < cost.full
     )
 
 

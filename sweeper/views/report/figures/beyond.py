@@ -28,6 +28,10 @@ class Range:
     edge: float
     mode: str
 
+    @property
+    def height(self) -> float:
+        return self.high - self.low
+
     @classmethod
     def of(cls, sweep: SweepData) -> Self:
         """From the best value to the median and half as far again, since beside the worst the rest

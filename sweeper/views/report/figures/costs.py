@@ -1,6 +1,7 @@
 """The loss beside what it costs: every point that came to its end, and the front of those that none
 is both cheaper and better than."""
 
+import math
 from collections.abc import Sequence
 from itertools import pairwise
 
@@ -30,6 +31,7 @@ TITLES: dict[CostName, str] = {
 
 
 MOST_LABELLED = 8  # points of a front that have room for their names
+EDGE = 0.8  # of the way along the axis: beyond it a name stands to the left
 
 
 def cost_figure(sweep: SweepData, front: Front) -> Figure:
@@ -46,10 +48,7 @@ def cost_figure(sweep: SweepData, front: Front) -> Figure:
         "line": {"color": "@orange", "width": 2, "shape": "hv"},
         "marker": {"color": "@orange", "size": 10, "line": {"color": "@card", "width": 1}},
         "text": labels,
-        "textposition": [
-            *["top right"] * (len(best) - 1),
-            "middle left",
-        ],  # the last is at the edge
+        "textposition": [_beside(point, front) for point in best],
         "cliponaxis": False,
     }
     dots = {"mode": "markers", "name": "others", "marker": {"color": "@grey", "size": 7}}
@@ -58,10 +57,19 @@ def cost_figure(sweep: SweepData, front: Front) -> Figure:
     ticks = log_ticks(front.points[0].cost, front.points[-1].cost)
     if len(ticks) > 1:
         x |= {"tickvals": ticks, "ticktext": [flops(tick) for tick in ticks]}
+    labels_of = {point.result.best.trial_id: _label(sweep, point) for point in front.points}
     return {
         "data": [*traces, selected_trace()],
         "layout": layout(x, titled(metric_title(sweep)), height=HEIGHT, showlegend=True),
+        # For the page, whose filter may leave another front.
+        "front": {"sign": sweep.sign, "labels": labels_of, "most": MOST_LABELLED, "edge": EDGE},
     }
+
+
+def _beside(point: Priced, front: Front) -> str:
+    """On the side that has room."""
+    low, high = front.points[0].cost, front.points[-1].cost
+    return "middle left" if math.log(point.cost / low, high / low) > EDGE else "top right"
 
 
 def _label(sweep: SweepData, point: Priced) -> str:

@@ -59,7 +59,8 @@ def parallel_figure(sweep: SweepData, level: Level | None) -> Figure | None:
 def _layout(axes: Sequence["_Axis"]) -> Figure:
     places = list(range(len(axes)))
     x = {"tickvals": places, "ticktext": [axis.title for axis in axes], "side": "top"}
-    x |= {"range": [-0.35, len(axes) - 0.65], "showgrid": True, "fixedrange": True}
+    x |= {"range": [-0.35, len(axes) - 0.45], "showgrid": True, "fixedrange": True}
+    x |= {"autotickangles": [0, 90]}  # aslant, the first would lie outside
     y = {"visible": False, "range": [-0.06, 1.06], "fixedrange": True}
     labels = [label for place, axis in enumerate(axes) for label in axis.labels(place)]
     figure = layout(x, y, height=420, showlegend=True, annotations=labels, dragmode="select")
@@ -156,7 +157,7 @@ def _value_axis(sweep: SweepData, level: Level) -> _Axis:
     def place(trial: TrialData) -> float | None:
         return min(1.0, (sweep.sign * level.values[trial.trial_id] - best) / span)
 
-    beyond = "" if last == worst else " and worse"
+    beyond = "" if last == worst else "<br>and worse"
     ticks = [(0.0, number(sweep.sign * best)), (1.0, number(sweep.sign * last) + beyond)]
     where = "end" if level.is_end else level.step if level.rung is None else level.rung
     return _Axis(

@@ -36,6 +36,7 @@ from sweeper.views.report.figures.figure import (
 )
 
 Z_95 = 1.96  # of a normal distribution, so many deviations on both sides are 95 %
+LABEL = 0.1  # so high, as a share of the plot, is a label
 MOST_BARRED = 200  # dots, beyond which their bars would hide them
 
 
@@ -53,7 +54,7 @@ def response_figure(summary: Summary, response: Response) -> Figure:
     colours = [_colour_of(colouring, curve.group, index) for index, curve in enumerate(final)]
     by_group = dict(zip(last, colours, strict=True))
     traces += [
-        _rung_line(sweep, response, curve, shown.high, by_group[curve.group])
+        _rung_line(sweep, response, curve, shown, by_group[curve.group])
         for curve in response.curves
         if curve not in final
     ]
@@ -133,7 +134,7 @@ def _trial_dots(
             and response.parameter.name in trial.point
         ]
         if trials:
-            traces.append(_dots(sweep, response, status, trials, noise))
+            traces.append(_dots(sweep, response, status, trials, noise, shown))
     return traces
 
 
@@ -143,6 +144,7 @@ def _dots(
     status: Status,
     trials: Sequence[TrialData],
     noise: Noise[TrialData] | None,
+    shown: Range | None,
 ) -> Trace:
     parameter, colours = response.parameter, _dot_colours(sweep, response, status, trials)
     own = noise.deviation if noise is not None and status is Status.COMPLETED else 0.0
@@ -158,8 +160,9 @@ def _dots(
         "text": [
             f"at step {trial.step:,}"
             if trial.forecast is None
-            else f"forecast: {number(trial.value)} at step {trial.step:,}"
-            for trial in trials
+            else f"± {short(Z_95 * end.deviation, 2)}, forecast: {number(trial.value)}"
+            f" at step {trial.step:,}"
+            for trial, end in zip(trials, ends, strict=True)
         ],
         "hovertemplate": (
             f"<b>%{{customdata}}</b> {status}<br>{plain(parameter.name)} %{{x}}"
@@ -171,7 +174,7 @@ def _dots(
             "size": 7 if len(trials) < 200 else 5,
             "opacity": 0.9 if status is Status.COMPLETED else 0.7,
         },
-        "error_y": _bars([end.deviation for end in ends], COLOURS[status]),
+        "error_y": _bars([_told(end, shown) for end in ends], COLOURS[status]),
     }
 
 
@@ -190,6 +193,13 @@ def _expected_dots(summary: Summary, response: Response) -> Trace:
         "marker": {"color": "@grey", "symbol": "cross-thin-open", "size": 8},
         "error_y": _bars([end.deviation for end in ends], "@grey"),
     }
+
+
+def _told(end: Forecast, shown: Range | None) -> float:
+    """The deviation of an end, for its bar: none beside a bar as long as the plot is high, which
+    would say nothing and hide the points. The text of the point has it."""
+    says_nothing = shown is not None and 2 * Z_95 * end.deviation > shown.height
+    return 0.0 if says_nothing else end.deviation
 
 
 def _bars(deviations: Sequence[float], colour: str) -> Trace:
@@ -241,7 +251,7 @@ def _line(sweep: SweepData, response: Response, curve: Curve, colour: str) -> Tr
 
 
 def _rung_line(
-    sweep: SweepData, response: Response, curve: Curve, top: float, colour: str
+    sweep: SweepData, response: Response, curve: Curve, shown: Range, colour: str
 ) -> Trace:
     """All trials that got to a rung, compared there: fair, but early. One of several groups has the
     colour of its group, and no text beside it."""
@@ -249,15 +259,17 @@ def _rung_line(
     where = level_title(sweep, curve.level)
     name = where if alone else f"{plain(curve.group)}, {where}"
     colour = "@grey" if alone else colour
-    inside = [index for index, sample in enumerate(curve.samples) if sample.value <= top]
+    inside = [index for index, sample in enumerate(curve.samples) if sample.value <= shown.high]
     label_at = inside[-1] if inside else None
+    # At the top there is no room above the line.
+    is_high = inside and curve.samples[inside[-1]].value > shown.high - LABEL * shown.height
     return {
         "type": "scatter",
         "mode": "markers" if parameter.scale == "category" else "lines+text" if alone else "lines",
         "name": name,
         "opacity": 1 if alone else 0.55,
         "text": [f" {name}" if i == label_at else "" for i in range(len(curve.samples))],
-        "textposition": "top left",
+        "textposition": "bottom left" if is_high else "top left",
         "textfont": {"size": 11, "color": "@muted"},
         "showlegend": False,
         "x": [coordinate(parameter, sample.x) for sample in curve.samples],
@@ -275,6 +287,7 @@ def _optimum(optimum: OptimumInterval, colour: str, of_sweep: str = "") -> Trace
     return {
         "type": "scatter",
         "mode": "markers",
+        "meta": "optimum",
         "name": label,
         "x": [optimum.taken if optimum.is_known else None],
         "y": [short(optimum.value)],

@@ -55,6 +55,24 @@ def test_other_measures_and_smoothing(page: Page) -> None:
     assert [line["y"] for line in lines_of(page)] != raw
 
 
+def test_under_a_filter_the_front_is_that_of_what_is_shown(page: Page) -> None:
+    def front() -> list[str]:
+        names: list[str] = page.evaluate(
+            """() => document.getElementById("cost-parameters").data
+                .find(({name}) => name === "front").text"""
+        )
+        return names
+
+    assert front() == ["small"], "as good as the larger ones, and cheaper"
+    page.fill("#filter", "size!=small status=completed")
+    assert front() == ["large"]
+    assert len(shown_in(page, "cost-parameters")) == page.locator("#trial-table tbody tr").count()
+    page.fill("#filter", "status=none")
+    assert front() == []
+    page.fill("#filter", "")
+    assert front() == ["small"]
+
+
 def test_trials_that_diverged_are_crosses_at_the_top(page: Page) -> None:
     crosses = page.evaluate(
         """() => { const e = document.getElementById("response-0");

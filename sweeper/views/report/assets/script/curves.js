@@ -34,7 +34,8 @@ function parted(trace, { groups, of }, shown) {
   });
 }
 
-// The label of each group beside its best line's end; where two would touch, the lower one moves down.
+// The label of each group beside its best line's end; where two would touch, the lower one moves down,
+// or the upper one up above the axis.
 function endLabels(traces, log, height, range) {
   const ends = new Map();
   for (const { name, x, y, line } of traces) {
@@ -53,11 +54,16 @@ function endLabels(traces, log, height, range) {
   const extent = (most) => heights.reduce((a, b) => most(a, b));
   const [low, high] = range ?? [extent(Math.min), extent(Math.max)];
   const pixels = (0.8 * height) / (high - low || 1);
-  let free = -Infinity;
-  return all.map(([text, { x, y, colour }]) => {
+  const places = all.map(([, { y }]) => -y * pixels);
+  for (let index = 1; index < all.length; index += 1) places[index] = Math.max(places[index], places[index - 1] + 13);
+  let free = -low * pixels; // none stands below the axis
+  for (let index = all.length - 1; index >= 0; index -= 1) {
+    places[index] = Math.min(places[index], free);
+    free = places[index] - 13;
+  }
+  return all.map(([text, { x, y, colour }], index) => {
     const at = -y * pixels;
-    const placed = Math.max(at, free);
-    free = placed + 13;
+    const placed = places[index];
     return { text, x, y, yshift: at - placed, xshift: 4, xanchor: "left", showarrow: false, font: { size: 11, color: colour } };
   });
 }

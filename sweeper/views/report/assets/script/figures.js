@@ -77,7 +77,11 @@ function pointsOfChosen(traces) {
 
 function viewed(figure) {
   if (figure.axes) return curves(figure);
-  const traces = figure.data.map(filtered);
+  const { length: optima } = figure.data.filter(({ meta }) => meta === "optimum");
+  const traces = figure.data.map(filtered).map((trace) => (
+    // beside several the legend would take half a phone; the header and the table of the sizes have them
+    trace.meta === "optimum" && optima > 1 && innerWidth < 640 ? { ...trace, showlegend: false } : trace));
+  if (figure.front) return { data: fronted(traces, figure.front), layout: figure.layout };
   return figure.names ? reordered({ ...figure, data: traces }) : { data: traces, layout: figure.layout };
 }
 

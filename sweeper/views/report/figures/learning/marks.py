@@ -9,7 +9,8 @@ from sweeper.views.format import likely
 from sweeper.views.report.figures.figure import COLOURS, Trace, clock_title, metric_title, short
 from sweeper.views.report.figures.learning.points import Coordinates, along, finite
 
-MOST_DOTTED = 100  # lines, beyond which they would hide the curves until they are asked for
+MOST_DOTTED = 24  # lines, beyond which they would hide the curves until they are asked for
+LABEL = 0.14  # so wide, as a share of the way to the last rung, is a label on a phone
 
 
 def end_trace(sweep: SweepData, status: Status, trials: Sequence[TrialData]) -> Trace:
@@ -91,7 +92,12 @@ def likely_x(axis: str, trials: Sequence[TrialData]) -> Coordinates:
 
 
 def rung_shapes(sweep: SweepData) -> list[Trace]:
+    """A line at each rung; labels that would touch are left out, the later ones stay."""
     rungs = sorted({arrival.rung for arrival in sweep.arrivals})
+    labelled: list[int] = []
+    for rung in reversed(rungs):
+        if not labelled or labelled[-1] - rung >= LABEL * rungs[-1]:
+            labelled.append(rung)
     return [
         {
             "type": "line",
@@ -102,7 +108,7 @@ def rung_shapes(sweep: SweepData) -> list[Trace]:
             "y1": 1,
             "line": {"color": "@grey", "width": 1, "dash": "dot"},
             "label": {
-                "text": clock_title(sweep, rung),
+                "text": clock_title(sweep, rung) if rung in labelled else "",
                 "textposition": "end",
                 "textangle": -90,
                 "xanchor": "right",
