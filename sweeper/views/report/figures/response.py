@@ -204,7 +204,7 @@ def _told(end: Forecast, shown: Range | None) -> float:
 
 def _bars(deviations: Sequence[float], colour: str) -> Trace:
     """Of 95 %. None where nothing is known of a deviation, or so many that they hide the points."""
-    lengths = [short(Z_95 * deviation) for deviation in deviations]
+    lengths = [short(Z_95 * deviation) or None for deviation in deviations]
     shown = any(lengths) and len(lengths) <= MOST_BARRED
     return {"type": "data", "array": lengths, "color": colour, "thickness": 1, "visible": shown}
 
