@@ -1,6 +1,6 @@
 """The `scheduler:` section of a search-space file: one model for each type."""
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
@@ -10,6 +10,7 @@ from sweeper.spec.trainer.config import AnyConfig
 
 # With a factor of 2 the first rung of one more would be beyond 64 bits.
 Brackets = Annotated[int, Field(ge=1, le=63), BeforeValidator(whole)]
+GRACE_SHARE = 8  # of a trial, one part in so many is its grace where the file does not say
 GRACE_KEYS: dict[Clock, str] = {
     "step": "grace_steps",
     "tokens": "grace_tokens",
@@ -67,6 +68,14 @@ class GraceSpec(EarlySpec):
     grace_steps: PositiveWhole | None = None
     grace_tokens: PositiveWhole | None = None
     grace_flops: PositiveWhole | None = None
+
+    def with_grace(self, max_steps: int, eval_every_steps: int = 1) -> Self:
+        """With an eighth of the steps as grace, rounded up to an evaluation, if none is stated."""
+        if self.clock != "step" or any(getattr(self, key) for key in GRACE_KEYS.values()):
+            return self
+        part = GRACE_SHARE * eval_every_steps
+        grace = -(-max_steps // part) * eval_every_steps
+        return self.model_copy(update={"grace_steps": grace})
 
 
 class AshaSpec(GraceSpec):

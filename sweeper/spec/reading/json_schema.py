@@ -52,9 +52,10 @@ def json_schema() -> Schema:
 
 
 def _graced(key: str, clock: str, default: str) -> Schema:
-    """The first rung is stated in the units of the clock."""
-    required = [key] if clock == default else [key, "clock"]
-    return {"properties": {"clock": {"const": clock}}, "required": required}
+    """The first rung is stated in the units of the clock; in steps it need not be."""
+    others = {other: {"const": None} for other in GRACE_KEYS.values() if other != key}
+    required = [] if clock == default else [key, "clock"]
+    return {"properties": {"clock": {"const": clock}, **others}, "required": required}
 
 
 def _settings() -> dict[str, Schema]:

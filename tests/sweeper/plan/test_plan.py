@@ -320,7 +320,6 @@ def test_rungs_that_cannot_be_are_refused(
 @pytest.mark.parametrize(
     ("scheduler", "message"),
     [
-        ({"type": "hyperband"}, r"scheduler\.grace_steps: is required"),
         ({"type": "hyperband", "grace_steps": 16}, r"grace_steps: must be below max_steps \(16\)"),
         (
             {"type": "hyperband", "grace_steps": 4, "reduction_factor": 2, "brackets": 4},

@@ -85,7 +85,7 @@ def test_a_later_override_goes_before_an_earlier_one(file: Path) -> None:
         ("space.learning_rate.grid=[1, a]",
          "--set space.learning_rate.grid.1: must be a number, got 'a'"),
         ("train.warmup_steps=100", "--set train.warmup_steps: must be below max_steps (100)"),
-        ("scheduler={type: asha}", "--set scheduler.grace_steps: is required"),
+        ("scheduler={type: pbt}", "--set scheduler.interval_steps: is required"),
     ],
 )  # fmt: skip
 def test_a_mistake_names_the_option_and_no_line(file: Path, text: str, problem: str) -> None:

@@ -108,7 +108,8 @@ TABLE = [
     ("name: x\n", ": space: is required"),
     (LR + "scheduler: {grace_steps: 5}",
      ":2: scheduler.type: is required: asha, fifo, hyperband, median or pbt"),
-    (LR + "scheduler: {type: asha}", ":2: scheduler.grace_steps: is required"),
+    ("space: {max_steps: {grid: [9, 99]}}\nscheduler: {type: asha}",
+     ":2: scheduler.grace_steps: is required"),
     ("space: {batch_size: {randint: [1, 9]}}\nsearch: {algorithm: random}",
      ":2: search.num_trials: is required for a random search, as 20"),
     # wrong types
