@@ -180,14 +180,15 @@ def test_a_whole_sweep_and_what_can_be_asked_of_it(tmp_path: Path, write_space: 
     assert "Traceback" not in taken.stderr
     assert sorted(path.name for path in (tmp_path / "runs").iterdir()) == ["tiny"]
 
-    second = run(tmp_path, "run", space, "--no-dashboard", "--quiet")
+    single = ("--set", "space.learning_rate.grid=[1e-3]")
+    second = run(tmp_path, "run", space, "--no-dashboard", "--quiet", *single)
     assert (second.returncode, second.stdout, second.stderr) == (0, "runs/tiny-2\n", "")
     assert folder.journal.read_bytes() == record, "an older sweep is left as it was"
 
     assert "there is nothing to go on with" in run(tmp_path, "resume", "tiny").stdout
     assert [line.split()[:3] for line in run(tmp_path, "list").stdout.splitlines()[1:]] == [
         ["tiny", "finished", "4/4"],
-        ["tiny-2", "finished", "4/4"],
+        ["tiny-2", "finished", "1/1"],
     ]
     best = run(tmp_path, "best", "tiny").stdout
     command = next(line for line in best.splitlines() if "--resume_from" in line)

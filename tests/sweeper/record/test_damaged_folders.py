@@ -3,11 +3,13 @@ named. No command ends in a traceback."""
 
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from sweeper.analysis.monitor import Monitor
 from sweeper.errors import RunFolderError
@@ -64,6 +66,18 @@ def folder(project: Path) -> RunFolder:
         shutil.copytree(OLD / name, project / "runs" / name)
     shutil.copytree(OLD / "seeds", project / "runs" / "other")
     return RunFolder(project / "runs")
+
+
+@pytest.fixture(autouse=True)
+def pictures_that_are_drawn_and_not_printed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What meets a value is the drawing; to lay it out and print it takes most of a report's
+    time."""
+
+    def write(path: Path, draw: Callable[[Axes], None]) -> Path:
+        draw(Figure().add_subplot())
+        return path
+
+    monkeypatch.setattr("sweeper.views.report.pictures.write_picture", write)
 
 
 @pytest.mark.parametrize(("name", "kind"), CASES)

@@ -13,6 +13,7 @@ import pytest
 from rich.console import Console
 
 from sweeper.plan.cost.preview import preview
+from sweeper.plan.cost.shapes import Speed
 from sweeper.views.terminal.forecast_tables import print_forecast
 
 SIZES = {
@@ -56,7 +57,9 @@ def test_a_mistake_is_one_message(tmp_path: Path, write_space: Any) -> None:
 def test_a_speed_measured_on_a_busy_machine_is_said_to_be(
     write_space: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    space = write_space()
+    space, speed = write_space(), Speed(tokens_per_second=64, evaluation_seconds=1.5)
+    measured = "sweeper.plan.cost.preview.measure_speeds"
+    monkeypatch.setattr(measured, lambda shapes, *_, **named: dict.fromkeys(shapes, speed))
     cores = float(os.cpu_count() or 1)
     for load, probe, told in (
         (

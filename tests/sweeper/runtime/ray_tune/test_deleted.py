@@ -59,7 +59,8 @@ def test_the_folder_of_a_trial_that_runs(
     assert [everything.count(text) for text in told] == [1] * len(told)
 
 
-@pytest.mark.parametrize("moved", [False, pytest.param(True, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("moved", [False, True])
 def test_the_folder_of_the_sweep(
     tmp_path: Path,
     write_space: Any,

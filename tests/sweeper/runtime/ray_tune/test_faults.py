@@ -129,6 +129,7 @@ def test_a_trial_that_hangs_is_ended_and_says_where(
     assert not folder.trial_stack(trial).exists()
 
 
+@pytest.mark.slow
 def test_a_report_without_the_metric_stops_at_its_rung(
     tmp_path: Path, write_space: Any, console: Console
 ) -> None:
@@ -140,6 +141,7 @@ def test_a_report_without_the_metric_stops_at_its_rung(
     assert (rows[SILENT]["step"], rows[SILENT]["val_loss"]) == (4, None)
 
 
+@pytest.mark.slow
 def test_a_process_that_cannot_be_used_again_is_not_the_next_trials_failure(
     tmp_path: Path, write_space: Any, console: Console
 ) -> None:
@@ -190,6 +192,7 @@ def small_disk(tmp_path: Path) -> Any:
     subprocess.run(["umount", "--lazy", str(disk)], check=True)
 
 
+@pytest.mark.slow
 def test_a_disk_that_fills_up_stops_the_sweep_and_with_room_it_goes_on(
     small_disk: Path, write_space: Any, console: Console
 ) -> None:

@@ -150,6 +150,7 @@ def sweeping(
         yield Sweeping(gate, titles, out, driver)
 
 
+@pytest.mark.slow
 @needs_prometheus
 def test_a_real_prometheus_answers_every_query_of_the_board(
     tmp_path: Path, sweeping: Sweeping, ray_home: Path

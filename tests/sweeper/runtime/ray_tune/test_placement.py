@@ -73,6 +73,7 @@ def most_at_once(journal: list[dict[str, Any]]) -> int:
     return most
 
 
+@pytest.mark.slow
 def test_on_two_nodes(two_nodes: None, tmp_path: Path, write_space: Any) -> None:
     """No node has 4 CPUs, though the cluster has 5; each size gets its own; two run at
     once, since the first waits for another, and never more."""

@@ -90,6 +90,7 @@ def test_a_pipe_that_is_closed_ends_nothing(sweep: tuple[Path, RunFolder], clust
     assert_whole(folder)
 
 
+@pytest.mark.slow
 def test_a_terminal_that_is_gone_ends_nothing(sweep: tuple[Path, RunFolder], gate: Path) -> None:
     space, folder = sweep
     ours, its = pty.openpty()

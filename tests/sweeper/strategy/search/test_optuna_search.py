@@ -393,7 +393,7 @@ def constrained(tiny_plan: Any, algorithm: str) -> Plan:
             {"at_most": ["learning_rate", 0.01]},
         ],
         scheduler=FIFO,
-        search=search(algorithm, 12 if algorithm == "gp" else 24),  # each ask of gp takes seconds
+        search=search(algorithm, 6 if algorithm == "gp" else 24),  # each ask of gp takes seconds
     )
 
 

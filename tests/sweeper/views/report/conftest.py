@@ -57,10 +57,15 @@ def report(tmp_path_factory: pytest.TempPathFactory, tokens_folder: Path) -> Pat
     return write_report(run).path
 
 
-@pytest.fixture(params=[(1280, "light"), (390, "dark")], ids=["desktop", "phone"])
-def page(request: pytest.FixtureRequest, browser: Browser, report: Path) -> Iterator[Page]:
-    """The report with every figure drawn; whatever the console said is an error."""
-    width, scheme = request.param
+SCREENS = {"desktop": (1280, "light"), "phone": (390, "dark")}
+# Where the screen makes no difference: a report with its figures takes seconds to draw.
+on_a_desktop = pytest.mark.parametrize("opened", ["desktop"], indirect=True)
+
+
+@pytest.fixture(params=["desktop", pytest.param("phone", marks=pytest.mark.slow)])
+def opened(request: pytest.FixtureRequest, browser: Browser, report: Path) -> Iterator[Page]:
+    """The report as it is opened; whatever the console said is an error."""
+    width, scheme = SCREENS[request.param]
     context = browser.new_context(
         viewport={"width": width, "height": 900}, color_scheme=scheme, offline=True
     )
@@ -70,9 +75,15 @@ def page(request: pytest.FixtureRequest, browser: Browser, report: Path) -> Iter
     page.on("pageerror", lambda error: said.append(str(error)))
     page.on("request", lambda r: said.append(r.url) if r.url.startswith("http") else None)
     page.goto(report.as_uri())
-    for figure in page.query_selector_all("[data-figure]"):
-        figure.evaluate("element => element.scrollIntoView()")
-        page.wait_for_function("e => e.querySelector('.main-svg')", arg=figure)
     yield page
     context.close()
     assert said == []
+
+
+@pytest.fixture
+def page(opened: Page) -> Page:
+    """The report with every figure drawn."""
+    for figure in opened.query_selector_all("[data-figure]"):
+        figure.evaluate("element => element.scrollIntoView()")
+        opened.wait_for_function("e => e.querySelector('.main-svg')", arg=figure)
+    return opened

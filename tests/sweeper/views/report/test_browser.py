@@ -6,6 +6,7 @@ from pathlib import Path
 from playwright.sync_api import Browser, Page
 
 from tests.programs import needs_chromium
+from tests.sweeper.views.report.conftest import on_a_desktop
 
 SECTIONS = [
     "winner",
@@ -74,6 +75,7 @@ def test_choosing_a_trial_shows_it_everywhere(page: Page) -> None:
     assert not any(chosen_points(page).values())
 
 
+@on_a_desktop
 def test_a_click_in_a_figure_chooses_the_trial(page: Page) -> None:
     page.evaluate(
         """() => { const e = document.getElementById("curves");
@@ -84,28 +86,31 @@ def test_a_click_in_a_figure_chooses_the_trial(page: Page) -> None:
     assert chosen_points(page)["curves"] > 0
 
 
-def test_the_table_sorts_numbers_as_numbers_and_the_missing_last(page: Page) -> None:
-    headings = page.locator("#trial-table th").all_inner_texts()
+@on_a_desktop
+def test_the_table_sorts_numbers_as_numbers_and_the_missing_last(opened: Page) -> None:
+    headings = opened.locator("#trial-table th").all_inner_texts()
     number = next(i for i, text in enumerate(headings, start=1) if text.strip().startswith("loss"))
     for order in ("ascending", "descending"):
-        page.locator(f"#trial-table th:nth-child({number}) button").click()
-        shown = [math.nan if text == "-" else float(text) for text in column(page, number)]
+        opened.locator(f"#trial-table th:nth-child({number}) button").click()
+        shown = [math.nan if text == "-" else float(text) for text in column(opened, number)]
         known = [value for value in shown if not math.isnan(value)]
         assert known == sorted(known, reverse=order == "descending")
         assert len(known) == 9
         assert all(math.isnan(value) for value in shown[9:])  # the diverged
 
 
-def test_the_table_filters_by_text_and_by_status(page: Page) -> None:
-    page.fill("#filter", "huge 0.001")
-    assert len(column(page, 1)) == 1
-    page.fill("#filter", "")
-    assert len(column(page, 1)) == 12
-    page.locator('.status-filter[data-status="diverged"]').click()
-    assert "diverged" not in {text.strip() for text in column(page, 2)}
-    assert len(column(page, 1)) == 9
+@on_a_desktop
+def test_the_table_filters_by_text_and_by_status(opened: Page) -> None:
+    opened.fill("#filter", "huge 0.001")
+    assert len(column(opened, 1)) == 1
+    opened.fill("#filter", "")
+    assert len(column(opened, 1)) == 12
+    opened.locator('.status-filter[data-status="diverged"]').click()
+    assert "diverged" not in {text.strip() for text in column(opened, 2)}
+    assert len(column(opened, 1)) == 9
 
 
+@on_a_desktop
 def test_the_curves_can_be_had_along_each_axis(page: Page) -> None:
     last = "document.getElementById('curves').data[0].x[0]"
     at_step = page.evaluate(last)
@@ -136,3 +141,25 @@ def test_a_change_of_the_theme_is_followed(page: Page) -> None:
     dark = page.evaluate("matchMedia('(prefers-color-scheme: dark)').matches")
     page.emulate_media(color_scheme="light" if dark else "dark")
     page.wait_for_function(f"{ink} !== '{before}'")
+
+
+def test_a_phone_shows_the_loss_without_scrolling_sideways(opened: Page) -> None:
+    heading = opened.locator("#trial-table th", has_text="loss").first
+    box = heading.bounding_box()
+    assert box is not None
+    assert box["x"] + box["width"] <= opened.evaluate("innerWidth")
+
+
+@on_a_desktop
+def test_everything_is_reached_by_the_keyboard(opened: Page) -> None:
+    opened.locator("#filter").focus()
+    reached = []
+    for _ in range(12):
+        opened.keyboard.press("Tab")
+        reached.append(opened.evaluate("document.activeElement.innerText.trim()"))
+    assert {"CSV", "trial", "status", "loss"} <= set(reached)
+    named = opened.evaluate(
+        """() => [...document.querySelectorAll("button, select, input")].filter(e =>
+            !(e.ariaLabel || e.innerText.trim() || e.labels?.length)).length"""
+    )
+    assert named == 0, "each has a name for who cannot see it"

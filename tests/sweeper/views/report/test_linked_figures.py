@@ -9,8 +9,9 @@ from typing import Any
 from playwright.sync_api import Page
 
 from tests.programs import needs_chromium
+from tests.sweeper.views.report.conftest import on_a_desktop
 
-pytestmark = needs_chromium
+pytestmark = [needs_chromium, on_a_desktop]
 
 
 def shown_in(page: Page, figure: str) -> set[str]:
@@ -104,13 +105,13 @@ def test_a_condition_filters_the_table_and_all_figures(page: Page) -> None:
     assert len(shown_in(page, "response-0")) == 12
 
 
-def test_a_condition_that_cannot_be_read_is_said(page: Page) -> None:
-    page.fill("#filter", "los<1.7 loss<x 0.001")
-    said = page.locator("#shown").inner_text()
+def test_a_condition_that_cannot_be_read_is_said(opened: Page) -> None:
+    opened.fill("#filter", "los<1.7 loss<x 0.001")
+    said = opened.locator("#shown").inner_text()
     assert "los: no column or setting is called so" in said
     assert "loss<x: x is no number" in said
-    assert page.locator("#filter").get_attribute("aria-invalid") == "true"
-    assert page.locator("#trial-table tbody tr").count() == 3  # by the word
+    assert opened.locator("#filter").get_attribute("aria-invalid") == "true"
+    assert opened.locator("#trial-table tbody tr").count() == 3  # by the word
 
 
 def test_a_box_over_an_axis_becomes_a_condition(page: Page) -> None:
@@ -198,24 +199,3 @@ def test_a_newer_page_takes_its_place_and_what_was_chosen_stays(page: Page, repo
     assert page.locator("#details").is_visible()
     assert page.locator("main details").evaluate_all("all => all.map(e => e.open)") == [False, True]
     assert page.locator("#trial-table tr.selected").count() == 1
-
-
-def test_a_phone_shows_the_loss_without_scrolling_sideways(page: Page) -> None:
-    heading = page.locator("#trial-table th", has_text="loss").first
-    box = heading.bounding_box()
-    assert box is not None
-    assert box["x"] + box["width"] <= page.evaluate("innerWidth")
-
-
-def test_everything_is_reached_by_the_keyboard(page: Page) -> None:
-    page.locator("#filter").focus()
-    reached = []
-    for _ in range(12):
-        page.keyboard.press("Tab")
-        reached.append(page.evaluate("document.activeElement.innerText.trim()"))
-    assert {"CSV", "trial", "status", "loss"} <= set(reached)
-    named = page.evaluate(
-        """() => [...document.querySelectorAll("button, select, input")].filter(e =>
-            !(e.ariaLabel || e.innerText.trim() || e.labels?.length)).length"""
-    )
-    assert named == 0, "each has a name for who cannot see it"
