@@ -68,7 +68,7 @@ class LoadedSweep:
 
     @property
     def state(self) -> str:
-        """running, finished, interrupted, or failed."""
+        """running, finished, interrupted, failed, or submitted."""
         return self._monitor.state_name
 
     @property

@@ -2,6 +2,7 @@
 
 import sys
 import traceback
+from contextlib import suppress
 from typing import TextIO
 
 import typer
@@ -30,7 +31,8 @@ def work(name: Name, number: int, runs: Runs = RUNS) -> None:
             code = _carried_on(folder, attempt)
         finally:
             sys.stdout, sys.stderr = sys.__stdout__, sys.__stderr__
-    folder.store.put(log)
+    with suppress(OSError):  # the bucket has what was there some seconds ago
+        folder.store.put(log)
     raise typer.Exit(code)
 
 
@@ -70,8 +72,9 @@ class Both:
         return getattr(self._stream, name)
 
     def write(self, text: str) -> int:
-        self._file.write(text)
-        self._file.flush()
+        with suppress(OSError):  # a full disk is told by who needs it
+            self._file.write(text)
+            self._file.flush()
         return self._stream.write(text)
 
     def flush(self) -> None:

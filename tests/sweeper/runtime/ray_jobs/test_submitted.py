@@ -19,7 +19,7 @@ from sweeper.record.stores.places import runs_folder
 from sweeper.record.submission.attempts import read_attempts
 from tests.sweeper.runtime.ray_jobs.head import Head
 from tests.sweeper.runtime.trainers.jobs import PROGRAM
-from tests.sweeper.runtime.trainers.test_sweeps import decided, space_in, swept
+from tests.sweeper.runtime.trainers.test_sweeps import decided, decisions, space_in
 
 pytestmark = pytest.mark.slow
 PATIENCE_SECONDS = 240  # a machine may have a lot to do
@@ -45,12 +45,13 @@ def address(tmp_path: Path, head: Head, monkeypatch: pytest.MonkeyPatch) -> str:
 
 
 def slow_space(tmp_path: Path) -> Path:
-    """The program lies in a folder that only this machine has."""
-    space = space_in(tmp_path / "mine", "after")
+    """Of a program in a folder that only this machine has."""
+    space = space_in(tmp_path / "mine", "pattern")
     document = YAML().load(space)
     shutil.copy(PROGRAM, space.parent / "train.py")
     trainer = document["trainer"]
-    trainer["command"] = "python train.py --lr={learning_rate} --out={trial_dir} --seconds=0.1"
+    options = "--lr={learning_rate} --out={trial_dir} --style=pattern --seconds=0.1"
+    trainer["command"] = f"python train.py {options}"
     trainer["stop"] = {"grace_s": 2}
     with space.open("w") as file:
         YAML().dump(document, file)
@@ -101,8 +102,7 @@ def test_lost_drivers_and_a_lost_cluster_change_no_decision(
     tmp_path: Path, head: Head, address: str
 ) -> None:
     space, laptop = slow_space(tmp_path), Laptop(head, address, tmp_path)
-    expected = decided(swept(space))
-    shutil.rmtree(space.parent / "foreign")
+    expected = decisions(tmp_path / "undisturbed", "pattern")
     assert "submitted as job sweeper-foreign-1-" in laptop.types("submit", space, *laptop.to_head)
     space.parent.rename(tmp_path / "gone")  # nothing of it is needed any more
 
