@@ -1,0 +1,101 @@
+"""What a job is started with, what a keeper does: a cluster that only notes what it is told."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.main import get_command
+
+from sweeper.analysis.monitor import Monitor
+from sweeper.commands.cli import app
+from sweeper.errors import ResourceError
+from sweeper.record.journal import begin_journal
+from sweeper.record.run_folder import RunFolder, create_run_folder
+from sweeper.record.stores.places import runs_folder
+from sweeper.record.submission import next_attempt
+from sweeper.record.submission.attempts import read_attempts
+from sweeper.runtime.ray_jobs import keeping
+from sweeper.runtime.ray_jobs.attempting import start_attempt
+from tests.sweeper.servers import KEYS
+
+
+class NotingJobs:
+    started: list[dict[str, Any]]
+    refuses = False
+
+    def __init__(self, address: str) -> None:
+        if self.refuses:
+            raise ResourceError("no Ray dashboard answers there")
+
+    def start(self, job: str, command: list[str], **about: Any) -> None:
+        self.started.append({"job": job, "command": command, **about})
+
+
+@pytest.fixture
+def jobs(monkeypatch: pytest.MonkeyPatch) -> type[NotingJobs]:
+    monkeypatch.setattr(keeping, "Jobs", NotingJobs)
+    monkeypatch.setattr(NotingJobs, "started", [], raising=False)
+    return NotingJobs
+
+
+@pytest.fixture
+def folder(tmp_path: Path, tiny_plan: Any, monkeypatch: pytest.MonkeyPatch) -> RunFolder:
+    """Of a sweep in a bucket, which was submitted by somebody with keys in the environment."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    for name, value in KEYS.items():
+        monkeypatch.setenv(name, value)
+    runs = runs_folder(f"file://{tmp_path}/bucket")
+    folder = create_run_folder(runs, tiny_plan().spec, None, "space.yaml")
+    begin_journal(folder)
+    return folder
+
+
+def keeps(folder: RunFolder, monkeypatch: pytest.MonkeyPatch, seconds: float) -> list[str]:
+    """What a keeper says so long after the last attempt."""
+    submitted = read_attempts(folder)[-1].submitted
+    monkeypatch.setattr("time.time", lambda: submitted + seconds)
+    said: list[str] = []
+    keeping.Keeper(folder.path.parent, "http://head:8265", said.append).look()
+    return said
+
+
+def test_a_job_is_a_command_of_ours_without_keys(
+    folder: RunFolder, jobs: type[NotingJobs], tmp_path: Path
+) -> None:
+    attempt = start_attempt(Monitor(folder), NotingJobs("http://head"), by_hand=True)
+    [started] = jobs.started
+    assert attempt is not None and started["job"] == attempt.job
+    assert started["command"][:3] == ["python", "-m", "sweeper"]
+    name, *words = started["command"][3:]
+    command = get_command(app)
+    made = command.get_command(None, name).make_context(name, list(words))
+    assert (made.params["name"], made.params["number"]) == ("tiny", 1)
+    assert started["stop_seconds"] > 13  # that a driver may take
+    told = str(started) + "".join(
+        path.read_text() for path in (tmp_path / "bucket").rglob("*") if path.is_file()
+    )
+    assert not [key for key in KEYS.values() if key in told and key != KEYS["AWS_REGION"]]
+
+
+def test_a_lost_sweep_is_submitted_again_and_one_in_vain_is_given_up(
+    folder: RunFolder, jobs: type[NotingJobs], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start_attempt(Monitor(folder), NotingJobs(""), by_hand=True)
+    assert keeps(folder, monkeypatch, 1) == []
+    assert Monitor(folder).state_name == "submitted"
+    for number in range(2, next_attempt.MOST_IN_VAIN + 1):
+        [said] = keeps(folder, monkeypatch, 300)
+        assert f"attempt {number} is job sweeper-tiny-{number}-" in said
+    [said] = keeps(folder, monkeypatch, 10_000)
+    assert "given up: 5 attempts in a row" in said
+    assert len(jobs.started) == next_attempt.MOST_IN_VAIN
+    assert len({started["job"] for started in jobs.started}) == next_attempt.MOST_IN_VAIN
+
+
+def test_a_cluster_that_is_away_costs_no_attempt(
+    folder: RunFolder, jobs: type[NotingJobs], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start_attempt(Monitor(folder), NotingJobs(""), by_hand=True)
+    monkeypatch.setattr(jobs, "refuses", True)
+    assert keeps(folder, monkeypatch, 1000) == ["tiny: no Ray dashboard answers there"]
+    assert len(read_attempts(folder)) == 1
