@@ -11,7 +11,8 @@ from collections.abc import Sequence
 
 from sweeper.analysis.noise import noise_in
 from sweeper.plan.plan import Plan, PlannedTrial
-from sweeper.record.ranking import Entrant, Ranking, ranking_of
+from sweeper.record.ranking import Ranking, ranking_of
+from sweeper.record.results.entrant import Entrant
 from sweeper.record.results.point_result import PointResult
 from sweeper.record.state.events import FinalsEnded, FinalsStarted, now
 from sweeper.record.state.finals import Finals

@@ -12,6 +12,7 @@ from functools import cache, cached_property
 from typing import Generic
 
 from sweeper.record.results.blocks import Blocks, blocks_of
+from sweeper.record.results.entrant import Entrant
 from sweeper.record.results.point_result import PointResult, Rankable, T
 from sweeper.record.state.finals import Finals
 from sweeper.record.state.sweep_state import SweepState
@@ -20,7 +21,6 @@ from sweeper.spec.points import Point
 from sweeper.spec.sweep_spec import Mode, sign_of
 from sweeper.status import Status
 
-SEED = "seed"  # among the values of a trial that `seeds:` repeats
 FEWEST_COMPETING = 5  # points; of more than twice as many, the better half competes
 
 # Trials of one status are compared only with each other: a trial that was stopped at step 75 has
@@ -257,51 +257,6 @@ def _key(point: Point) -> str:
 
 def _curve(trial: Rankable) -> dict[int, float]:
     return {each.step: each.value for each in trial.evaluations if each.value is not None}
-
-
-@dataclass(frozen=True)
-class _Value:
-    step: int
-    value: float | None
-
-
-@dataclass(frozen=True)
-class Entrant:
-    """A trial of a sweep at work as a ranking needs it; nothing is computed before it is used."""
-
-    trial: Trial
-    metric: str
-    repeated: bool
-
-    @property
-    def trial_id(self) -> str:
-        return self.trial.trial_id
-
-    @property
-    def status(self) -> Status:
-        return self.trial.status
-
-    @property
-    def point(self) -> Point:
-        values = self.trial.values
-        return {k: v for k, v in values.items() if k != SEED} if self.repeated else values
-
-    @property
-    def seed(self) -> int:
-        return self.trial.config.seed
-
-    @property
-    def step(self) -> int:
-        return self.trial.step
-
-    @property
-    def value(self) -> float | None:
-        last = self.trial.last_evaluation
-        return None if last is None else last.value(self.metric)
-
-    @property
-    def evaluations(self) -> list[_Value]:
-        return [_Value(seen.step, seen.value(self.metric)) for seen in self.trial.evaluations]
 
 
 def ranking_of(state: SweepState, without: Collection[str] = ()) -> Ranking[Entrant]:

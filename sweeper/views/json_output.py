@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from sweeper.analysis.forecasts import Forecast, forecasts_of
 from sweeper.analysis.monitor import Monitor
 from sweeper.analysis.noise import noise_in
-from sweeper.record.ranking import Entrant, Ranking, objective, ranked, ranking_of
+from sweeper.record.ranking import Ranking, objective, ranked, ranking_of
+from sweeper.record.results.entrant import Entrant
 from sweeper.record.results.point_result import PointResult
 from sweeper.record.run_folder import CHECKPOINT_FILE, RunFolder
 from sweeper.record.state.sweep_state import SweepState

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.text import Text
 
-from sweeper.record.ranking import Entrant, Margin, Ranking, ranking_of
+from sweeper.record.ranking import Margin, Ranking, ranking_of
+from sweeper.record.results.entrant import Entrant
 from sweeper.record.results.point_result import PointResult
 from sweeper.record.run_folder import RunFolder
 from sweeper.record.state.events import Outcome

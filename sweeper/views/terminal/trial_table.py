@@ -6,7 +6,8 @@ from rich.console import Console, Group, RenderableType
 from rich.text import Text
 
 from sweeper.analysis.forecasts import forecasts_of
-from sweeper.record.ranking import SEED, objective, ranked
+from sweeper.record.ranking import objective, ranked
+from sweeper.record.results.entrant import SEED
 from sweeper.record.state.sweep_state import SweepState
 from sweeper.record.state.trial import Trial
 from sweeper.spec.clock import clock_per_step
