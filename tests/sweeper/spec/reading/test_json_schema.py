@@ -60,7 +60,7 @@ def test_each_example_of_the_reference_fits_it(example: str) -> None:
         LR + "train: {compile: {times: 1, of: seed}}\n",
         LR + "scheduler: {grace_steps: 5}\n",
         LR + "scheduler: {type: ahsa}\n",
-        LR + "scheduler: {type: asha}\n",
+        LR + "scheduler: {type: asha, grace_tokens: 5}\n",
         LR + "scheduler: {type: asha, clock: tokens, grace_steps: 5}\n",
         LR + "constraints: [{les: [1, 2]}]\n",
         LR + "search: {algoritm: grid}\n",

@@ -13,6 +13,7 @@ from sweeper.record.run_folder import create_run_folder
 from sweeper.spec.reading.search_problems import MAX_TRIALS
 from sweeper.spec.reading.spec_file import load_spec
 from sweeper.spec.reading.yaml_source import is_plain
+from sweeper.spec.scheduler_spec import GraceSpec
 from sweeper.spec.space import DOMAINS
 from sweeper.spec.sweep_spec import SweepSpec
 from tests.sweeper.checked import load_checked
@@ -498,3 +499,20 @@ def test_any_document_is_a_spec_or_told_to_be_none(tmp_path: Path, document: Any
         assert told.startswith(str(path))
         assert len(set(error.problems)) == len(error.problems)
         assert not re.search(r"[Ii]nput should|validation|discriminator|Tag\(", told)
+
+
+@pytest.mark.parametrize(
+    ("text", "grace"),
+    [
+        ("train: {max_steps: 100}\nscheduler: {type: asha}", 13),
+        ("train: {max_steps: 600}\nscheduler: {type: hyperband}", 75),
+        ("train: {max_steps: 100, eval_every_steps: 10}\nscheduler: {type: median}", 20),
+        ("train: {max_steps: 100}\nscheduler: {type: asha, grace_steps: 7}", 7),
+    ],
+)
+def test_the_first_rung_is_an_eighth_of_the_length_where_none_is_stated(
+    tmp_path: Path, text: str, grace: int
+) -> None:
+    scheduler = load_spec(write(tmp_path, LR + text))[0].scheduler
+    assert isinstance(scheduler, GraceSpec)
+    assert scheduler.grace == grace
