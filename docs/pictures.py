@@ -72,7 +72,10 @@ def report(folder: RunFolder, section: str | None) -> Path:
         page = browser.new_page(viewport=REPORT_SIZE, color_scheme="light", offline=True)
         page.goto(page_path.as_uri())
         if section is None:
-            page.wait_for_selector("[data-figure] .main-svg")
+            page.wait_for_function(
+                "[...document.querySelectorAll('[data-figure]')].every(e =>"
+                " e.getBoundingClientRect().top > innerHeight || e.querySelector('.main-svg'))"
+            )
             page.screenshot(path=path)
         else:
             shown = page.locator(f"section#{section}")

@@ -47,8 +47,7 @@ def response_figure(summary: Summary, response: Response) -> Figure:
     shown = Range.of(sweep)
     noise = summary.winner.noise if summary.winner else None
     traces = _trial_dots(sweep, response, noise, shown)
-    if summary.expected:
-        traces.append(_expected_dots(summary, response))
+    traces += _expected_dots(summary, response, shown)
     by = response.grouped_by
     colouring = None if by is None else setting_colouring(sweep, by)
     colours = [_colour_of(colouring, curve.group, index) for index, curve in enumerate(final)]
@@ -174,15 +173,22 @@ def _dots(
             "size": 7 if len(trials) < 200 else 5,
             "opacity": 0.9 if status is Status.COMPLETED else 0.7,
         },
-        "error_y": _bars([_told(end, shown) for end in ends], COLOURS[status]),
+        "error_y": _bars([_told(end.deviation, shown) for end in ends], COLOURS[status]),
     }
 
 
-def _expected_dots(summary: Summary, response: Response) -> Trace:
-    """The points that have not run, where the surface of the others expects them."""
+def _expected_dots(summary: Summary, response: Response, shown: Range) -> list[Trace]:
+    """The points that have not run, where the surface of the others expects them; what lies off the
+    range is in the page's table of them alone."""
     parameter = response.parameter
-    ends = [end for end in summary.expected if parameter.name in end.point]
-    return {
+    ends = [
+        end
+        for end in summary.expected
+        if parameter.name in end.point and not shown.is_beyond(end.value)
+    ]
+    if not ends:
+        return []
+    trace: Trace = {
         "type": "scatter",
         "mode": "markers",
         "name": "not run, expected",
@@ -191,15 +197,16 @@ def _expected_dots(summary: Summary, response: Response) -> Trace:
         "text": [plain(point_text(end.point)) for end in ends],
         "hovertemplate": "%{text}<br>not run, %{y:.4f} expected<extra></extra>",
         "marker": {"color": "@grey", "symbol": "cross-thin-open", "size": 8},
-        "error_y": _bars([end.deviation for end in ends], "@grey"),
+        "error_y": _bars([_told(end.deviation, shown) for end in ends], "@grey"),
     }
+    return [trace]
 
 
-def _told(end: Forecast, shown: Range | None) -> float:
-    """The deviation of an end, for its bar: none beside a bar as long as the plot is high, which
+def _told(deviation: float, shown: Range | None) -> float:
+    """Of an end, for its bar: none beside a bar as long as the plot is high, which
     would say nothing and hide the points. The text of the point has it."""
-    says_nothing = shown is not None and 2 * Z_95 * end.deviation > shown.height
-    return 0.0 if says_nothing else end.deviation
+    says_nothing = shown is not None and 2 * Z_95 * deviation > shown.height
+    return 0.0 if says_nothing else deviation
 
 
 def _bars(deviations: Sequence[float], colour: str) -> Trace:

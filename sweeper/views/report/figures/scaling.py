@@ -99,7 +99,7 @@ def _figure(
         "data": [*bands[0], *bands[1], law, measured, predicted, selected_trace()],
         "layout": layout(
             titled(x_title, type="log"),
-            titled(y_title, type="log"),
+            titled(y_title, type="log", nticks=4),
             height=HEIGHT,
             showlegend=True,
         ),
