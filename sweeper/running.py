@@ -40,6 +40,7 @@ from sweeper.record.state.sweep_state import SweepState
 from sweeper.record.state.warm_start import WarmStart
 from sweeper.record.tables import Tables
 from sweeper.record.watcher import Watcher
+from sweeper.runtime.extras.notices import tell_others
 from sweeper.runtime.extras.writing import texts_by, writers_of
 from sweeper.runtime.losses import Losses
 from sweeper.runtime.ray_tune.token import token_command
@@ -359,6 +360,10 @@ def _close(sweep: Sweep, audience: Audience, outcome: Outcome) -> None:
         raise
     finally:
         sweep.close(outcome)
+        try:
+            tell_others(sweep.state, sweep.folder, outcome, tell)
+        except Exception:  # all is recorded by now
+            _log_traceback(sweep.folder)
 
 
 def _dashboard_text(url: str | None) -> str | None:

@@ -5,7 +5,7 @@ on storage before anybody acts on it. Nothing here knows Ray, so anything can dr
 import time
 from collections.abc import Iterable
 from dataclasses import asdict
-from typing import NoReturn, Self
+from typing import Literal, NoReturn, Self
 
 from sweeper.engine.checkpoint_keeper import CheckpointKeeper
 from sweeper.engine.final_rounds import FinalRounds
@@ -32,6 +32,7 @@ from sweeper.record.state.events import (
     Event,
     FinalsEnded,
     FinalsStarted,
+    GaveWay,
     Outcome,
     Promoted,
     Retried,
@@ -42,6 +43,7 @@ from sweeper.record.state.events import (
     TrialEnded,
     TrialPaused,
     TrialStarted,
+    Waiting,
     WatcherFailed,
     now,
 )
@@ -54,6 +56,12 @@ from sweeper.strategy.next_step import Step, next_step
 from sweeper.strategy.schedulers.scheduler import Promotion
 from trainable.loop.metrics import Metrics
 
+# In a row, without having come any further: it may be the trial that takes its nodes down.
+MOST_LOSSES = 4
+_LOST_TOO_OFTEN = (
+    f"That was the {MOST_LOSSES + 1}th time in a row, and it had not come to another checkpoint in "
+    "between: the trial itself may take its nodes down, by the memory that it needs."
+)
 # Trials that are handed out or will be; an interrupted trial is interrupted until it starts again.
 _UNDER_WAY = (Status.PENDING, Status.INTERRUPTED, Status.RUNNING)
 
@@ -296,6 +304,11 @@ class Sweep:
         """
         trial = self.trials[trial_id]
         done = self._has_nothing_left(trial)
+        if not counted and trial.losses_in_a_row >= MOST_LOSSES and not done:
+            again = f"python -m sweeper resume {self.folder.called} --retry-failed"
+            error = f"{error}\n\n{_LOST_TOO_OFTEN} To try it again: {again}"
+            self.end(trial_id, error=error)
+            return
         if counted and trial.failures >= self.plan.spec.max_retries and not done:
             self.end(trial_id, error=error)
             return
@@ -346,6 +359,22 @@ class Sweep:
             self.checkpoints.tidy(trial_id)
         else:
             self.end(trial_id)
+
+    def gave_way(self, trial_id: str) -> None:
+        """The trial has left its place before its end, or had none yet: it is handed out again
+        before any that is new. If it was to leave anyway, that is what it has done."""
+        trial = self.trials[trial_id]
+        if self._has_nothing_left(trial):
+            self.release(trial_id)
+            return
+        if trial.status is Status.RUNNING:
+            self._record(GaveWay(time=now(), trial=trial_id))
+        self._waiting.insert(0, trial)
+
+    def waits_for(self, what: Literal["CPUs", "GPUs"] | None) -> None:
+        """Trials wait for what others have of the cluster; None: no more."""
+        if self.state.sessions[-1].waits_for != what:
+            self._record(Waiting(time=now(), what=what))
 
     def stop_by_hand(self, trial_id: str) -> None:
         """Somebody wants no more of this trial. One that runs leaves with what it tells next; any

@@ -108,7 +108,7 @@ def even_shares(nodes: Sequence[Node], num_trials: int) -> Resources:
 
 def num_at_once(shares: Iterable[Share], nodes: Sequence[Node], most: int) -> int:
     """How many trials with these shares have room at the same time, taken in this order."""
-    rooms = [_Room(node) for node in nodes]
+    rooms = [Room(node) for node in nodes]
     placed, full = 0, set[Share]()
     for share in shares:
         if placed == most:
@@ -122,7 +122,7 @@ def num_at_once(shares: Iterable[Share], nodes: Sequence[Node], most: int) -> in
     return placed
 
 
-class _Room:
+class Room:
     """What is left of a node. A fraction of a GPU must come from a single GPU."""
 
     def __init__(self, node: Node) -> None:

@@ -29,6 +29,8 @@ from sweeper.spec.domains.values import (
     tagged,
     whole,
 )
+from sweeper.spec.operating.notify import Notify
+from sweeper.spec.operating.share import ClusterShare
 from sweeper.spec.operating.spend import MaxSpend
 from sweeper.spec.points import Point, known_point
 from sweeper.spec.scheduler_spec import AnySchedulerSpec, EarlySpec, FifoSpec
@@ -57,6 +59,8 @@ CHANGEABLE = (
     "trial_timeout_s",
     "checkpoints",
     "max_spend",
+    "share",
+    "notify",
 )
 
 
@@ -201,6 +205,8 @@ class SweepSpec(_Section):
     checkpoints: CheckpointsSpec = CheckpointsSpec()
     trial_timeout_s: Annotated[float, Field(gt=0)] | None = 3600
     max_spend: MaxSpend | None = None
+    share: ClusterShare = ClusterShare()
+    notify: Notify | None = None
 
     @cached_property
     def known(self) -> KnownSettings:

@@ -21,11 +21,12 @@ FLOORS = [
     sweeper.running
     sweeper.views.serve sweeper.views.notebook
     sweeper.views.report sweeper.views.trackers sweeper.runtime.ray_tune sweeper.runtime.ray_jobs
+    sweeper.runtime.ray_tune.shared
     sweeper.views.report.figures.learning
     sweeper.views.report.figures sweeper.views.terminal sweeper.runtime
     sweeper.views sweeper.runtime.trainers
     sweeper.runtime.trainers.program sweeper.runtime.trainers.hook
-    sweeper.runtime.stopping sweeper.runtime.extras
+    sweeper.runtime.stopping sweeper.runtime.extras sweeper.runtime.sharing
     sweeper.analysis.scaling
     sweeper.analysis.remarks
     sweeper.analysis.comparison
@@ -65,7 +66,11 @@ FLOORS = [
 ]
 FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 
-RAY_ROOMS = ("sweeper.runtime.ray_tune", "sweeper.runtime.ray_jobs")
+RAY_ROOMS = (
+    "sweeper.runtime.ray_tune",
+    "sweeper.runtime.ray_tune.shared",
+    "sweeper.runtime.ray_jobs",
+)
 TORCH_PROCESSES = {"sweeper.plan.cost.probe"}  # their functions run in processes that they start
 
 

@@ -18,6 +18,7 @@ from sweeper.status import Status
 MAX_VALUES = 20  # of a swept name, beyond which a table of them helps nobody
 UNCOMPARED = (
     "name", "description", "resources", "max_concurrent", "max_retries", "checkpoints", "max_spend",
+    "share", "notify",
 )  # fmt: skip
 
 

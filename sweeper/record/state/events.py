@@ -201,6 +201,14 @@ class TrialPaused(_OfTrial):
 
 
 @dataclass(frozen=True, kw_only=True)
+class GaveWay(_OfTrial):
+    """The trial has left its place to another sweep, or a node that is about to go, and will be
+    handed out again; where it can save itself, its checkpoint is on storage."""
+
+    event: Literal["gave_way"] = "gave_way"
+
+
+@dataclass(frozen=True, kw_only=True)
 class Promoted(_OfTrial):
     """The trial goes on beyond the rung."""
 
@@ -316,6 +324,14 @@ class SpendReached(_Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Waiting(_Event):
+    """Trials that could run wait for what others have of the cluster, or wait no more."""
+
+    event: Literal["waiting"] = "waiting"
+    what: Literal["CPUs", "GPUs"] | None  # None: no more
+
+
+@dataclass(frozen=True, kw_only=True)
 class WatcherFailed(_Event):
     """W&B, the screen or a table failed; the sweep goes on without it."""
 
@@ -336,6 +352,7 @@ TrialEvent = (
     TrialStarted
     | Evaluated
     | TrialPaused
+    | GaveWay
     | Promoted
     | Exploited
     | CheckpointLanded
@@ -354,6 +371,7 @@ Event = (
     | FinalsStarted
     | FinalsEnded
     | SpendReached
+    | Waiting
     | WatcherFailed
     | SessionEnded
 )

@@ -7,6 +7,7 @@ from datetime import datetime
 from sweeper.record.state.events import (
     AttemptFailed,
     Event,
+    GaveWay,
     TrialEnded,
     TrialPaused,
     TrialStarted,
@@ -35,6 +36,11 @@ class Stints:
     def __iter__(self) -> Iterator[Stint]:
         return iter(self._stints)
 
+    @property
+    def any_open(self) -> bool:
+        """Whether a trial runs."""
+        return bool(self._open)
+
     def take(self, event: Event) -> None:
         """Take an event into account; those that concern no running trial only tell the time."""
         self._newest = event.time
@@ -45,6 +51,8 @@ class Stints:
                 self._stints.append(Stint(trial_id=event.trial, began=event.time))
             case TrialPaused():
                 self._end(event.trial, event.time, Status.PAUSED)
+            case GaveWay():
+                self._end(event.trial, event.time, Status.INTERRUPTED)
             case AttemptFailed():
                 self._end(event.trial, event.time, Status.FAILED)
             case TrialEnded():

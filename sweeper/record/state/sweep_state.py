@@ -22,6 +22,7 @@ from sweeper.record.state.events import (
     Exploited,
     FinalsEnded,
     FinalsStarted,
+    GaveWay,
     Outcome,
     Promoted,
     Retried,
@@ -35,6 +36,7 @@ from sweeper.record.state.events import (
     TrialEvent,
     TrialPaused,
     TrialStarted,
+    Waiting,
     WarmStarted,
     WatcherFailed,
 )
@@ -127,6 +129,8 @@ class SweepState:
                 self._apply_to_finals(event)
             case SpendReached():
                 self.sessions[-1].reached = event
+            case Waiting():
+                self.sessions[-1].waits_for = event.what
             case WatcherFailed():
                 self.failed_watchers[event.watcher] = event.error
             case _:
@@ -134,8 +138,10 @@ class SweepState:
                 self._apply(trial, event)
                 self._drop_checkpoints(trial)
         if self.sessions and not isinstance(event, SessionStarted):
-            self.sessions[-1].ended = event.time
+            self.sessions[-1].take(event.time)
         self.stints.take(event)
+        if self.sessions:
+            self.sessions[-1].is_idle = not self.stints.any_open
 
     def _apply_to_finals(self, event: FinalsStarted | FinalsEnded) -> None:
         if self.finals is None:
@@ -214,11 +220,14 @@ class SweepState:
                 ended = event.metrics.step >= trial.config.max_steps
                 self.arrivals.add(event, value, ended=ended)
             case CheckpointLanded():
+                trial.losses_in_a_row = 0
                 self._stored(trial, event, found=event.found)
             case CheckpointRemoved():
                 self.checkpoints.remove(trial.trial_id, event.checkpoint)
             case TrialPaused():
                 trial.status = Status.PAUSED
+            case GaveWay():
+                trial.status = Status.PENDING
             case Promoted():
                 self.arrivals.settle(event.trial, event.rung, kept=True)
                 self._go_on(trial, Promotion(event.trial, event.rung))
@@ -234,9 +243,10 @@ class SweepState:
                 trial.failed_at = event.time.timestamp()
                 trial.failures += event.counted
                 trial.losses += not event.counted
+                trial.losses_in_a_row += not event.counted
             case Retried():
                 trial.status, trial.error = Status.PENDING, None
-                trial.failures, trial.failed_at = 0, None
+                trial.failures, trial.losses_in_a_row, trial.failed_at = 0, 0, None
             case StoppedByHand():
                 trial.decision, trial.stopped_by_hand = Decision.STOP, True
                 if trial.status is Status.PAUSED:  # it waits for no promotion any more

@@ -30,6 +30,7 @@ class Trial:
     attempts: int = 0
     failures: int = 0  # attempts that failed, but for those that were lost
     losses: int = 0  # attempts lost with their node, which was not the trial's fault
+    losses_in_a_row: int = 0  # of these, since it has last come any further
     failed_at: float | None = None  # Unix time; None once it has been tried again
     progress: Metrics | None = None  # the newest; for the eye, not in the journal
     taken_from: str | None = None  # as `trial 0003 of runs/lr`: it has run there, and not here

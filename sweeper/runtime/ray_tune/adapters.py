@@ -20,6 +20,8 @@ from sweeper.record.stores.places import address_of
 from sweeper.record.watcher import Watcher
 from sweeper.runtime.ray_tune.faults import Faults
 from sweeper.runtime.ray_tune.interrupt import Interrupt
+from sweeper.runtime.ray_tune.shared.places import Places
+from sweeper.runtime.sharing.allowance import Allowance
 from sweeper.spec.points import point_text
 from sweeper.status import Decision, Status
 from trainable.loop.metrics import Metrics
@@ -36,13 +38,20 @@ class SweepSearch(SearchAlgorithm):  # type: ignore[misc]
     """Hands the sweep's trials to Tune, with our ids, each from its newest checkpoint."""
 
     def __init__(
-        self, sweep: Sweep, placement: Placement, trainer: str, interrupt: Interrupt
+        self,
+        sweep: Sweep,
+        placement: Placement,
+        trainer: str,
+        interrupt: Interrupt,
+        allowance: Allowance,
     ) -> None:
         self.sweep = sweep
         self.placement = placement
         self.trainer = trainer
         self.interrupt = interrupt
-        self.live: set[str] = set()  # handed out, and not done for Tune
+        self.allowance = allowance
+        self.has_more = True  # as far as is known: a trial could be handed out
+        self.live: dict[str, None] = {}  # handed out, in that order, and not done for Tune
 
     @property
     def total_samples(self) -> int:
@@ -58,17 +67,21 @@ class SweepSearch(SearchAlgorithm):  # type: ignore[misc]
         if self.interrupt.requested or not self._has_room():
             return None
         trial = self.sweep.next_trial()
+        self.has_more = trial is not None
         if trial is None:
             return None
-        self.live.add(trial.trial_id)
+        self.live[trial.trial_id] = None
         return self._tune_trial(trial)
 
     def _has_room(self) -> bool:
         """Whether there may be room for another trial. None is handed out ahead of time, so that
         what comes next is decided with all that is known. If trials get different shares, it only
         shows while a trial waits whether it fits."""
+        allowed = self.allowance.most
+        if self.has_more and allowed is not None and len(self.live) >= allowed:
+            return False
         most = self.sweep.plan.spec.max_concurrent or self.total_samples
-        if len(self.live) < self.placement.slots:
+        if len(self.live) < self.allowance.slots:
             return True
         if not self.placement.resources.cases or len(self.live) >= most:
             return False
@@ -77,7 +90,7 @@ class SweepSearch(SearchAlgorithm):  # type: ignore[misc]
     def on_trial_complete(
         self, trial_id: str, result: Result | None = None, error: bool = False
     ) -> None:
-        self.live.discard(trial_id)
+        self.live.pop(trial_id, None)
 
     def _tune_trial(self, trial: Trial) -> TuneTrial:
         share, spec = self.placement.share(trial.values), self.sweep.plan.spec
@@ -179,7 +192,12 @@ class SweepCallback(Callback):  # type: ignore[misc]
     """Journals what Tune tells only to callbacks, and keeps the watchers up to date."""
 
     def __init__(
-        self, sweep: Sweep, audience: Watcher, faults: Faults, looks: Sequence[Callable[[], None]]
+        self,
+        sweep: Sweep,
+        audience: Watcher,
+        faults: Faults,
+        places: Places,
+        looks: Sequence[Callable[[], None]],
     ) -> None:
         """
         Args:
@@ -188,6 +206,7 @@ class SweepCallback(Callback):  # type: ignore[misc]
         self.sweep = sweep
         self.audience = audience
         self.faults = faults
+        self.places = places
         self.looks = looks
 
     def on_trial_start(
@@ -206,6 +225,7 @@ class SweepCallback(Callback):  # type: ignore[misc]
         **info: object,
     ) -> None:
         self.faults.trains(trial.trial_id)
+        self.places.runs_on(trial.trial_id, result["node"])
 
     def on_trial_restore(
         self, iteration: int, trials: list[TuneTrial], trial: TuneTrial, **info: object

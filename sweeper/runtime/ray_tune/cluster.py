@@ -37,6 +37,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 from sweeper.errors import ResourceError
 from sweeper.plan.placement import Node
 from sweeper.record.stores.places import address_of
+from sweeper.runtime.ray_tune.shared.nodes import staying_nodes
 
 CONNECT_SECONDS = 10.0
 ANSWER_SECONDS = 60.0  # of each node
@@ -82,14 +83,9 @@ def ray_cluster(*, dashboard: bool = True) -> Iterator[Cluster]:
             ) from error
         try:
             url = context.dashboard_url
-            yield Cluster(nodes=living_nodes(), dashboard_url=f"http://{url}" if url else None)
+            yield Cluster(nodes=staying_nodes(), dashboard_url=f"http://{url}" if url else None)
         finally:
             ray.shutdown()
-
-
-def living_nodes() -> tuple[Node, ...]:
-    there = [node["Resources"] for node in ray.nodes() if node["Alive"]]
-    return tuple(Node(each.get("CPU", 0.0), each.get("GPU", 0.0)) for each in there)
 
 
 def require_shared(runs: Path) -> None:

@@ -16,6 +16,7 @@ from ray.tune.experiment import Trial as TuneTrial
 from sweeper.runtime.nodes import Nodes
 from sweeper.runtime.ray_tune.failures import ActorLost
 from sweeper.runtime.ray_tune.faults import Faults
+from sweeper.runtime.ray_tune.shared.places import Places
 
 START_SECONDS = 10.0  # that a process may take to start, with torch
 
@@ -42,6 +43,7 @@ class SweepController(TuneController):  # type: ignore[misc]
         self,
         faults: Faults,
         nodes: Nodes,
+        places: Places,
         idle: Mapping[PlacementGroupFactory, int],
         callback: Callback,
         *,
@@ -59,11 +61,13 @@ class SweepController(TuneController):  # type: ignore[misc]
         super().__init__(callbacks=[*callbacks, callback], **settings)
         self.faults = faults
         self.nodes = nodes
+        self.places = places
         for resources, number in idle.items():
             self._actor_cache.increase_max(resources, by=number)
         self._asked: dict[
             str, tuple[TrackedActor, float]
         ] = {}  # a process that is to start for a trial
+        self._leaving: set[TuneTrial] = set()  # have been asked to save themselves
         self._actor_manager = ActorManager(resource_manager=PlacementGroupResourceManager())
 
     def _process_trial_failure(self, trial: TuneTrial, exception: Exception) -> None:
@@ -101,7 +105,11 @@ class SweepController(TuneController):  # type: ignore[misc]
         """The state for Tune's snapshot, which it makes and reads at the end whatever it is
         told."""
         state: dict[str, object] = super().__getstate__()
-        return {name: value for name, value in state.items() if name not in {"faults", "nodes"}}
+        return {
+            name: value
+            for name, value in state.items()
+            if name not in {"faults", "nodes", "places"}
+        }
 
     def on_step_begin(self) -> None:
         """A signal takes effect here. Tune asks twice in a turn whether everything has finished; a
@@ -120,8 +128,31 @@ class SweepController(TuneController):  # type: ignore[misc]
         }
         self.faults.watch(placed)
         if not self.faults.interrupt.requested:
-            live = {trial.trial_id for trial in self.get_live_trials()}
+            live = list(self._search_alg.live)
             self.nodes.watch(live, placed, time.monotonic())
+            self.places.watch(live, placed, time.monotonic(), more=self._search_alg.has_more)
+            self._give_way()
+
+    def _give_way(self) -> None:
+        """Trials leave that are to: those that run save themselves first. Each ends for Tune, and
+        is handed out again. A process that is idle then is not kept for it."""
+        for trial in list(self.get_live_trials()):
+            if trial.trial_id not in self.places.leaving:
+                continue
+            if trial.status == TuneTrial.RUNNING:
+                if trial not in self._leaving:
+                    self._leaving.add(trial)
+                    self.pause_trial(trial)
+            elif trial not in self._resetting_trials:
+                self._leaving.discard(trial)
+                if trial in self._staged_trials:
+                    self._unstage_trial_with_resources(trial)
+                self._search_alg.on_trial_complete(trial.trial_id)
+                self._schedule_trial_stop(trial)
+                self.get_live_trials().discard(trial)
+                self.places.left(trial.trial_id)
+        if self._actor_cache.num_cached_objects > self.places.may_idle:
+            self._cleanup_cached_actors(force_all=True)
 
     def cleanup(self) -> None:
         """End without waiting: what matters is on storage, and a trial may hang."""

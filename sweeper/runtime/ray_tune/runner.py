@@ -18,10 +18,12 @@ from sweeper.runtime.nodes import (
     watching_head,
 )
 from sweeper.runtime.ray_tune.adapters import SweepCallback, SweepScheduler, SweepSearch, request
-from sweeper.runtime.ray_tune.cluster import living_nodes, ray_messages_to
+from sweeper.runtime.ray_tune.cluster import ray_messages_to
 from sweeper.runtime.ray_tune.controller import SweepController, controlled
 from sweeper.runtime.ray_tune.faults import Faults
 from sweeper.runtime.ray_tune.interrupt import Interrupt
+from sweeper.runtime.ray_tune.shared.nodes import staying_nodes
+from sweeper.runtime.ray_tune.shared.places import Places, sharing
 from sweeper.runtime.ray_tune.trial_actor import TrialActor
 from sweeper.runtime.signals import Deadline, ending_by_signals, tell
 from sweeper.runtime.stopping.budget import Budget
@@ -45,30 +47,35 @@ def run_trials(
 
     faults = Faults(sweep, audience, interrupt, end)
     wait_seconds = CLUSTER_WAIT_SECONDS if os.environ.get("RAY_ADDRESS") else OWN_WAIT_SECONDS
-    nodes = Nodes(sweep, placement, living_nodes, end, wait_seconds=wait_seconds)
-    budget = Budget(sweep, end, tell)
-    requests = StopRequests(sweep, end, tell)
-    requests.look()  # what an earlier session has not heard of
-    callback = SweepCallback(sweep, audience, faults, (requests.look, budget.look))
+    nodes = Nodes(sweep, placement, staying_nodes, end, wait_seconds=wait_seconds)
+    looks = StopRequests(sweep, end, tell).look, Budget(sweep, end, tell).look
+    for look in looks:
+        look()  # what an earlier session has not heard of
     audience.catch_up()
     with (
+        sharing(sweep, placement) as allowance,
         ending_by_signals(end, sweep.folder),
         watching_head(ray.get_runtime_context().gcs_address, end),
         ray_messages_to(logging.FileHandler(sweep.folder.log)),
-        controlled(partial(SweepController, faults, nodes, _idle(placement), callback)),
     ):
-        # `tune.run` rather than a Tuner: a Tuner pickles itself into the run folder.
-        tune.run(
-            TrialActor,
-            storage_path=str(sweep.folder.path.resolve()),
-            name=sweep.folder.trials.name,
-            search_alg=SweepSearch(sweep, placement, trainer, interrupt),
-            scheduler=SweepScheduler(sweep, audience, interrupt),
-            stop=interrupt,
-            reuse_actors=True,
-            raise_on_failed_trial=False,
-            verbose=0,
-        )
+        places = Places(sweep, placement, allowance, audience, tell)
+        search = SweepSearch(sweep, placement, trainer, interrupt, allowance)
+        callback = SweepCallback(sweep, audience, faults, places, looks)
+        with controlled(
+            partial(SweepController, faults, nodes, places, _idle(placement), callback)
+        ):
+            # `tune.run` rather than a Tuner: a Tuner pickles itself into the run folder.
+            tune.run(
+                TrialActor,
+                storage_path=str(sweep.folder.path.resolve()),
+                name=sweep.folder.trials.name,
+                search_alg=search,
+                scheduler=SweepScheduler(sweep, audience, interrupt),
+                stop=interrupt,
+                reuse_actors=True,
+                raise_on_failed_trial=False,
+                verbose=0,
+            )
     for leftover in sweep.folder.tune_leftovers:
         leftover.unlink(missing_ok=True)
     if faults.in_vain:

@@ -103,6 +103,7 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]  # Ray is untyped
             "metrics": piece.metrics,
             "step": piece.step,
             "finished": piece.finished,
+            "node": ray.get_runtime_context().get_node_id(),
             SHOULD_CHECKPOINT: piece.saves,
         }
 

@@ -89,8 +89,10 @@ def progress_line(
     if (finals := finals_text(state)) is not None:
         parts.append(finals)
     if now is not None and state.sessions:
-        began = state.sessions[-1].started
-        parts.append(f"{duration((now - began).total_seconds())} so far")
+        session = state.sessions[-1]
+        if session.waits_for is not None:
+            parts.append(f"waiting for {session.waits_for}")
+        parts.append(f"{duration(session.worked(now).total_seconds())} so far")
     if left is not None and left.at_most:
         parts.append(time_left_text(left))
     return ", ".join(parts)

@@ -75,7 +75,9 @@ class Screen(Watcher):
     def ended(self, trial: Trial) -> None:
         if self._in_lines:
             again = trial.status is Status.PENDING
-            what = "failed, and will be tried again" if again else trial.status.value
+            what = trial.status.value
+            if again:
+                what = "failed, and will be tried again" if trial.error else "gives way for a while"
             self._line(trial, f"{what}: {headline(trial.error)}" if trial.error else what)
 
     def _line(self, trial: Trial, what: str) -> None:

@@ -106,6 +106,9 @@ def test_the_old_journals_have_every_kind_of_event() -> None:
         "finals_started",
         "finals_ended",
         "stopped_by_hand",
+        "spend_reached",
+        "gave_way",
+        "waiting",
     }  # than that version
     every = {kind.__dataclass_fields__["event"].default for kind in get_args(Event)}
     assert there == every - newer

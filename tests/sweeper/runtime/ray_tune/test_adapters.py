@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from sweeper.plan.placement import Placement
+from sweeper.plan.placement import Placement, Share
 from sweeper.record.journal import read_journal
 from sweeper.record.run_folder import create_run_folder
 from sweeper.record.state.events import CheckpointLanded, Evaluated
@@ -17,6 +17,8 @@ from sweeper.runtime.ray_tune.adapters import (
     SweepScheduler,
     SweepSearch,
 )
+from sweeper.runtime.sharing.allowance import Allowance
+from sweeper.runtime.sharing.fairness import Claim
 from sweeper.runtime.trial_loop import TrialLoop
 from sweeper.spec.sweep_spec import Resources
 from sweeper.status import Decision
@@ -72,7 +74,7 @@ def test_a_checkpoint_is_heard_of_before_the_training_that_led_to_it(
         loop.save(checkpoint)
         tune_trial: Any = SimpleNamespace(trial_id=trial.trial_id, last_result={"step": 0})
         faults: Any = SimpleNamespace(heard=lambda trial_id: None)
-        callback = SweepCallback(sweep, audience, faults, ())
+        callback = SweepCallback(sweep, audience, faults, audience, ())
         callback.on_checkpoint(0, [tune_trial], tune_trial, SimpleNamespace(path=str(checkpoint)))
         *_, evaluated, landed = read_journal(folder.journal)
         assert isinstance(evaluated, Evaluated)
@@ -93,7 +95,8 @@ def test_a_signal_does_not_change_what_tune_is_told_in_the_middle_of_a_turn(
     folder = create_run_folder(tmp_path, plan.spec, None, "space.yaml")
     with opened(folder, plan) as sweep:
         interrupt = Interrupt()
-        search = SweepSearch(sweep, Placement(Resources(), slots=1), "a:b", interrupt)
+        alone = Allowance(1, Claim(sweep="a", share=Share(1, 0), wants=0, holds=0), None)
+        search = SweepSearch(sweep, Placement(Resources(), slots=1), "a:b", interrupt, alone)
         interrupt.request()
         assert not search.is_finished(), "Tune has just been told that it is not"
         assert search.next_trial() is None

@@ -44,6 +44,7 @@ PRIVATE = {
     "TuneController._schedule_trial_stop": "a failed attempt ends for Tune",
     "TuneController._search_alg": "told that an attempt failed, and that a signal ends it all",
     "TuneController._actor_cache": "keeps an idle process for each slot, not one only",
+    "TuneController._cleanup_cached_actors": "ends idle processes while others wait for their CPUs",
     "TuneController._maybe_reuse_cached_actor": "waits for a process that is to start",
     "TuneController._trial_to_actor": "which process is to start for a trial",
     "TuneController._update_trial_queue": "never blocks while trials wait for another attempt",
@@ -55,7 +56,8 @@ PRIVATE = {
     "ray.air.execution.PlacementGroupResourceManager": "what an actor manager is made with",
     "RayActorManager._actor_task_failed": "where Ray aborts the experiment on what it knows not",
     "RayActorManager._live_actors_to_ray_actors_resources": "the handles, to kill what is silent",
-    "ray._private.state.state": "the table of actors: on which node a process died",
+    "ray._private.state.state": "the table of actors: on which node one is, or died; which nodes "
+    "are about to go",
     "ray._raylet": "`setproctitle`, as what people see a trial in `ps`; done without if missing",
     # Trials.
     "ray.tune.experiment.Experiment": "type of what Tune hands a search",
@@ -158,9 +160,10 @@ def of_itself(node: ast.AST) -> bool:
 
 def in_the_boundary() -> set[str]:
     names: set[str] = set()
-    for file in BOUNDARY.glob("*.py"):
+    for file in BOUNDARY.rglob("*.py"):
         source = file.read_text(encoding="utf-8")
-        module = importlib.import_module(f"sweeper.runtime.ray_tune.{file.stem}")
+        path = file.relative_to(ROOT).with_suffix("")
+        module = importlib.import_module(".".join(path.parts).removesuffix(".__init__"))
         names |= reached(source) | touched(source, module)
     return names
 

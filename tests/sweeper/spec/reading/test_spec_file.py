@@ -65,6 +65,8 @@ def test_the_least_a_file_can_say(tmp_path: Path) -> None:
         "checkpoints": {"keep": 2, "budget": None},
         "trial_timeout_s": 3600,
         "max_spend": None,
+        "share": {"weight": 1, "priority": 0},
+        "notify": None,
     }
 
 

@@ -1,0 +1,136 @@
+"""Which trials have to leave their places: to another sweep, or since their node goes."""
+
+import os
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
+from uuid import uuid4
+
+from sweeper.engine.sweep import Sweep
+from sweeper.plan.placement import Placement, num_at_once
+from sweeper.record.watcher import Watcher
+from sweeper.runtime.ray_tune.shared.broker import AskBroker
+from sweeper.runtime.ray_tune.shared.nodes import going_nodes, staying_nodes
+from sweeper.runtime.sharing.allowance import Allowance
+from sweeper.runtime.sharing.fairness import Claim
+from sweeper.runtime.sharing.waits import Waits
+from sweeper.spec.trainer.section import FunctionSpec
+from sweeper.status import Status
+
+LOOK_EVERY_SECONDS = 2.0
+
+
+@contextmanager
+def sharing(sweep: Sweep, placement: Placement) -> Iterator[Allowance]:
+    """A sweep's part of the cluster, where others may be on it: on one that it has joined."""
+    name = f"{sweep.folder.name} {uuid4().hex}"
+    share = sweep.plan.spec.share
+    claim = Claim(
+        sweep=name, share=placement.share({}), wants=0, holds=0,
+        weight=share.weight, priority=share.priority,
+    )  # fmt: skip
+    ask = AskBroker() if os.environ.get("RAY_ADDRESS") else None
+    try:
+        yield Allowance(placement.slots, claim, ask)
+    finally:
+        if ask is not None:
+            ask.leave(name)
+
+
+class Places:
+    """Looks all the time at what the sweep may have, and every other second at the nodes."""
+
+    def __init__(
+        self,
+        sweep: Sweep,
+        placement: Placement,
+        allowance: Allowance,
+        audience: Watcher,
+        say: Callable[[str], None],
+    ) -> None:
+        self.sweep = sweep
+        self.placement = placement
+        self.allowance = allowance
+        self.audience = audience
+        self.say = say
+        self.leaving: set[str] = set()
+        self._waits = Waits(sweep, placement, say)
+        self._nodes = staying_nodes()
+        self._node_of: dict[str, str] = {}  # of a trial, the id of the last it was heard of from
+        self._going: set[str] = set()  # ids of nodes
+        self._live = 0
+        self._due = 0.0
+
+    @property
+    def may_idle(self) -> int:
+        """How many processes may be kept though no trial has them."""
+        if self._going:
+            return 0
+        most = self.allowance.most
+        return self.allowance.slots if most is None else max(0, most - self._live)
+
+    def runs_on(self, trial_id: str, node: str) -> None:
+        self._node_of[trial_id] = node
+
+    def left(self, trial_id: str) -> None:
+        """It has saved itself and left its process, or had none yet."""
+        self.leaving.discard(trial_id)
+        self._node_of.pop(trial_id, None)
+        trial = self.sweep.trials[trial_id]
+        ran = trial.status is Status.RUNNING
+        self.sweep.gave_way(trial_id)
+        if ran:
+            self.audience.ended(trial)
+
+    def watch(
+        self, live: Sequence[str], placed: Collection[str], now: float, *, more: bool
+    ) -> None:
+        """Called all the time.
+
+        Args:
+            live: The trials that have been handed out, in that order.
+            placed: Those of them that have a process.
+            more: Whether another would be handed out if there were room.
+        """
+        self._live = len(live)
+        self.allowance.look(now, live=len(live), placed=len(placed), more=more)
+        self.leaving.intersection_update(live)
+        if (most := self.allowance.most) is not None:
+            self._give_way(live, placed, most)
+        if now < self._due:
+            return
+        self._due = now + LOOK_EVERY_SECONDS
+        self._look_at_nodes()
+        if self._going:
+            self.leaving |= {name for name in placed if self._node_of.get(name) in self._going}
+        waiting = [name for name in live if name not in placed]
+        denied = more and self.allowance.is_denied
+        self._waits.look(waiting, self._nodes, now, denied=denied)
+
+    def _give_way(self, live: Sequence[str], placed: Collection[str], most: int) -> None:
+        """Who has more than its lease gives back what was handed out last: first what has no place
+        yet. A trial that cannot save itself when it is asked to goes on to its end."""
+        over = len(live) - len(self.leaving) - most
+        newest = [name for name in reversed(live) if name not in self.leaving]
+        without = [name for name in newest if name not in placed]
+        running = [name for name in newest if name in placed] if self._can_save else []
+        self.leaving |= set([*without, *running][: max(0, over)])
+
+    @property
+    def _can_save(self) -> bool:
+        trainer = self.sweep.plan.spec.trainer
+        return trainer is None or (isinstance(trainer, FunctionSpec) and trainer.checkpoints)
+
+    def _look_at_nodes(self) -> None:
+        going = going_nodes()
+        nodes = staying_nodes(going)
+        if going - self._going:
+            self.say(
+                "A node of the cluster is about to go: trials there save themselves and leave."
+            )
+        self._going = going
+        if nodes != self._nodes:
+            self._nodes = nodes
+            trials = self.sweep.plan.trials
+            shares = (self.placement.share(trial.values) for trial in trials)
+            most = self.sweep.plan.spec.max_concurrent or len(trials)
+            self.allowance.slots = num_at_once(shares, nodes, most)

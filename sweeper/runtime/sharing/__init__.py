@@ -1,0 +1,1 @@
+"""Several sweeps on one cluster: who has how much of it, and what a sweep does with that."""
