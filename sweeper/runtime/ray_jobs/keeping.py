@@ -8,7 +8,7 @@ from pathlib import Path
 from sweeper.analysis.monitor import Monitor
 from sweeper.record.run_folder import RunFolder, list_run_folders
 from sweeper.record.submission.attempts import read_attempts
-from sweeper.record.submission.next_attempt import Act, Step, next_step
+from sweeper.record.submission.next_attempt import Act, next_step
 from sweeper.runtime.ray_jobs.attempting import start_attempt
 from sweeper.runtime.ray_jobs.client import Jobs
 from trainable.errors import UserError
@@ -49,8 +49,10 @@ class Keeper:
         step = next_step(standing, time.time())
         if standing.has_finished and not standing.is_live:
             self._finished.add(folder.name)
+        if standing.is_live or standing.has_finished or step.act is Act.WAIT:
+            return None  # nobody need know
         if step.act is not Act.SUBMIT:
-            return _worth_telling(step)
+            return step.why
         # Before anything is recorded: a cluster that is away is no fault of the sweep's.
         jobs = Jobs(self.address)
         attempt = start_attempt(monitor, jobs, by_hand=False)
@@ -62,8 +64,3 @@ class Keeper:
         if said is not None and self._said.get(name) != said:
             self._said[name] = said
             self.say(f"{name}: {said}")
-
-
-def _worth_telling(step: Step) -> str | None:
-    """What passes by itself is not."""
-    return None if step.act is Act.WAIT else step.why

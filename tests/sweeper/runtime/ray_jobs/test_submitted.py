@@ -44,14 +44,33 @@ def address(tmp_path: Path, head: Head, monkeypatch: pytest.MonkeyPatch) -> str:
     return f"file://{tmp_path}/bucket"
 
 
-def slow_space(tmp_path: Path) -> Path:
+# Before the program: it takes no step while a file is there.
+HOLDING = """
+import sys, time
+from pathlib import Path
+hold, sleep = Path(sys.argv.pop(1)), time.sleep
+def sleep_at_least(seconds):
+    while hold.exists():
+        sleep(0.05)
+    sleep(seconds)
+time.sleep = sleep_at_least
+"""
+
+
+@pytest.fixture
+def hold(tmp_path: Path) -> Path:
+    return tmp_path / "hold"
+
+
+@pytest.fixture
+def space(tmp_path: Path, hold: Path) -> Path:
     """Of a program in a folder that only this machine has."""
     space = space_in(tmp_path / "mine", "pattern")
     document = YAML().load(space)
-    shutil.copy(PROGRAM, space.parent / "train.py")
+    (space.parent / "train.py").write_text(HOLDING + PROGRAM.read_text())
     trainer = document["trainer"]
     options = "--lr={learning_rate} --out={trial_dir} --style=pattern --seconds=0.1"
-    trainer["command"] = f"python train.py {options}"
+    trainer["command"] = f"python train.py {hold} {options}"
     trainer["stop"] = {"grace_s": 2}
     with space.open("w") as file:
         YAML().dump(document, file)
@@ -99,14 +118,15 @@ def evaluations(monitor: Monitor) -> int:
 
 
 def test_lost_drivers_and_a_lost_cluster_change_no_decision(
-    tmp_path: Path, head: Head, address: str
+    tmp_path: Path, head: Head, address: str, space: Path, hold: Path
 ) -> None:
-    space, laptop = slow_space(tmp_path), Laptop(head, address, tmp_path)
+    laptop = Laptop(head, address, tmp_path)
     expected = decisions(tmp_path / "undisturbed", "pattern")
     assert "submitted as job sweeper-foreign-1-" in laptop.types("submit", space, *laptop.to_head)
     space.parent.rename(tmp_path / "gone")  # nothing of it is needed any more
 
     monitor = seen(address, lambda m: m.is_running and evaluations(m) > 1)
+    hold.touch()
     assert ": running, " in laptop.types("status", "foreign", *laptop.runs)
     assert laptop.keeps(head) == ""
     os.kill(monitor.state.sessions[-1].environment.pid, signal.SIGKILL)
@@ -114,10 +134,13 @@ def test_lost_drivers_and_a_lost_cluster_change_no_decision(
     assert "attempt 2 is job" in laptop.keeps(head)
 
     before = evaluations(seen(address, lambda m: m.is_running and len(m.state.sessions) == 2))
+    hold.unlink()
     seen(address, lambda m: evaluations(m) > before)
+    hold.touch()
     head.kill()
     head.start()
     assert "attempt 3 is job" in laptop.keeps(head)
+    hold.unlink()
     laptop.types("wait", "foreign", *laptop.runs)
     folder = find_run_folder(runs_folder(address), "foreign")
     assert decided(folder) == expected
@@ -127,11 +150,12 @@ def test_lost_drivers_and_a_lost_cluster_change_no_decision(
 
 
 def test_what_was_stopped_stays_so_until_it_is_submitted_again(
-    tmp_path: Path, head: Head, address: str
+    tmp_path: Path, head: Head, address: str, space: Path, hold: Path
 ) -> None:
-    space, laptop = slow_space(tmp_path), Laptop(head, address, tmp_path)
+    laptop = Laptop(head, address, tmp_path)
     laptop.types("submit", space, *laptop.to_head)
     seen(address, lambda m: m.is_running and evaluations(m) > 0)
+    hold.touch()
     assert "has stopped" in laptop.types("stop", "foreign", *laptop.runs)
     monitor = seen(address, lambda m: not m.is_running)
     assert monitor.state.outcome == "interrupted"
@@ -140,6 +164,7 @@ def test_what_was_stopped_stays_so_until_it_is_submitted_again(
     waited = laptop.types("wait", "foreign", *laptop.runs, expected=130)
     assert "interrupted (stopped" in waited
 
+    hold.unlink()
     laptop.types("submit", "foreign", *laptop.to_head)
     laptop.types("wait", "foreign", *laptop.runs)
     assert seen(address, lambda m: True).state.outcome == "finished"
