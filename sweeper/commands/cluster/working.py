@@ -24,13 +24,13 @@ PASSING = (InUseError, ResourceError, StorageError, UnreachableError)
 def work(name: Name, number: int, runs: Runs = RUNS) -> None:
     folder = find_run_folder(runs, name)
     attempt = read_attempts(folder)[number - 1]
-    log = folder.attempt_log(number)
+    log, before = folder.attempt_log(number), (sys.stdout, sys.stderr)
     with log.open("a", encoding="utf-8") as file:
         sys.stdout, sys.stderr = Both(sys.stdout, file), Both(sys.stderr, file)
         try:
             code = _carried_on(folder, attempt)
         finally:
-            sys.stdout, sys.stderr = sys.__stdout__, sys.__stderr__
+            sys.stdout, sys.stderr = before
     with suppress(OSError):  # the bucket has what was there some seconds ago
         folder.store.put(log)
     raise typer.Exit(code)

@@ -1,0 +1,71 @@
+"""What the job of a submitted sweep makes of what it meets before it begins."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+
+from sweeper.analysis.monitor import Monitor
+from sweeper.commands.cluster.following import logs, wait
+from sweeper.commands.cluster.working import work
+from sweeper.record.journal import begin_journal
+from sweeper.record.run_folder import RunFolder, create_run_folder
+from sweeper.record.submission.attempts import (
+    Attempt,
+    End,
+    read_attempts,
+    record_attempt,
+    record_end,
+)
+from sweeper.status import ExitCode
+
+ATTEMPT = Attempt(number=1, job="job-1", by_hand=True, submitted=0.0, sessions=0, work=0)
+
+
+@pytest.fixture
+def folder(tmp_path: Path, tiny_plan: Any, monkeypatch: pytest.MonkeyPatch) -> RunFolder:
+    monkeypatch.chdir(tmp_path)
+    folder = create_run_folder(Path("runs"), tiny_plan().spec, None, "space.yaml")
+    begin_journal(folder)
+    record_attempt(folder, ATTEMPT)
+    return folder
+
+
+def exit_code(command: Any, *arguments: Any) -> int:
+    with pytest.raises(typer.Exit) as ended:
+        command(*arguments)
+    return ended.value.exit_code
+
+
+def test_a_mistake_ends_the_submission_and_is_told_everywhere(
+    folder: RunFolder, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = folder.spec.read_text()
+    data = Monitor(folder).state.spec.data
+    folder.spec.write_text(text.replace(str(data), "/nowhere"))
+    assert exit_code(work, "tiny", 1) == ExitCode.USER_ERROR
+    [attempt] = read_attempts(folder)
+    assert attempt.end is not None and attempt.end.how == "refused"
+    assert "/nowhere" in attempt.end.said
+    capsys.readouterr()
+    logs("tiny")
+    assert "/nowhere" in capsys.readouterr().out
+    assert exit_code(wait, "tiny") == ExitCode.FAILED
+    assert "refused: " in capsys.readouterr().out
+
+
+def test_what_may_pass_ends_no_submission(
+    folder: RunFolder, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:1")  # nobody listens there
+    assert exit_code(work, "tiny", 1) == ExitCode.FAILED
+    assert read_attempts(folder) == [ATTEMPT]
+    assert "no Ray cluster answers" in folder.attempt_log(1).read_text()
+
+
+def test_one_that_was_stopped_meanwhile_does_not_begin(folder: RunFolder) -> None:
+    record_end(folder, ATTEMPT, End(how="stopped", said="by hand"))
+    assert exit_code(work, "tiny", 1) == ExitCode.INTERRUPTED
+    assert not Monitor(folder).state.sessions
+    assert exit_code(wait, "tiny") == ExitCode.INTERRUPTED
