@@ -21,8 +21,9 @@ test-all: $(VENV)/.dev
 # In parts beside one another, since they wait for processes much of the time; this screen shows the
 # one with all that the others leave. With ARGS, as ARGS="tests/sweeper/spec -x", just what is asked for.
 PYTEST := $(VENV)/bin/python -m pytest
-BESIDE := ray views
+BESIDE := ray views record
 ray    := tests/sweeper/runtime/ray_tune
+record := tests/sweeper/record tests/sweeper/engine tests/sweeper/strategy
 views  := tests/sweeper/commands tests/sweeper/views tests/sweeper/docs tests/trainable
 # Threads that wait for one another by spinning take the cores from the other parts.
 test test-all: export OPENBLAS_NUM_THREADS := 1
@@ -32,7 +33,7 @@ define run_tests
 @echo "Beside what you see, and shown after it: $(foreach part,$(BESIDE),$($(part)))"
 @rm -f $(BESIDE:%=$(VENV)/%.rc)
 @$(foreach part,$(BESIDE),{ $(PYTEST) $(1) $($(part)) >$(VENV)/$(part).log 2>&1; echo $$? >$(VENV)/$(part).rc; } & ) \
-$(PYTEST) $(1) $(addprefix --ignore=,$(ray) $(views)); rest=$$?; \
+$(PYTEST) $(1) $(addprefix --ignore=,$(foreach part,$(BESIDE),$($(part)))); rest=$$?; \
 wait; cat $(BESIDE:%=$(VENV)/%.log); test "$$rest $$(cat $(BESIDE:%=$(VENV)/%.rc) | xargs)" = "0 $(BESIDE:%=0)"
 endef
 else

@@ -54,8 +54,8 @@ class Race:
 
 KINDS = [  # settings, seeds of each, finals
     (3, 1, FinalsSpec(top=3, seeds=3)),
-    (24, 1, FinalsSpec(top=3, seeds=3)),
-    (8, 2, FinalsSpec(top=3, seeds=3)),
+    pytest.param(24, 1, FinalsSpec(top=3, seeds=3), marks=pytest.mark.slow),
+    pytest.param(8, 2, FinalsSpec(top=3, seeds=3), marks=pytest.mark.slow),
     (2, 1, FinalsSpec(top=2, seeds=6)),
 ]
 
@@ -78,6 +78,7 @@ def test_settings_that_are_all_alike_rarely_have_a_winner(
     assert claims / SWEEPS <= 1 - rules.confidence
 
 
+@pytest.mark.slow
 def test_nor_have_they_where_the_noise_is_that_of_recorded_runs() -> None:
     """What the seeds of each family's best settings leave over from their means, drawn again."""
     for family in families():

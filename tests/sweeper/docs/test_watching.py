@@ -21,6 +21,7 @@ def blocks(name: str) -> list[str]:
     return BLOCK.findall((DOCS / name).read_text())
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")  # pandas', DuckDB's, Optuna's
 def test_the_examples_in_python_are_run(
     tmp_path: Path, tokens_folder: Path, monkeypatch: pytest.MonkeyPatch
