@@ -364,7 +364,8 @@ class Sweep:
         """The trial has left its place before its end, or had none yet: it is handed out again
         before any that is new. If it was to leave anyway, that is what it has done."""
         trial = self.trials[trial_id]
-        if self._has_nothing_left(trial):
+        is_through = trial.outcome() is Status.COMPLETED and trial.checkpoint_step == trial.step
+        if is_through or self._has_nothing_left(trial):
             self.release(trial_id)
             return
         if trial.status is Status.RUNNING:

@@ -28,7 +28,8 @@ class Accounts:
         self._claims = {name: (each, came[name]) for name, each in known.items()}
         self._at = now
         given = leases(list(known.values()), nodes)
-        contended = any(given[name] < each.wants for name, each in known.items())
+        unmet = any(given[name] < each.wants for name, each in known.items())
+        contended = unmet and len(known) > 1  # alone, Ray itself says what fits
         return Lease(slots=given[claim.sweep], contended=contended, owed=owed)
 
     def leave(self, sweep: str) -> None:

@@ -17,17 +17,13 @@ class Waits:
         self._since: float | None = None
         self._told: set[str] = set()  # trials that fit no node
 
-    def look(
-        self, waiting: Collection[str], nodes: Sequence[Node], now: float, *, denied: bool
-    ) -> None:
+    def look(self, waiting: Collection[str], now: float, *, denied: bool) -> None:
         """Called every other second.
 
         Args:
             waiting: The trials that have been handed out and have no place.
-            nodes: Those on which they can have one.
             denied: All that the sweep may have is others'.
         """
-        self._tell_misfits(waiting, nodes)
         if not waiting and not denied:
             self._since = None
             self.sweep.waits_for(None)
@@ -36,10 +32,10 @@ class Waits:
         elif now - self._since >= PATIENCE_SECONDS and not self.sweep.state.sessions[-1].waits_for:
             what: Literal["CPUs", "GPUs"] = "GPUs" if self.placement.share({}).gpu else "CPUs"
             self.sweep.waits_for(what)
-            self.say(f"Waiting for {what}: others have those of the cluster.")
+            self.say(f"Waiting for {what}: none that this sweep may use are free.")
 
-    def _tell_misfits(self, waiting: Collection[str], nodes: Sequence[Node]) -> None:
-        """Where no node is there at all, `Nodes` tells that, and ends the sweep after a while."""
+    def tell_misfits(self, waiting: Collection[str], nodes: Sequence[Node]) -> None:
+        """Say once which trials fit no node. Where none is there at all, `Nodes` tells that."""
         for trial_id in set(waiting) - self._told if nodes else ():
             share = self.placement.share(self.sweep.trials[trial_id].values)
             if not num_at_once([share], nodes, 1):

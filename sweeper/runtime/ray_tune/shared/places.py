@@ -103,8 +103,11 @@ class Places:
         if self._going:
             self.leaving |= {name for name in placed if self._node_of.get(name) in self._going}
         waiting = [name for name in live if name not in placed]
+        self._waits.tell_misfits(waiting, self._nodes)
         denied = more and self.allowance.is_denied
-        self._waits.look(waiting, self._nodes, now, denied=denied)
+        if placed and self.placement.resources.cases:
+            waiting = []  # one waits all the time, to see whether it fits
+        self._waits.look(waiting, now, denied=denied)
 
     def _give_way(self, live: Sequence[str], placed: Collection[str], most: int) -> None:
         """Who has more than its lease gives back what was handed out last: first what has no place
