@@ -67,7 +67,7 @@ def until(what: str, is_so: Callable[[], Any], seconds: float = 240) -> Any:
 
 def get(url: str, token: str | None = None) -> Any:
     headers = {"Authorization": f"Bearer {token}"} if token else {}
-    with urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=10) as reply:
+    with urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=120) as reply:
         return json.load(reply)
 
 

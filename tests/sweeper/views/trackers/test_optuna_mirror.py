@@ -277,7 +277,7 @@ def test_the_real_dashboard_tells_the_study(planned: Planned) -> None:
 
 
 def asked(port: int, what: str) -> Any:
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/api/{what}", timeout=10) as reply:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/api/{what}", timeout=120) as reply:
         return json.load(reply)
 
 
