@@ -9,6 +9,7 @@ import typer
 from sweeper.analysis.monitor import Monitor
 from sweeper.commands.cluster.following import logs, wait
 from sweeper.commands.cluster.working import work
+from sweeper.errors import RunFolderError
 from sweeper.record.journal import begin_journal
 from sweeper.record.run_folder import RunFolder, create_run_folder
 from sweeper.record.submission.attempts import (
@@ -18,6 +19,7 @@ from sweeper.record.submission.attempts import (
     record_attempt,
     record_end,
 )
+from sweeper.runtime.stopping.asking import stop_sweep
 from sweeper.status import ExitCode
 
 ATTEMPT = Attempt(number=1, job="job-1", by_hand=True, submitted=0.0, sessions=0, work=0)
@@ -69,3 +71,15 @@ def test_one_that_was_stopped_meanwhile_does_not_begin(folder: RunFolder) -> Non
     assert exit_code(work, "tiny", 1) == ExitCode.INTERRUPTED
     assert not Monitor(folder).state.sessions
     assert exit_code(wait, "tiny") == ExitCode.INTERRUPTED
+
+
+def test_one_that_waits_for_its_next_job_can_be_stopped(
+    folder: RunFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monitor = Monitor(folder)
+    assert monitor.state_name == "submitted"  # `keep` would go on with it
+    said = stop_sweep(monitor)
+    assert "no job goes on with it" in said and "sweeper submit tiny" in said
+    assert monitor.state_name == "interrupted"
+    with pytest.raises(RunFolderError, match="no sweep runs there: it is interrupted"):
+        stop_sweep(monitor)
