@@ -11,7 +11,8 @@ import plotly.graph_objects as go
 
 from sweeper.analysis.summary import Summary
 from sweeper.views.report.figures.figure import Figure
-from sweeper.views.report.page import make_page, with_code
+from sweeper.views.report.page import make_page
+from sweeper.views.report.rendering import with_code
 from sweeper.views.report.words import answer
 
 

@@ -10,6 +10,7 @@ const keyOf = (cell) => cell.dataset.key ?? cell.textContent;
 function readTable() {
   const table = trialTable();
   rows = table ? [...table.tBodies[0].rows] : [];
+  table?.classList.remove("unread");
   rowOf = new Map(rows.map((row) => [row.dataset.trial, row]));
   columns = table ? [...table.tHead.rows[0].cells].map((cell) => cell.textContent.trim()) : [];
 }
