@@ -57,7 +57,7 @@ def backtest(
 ) -> None:
     found = backtest_all(_recordings(recorded, runs), schedulers, orders=orders, slots=slots)
     if plot is not None:
-        from sweeper.views.report.backtest_picture import write_backtest  # takes a second
+        from sweeper.views.report.pictures import write_backtest  # takes a second
 
         write_backtest(plot, found)
     if json:

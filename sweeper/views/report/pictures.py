@@ -1,19 +1,22 @@
-"""The plots of a report as PNGs, for papers and chats: `plots/` in the run folder."""
+"""Plots of a report and of a backtest as PNGs for papers and chats; `plots/` in the run folder."""
 
+import itertools
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
 
+from sweeper.analysis.backtest.backtesting import Backtest
 from sweeper.analysis.forecasts import Forecast
 from sweeper.analysis.reading.sweep_data import SweepData, TrialData
 from sweeper.analysis.summary.costs import Front
 from sweeper.analysis.summary.response import Response
 from sweeper.analysis.summary.summarising import Summary
+from sweeper.errors import RecordingError
 from sweeper.spec.points import swept_text
 from sweeper.status import Status
 from sweeper.views.format import number, optimum_label
@@ -163,3 +166,42 @@ def _draw_likely_end(
     axes.plot([last[0], end], [last[1], forecast.mean], ":", color=grey, alpha=0.6, linewidth=1)
     width = forecast.half_width
     axes.errorbar(end, forecast.mean, yerr=width, capsize=2, color=grey, alpha=0.6, linewidth=1)
+
+
+def write_backtest(path: Path, found: Sequence[Backtest]) -> None:
+    """Write what each strategy of a backtest loses, against what it spends.
+
+    Raises:
+        RecordingError: it cannot be written there.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_picture(path, _regret_against_tokens(found))
+    except OSError as error:
+        raise RecordingError(f"--plot {path}: cannot be written ({error.strerror})") from None
+
+
+def _regret_against_tokens(found: Sequence[Backtest]) -> Draw:
+    """A look of its own for each strategy; where there are several recordings, each by its name."""
+    looks = list(itertools.product("os^D", GROUP_COLOURS))
+    titles = list(dict.fromkeys(row.title for one in found for row in one.rows))
+
+    def draw(axes: Axes) -> None:
+        for index, title in enumerate(titles):
+            marker, colour = looks[index % len(looks)]
+            at = [(one, row) for one in found for row in one.rows if row.title == title]
+            x = [100 * row.tokens for _, row in at]
+            y = [row.regret_percent for _, row in at]
+            axes.plot(x, y, marker, color=colour, label=title)
+            for (one, _), point in zip(at, zip(x, y, strict=True), strict=True):
+                name = one.truth.recording.name if len(found) > 1 else ""
+                axes.annotate(name, point, (5, 3), textcoords="offset points", fontsize=6)
+        for one in found:
+            if one.truth.deviation is not None:
+                sd = 100 * one.truth.deviation / abs(one.truth.value)
+                axes.axhline(sd, color="#9aa1aa", linewidth=0.8, linestyle="--")
+        axes.set(xlabel="tokens, % of the whole grid's", ylabel="mean regret, %", ylim=(0, None))
+        axes.set_title("dashed: one sd of the seeds", loc="left", fontsize=9)
+        axes.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5), fontsize=7)
+
+    return draw

@@ -93,8 +93,9 @@ function keepZoom(element, layout) {
     const range = layout[axis]?.range;
     if (!range) continue;
     given[axis] = String(range);
-    const shown = element.layout?.[axis]?.range;
-    const zoomed = before?.revision === given.revision && before[axis] && String(shown) !== before[axis];
+    const { range: shown, autorange } = element.layout?.[axis] ?? {};
+    const moved = before?.[axis] ? String(shown) !== before[axis] : autorange === false;
+    const zoomed = before?.revision === given.revision && moved;
     layout[axis].range = [...(zoomed ? shown : range)];
   }
   ranges.set(element, given);
