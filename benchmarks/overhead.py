@@ -1,9 +1,11 @@
 """What the engine costs: trivial trials through sweeper and through plain Ray Tune, interleaved.
 
-Or, with `--wandb offline`, through sweeper with Weights & Biases and without.
+Or, with `--wandb offline`, through sweeper with Weights & Biases and without; with `--bucket`, with
+the run in a bucket (of SeaweedFS, on this machine) and on the disk.
 
     python benchmarks/overhead.py [--trials 200] [--pairs 3]
     python benchmarks/overhead.py --wandb offline
+    python benchmarks/overhead.py --bucket
     python benchmarks/overhead.py --trials 2000 --pairs 0       whether time per trial stays flat
     python benchmarks/overhead.py --trials 2000 --pairs 0 --asha promote --budget 10kB
 
@@ -34,13 +36,17 @@ def main() -> None:
     parser.add_argument("--wandb", choices=["offline"], help="Compare with W&B, not with Tune.")
     parser.add_argument("--asha", choices=["stop", "promote"], default="stop")
     parser.add_argument("--budget", help="Of the checkpoints; only with --pairs 0.")
-    parser.add_argument("--only", choices=["sweeper", "tune", "wandb"], help=argparse.SUPPRESS)
+    parser.add_argument("--bucket", action="store_true", help="Compare with a bucket.")
+    parser.add_argument(
+        "--only", choices=["sweeper", "tune", "wandb", "bucket"], help=argparse.SUPPRESS
+    )
     arguments = parser.parse_args()
     if arguments.only:
         run = {
             "sweeper": run_sweeper,
             "tune": run_tune,
             "wandb": lambda trials: run_sweeper(trials, wandb="offline"),
+            "bucket": run_in_bucket,
         }[arguments.only]
         print(json.dumps(run(arguments.trials)))
         return
@@ -48,7 +54,7 @@ def main() -> None:
         measured = run_sweeper(arguments.trials, mode=arguments.asha, budget=arguments.budget)
         print_flatness(measured, arguments.trials)
         return
-    other = "wandb" if arguments.wandb else "tune"
+    other = "wandb" if arguments.wandb else "bucket" if arguments.bucket else "tune"
     seconds: dict[str, list[float]] = {"sweeper": [], other: []}
     memory: dict[str, list[float]] = {"sweeper": [], other: []}
     closing: dict[str, list[float]] = {"sweeper": [], other: []}
@@ -65,7 +71,8 @@ def main() -> None:
         ours, theirs = seconds["sweeper"][-1], seconds[other][-1]
         print(f"{pair + 1:>4} {ours:>10.2f} {theirs:>10.2f} {ours / theirs:>6.2f}", flush=True)
     ratios = [a / b for a, b in zip(seconds["sweeper"], seconds[other], strict=True)]
-    print(f"median ratio {statistics.median(ratios):.2f}")
+    ratio = statistics.median(ratios)
+    print(f"median ratio {ratio:.2f}; the other way round {1 / ratio:.2f}")
     for which in ("sweeper", other):
         per_trial = 1000 * statistics.median(seconds[which]) / arguments.trials
         mib = statistics.median(memory[which])
@@ -99,11 +106,23 @@ def learning_rates(trials: int) -> list[float]:
     return [10 ** (-4 + 3 * (i * 0.618034 % 1)) for i in range(trials)]
 
 
+def run_in_bucket(trials: int) -> dict[str, Any]:
+    import os
+
+    from tests.sweeper.servers import BUCKET, KEYS, seaweed
+
+    with tempfile.TemporaryDirectory() as folder, seaweed(Path(folder)) as endpoint:
+        cache = str(Path(folder) / "cache")
+        os.environ |= {**KEYS, "AWS_ENDPOINT_URL": endpoint, "XDG_CACHE_HOME": cache}
+        return run_sweeper(trials, runs=f"s3://{BUCKET}/runs")
+
+
 def run_sweeper(
     trials: int,
     wandb: Literal["off", "offline"] = "off",
     mode: Literal["stop", "promote"] = "stop",
     budget: str | None = None,
+    runs: str | None = None,
 ) -> dict[str, Any]:
     import numpy as np
     import pyarrow.parquet as pq
@@ -114,6 +133,7 @@ def run_sweeper(
     from sweeper.record.journal import read_journal
     from sweeper.record.run_folder import RunFolder
     from sweeper.record.state.events import TrialEnded, TrialStarted, WatcherFailed
+    from sweeper.record.stores.places import runs_folder
     from sweeper.running import Options, run_file, written_report
 
     with tempfile.TemporaryDirectory() as temporary:
@@ -135,7 +155,8 @@ def run_sweeper(
         with (folder / "space.yaml").open("w") as file:
             YAML().dump(space, file)
         trainer = "tests.sweeper.closed_form:ClosedFormTrainer"
-        options = Options(runs=folder / "runs", dashboard=False, trainer=trainer, wandb=wandb)
+        where = runs_folder(runs or folder / "runs")
+        options = Options(runs=where, dashboard=False, trainer=trainer, wandb=wandb)
         cpu, start = [], Sweep.start  # whatever else the machine does, this is ours
 
         def timed_start(sweep: Sweep, trial_id: str) -> None:
@@ -143,8 +164,9 @@ def run_sweeper(
             start(sweep, trial_id)
 
         Sweep.start = timed_start
-        written_report(run_file(folder / "space.yaml", Console(quiet=True), options))
-        run_folder = RunFolder(folder / "runs" / "overhead")
+        console = Console(quiet=True)
+        written_report(console, run_file(folder / "space.yaml", console, options))
+        run_folder = RunFolder(where / "overhead")
         events = list(read_journal(run_folder.journal))
         metadata = pq.read_schema(run_folder.results).metadata
         if wandb != "off":  # that all of it was logged

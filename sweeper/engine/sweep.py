@@ -154,7 +154,7 @@ class Sweep:
 
     @property
     def _has_nothing_under_way(self) -> bool:
-        return not self._more and all(trial.status.ended for trial in self.trials.values())
+        return not self._more and not self.state.any_of(*_UNDER_WAY, Status.PAUSED)
 
     @property
     def _more(self) -> bool:
@@ -182,14 +182,13 @@ class Sweep:
                 self._waiting.remove(trial)
                 self.state.checkpoints.skip_name(trial.trial_id)
                 return trial
-        paused = {trial.trial_id for trial in self.state.with_status(Status.PAUSED)}
-        statuses = {trial.status for trial in self.trials.values()}
+        paused = self.state.of_status[Status.PAUSED].keys()
         step = next_step(
             self.state.scheduler,
             paused,
             more=self._more,
-            busy=(busy := not statuses.isdisjoint(_UNDER_WAY)),
-            completed=Status.COMPLETED in statuses,
+            busy=(busy := self.state.any_of(*_UNDER_WAY)),
+            completed=self.state.any_of(Status.COMPLETED),
         )
         match step:
             case Promotion():

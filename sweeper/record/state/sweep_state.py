@@ -62,6 +62,8 @@ class SweepState:
     def __init__(self, spec: SweepSpec) -> None:
         self.spec = spec
         self.trials: dict[str, Trial] = {}
+        self.of_status: dict[Status, dict[str, Trial]] = {status: {} for status in Status}
+        self._status_of: dict[str, Status] = {}  # as it is noted there
         self.checkpoints = CheckpointAccount()
         self.arrivals = Arrivals()
         self.stints = Stints()
@@ -136,6 +138,7 @@ class SweepState:
             case _:
                 trial = self.trial_of(event)
                 self._apply(trial, event)
+                self._note_status(trial)
                 self._drop_checkpoints(trial)
         if self.sessions and not isinstance(event, SessionStarted):
             self.sessions[-1].take(event.time)
@@ -159,6 +162,7 @@ class SweepState:
             self._take(trial, event.taken)
         self._branch(trial, event)
         self.trials[event.id] = trial
+        self._note_status(trial)
         if self.finals is not None and self.finals.are_on:
             trial.is_final = True
             self.finals.trials.append(event.id)
@@ -285,10 +289,23 @@ class SweepState:
 
     def interrupt(self) -> None:
         """No driver is there any more: trials that ran are interrupted."""
-        for trial in self.trials.values():
-            if trial.status is Status.RUNNING:
-                trial.status = Status.INTERRUPTED
+        for trial in list(self.of_status[Status.RUNNING].values()):
+            trial.status = Status.INTERRUPTED
+            self._note_status(trial)
         self.stints.interrupt()
+
+    def _note_status(self, trial: Trial) -> None:
+        """So that of thousands of trials nobody needs to look at each."""
+        before = self._status_of.get(trial.trial_id)
+        if before is not trial.status:
+            if before is not None:
+                del self.of_status[before][trial.trial_id]
+            self.of_status[trial.status][trial.trial_id] = trial
+            self._status_of[trial.trial_id] = trial.status
+
+    def any_of(self, *statuses: Status) -> bool:
+        """Whether a trial has one of these."""
+        return any(self.of_status[status] for status in statuses)
 
     def with_status(self, *statuses: Status) -> list[Trial]:
         return [trial for trial in self.trials.values() if trial.status in statuses]

@@ -22,6 +22,7 @@ class Bracket:
         # rung -> (score, arrival, trial), kept sorted: it is asked for at every turn
         self.order: dict[int, list[tuple[float, int, str]]] = {}
         self.promoted: dict[int, set[str]] = {}
+        self.left: dict[int, list[tuple[float, int, str]]] = {}  # of `order`, who was not promoted
 
     def highest_rung(self, time: int) -> int | None:
         """The highest rung at or below `time`."""
@@ -37,22 +38,31 @@ class Bracket:
         peers = self.rungs.setdefault(rung, {})
         place = (score, len(peers), trial_id)
         peers[trial_id] = score
-        bisect.insort(self.order.setdefault(rung, []), place)
+        for places in (self.order, self.left):
+            bisect.insort(places.setdefault(rung, []), place)
         return 1 + self.rank(trial_id, rung)
 
     def rank(self, trial_id: str, rung: int) -> int:
         """How many trials rank before this one at the rung."""
-        order = self.order[rung]
-        first = bisect.bisect_left(order, (self.rungs[rung][trial_id],))
-        return next(i for i in range(first, len(order)) if order[i][2] == trial_id)
+        return self._index(self.order[rung], trial_id, rung)
+
+    def _index(self, places: list[tuple[float, int, str]], trial_id: str, rung: int) -> int:
+        first = bisect.bisect_left(places, (self.rungs[rung][trial_id],))
+        return next(i for i in range(first, len(places)) if places[i][2] == trial_id)
+
+    def promote(self, trial_id: str, rung: int) -> None:
+        promoted = self.promoted.setdefault(rung, set())
+        if trial_id in self.rungs.get(rung, ()) and trial_id not in promoted:
+            del self.left[rung][self._index(self.left[rung], trial_id, rung)]
+        promoted.add(trial_id)
 
     def candidates(self, rung: int, paused: Collection[str], *, earned: bool) -> Iterator[str]:
         """The trials paused at the rung, best first; if `earned`, only those in its best share."""
         order = self.order.get(rung, [])
         share = len(order) // self.reduction_factor if earned else len(order)
-        gone = self.promoted.get(rung, ())
-        ranked = (trial_id for _, _, trial_id in itertools.islice(order, share))
-        return (trial_id for trial_id in ranked if trial_id in paused and trial_id not in gone)
+        if share:  # of thousands who have reached the rung, most of the best were promoted long ago
+            ranked = itertools.takewhile(order[share - 1].__ge__, self.left[rung])
+            yield from (trial_id for _, _, trial_id in ranked if trial_id in paused)
 
 
 class Asha:
@@ -140,8 +150,7 @@ class Asha:
         return next(self._candidates(paused, earned=True), None)
 
     def promote(self, promotion: Promotion) -> None:
-        promoted = self.bracket_of[promotion.trial_id].promoted
-        promoted.setdefault(promotion.rung, set()).add(promotion.trial_id)
+        self.bracket_of[promotion.trial_id].promote(promotion.trial_id, promotion.rung)
 
     def favourite(self, paused: Collection[str]) -> Promotion | None:
         return next(self._candidates(paused, earned=False), None)

@@ -108,6 +108,8 @@ def test_statuses_at_the_end(tmp_path: Path, either_plan: Plan) -> None:
     }  # fmt: skip
     assert by_rate[0.7].last_evaluation is not None
     assert by_rate[0.7].last_evaluation.val_loss is None
+    for status, trials in sweep.state.of_status.items():
+        assert {*trials} == {t.trial_id for t in sweep.state.with_status(status)}
 
 
 def test_promotion_goes_on_from_the_rung_and_trains_no_step_twice(

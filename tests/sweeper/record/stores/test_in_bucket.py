@@ -70,7 +70,7 @@ def test_a_sweep_is_the_same_in_every_store(runs: Path, tiny_plan: Any, tmp_path
 
 
 @pytest.mark.parametrize("before", [True, False])
-@pytest.mark.parametrize("kind", ["promote", "hyperband"])
+@pytest.mark.parametrize("kind", ["promote", "hyperband", "pbt"])
 def test_killed_at_any_segment_it_goes_on_elsewhere_to_the_same_end(
     kind: str, before: bool, tiny_plan: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
