@@ -106,7 +106,10 @@ class Sweep:
         session = session or SessionTerms()
         if folder.store.address is not None:
             state.checkpoints.first_number = len(state.sessions) * SESSION_STRIDE
-        _record(journal, state, session.begin(num_trials=len(plan.trials), torn=journal.torn))
+        began = session.begin(
+            num_trials=len(plan.trials), torn=journal.torn, follows=journal.num_lines
+        )
+        _record(journal, state, began)
         journal.commit()  # from here on no other driver is one
         if warm_start is not None and state.warm_start is None:
             _record(journal, state, warm_start.to_event())

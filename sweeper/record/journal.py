@@ -85,6 +85,10 @@ class Journal:
         )
 
     @property
+    def num_lines(self) -> int:
+        return self._content.count(b"\n")
+
+    @property
     def is_in_place(self) -> bool:
         """Whether the file that is written to is still where it was made, and as it was left."""
         try:

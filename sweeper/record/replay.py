@@ -7,7 +7,7 @@ from sweeper.errors import RunFolderError
 from sweeper.record.effective_spec import effective_spec
 from sweeper.record.journal import damaged_line, read_journal
 from sweeper.record.run_folder import RunFolder
-from sweeper.record.state.events import Evaluated, Event
+from sweeper.record.state.events import Evaluated, Event, SessionStarted
 from sweeper.record.state.sweep_state import SweepState
 from sweeper.spec.sweep_spec import SweepSpec
 from sweeper.strategy.schedulers.scheduler import Verdict
@@ -62,6 +62,8 @@ def replay_event(state: SweepState, event: Event, folder: RunFolder, number: int
                     f"{_told(recorded)}, but {folder.spec.name} leads to {_told(verdict)}; "
                     "was it edited? Put the old one back."
                 )
+        if isinstance(event, SessionStarted) and event.follows not in {None, number - 1}:
+            raise ValueError(f"follows: {event.follows} lines, and {number - 1} are there")
         state.apply(event)
         if not state.sessions:
             raise ValueError("event: the first must be session_started")

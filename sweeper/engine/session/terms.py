@@ -33,12 +33,13 @@ class SessionTerms:
     accepted: tuple[str, ...] = ()
     retry_failed: bool = False
 
-    def begin(self, *, num_trials: int, torn: bool) -> SessionStarted:
+    def begin(self, *, num_trials: int, torn: bool, follows: int) -> SessionStarted:
         """The session's first event.
 
         Args:
             num_trials: Of the whole sweep.
             torn: Whether a torn last line of the journal was cut off.
+            follows: The number of lines in the journal so far.
         """
         return SessionStarted(
             time=now(),
@@ -55,6 +56,7 @@ class SessionTerms:
             accepted=self.accepted,
             placement=None if self.placement is None else _allotment(self.placement),
             num_trials=num_trials,
+            follows=follows,
         )
 
 

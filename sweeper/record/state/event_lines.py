@@ -19,7 +19,9 @@ from trainable.settings import shown
 # Fields that are only written if they say something, so that lines are as they always were.
 _SELDOM: dict[str, object] = {
     "found": False,
-    **dict.fromkeys(("step", "placement", "num_trials", "forecast", "deviation", "chance")),
+    **dict.fromkeys(
+        ("step", "placement", "num_trials", "follows", "forecast", "deviation", "chance")
+    ),
     **dict.fromkeys(("taken", "fork")),
     "forks": {},
     "trials": (),

@@ -137,6 +137,7 @@ class SessionStarted(_Event):
     accepted: tuple[str, ...] = ()
     placement: Allotment | None = None
     num_trials: Whole | None = None  # of the whole sweep, so that no reader has to plan it
+    follows: Whole | None = None  # so many lines: where there are fewer, some are lost
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,7 +13,7 @@ from sweeper.plan.plan import Plan
 from sweeper.record.replay import replay
 from sweeper.record.run_folder import RunFolder, create_run_folder
 from sweeper.record.tables import result_rows
-from tests.sweeper.in_process import drive
+from tests.sweeper.in_process import drive, opened
 from tests.sweeper.journals import raw_events
 
 ON_ONE_FOLDER = settings(
@@ -44,6 +44,22 @@ def decisions(folder: RunFolder) -> list[Any]:
         for event in raw_events(folder.journal)
         if event["event"] in told
     ]
+
+
+def test_a_line_that_an_earlier_session_wrote_and_is_gone_is_noticed(
+    folder: RunFolder, plan: Plan
+) -> None:
+    """Without it the rest would make sense: the session would have been killed before it."""
+    first = folder.journal.read_bytes().splitlines(keepends=True)
+    with opened(folder, plan):
+        pass
+    lines = folder.journal.read_bytes().splitlines(keepends=True)
+    folder.journal.write_bytes(b"".join([*lines[: len(first) - 1], *lines[len(first) :]]))
+    told = (
+        rf"journal.jsonl:{len(first)}: .* \(follows: {len(first)} lines, and {len(first) - 1} are"
+    )
+    with pytest.raises(RunFolderError, match=told):
+        replay(plan.spec, folder)
 
 
 @ON_ONE_FOLDER
