@@ -9,11 +9,11 @@ from sweeper.corpus.folder import CorpusFolder
 from sweeper.corpus.in_bucket import fetch, how_to_make
 from sweeper.errors import SpecError
 from sweeper.plan.points import NoPointError, draw, with_seeds
+from sweeper.plan.rungs import require_rungs, require_stops_at_rungs, with_grace
 from sweeper.record.buckets.addresses import is_address, problem_of
-from sweeper.spec.clock import clock_per_step
 from sweeper.spec.points import Point
 from sweeper.spec.reading.yaml_source import Problem, YamlSource
-from sweeper.spec.scheduler_spec import AshaSpec, EarlySpec, HyperbandSpec
+from sweeper.spec.scheduler_spec import EarlySpec
 from sweeper.spec.sweep_spec import SweepSpec
 from sweeper.spec.train_settings import Derived, Stated
 from sweeper.spec.trainer.config import AnyConfig
@@ -192,6 +192,7 @@ def _plan(
     resolved: SweepSpec, files: Mapping[str, str], spec: SweepSpec, source: YamlSource
 ) -> Plan:
     """Plan every trial. `spec` is `resolved` as the user has written it, for messages."""
+    resolved = with_grace(resolved)
     _require_initial_points(resolved, source)
     try:
         drawn = draw(resolved)
@@ -209,7 +210,9 @@ def _plan(
         more = len(shown) - MAX_PROBLEMS
         raise SpecError(shown[:MAX_PROBLEMS] + ([f"… and {more} more"] if more > 0 else []))
     if isinstance(resolved.scheduler, EarlySpec):
-        _require_rungs(trials, resolved.scheduler, source)
+        stated = isinstance(spec.scheduler, EarlySpec) and spec.scheduler.states_grace
+        configs = [trial.config for trial in trials]
+        require_rungs(configs, resolved.scheduler, source, stated=stated)
     dropped = 0 if resolved.search.learns else drawn.dropped
     return Plan(resolved, tuple(trials), dropped, files)
 
@@ -224,7 +227,7 @@ def _planned_trial(
     if isinstance(config, TrainConfig):
         _require_what_is_ours(config, resolved, with_files=bool(files))
     if isinstance(resolved.scheduler, EarlySpec):
-        _require_stops_at_rungs(config, resolved.scheduler)
+        require_stops_at_rungs(config, resolved.scheduler)
     return PlannedTrial(f"{number:04d}", values, config)
 
 
@@ -247,56 +250,12 @@ def _require_initial_points(resolved: SweepSpec, source: YamlSource) -> None:
         raise SpecError(source.problems(ruled_out))
 
 
-def _require_rungs(trials: list[PlannedTrial], early: EarlySpec, source: YamlSource) -> None:
-    ends = (t.config.max_steps * clock_per_step(t.config, early.clock) for t in trials)
-    longest = max(ends)
-    name = "max_steps" if early.clock == "step" else f"the {early.clock} of the longest trial"
-    if early.grace >= longest:
-        problem = (
-            f"must be below {name} ({longest}), got {early.grace}: nothing would be "
-            "stopped early (to run every trial to its end: {type: fifo})"
-        )
-        raise SpecError([source.problem(("scheduler", early.grace_key), problem)])
-    if not isinstance(early, AshaSpec | HyperbandSpec) or early.brackets is None:
-        return
-    # Hyperband's last bracket may be one that is never judged.
-    last = max(0, early.brackets - (2 if isinstance(early, HyperbandSpec) else 1))
-    if early.grace * early.reduction_factor**last >= longest:
-        problem = f"the last bracket's first rung must be below {name} ({longest}); use fewer"
-        raise SpecError([source.problem(("scheduler", "brackets"), problem)])
-
-
 def _require_initial_weights(config: TrainConfig) -> None:
     if config.init_from is not None:
         try:
             require_fitting(Path(config.init_from), config)
         except CheckpointError as error:
             raise ConfigError("init_from", str(error)) from None
-
-
-def _require_stops_at_rungs(config: AnyConfig, early: EarlySpec) -> None:
-    """Require an evaluation at every rung and, if trials pause there, a checkpoint too."""
-    if not early.has_rungs:
-        return
-    first_rung = early.first_rung_step(config)
-    multiple, name = first_rung, f"scheduler.{early.grace_key}"
-    if early.clock != "step":
-        multiple, name = config.eval_every_steps, "eval_every_steps"
-        if config.eval_every_steps > first_rung:
-            raise ConfigError(
-                "eval_every_steps",
-                f"must be at most {first_rung}, the step of the first rung (scheduler."
-                f"{early.grace_key}: {early.grace}), got {config.eval_every_steps}",
-            )
-    purposes = {"eval_every_steps": "trials are compared at the same step"}
-    if early.pauses:
-        purposes["checkpoint_every_steps"] = "a paused trial goes on where it paused"
-    for key, purpose in purposes.items():
-        if multiple % getattr(config, key):
-            raise ConfigError(
-                key,
-                f"must divide {name} ({multiple}), so that {purpose}, got {getattr(config, key)}",
-            )
 
 
 def stated_problem(error: ConfigError, spec: SweepSpec, values: Point, source: YamlSource) -> str:

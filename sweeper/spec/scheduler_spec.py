@@ -1,6 +1,6 @@
 """The `scheduler:` section of a search-space file: one model for each type."""
 
-from typing import Annotated, ClassVar, Literal, Self
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
@@ -11,11 +11,18 @@ from sweeper.spec.trainer.config import AnyConfig
 # With a factor of 2 the first rung of one more would be beyond 64 bits.
 Brackets = Annotated[int, Field(ge=1, le=63), BeforeValidator(whole)]
 GRACE_SHARE = 8  # of a trial, one part in so many is its grace where the file does not say
+GRACE_DEFAULT = "an eighth of max_steps, past the longest warmup, at the next evaluation"
 GRACE_KEYS: dict[Clock, str] = {
     "step": "grace_steps",
     "tokens": "grace_tokens",
     "flops": "grace_flops",
 }
+
+
+def earliest_grace(max_steps: int, warmup_steps: int) -> int:
+    """The first step that may be a trial's grace where the file does not say: it has trained for
+    its share, and not only warmed up."""
+    return max(-(-max_steps // GRACE_SHARE), warmup_steps + 1)
 
 
 class _SchedulerSpec(BaseModel):
@@ -41,10 +48,15 @@ class EarlySpec(_SchedulerSpec):
         return GRACE_KEYS[self.clock]
 
     @property
+    def states_grace(self) -> bool:
+        """Whether `grace` is known; until the plan is made, it may be left to that."""
+        return getattr(self, self.grace_key) is not None
+
+    @property
     def grace(self) -> int:
         """When trials are judged for the first time, in units of the clock."""
         grace: int | None = getattr(self, self.grace_key)
-        assert grace is not None, "the file is refused without it"
+        assert grace is not None, "the plan fills it in"
         return grace
 
     def first_rung_step(self, config: AnyConfig) -> int:
@@ -68,14 +80,6 @@ class GraceSpec(EarlySpec):
     grace_steps: PositiveWhole | None = None
     grace_tokens: PositiveWhole | None = None
     grace_flops: PositiveWhole | None = None
-
-    def with_grace(self, max_steps: int, eval_every_steps: int = 1) -> Self:
-        """With an eighth of the steps as grace, rounded up to an evaluation, if none is stated."""
-        if self.clock != "step" or any(getattr(self, key) for key in GRACE_KEYS.values()):
-            return self
-        part = GRACE_SHARE * eval_every_steps
-        grace = -(-max_steps // part) * eval_every_steps
-        return self.model_copy(update={"grace_steps": grace})
 
 
 class AshaSpec(GraceSpec):

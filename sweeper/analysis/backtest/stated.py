@@ -13,7 +13,16 @@ from sweeper.spec.clock import clock_per_step
 from sweeper.spec.reading.schema_problems import schema_problems
 from sweeper.spec.reading.section_problems import Sections, section_problems
 from sweeper.spec.reading.yaml_source import Plain, Problem, YamlSource, parse_yaml, read_yaml
-from sweeper.spec.scheduler_spec import AshaSpec, EarlySpec, FifoSpec, HyperbandSpec, PbtSpec
+from sweeper.spec.scheduler_spec import (
+    GRACE_DEFAULT,
+    AshaSpec,
+    EarlySpec,
+    FifoSpec,
+    GraceSpec,
+    HyperbandSpec,
+    PbtSpec,
+    earliest_grace,
+)
 from sweeper.spec.sweep_spec import SweepSpec
 
 SECTIONS = ("scheduler", "search")
@@ -33,7 +42,9 @@ def stated_strategy(text: str, recording: Recording) -> Strategy:
     """
     name, source = _read(text)
     spec = _checked(source, recording)
-    if problems := [*_scheduler_problems(spec, recording)]:
+    stated = isinstance(spec.scheduler, EarlySpec) and spec.scheduler.states_grace
+    spec = _with_grace(spec, recording)
+    if problems := [*_scheduler_problems(spec, recording, stated=stated)]:
         raise SpecError(source.problems(problems))
 
     def play(field: Field, draw: Draw) -> Outcome:
@@ -80,11 +91,23 @@ def _checked(source: YamlSource, recording: Recording) -> SweepSpec:
     return spec
 
 
+def _with_grace(spec: SweepSpec, recording: Recording) -> SweepSpec:
+    """With the first rung that the recorded sweep would have had, or the next evaluation."""
+    if not isinstance(spec.scheduler, GraceSpec) or spec.scheduler.states_grace:
+        return spec
+    configs = [curve.config for curve in recording.fields[0].curves]
+    earliest = max(earliest_grace(config.max_steps, config.warmup_steps) for config in configs)
+    evaluated = recording.evaluated
+    grace = next((step for step in evaluated if step >= earliest), evaluated[-1])
+    scheduler = spec.scheduler.model_copy(update={"grace_steps": grace})
+    return spec.model_copy(update={"scheduler": scheduler})
+
+
 def _of_sections(problems: list[Problem]) -> list[Problem]:
     return [problem for problem in problems if problem[0][:1] in {(key,) for key in SECTIONS}]
 
 
-def _scheduler_problems(spec: SweepSpec, recording: Recording) -> list[Problem]:
+def _scheduler_problems(spec: SweepSpec, recording: Recording, *, stated: bool) -> list[Problem]:
     scheduler = spec.scheduler
     if isinstance(scheduler, FifoSpec):
         return []
@@ -95,14 +118,16 @@ def _scheduler_problems(spec: SweepSpec, recording: Recording) -> list[Problem]:
     if scheduler.clock not in recording.clocks:
         known = " or ".join(recording.clocks)
         return [(("scheduler", "clock"), f"{recording.name} was recorded by {known}")]
-    return [(at, problem) for problem in _rung_problems(scheduler, recording)]
+    return [(at, problem) for problem in _rung_problems(scheduler, recording, stated=stated)]
 
 
-def _rung_problems(scheduler: EarlySpec, recording: Recording) -> Iterator[str]:
+def _rung_problems(scheduler: EarlySpec, recording: Recording, *, stated: bool) -> Iterator[str]:
     curves = recording.fields[0].curves
     longest = max(c.config.max_steps * clock_per_step(c.config, scheduler.clock) for c in curves)
     if scheduler.grace >= longest:
-        yield f"must be below the longest trial's end ({longest}), got {scheduler.grace}"
+        by_default = "" if stated else f" by default ({GRACE_DEFAULT})"
+        got = f"got {scheduler.grace}{by_default}"
+        yield f"must be below the longest trial's end ({longest}), {got}"
     elif scheduler.clock == "step" and isinstance(scheduler, AshaSpec | HyperbandSpec):
         rung = scheduler.grace
         while rung < longest:

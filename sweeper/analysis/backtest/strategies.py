@@ -9,7 +9,7 @@ from sweeper.analysis.backtest.recording import Field, Recording
 from sweeper.analysis.backtest.replay import Draw, Outcome, replay
 from sweeper.analysis.backtest.searching import chooser
 from sweeper.spec.points import Point
-from sweeper.spec.scheduler_spec import AnySchedulerSpec, FifoSpec
+from sweeper.spec.scheduler_spec import GRACE_SHARE, AnySchedulerSpec, FifoSpec
 from sweeper.spec.sweep_spec import Search
 from sweeper.status import Decision
 from sweeper.strategy.schedulers import make_scheduler
@@ -17,8 +17,6 @@ from sweeper.strategy.schedulers.asha import Asha
 from sweeper.strategy.schedulers.hyperband import Hyperband
 from sweeper.strategy.schedulers.median import Median
 from sweeper.strategy.schedulers.scheduler import Fifo, Promotion, Scheduler, Verdict, score_of
-
-DEFAULT_GRACE = 1 / 8  # of the longest trial, as in search_spaces/lr.yaml
 
 Play = Callable[[Field, Draw], Outcome]
 
@@ -163,9 +161,9 @@ def baselines(recording: Recording) -> list[Strategy]:
         scheduled("full grid", lambda field: Fifo()),
         random_part(0.5),
         top_k(recording, 0.4),
-        asha(recording, "stop", DEFAULT_GRACE),
+        asha(recording, "stop", 1 / GRACE_SHARE),
         asha(recording, "stop", 1 / 4),
-        asha(recording, "promote", DEFAULT_GRACE),
+        asha(recording, "promote", 1 / GRACE_SHARE),
         asha(recording, "promote", 1 / 4),
         hyperband(recording),
         median(recording),

@@ -32,7 +32,7 @@ from sweeper.spec.scheduler_spec import (
 )
 from sweeper.spec.space import AnyDomain
 from sweeper.spec.sweep_spec import FinalsSpec, Resources, Search, Seeds, SweepSpec
-from sweeper.spec.train_settings import Stated
+from sweeper.spec.train_settings import Derived, Stated
 from sweeper.spec.trainer.section import AnyTrainerSpec, TrainerSpec
 from sweeper.spec.trainer.settings import KnownSettings, known_settings
 
@@ -141,7 +141,7 @@ def section_problems(sections: Sections) -> list[Problem]:
     if sections.finals is not None:
         problems += _finals_problems(space, sections.scheduler)
     if isinstance(sections.scheduler, GraceSpec):
-        problems += _grace_problems(sections.scheduler)
+        problems += _grace_problems(sections.scheduler, sections)
     if isinstance(sections.scheduler, AshaSpec):
         problems += _comparison_problems(sections.scheduler)
     if isinstance(sections.scheduler, PbtSpec):
@@ -231,18 +231,37 @@ def _finals_problems(
     return problems
 
 
-def _grace_problems(scheduler: GraceSpec) -> list[Problem]:
-    """The first rung must be stated in the units of the clock."""
+def _grace_problems(scheduler: GraceSpec, sections: Sections) -> list[Problem]:
+    """The first rung must be stated in the units of the clock; in steps only where the default
+    would not be one for all trials."""
     problems: list[Problem] = []
     for clock, key in GRACE_KEYS.items():
         stated = getattr(scheduler, key) is not None
         if clock == scheduler.clock and not stated:
-            because = "" if clock == "step" else f" with clock: {clock}"
-            problems.append((("scheduler", key), f"is required{because}"))
+            if clock != "step":
+                problems.append((("scheduler", key), f"is required with clock: {clock}"))
+            elif (swept := _swept_rhythm(scheduler, sections)) is not None:
+                problems.append((("scheduler", key), f"is required where {swept} is swept"))
         elif clock != scheduler.clock and stated:
             remedy = f"set clock: {clock}, or state {scheduler.grace_key}"
             problems.append((("scheduler", key), f"the clock is {scheduler.clock}; {remedy}"))
     return problems
+
+
+def _swept_rhythm(scheduler: GraceSpec, sections: Sections) -> str | None:
+    """A setting that decides where trials can be judged, or that one is derived from, and that is
+    not the same for all."""
+    swept = set(sections.space).union(*(d.sets(key) for key, d in sections.space.items()))
+    saved = ["checkpoint_every_steps"] if scheduler.pauses else []
+    for name in ["max_steps", "eval_every_steps", *saved]:
+        seen = set[str]()
+        while name not in seen and name not in swept:
+            seen.add(name)
+            formula = sections.train.get(name)
+            name = formula.of if isinstance(formula, Derived) else name
+        if name in swept:
+            return name
+    return None
 
 
 def _comparison_problems(scheduler: AshaSpec) -> list[Problem]:

@@ -13,6 +13,7 @@ from tests.sweeper.analysis.backtest.quadratic import rows, write_table
 from tests.sweeper.commands.conftest import GRID, Sweeper
 from tests.sweeper.in_process import drive
 
+ROOT = Path(__file__).parents[3]
 BASELINES = [
     "full grid",
     "random",
@@ -92,6 +93,8 @@ def test_for_scripts(sweeper: Sweeper, whole: RunFolder) -> None:
         ("{search: {algorithm: tpe, num_trials: 3}}", None),
         ("fifo", "fifo"),
         ("mine.yaml", "mine"),
+        (str(ROOT / "search_spaces" / "lr.yaml"), "lr"),
+        ("{type: hyperband}", None),
     ],
 )
 def test_what_is_asked_for_comes_last(
@@ -221,7 +224,7 @@ def test_rows_that_are_no_trials(
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("asha", "--scheduler: scheduler.grace_steps: is required"),
+        ("pbt", "--scheduler: scheduler.interval_steps: is required"),
         ("{type: asha, grace_steps: 3}", "compared at step 3, where whole was not evaluated"),
         ("{type: asha, grace_steps: 16}", "must be below the longest trial's end (16), got 16"),
         ("{type: asha, grace_step: 2}", "no such key; did you mean 'grace_steps'?"),

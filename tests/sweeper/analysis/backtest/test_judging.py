@@ -187,16 +187,13 @@ def test_top_k_looks_at_all_and_brings_the_best_to_their_ends(quadratic: Recordi
 
 def test_the_first_asha_has_the_rungs_of_the_shipped_space(quadratic: Recording) -> None:
     """Those of search_spaces/lr.yaml, in proportion to the length."""
-    from sweeper.analysis.backtest.strategies import DEFAULT_GRACE
     from sweeper.spec.reading.spec_file import load_spec
 
     shipped, _ = load_spec(Path(__file__).parents[4] / "search_spaces" / "lr.yaml")
     scheduler = shipped.scheduler.model_dump()
     assert (scheduler["type"], scheduler["mode"]) == ("asha", "stop")
     assert scheduler["reduction_factor"] == 2
-    longest = shipped.train["max_steps"]
-    assert isinstance(longest, int)
-    assert scheduler["grace_steps"] == DEFAULT_GRACE * longest
+    assert scheduler["grace_steps"] is None, "an eighth"
     names = [strategy.name for strategy in baselines(quadratic)]
     assert names[3] == "asha, stop, grace 60", "the first evaluation at or beyond an eighth of 400"
 

@@ -13,7 +13,6 @@ from sweeper.record.run_folder import create_run_folder
 from sweeper.spec.reading.search_problems import MAX_TRIALS
 from sweeper.spec.reading.spec_file import load_spec
 from sweeper.spec.reading.yaml_source import is_plain
-from sweeper.spec.scheduler_spec import GraceSpec
 from sweeper.spec.space import DOMAINS
 from sweeper.spec.sweep_spec import SweepSpec
 from tests.sweeper.checked import load_checked
@@ -112,7 +111,9 @@ TABLE = [
     (LR + "scheduler: {grace_steps: 5}",
      ":2: scheduler.type: is required: asha, fifo, hyperband, median or pbt"),
     ("space: {max_steps: {grid: [9, 99]}}\nscheduler: {type: asha}",
-     ":2: scheduler.grace_steps: is required"),
+     ":2: scheduler.grace_steps: is required where max_steps is swept"),
+    (LR + "scheduler: {type: asha}\nmax_retriez: 3",
+     ":3: max_retriez: no such key; did you mean 'max_retries'?"),
     ("space: {batch_size: {randint: [1, 9]}}\nsearch: {algorithm: random}",
      ":2: search.num_trials: is required for a random search, as 20"),
     # wrong types
@@ -327,7 +328,7 @@ def test_every_mistake_is_told_at_once(tmp_path: Path) -> None:
         "  d_ff: {grid: []}\n"
         "  beta1: {uniform: [1, 0]}\n"
         "  warmup_steps: {loguniform: [1, 10]}\n"
-        "scheduler: {type: asha}\n"
+        "scheduler: {type: asha, grace_steps: 0}\n"
     )
     lines = [int(problem.split(":")[1]) for problem in problems(tmp_path, text)]
     assert lines == [1, 3, 4, 6, 7, 8, 8, 9]  # 8: no real number, and not for a grid
@@ -501,20 +502,3 @@ def test_any_document_is_a_spec_or_told_to_be_none(tmp_path: Path, document: Any
         assert told.startswith(str(path))
         assert len(set(error.problems)) == len(error.problems)
         assert not re.search(r"[Ii]nput should|validation|discriminator|Tag\(", told)
-
-
-@pytest.mark.parametrize(
-    ("text", "grace"),
-    [
-        ("train: {max_steps: 100}\nscheduler: {type: asha}", 13),
-        ("train: {max_steps: 600}\nscheduler: {type: hyperband}", 75),
-        ("train: {max_steps: 100, eval_every_steps: 10}\nscheduler: {type: median}", 20),
-        ("train: {max_steps: 100}\nscheduler: {type: asha, grace_steps: 7}", 7),
-    ],
-)
-def test_the_first_rung_is_an_eighth_of_the_length_where_none_is_stated(
-    tmp_path: Path, text: str, grace: int
-) -> None:
-    scheduler = load_spec(write(tmp_path, LR + text))[0].scheduler
-    assert isinstance(scheduler, GraceSpec)
-    assert scheduler.grace == grace
