@@ -173,7 +173,13 @@ def _dots(
             "size": 7 if len(trials) < 200 else 5,
             "opacity": 0.9 if status is Status.COMPLETED else 0.7,
         },
-        "error_y": _bars([_told(end.deviation, shown) for end in ends], COLOURS[status]),
+        "error_y": _bars(
+            [
+                end.deviation if trial.forecast is None else _told(end.deviation, shown)
+                for trial, end in zip(trials, ends, strict=True)
+            ],
+            COLOURS[status],
+        ),
     }
 
 
@@ -203,8 +209,9 @@ def _expected_dots(summary: Summary, response: Response, shown: Range) -> list[T
 
 
 def _told(deviation: float, shown: Range | None) -> float:
-    """Of an end, for its bar: none beside a bar as long as the plot is high, which
-    would say nothing and hide the points. The text of the point has it."""
+    """Of an end that was not measured, for its bar: none beside a bar as long as the plot is high,
+    which would say nothing and hide the points. The text of the point, or the table of those that
+    have not run, has it."""
     says_nothing = shown is not None and 2 * Z_95 * deviation > shown.height
     return 0.0 if says_nothing else deviation
 

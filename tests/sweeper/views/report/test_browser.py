@@ -64,6 +64,26 @@ def test_what_is_not_near_the_screen_is_drawn_later_or_for_paper(
     page.close()
 
 
+def test_a_figure_that_cannot_be_drawn_keeps_none_of_the_others_from_it(
+    browser: Browser, report: Path
+) -> None:
+    page = browser.new_page(viewport={"width": 1280, "height": 600}, offline=True)
+    page.goto(report.as_uri())
+    said: list[str] = []
+    page.on("console", lambda message: said.append(message.text))
+    *_, broken, last = page.query_selector_all("[data-figure]")
+    broken.evaluate("element => { element.dataset.figure = 'none'; }")
+    broken.scroll_into_view_if_needed()
+    page.wait_for_function("e => e.textContent.includes('could not be drawn')", arg=broken)
+    last.scroll_into_view_if_needed()
+    page.wait_for_function("e => e.querySelector('.main-svg')", arg=last)
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    drawn = len(page.query_selector_all("[data-figure] > .plot-container"))
+    assert drawn == len(page.query_selector_all("[data-figure]")) - 1
+    assert any("TypeError" in text for text in said)
+    page.close()
+
+
 def test_choosing_a_trial_shows_it_everywhere(page: Page) -> None:
     page.locator('#trial-table tr[data-status="completed"] .chip').first.click()
     assert page.locator("#details").is_visible()

@@ -19,7 +19,7 @@ from sweeper.views.report.figures.learning.points import thinned
 from sweeper.views.report.figures.pairs import pair_figure
 from sweeper.views.report.figures.parallel import parallel_figure
 from sweeper.views.report.figures.response import response_figure
-from tests.sweeper.analysis.summary.sweeps import LEARNING_RATE, SIZE, sweep_of, trial
+from tests.sweeper.analysis.summary.sweeps import LEARNING_RATE, SIZE, seeded, sweep_of, trial
 
 
 def sweep() -> SweepData:
@@ -140,6 +140,17 @@ def test_thinned_keeps_the_first_and_the_last() -> None:
     kept = [e.step for e in thinned(evaluations, 7)]
     assert (len(kept), kept[0], kept[-1]) == (7, 1, 100)
     assert thinned(evaluations[:5], 7) == evaluations[:5]
+
+
+def test_what_was_measured_has_its_bar_where_noise_is_as_large_as_the_plot() -> None:
+    """There it says the most. What is forecast as unsurely has none, and its text has it."""
+    trials = seeded({1e-3: [1.0, 2.0], 1e-2: [2.1, 1.1]})
+    stopped = trial("s", {"learning_rate": 1e-1}, 1.5, status=Status.STOPPED)
+    summary = summarise(sweep_of([*trials, replace(stopped, forecast=Forecast(1.5, 1.0))]))
+    figure = response_figure(summary, summary.responses[0])
+    bars = {t["name"]: t["error_y"]["array"] for t in figure["data"] if "error_y" in t}
+    assert all(bars["completed trials"])
+    assert bars["stopped trials"] == [None]
 
 
 def test_log_ticks_are_round() -> None:

@@ -101,7 +101,21 @@ function keepZoom(element, layout) {
   ranges.set(element, given);
 }
 
+// One that cannot be drawn says so in its place, and keeps none of the others from it.
 function draw(element) {
+  if (!drawn.has(element)) element.replaceChildren(); // what it said before
+  try {
+    plot(element);
+  } catch (error) {
+    console.error(error);
+    drawn.delete(element);
+    Plotly.purge(element);
+    element.textContent = `This figure could not be drawn: ${error.message}`;
+  }
+  return drawn.has(element);
+}
+
+function plot(element) {
   const figure = page.data.figures[element.dataset.figure];
   const { data: traces, layout } = themed(viewed(figure));
   Object.assign(traces[traces.length - 1], pointsOfChosen(traces));
@@ -162,7 +176,7 @@ const PRINTED = { whole: 680, column: 320 }; // pixels
 addEventListener("beforeprint", () => {
   document.documentElement.dataset.printed = "";
   document.querySelectorAll("[data-figure]").forEach((element) => {
-    draw(element);
+    if (!draw(element)) return;
     Plotly.relayout(element, { width: element.closest(".columns") ? PRINTED.column : PRINTED.whole });
   });
 });
@@ -177,7 +191,7 @@ document.addEventListener("click", ({ target }) => {
   if (!button) return;
   const element = button.closest("figure").querySelector("[data-figure]");
   ready.then(() => {
-    draw(element);
+    if (!draw(element)) return;
     const { layout } = element;
     const card = themed("@card", "color");
     const whole = { data: element.data, layout: { ...layout, paper_bgcolor: card, plot_bgcolor: card } };
