@@ -14,7 +14,7 @@ from datetime import datetime
 from sweeper.record.buckets.bucket import Bucket
 
 JOURNAL = "journal"  # the segments' folder
-READERS = 16  # segments that are read at once
+AT_ONCE = 16  # requests to a bucket
 
 
 class Fenced(Exception):
@@ -67,7 +67,7 @@ def read_segments(bucket: Bucket, after: int) -> list[tuple[bytes, datetime]]:
     """
     names = list(bucket.objects(JOURNAL, segment_name(after)))
     wanted = [segment_name(after + 1 + n) for n in range(len(names))]
-    with ThreadPoolExecutor(READERS) as readers:
+    with ThreadPoolExecutor(AT_ONCE) as readers:
         segments = list(readers.map(bucket.read, wanted))
     return [(content.partition(b"\n")[2], written) for content, written in segments]
 

@@ -23,7 +23,7 @@ from sweeper.record.buckets.bucket import Bucket, Object
 from sweeper.record.state.checkpoints import PROGRESS_FILE, is_checkpoint_name
 from sweeper.record.stores.disk import Disk
 from sweeper.record.stores.presence import PRESENCE
-from sweeper.record.stores.segments import JOURNAL, READERS, read_segments
+from sweeper.record.stores.segments import AT_ONCE, JOURNAL, read_segments
 from sweeper.record.stores.store import STUB
 from trainable.atomic_file import new_folder_beside
 
@@ -253,22 +253,23 @@ class WorkingCopy:
         """Bring to the bucket what has changed in the files since the last time.
 
         Args:
-            goes_on: Is asked before each file.
+            goes_on: Is asked before each of these files.
         """
         before, pushed = self.copied().signatures, Copied()
         gone = [name for name in before if not (self.path / name).exists()]
         if not (self.path / JOURNAL_FILE).exists():  # it is the folder that is gone
             gone = []
         self.bucket.delete(gone)
+
+        def bring(name: str) -> None:
+            with suppress(FileNotFoundError):  # deleted since
+                signature = _signature(self.path / name)
+                if before.get(name) != signature and goes_on():
+                    pushed.etags[name] = self.bucket.put(name, self.path / name)
+                    pushed.signatures[name] = signature
+
         try:
-            for name in list(self._files()):
-                if not goes_on():
-                    return
-                with suppress(FileNotFoundError):  # deleted since
-                    signature = _signature(self.path / name)
-                    if before.get(name) != signature:
-                        pushed.etags[name] = self.bucket.put(name, self.path / name)
-                        pushed.signatures[name] = signature
+            _at_once(bring, self._files())
         finally:
             if pushed.etags or gone:
                 self._note_pushed(pushed, gone)
@@ -325,5 +326,5 @@ def _checkpoint_of(name: str) -> str | None:
 
 
 def _at_once(work: Callable[[str], None], names: Iterable[str]) -> None:
-    with ThreadPoolExecutor(READERS) as workers:
+    with ThreadPoolExecutor(AT_ONCE) as workers:
         list(workers.map(work, names))
