@@ -69,6 +69,18 @@ class Ranking(Generic[T]):
         """By which points are compared seed by seed. None: by their means."""
         return self.fit()
 
+    @cached_property
+    def ordered_by(self) -> Blocks | None:
+        """Whose levels the points stand by. None: their means, which are the same and there at once
+        where all had the same seeds."""
+        return self.blocks if _had_other_seeds(self.points) else None
+
+    def value_of(self, point: PointResult[T]) -> float:
+        """What the point stands by: its mean, with what its seeds do to all points alike taken off
+        where it had others than the rest had."""
+        blocks = self.ordered_by
+        return blocks.level(point) if blocks is not None and point in blocks else point.mean
+
     @property
     def finalists(self) -> tuple[PointResult[T], ...]:
         """The points that came into the finals and of which no seed diverged: the first ones. None
@@ -112,10 +124,7 @@ class Ranking(Generic[T]):
         if len(self.points) == 1:
             return self._margin_on_the_way(self.best, self.trials)
         second = self.points[1]
-        if self.blocks is not None and self.best in self.blocks and second in self.blocks:
-            behind = self.blocks.level(second) - self.blocks.level(self.best)
-        else:
-            behind = second.mean - self.best.mean
+        behind = self.value_of(second) - self.value_of(self.best)
         return Margin(trial=second.best, value=sign_of(self.mode) * behind)
 
     @cached_property
@@ -160,8 +169,7 @@ def rank(
     others = [p for p in points if p.best.trial_id not in among]
     by_mean, num_competing = [*racing, *beaten, *others], len(competing(points, len(among)))
     fit = cache(lambda: blocks_of(by_mean, num_competing, len(among)))
-    # Where all had the same seeds the order is that of the means, and is there at once.
-    if len({frozenset(point.by_seed) for point in points}) > 1 and (blocks := fit()) is not None:
+    if _had_other_seeds(points) and (blocks := fit()) is not None:
         racing, beaten, others = (_by_level(of, sign, blocks) for of in (racing, beaten, others))
     points = [*racing, *beaten, *others]
     place = {t.trial_id: number for number, point in enumerate(points) for t in point.completed}
@@ -214,13 +222,20 @@ def _points(trials: Iterable[T], sign: float, repeated: bool) -> list[PointResul
     return sorted(results, key=merit)
 
 
+def _had_other_seeds(points: Iterable[PointResult[T]]) -> bool:
+    return len({frozenset(point.by_seed) for point in points}) > 1
+
+
 def _by_level(
     points: Sequence[PointResult[T]], sign: float, blocks: Blocks
 ) -> list[PointResult[T]]:
-    """Those that are alike stay in their order."""
+    """Those that are alike stay in their order. One that shares no seed with the others is behind
+    them: its mean may be low for its seeds alone."""
 
-    def merit(point: PointResult[T]) -> tuple[bool, float]:
-        return point.has_diverged, sign * (blocks.level(point) if point in blocks else point.mean)
+    def merit(point: PointResult[T]) -> tuple[bool, bool, float]:
+        known = point in blocks
+        value = blocks.level(point) if known else point.mean
+        return point.has_diverged, not known, sign * value
 
     return sorted(points, key=merit)
 

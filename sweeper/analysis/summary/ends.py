@@ -49,10 +49,11 @@ def ends_of(sweep: SweepData) -> tuple[End, ...]:
     groups: dict[str, list[TrialData]] = {}
     for trial in sweep.trials:
         groups.setdefault(sweep.repeats(trial), []).append(trial)
-    blocks = sweep.ranking.blocks
-    noise = blocks or noise_of(sweep.ranking.points)
-    variance = noise.deviation**2 if noise else 0.0
-    ends = [end for same in groups.values() for end in _end(same, variance, blocks)]
+    blocks, noise = sweep.ranking.blocks, noise_of(sweep.ranking.points)
+    whole = noise.deviation**2 if noise else 0.0
+    own = blocks.deviation**2 if blocks else whole
+    unknown = max(0.0, whole - own)  # of a shift
+    ends = [end for same in groups.values() for end in _end(same, own, unknown, blocks)]
     if not ends:
         return ()
     worst = max(sweep.sign * end.value for end in ends) * sweep.sign
@@ -65,16 +66,19 @@ def ends_of(sweep: SweepData) -> tuple[End, ...]:
     return (*(end for end in ends if end.point not in lost), *diverged)
 
 
-def _end(same: Sequence[TrialData], variance: float, blocks: Blocks | None) -> Iterator[End]:
+def _end(
+    same: Sequence[TrialData], variance: float, unknown: float, blocks: Blocks | None
+) -> Iterator[End]:
     values, variances = [], []
     for trial in same:
         shift = blocks.shift(trial.seed) if blocks else 0.0
+        more = 0.0 if blocks is None or blocks.knows(trial.seed) else unknown
         if trial.status is Status.COMPLETED and trial.value is not None:
             values.append(trial.value - shift)
-            variances.append(variance)
+            variances.append(variance + more)
         elif trial.forecast is not None:
             values.append(trial.forecast.mean - shift)
-            variances.append(trial.forecast.deviation**2)
+            variances.append(trial.forecast.deviation**2 + more)
     if values:
         yield End(
             point=same[0].point,

@@ -33,6 +33,10 @@ class Blocks:
         """What it would come to in the mean over the seeds of all."""
         return float(self._levels[self._places[point.best.trial_id]])
 
+    def knows(self, seed: int | None) -> bool:
+        """Whether it is known what the seed does to all points alike."""
+        return seed in self._shifts
+
     def shift(self, seed: int | None) -> float:
         """What the seed does to all points alike; 0 where that is not known."""
         return 0.0 if seed is None else self._shifts.get(seed, 0.0)
@@ -42,7 +46,7 @@ class Blocks:
         had the same n seeds."""
         ours, theirs = (self._shares[self._places[p.best.trial_id]] for p in (one, other))
         apart = ours - theirs
-        alone = 1 / len(one.values) + 1 / len(other.values)
+        alone = ours @ ours + theirs @ theirs  # as each has equal shares of so many seeds
         return float(alone + apart @ self._inverse @ apart)
 
 
@@ -57,29 +61,29 @@ def blocks_of(
 
     Args:
         points: In their order of merit. The others, whose rest may be larger, are compared by what
-            was fitted.
-        num_competing: How many of them, the first, are fitted. Those of them that share no seed
-            with a finalist, or with the first, are left out: they would only keep the rest from
-            being compared.
+            was fitted, each by those of its seeds that were.
+        num_competing: Of how many of them, the first, some are fitted: those that shared seeds tie
+            together. Of several such groups it is the one with the finalists, or else the one that
+            tells most: a point alone with an easy seed is not what the others are measured by.
 
     Returns:
-        None where the seeds do not tie the points together, or leave nothing to tell the rest by.
+        None where no seeds tie points together, or they leave nothing to tell the rest by.
     """
-    first = points[: num_finalists or 1]
-    shared = {seed for point in first for seed in point.by_seed}
-    others = points[len(first) : num_competing]
-    fitted = [*first, *(point for point in others if shared & point.by_seed.keys())]
-    columns = dict.fromkeys(seed for point in fitted for seed in point.by_seed)
-    num_values = sum(len(point.by_seed) for point in fitted)
-    # One more than the parameters: a shift of all seeds is one of all points.
-    degrees = num_values - len(fitted) - len(columns) + 1
-    if not fitted or degrees < 1:
+    among = {point.best.trial_id for point in points[:num_finalists]}
+
+    def telling(group: Sequence[PointResult[T]]) -> tuple[int, int]:
+        return sum(point.best.trial_id in among for point in group), _degrees(group)
+
+    fitted = max(_groups(points[:num_competing]), key=telling, default=[])
+    degrees = _degrees(fitted)
+    if degrees < 1:
         return None
     import numpy as np
 
-    among = {point.best.trial_id for point in fitted}
-    behind = (point for point in points if point.best.trial_id not in among)
-    compared = [*fitted, *(point for point in behind if point.by_seed.keys() <= columns.keys())]
+    columns = dict.fromkeys(seed for point in fitted for seed in point.by_seed)
+    own = {point.best.trial_id for point in fitted}
+    others = (point for point in points if point.best.trial_id not in own)
+    compared = [*fitted, *(point for point in others if point.by_seed.keys() & columns.keys())]
     table = np.array([[p.by_seed.get(seed, np.nan) for seed in columns] for p in compared])
     ran = ~np.isnan(table)
     shares = ran / ran.sum(axis=1, keepdims=True)
@@ -87,18 +91,34 @@ def blocks_of(
     left = np.where(ran, table - means[:, None], 0.0)
     first_rows = slice(len(fitted))
     normal = np.diag(ran[first_rows].sum(axis=0)) - ran[first_rows].T @ shares[first_rows]
-    if np.linalg.matrix_rank(normal, hermitian=True) < len(columns) - 1:
-        return None
     inverse = np.linalg.pinv(normal, hermitian=True)
     shifts = inverse @ left[first_rows].sum(axis=0)
-    own = (shares * shifts).sum(axis=1)  # the same for all that had the same seeds
-    rest = np.where(ran, left - shifts + own[:, None], 0.0)[first_rows]
+    moved = (shares * shifts).sum(axis=1)  # the same for all that had the same seeds
+    rest = np.where(ran, left - shifts + moved[:, None], 0.0)[first_rows]
     return Blocks(
         deviation=float(np.sqrt((rest**2).sum() / degrees)),
         degrees=degrees,
         _places={point.best.trial_id: place for place, point in enumerate(compared)},
-        _levels=means - own,
+        _levels=means - moved,
         _shifts=dict(zip(columns, shifts.tolist(), strict=True)),
         _shares=shares,
         _inverse=inverse,
     )
+
+
+def _groups(points: Sequence[PointResult[T]]) -> list[list[PointResult[T]]]:
+    """Those that shared seeds tie together, directly or by others between them."""
+    of: dict[int | str, list[PointResult[T]]] = {}  # the group of each seed
+    for point in points:
+        joined = {id(of[seed]): of[seed] for seed in point.by_seed if seed in of}
+        largest, *rest = sorted(joined.values(), key=len, reverse=True) or [[]]
+        for part in (*rest, [point]):
+            largest += part
+            of |= {seed: largest for each in part for seed in each.by_seed}
+    return list({id(group): group for group in of.values()}.values())
+
+
+def _degrees(group: Sequence[PointResult[T]]) -> int:
+    """Of freedom, that are left of its values. A shift of all seeds is one of all points."""
+    seeds = {seed for point in group for seed in point.by_seed}
+    return sum(len(point.by_seed) for point in group) - len(group) - len(seeds) + 1

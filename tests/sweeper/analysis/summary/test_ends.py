@@ -39,6 +39,15 @@ def test_what_a_seed_does_to_all_alike_is_in_no_end() -> None:
     assert all(0 < end.deviation < 0.01 for end in ends)
 
 
+def test_of_a_seed_that_no_other_had_the_shift_is_unsure() -> None:
+    """Seeds 0 and 1 lie a unit apart at all points, and so may seed 9."""
+    losses = {1e-4: [3.0, 4.01], 1e-3: [2.0, 3.0], 1e-2: [2.5, 3.5]}
+    alone = trial("a", {"learning_rate": 1e-1}, 3.0, seed=9)
+    ends = ends_of(sweep_of([*seeded(losses), alone]))
+    assert all(end.deviation < 0.01 for end in ends[:3])
+    assert ends[3].deviation == pytest.approx(math.sqrt(0.5), rel=0.02)
+
+
 @pytest.mark.parametrize(("mode", "worst"), [("min", 3.0), ("max", 2.0)])
 def test_what_diverged_is_as_bad_as_the_worst(mode: str, worst: float) -> None:
     diverged = trial("d", {"learning_rate": 1e-1}, None, status=Status.DIVERGED)

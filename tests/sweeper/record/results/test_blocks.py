@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from sweeper.analysis.noise import noise_in
 from sweeper.record.results.blocks import blocks_of
 from sweeper.record.results.point_result import PointResult
 from tests.sweeper.analysis.summary.sweeps import by_rate, seeded, sweep_of, trial
@@ -70,6 +71,32 @@ def test_one_that_shares_no_seed_keeps_none_of_the_rest_from_being_compared() ->
     assert blocks is not None
     assert points[2] not in blocks
     assert blocks.degrees == 2
+
+
+@pytest.mark.parametrize("value", [2.9, 3.05])
+def test_a_point_alone_with_an_easy_seed_is_not_what_the_others_are_measured_by(
+    value: float,
+) -> None:
+    """Seed 1 is harder than seed 0 by 4; whether seed 9 is easy nobody knows."""
+    losses = {1e-4: [1.0, 5.0], 1e-3: [1.1, 5.1], 1e-2: [1.2, 5.25]}
+    alone = trial("x", {"learning_rate": 0.1}, value, seed=9)
+    ranking = sweep_of([*seeded(losses), alone]).ranking
+    assert ranking.blocks is not None
+    assert [point.point["learning_rate"] for point in ranking.points] == [1e-4, 1e-3, 1e-2, 0.1]
+    assert noise_in(ranking) is not None and ranking.points[3] in noise_in(ranking).tied
+    assert [ranking.value_of(p) for p in ranking.points] == pytest.approx([3, 3.1, 3.225, value])
+
+
+def test_one_with_a_seed_that_no_other_had_is_compared_by_those_that_others_had() -> None:
+    trials = seeded({1e-4: [1.0, 5.0], 1e-3: [1.1, 5.1], 1e-2: [1.2, 5.25]})
+    others = [trial(f"{n}", {"learning_rate": n}, 1.5 + n, seed=0) for n in range(1, 10)]
+    own = [trial(f"o{s}", {"learning_rate": 0.1}, v, seed=s) for s, v in ((0, 0.9), (9, 90.0))]
+    ranking = sweep_of([*trials, *others, *own]).ranking
+    assert ranking.best is not None
+    assert ranking.best.point["learning_rate"] == 0.1
+    assert ranking.blocks is not None
+    alike = ranking.blocks.variance(ranking.points[0], ranking.points[-1])
+    assert alike == pytest.approx(2), "of one seed each"
 
 
 def test_one_that_does_not_compete_is_compared_by_what_the_others_tell() -> None:
