@@ -23,7 +23,7 @@ from trainable.config import TrainConfig
 from trainable.errors import DataError
 
 if TYPE_CHECKING:
-    from sweeper.record.buckets.bucket import Bucket
+    from sweeper.record.buckets.bucket import Bucket, Object
 
 LARGE = 50_000_000  # bytes, that are worth a word
 _chosen: dict[str, Path] = {}  # by address: where this process has its data, to its end
@@ -103,15 +103,22 @@ def _fetch(
         with FileLock(kept / f".{now}.lock"):
             for name in missing:
                 if not (folder / name).is_file():
-                    _download(bucket, name, folder)
+                    _download(bucket, name, there[name], folder)
     os.utime(folder)
     _chosen[address] = folder
     return folder
 
 
-def _download(bucket: "Bucket", name: str, folder: Path) -> None:
+def _download(bucket: "Bucket", name: str, listed: "Object", folder: Path) -> None:
+    """
+    Raises:
+        FileNotFoundError: it is another one meanwhile, or none.
+    """
     partly = folder / f".{name}"  # one process at a time is here
     bucket.download(name, partly)
+    if bucket.files().get(name) != listed:
+        partly.unlink()
+        raise FileNotFoundError(name)
     os.replace(partly, folder / name)
 
 

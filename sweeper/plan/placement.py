@@ -74,9 +74,14 @@ def place(plan: Plan, nodes: Sequence[Node], source: YamlSource) -> Placement:
         source: Where the spec was read from, for messages.
 
     Raises:
-        ResourceError: a trial fits no node.
+        ResourceError: a trial fits no node, or none has a CPU.
     """
     stated, most = plan.spec.resources, plan.spec.max_concurrent or len(plan.trials)
+    if not any(node.cpus for node in nodes):
+        raise ResourceError(
+            f"no CPU for trials on any of {len(nodes)} nodes; start one that has some, as a worker "
+            "of the cluster: an autoscaler starts none before a sweep has begun"
+        )
     if stated == "auto":
         resources = even_shares(nodes, min(most, len(plan.trials)))
     else:

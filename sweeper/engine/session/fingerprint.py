@@ -11,6 +11,7 @@ from sweeper.corpus.folder import CorpusFolder
 from sweeper.corpus.in_bucket import place_here
 from sweeper.engine.session.program_code import COMMIT, code_files
 from sweeper.record.state.events import Fingerprint
+from sweeper.record.submission.code import NAME
 from sweeper.spec.sweep_spec import CHANGEABLE, SweepSpec
 from sweeper.spec.trainer.section import TrainerSpec
 
@@ -34,11 +35,15 @@ def take_fingerprint(spec: SweepSpec, trainer: str) -> Fingerprint:
 
 
 def program_fingerprint(trainer: TrainerSpec) -> dict[str, str]:
-    """Of another trainer's code: the commit, and each of its files that git does not have so.
+    """Of another trainer's code: the commit, and each of its files that git does not have so. Of
+    what was submitted its name, which follows from all its files: a git around it is another's.
 
     Raises:
         TrainerError: its folder is not there.
     """
+    folder = Path(trainer.folder)
+    if folder.is_dir() and NAME.fullmatch(folder.name):
+        return {folder.name: folder.name.removeprefix("code-")}
     files, commit = code_files(trainer)
     told = {} if commit is None else {COMMIT: commit[:16]}
     return told | {name: _hash([path.read_bytes()]) for name, path in files.items()}

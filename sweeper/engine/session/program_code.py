@@ -54,17 +54,36 @@ def _git(folder: Path, *arguments: str) -> str:
 
 def all_files(folder: Path) -> list[Path]:
     """What another machine needs to run a program that is started here: what git has or would
-    take, or everything that no tool has made. Nothing that is hidden: keys may lie there."""
+    take, or everything that no tool has made. Nothing that is hidden: keys may lie there.
+
+    Raises:
+        TrainerError: a link leads to a folder, or out of this one.
+    """
     told = _git(folder, "ls-files", "--cached", "--others", "--exclude-standard", "-z", "--", ".")
     found = [folder / name for name in told.split("\0") if name] or _files_without_git(folder)
-    return [
-        path
-        for path in found
-        if path.is_file() and not any(p.startswith(".") for p in path.relative_to(folder).parts)
-    ]
+    files: list[Path] = []
+    for path in found:
+        if any(part.startswith(".") for part in path.relative_to(folder).parts):
+            continue
+        if path.is_symlink() and (path.is_dir() or not _is_under(path, folder)):
+            raise TrainerError(
+                f"trainer.folder: {path} is a link to {path.resolve()}, which would not be there "
+                "on another machine; have a copy in its place, or remove it and name what it means "
+                "in the command"
+            )
+        if path.is_dir():  # a submodule
+            files += all_files(path)
+        elif path.is_file():
+            files.append(path)
+    return files
+
+
+def _is_under(path: Path, folder: Path) -> bool:
+    return path.resolve().is_relative_to(folder.resolve())
 
 
 def _files_without_git(folder: Path) -> Iterator[Path]:
+    """And links to folders, which are not followed."""
     for here, folders, names in os.walk(folder):
         folders[:] = sorted(
             name
@@ -73,7 +92,8 @@ def _files_without_git(folder: Path) -> Iterator[Path]:
             and name not in NOT_ITS_OWN
             and not (Path(here) / name / "pyvenv.cfg").exists()
         )
-        yield from (Path(here) / name for name in sorted(names))
+        links = (name for name in folders if (Path(here) / name).is_symlink())
+        yield from (Path(here) / name for name in sorted([*links, *names]))
 
 
 def _named(spec: CommandSpec, folder: Path) -> Iterator[Path]:

@@ -24,7 +24,10 @@ from obstore.exceptions import (
 from obstore.store import from_url
 
 RETRY_SECONDS = 10.0  # by the library, of each try of ours
-ANSWER_SECONDS = 20.0  # for one answer
+ANSWER_SECONDS = 20.0  # for one answer, with all that it brings
+PIECE_BYTES = 2**20  # what an answer that is cut has brought of these is kept
+PART_BYTES, PARTS, MOST_PARTS = 5 * 2**20, 4, 10_000  # of an upload: each, at a time, by S3's rule
+PARTS_SECONDS = 60.0  # for each of those: 0.35 MB/s will do
 REFUSED = re.compile(r"status code: 4(?!08|09|29)")  # too slow, too busy, in conflict: not for good
 NO_KEYS = "http://169.254.169.254"  # which is asked where the environment has none
 T = TypeVar("T")
@@ -47,11 +50,13 @@ class Bucket:
     def __init__(self, address: str) -> None:
         self.address = address.rstrip("/")
         # The same name is another bucket at another endpoint.
-        self._store = _store(self.address, os.environ.get("AWS_ENDPOINT_URL", ""))
+        endpoint = os.environ.get("AWS_ENDPOINT_URL", "")
+        self._store = _store(self.address, endpoint, ANSWER_SECONDS)
+        self._store_for_parts = _store(self.address, endpoint, PARTS_SECONDS)
 
     def create(self, name: str, content: bytes) -> bool:
-        """Put an object where there is none. False: there is one. Of many who try at once, one
-        succeeds; but a try may meet what one before it has put, whose answer was lost."""
+        """Put a small object where there is none. False: there is one. Of many who try at once,
+        one succeeds; but a try may meet what one before it has put, whose answer was lost."""
         return self._tried(name, lambda: self._create(name, content))
 
     def _create(self, name: str, content: bytes) -> bool:
@@ -62,8 +67,16 @@ class Bucket:
         return True
 
     def put(self, name: str, content: bytes | Path) -> str | None:
-        """Put an object, in the place of what is there. Returns its etag."""
-        return self._tried(name, lambda: obstore.put(self._store, name, content)["e_tag"])
+        """Put an object, in the place of what is there; a large one in parts. Returns its etag."""
+        size = content.stat().st_size if isinstance(content, Path) else len(content)
+        part = max(PART_BYTES, -(-size // MOST_PARTS))
+        store = self._store if size <= part else self._store_for_parts
+
+        def put() -> str | None:
+            options: Any = {"chunk_size": part, "max_concurrency": PARTS}
+            return obstore.put(store, name, content, **options)["e_tag"]
+
+        return self._tried(name, put)
 
     def get(self, name: str) -> bytes:
         """
@@ -86,17 +99,36 @@ class Bucket:
         return self._tried(name, read)
 
     def download(self, name: str, path: Path) -> None:
-        """
+        """Where an answer is cut, because it takes long or fails, the next one goes on from there.
+
         Raises:
             FileNotFoundError: as `get`.
         """
+        etag: str | None = None
 
-        def download() -> None:
-            with path.open("wb") as file:
-                for piece in obstore.get(self._store, name):
+        def goes_on() -> bool:
+            """Whether something has come, and more is to."""
+            nonlocal etag
+            begin = file.tell()
+            answer = obstore.get(
+                self._store, name, options={"range": {"offset": begin}} if begin else {}
+            )
+            if begin and answer.meta["e_tag"] != etag:  # it has been replaced
+                file.seek(0)
+                file.truncate()
+                return True
+            etag = answer.meta["e_tag"]
+            try:
+                for piece in answer.stream(min_chunk_size=PIECE_BYTES):
                     file.write(piece)
+            except BaseError:
+                if file.tell() == begin:
+                    raise
+            return file.tell() < answer.meta["size"]
 
-        self._tried(name, download)
+        with path.open("wb") as file:
+            while self._tried(name, goes_on):
+                pass
 
     def objects(self, folder: str = "", after: str = "") -> dict[str, Object]:
         """The objects whose names begin with `folder/` and come after `after`, in order."""
@@ -155,7 +187,7 @@ def _is_refused(error: Exception) -> bool:
 
 
 @cache
-def _store(address: str, endpoint: str) -> Any:
+def _store(address: str, endpoint: str, answer_seconds: float) -> Any:
     connect: Any = from_url  # its overloads know each kind of store apart
     try:
         if address.startswith("file:"):
@@ -163,7 +195,7 @@ def _store(address: str, endpoint: str) -> Any:
         return connect(
             address,
             client_options={
-                "timeout": timedelta(seconds=ANSWER_SECONDS),
+                "timeout": timedelta(seconds=answer_seconds),
                 "allow_http": endpoint.startswith("http://"),
             },
             retry_config={"max_retries": 8, "retry_timeout": timedelta(seconds=RETRY_SECONDS)},

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from sweeper.record.run_folder import RunFolder
-from trainable.atomic_file import new_folder_beside
+from trainable.atomic_file import new_folder_beside, write_atomically
 
 NAME = re.compile(r"code-[0-9a-f]{16}")
 SAME_TIME = (2000, 1, 1, 0, 0, 0)  # the same files make the same archive
@@ -39,7 +39,9 @@ def put_code(folder: RunFolder, archive: bytes) -> None:
     Raises:
         OSError: it cannot be brought there.
     """
-    folder.store.create(_archive(folder, name_of(archive)), archive)
+    path = _archive(folder, name_of(archive))
+    write_atomically(path, lambda file: file.write(archive))
+    folder.store.put(path)
 
 
 def code_here(folder: RunFolder, stated: str) -> Path | None:

@@ -100,6 +100,24 @@ def test_a_kill_in_the_middle_leaves_no_half_file(
     assert sorted(path.name for path in folder.iterdir()) == sorted(FILES)
 
 
+def test_what_is_replaced_while_it_comes_is_not_kept_as_what_was_listed(
+    data: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listed = Bucket.files
+
+    def files(bucket: Bucket) -> Any:
+        there = listed(bucket)
+        Bucket(data).put("train.npy", b"others")
+        return there
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Bucket, "files", files)
+        with pytest.raises(DataError, match="is not there, or is being changed"):
+            fetch(data)
+    assert not CorpusFolder(place_here(data)).train.exists()
+    assert CorpusFolder(fetch(data)).train.read_bytes() == b"others"
+
+
 def test_a_sweep_on_it_is_resumed_on_another_machine_unless_the_data_have_changed(
     data: str, write_space: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

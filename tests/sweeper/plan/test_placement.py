@@ -144,6 +144,12 @@ def test_a_trial_that_fits_no_node_is_refused(
     assert str(error.value) == f"space.yaml: {problem}"
 
 
+@pytest.mark.parametrize("resources", ["auto", {"cpu": 0.01}])
+def test_nodes_for_drivers_only_are_refused(tiny_plan: Any, resources: Any) -> None:
+    with pytest.raises(ResourceError, match="no CPU for trials on any of 1 nodes; start one that"):
+        place(tiny_plan(resources=resources), [Node(0, 0)], NOWHERE)
+
+
 def test_a_case_that_may_yet_be_suggested_must_fit_too(tiny_plan: Any) -> None:
     """A single stand-in is of one size; what is suggested may be of the other."""
     cases = [{"when": {"size": size}, "cpu": 4} for size in ("small", "large")]
