@@ -276,9 +276,11 @@ def carry_out(
 def written_report(console: Console, result: SessionResult) -> Path | str:
     """Have the best write some text, and write the report. Returns where it is, or why it could not
     be written: whatever goes wrong here, the sweep has ended well. The folder's log has the
-    traceback. The first signal skips the text, the second ends the process."""
+    traceback. The first signal skips the text, the second ends the process. After an interrupted
+    session there is no text, and the first ends it."""
     folder, skipped = result.folder, threading.Event()
-    with ending_by_signals(skipped.set, folder, REPORT_FIRST, "report"):
+    asked = result.outcome == "interrupted"
+    with ending_by_signals(skipped.set, folder, REPORT_FIRST, "report", asked=asked):
         if result.outcome == "finished":
             _write_texts(console, folder, result.state, skipped)
         try:

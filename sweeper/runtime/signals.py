@@ -45,15 +45,20 @@ class Deadline:
 
 @contextmanager
 def ending_by_signals(
-    end: Callable[[], None], folder: RunFolder, said: str = STOPPING, command: str = "resume"
+    end: Callable[[], None],
+    folder: RunFolder,
+    said: str = STOPPING,
+    command: str = "resume",
+    *,
+    asked: bool = False,
 ) -> Iterator[None]:
     """The first signal asks what is being done to end, the second ends the process at once.
 
     Args:
         said: At the first signal.
         command: Does what was left undone at the second.
+        asked: The first one has come before.
     """
-    asked = False
 
     def heard() -> None:
         nonlocal asked

@@ -3,6 +3,7 @@
 import json
 import shlex
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -24,9 +25,10 @@ from sweeper.record.run_folder import RunFolder, reached
 from sweeper.record.state.events import Event, Fingerprint
 from sweeper.record.state.sweep_state import SweepState
 from sweeper.record.submission.code import code_here
+from sweeper.spec.operating.spend import with_zone
 from sweeper.spec.reading.names import top_key_hint
 from sweeper.spec.reading.overrides import parse_override
-from sweeper.spec.reading.yaml_source import YamlSource
+from sweeper.spec.reading.yaml_source import Plain, YamlSource
 from sweeper.spec.sweep_spec import CHANGEABLE, SweepSpec
 from sweeper.status import Status
 
@@ -124,6 +126,8 @@ def allowed_overrides(changes: Changes, folder: RunFolder) -> list[str]:
             key == "data" and isinstance(value, str) and not is_address(value)
         ):  # the next session may start elsewhere
             allowed.append(f"data={json.dumps(str(Path(value).expanduser().resolve()))}")
+        elif key_path[0] == "max_spend" and (told := _of_this_clock(value)) != value:
+            allowed.append(f"{key}={json.dumps(told)}")
         else:
             allowed.append(text)
     if problems:
@@ -131,6 +135,16 @@ def allowed_overrides(changes: Changes, folder: RunFolder) -> list[str]:
     if changes.num_trials is not None:
         allowed.append(f"search.num_trials={changes.num_trials}")
     return allowed
+
+
+def _of_this_clock(value: Plain) -> Plain:
+    """A part of `max_spend`, or all of it. A time without a zone is one of this machine, wherever
+    the next session starts. What is no time is refused later, with its place."""
+    if isinstance(value, dict):
+        return {key: _of_this_clock(part) for key, part in value.items()}
+    with suppress(ValueError):
+        return with_zone(value) if isinstance(value, str) else value
+    return value
 
 
 def _refusal(key: str, text: str, folder: RunFolder) -> str:

@@ -10,9 +10,16 @@ from sweeper.record.run_folder import RunFolder
 from sweeper.record.state.events import Allotment, SpendReached, now
 from sweeper.record.state.stints import Stint
 from sweeper.record.state.sweep_state import SweepState
-from sweeper.spec.sweep_spec import Resources
+from sweeper.spec.sweep_spec import Resources, SweepSpec
 
-ENDING = timedelta(seconds=15)  # that a session takes to end, while its trials save themselves
+ENDING_SECONDS = 15  # that a session takes to end, while its trials save themselves
+
+
+def ending(spec: SweepSpec) -> timedelta:
+    """How long before a limit a session has to stop; the program of another trainer may take its
+    time to end."""
+    grace_s = 0.0 if spec.trainer is None else spec.trainer.stop.grace_s
+    return timedelta(seconds=ENDING_SECONDS + grace_s)
 
 
 class Spending:
@@ -76,10 +83,20 @@ def require_unspent(state: SweepState, folder: RunFolder | None = None) -> None:
         folder: None: the sweep begins.
 
     Raises:
-        SpecError: what `max_spend` allows is spent already.
+        SpecError: what `max_spend` allows is spent already, but for what it takes to end.
     """
-    if (reached := Spending(state).reached(now())) is not None:
+    reached = Spending(state).reached(now() + ending(state.spec)) or _stopped_before(state)
+    if reached is not None:
         raise SpecError([f"{spend_text(reached)}; {spend_remedy(reached, folder)}"])
+
+
+def _stopped_before(state: SweepState) -> SpendReached | None:
+    """What stopped the last session, if it allows no more than then."""
+    before = state.sessions[-1].reached if state.sessions else None
+    if before is None or isinstance(before.limit, str) or state.spec.max_spend is None:
+        return None
+    most: float | None = getattr(state.spec.max_spend, before.key)
+    return before if most is not None and most <= before.limit else None
 
 
 def spend_text(reached: SpendReached) -> str:

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 
-from sweeper.engine.session.spending import ENDING, Spending, spend_remedy, spend_text
+from sweeper.engine.session.spending import Spending, ending, spend_remedy, spend_text
 from sweeper.engine.sweep import Sweep
 from sweeper.record.state.events import now
 
@@ -26,7 +26,7 @@ class Budget:
         if self._over or time.monotonic() < self._due:
             return
         self._due = time.monotonic() + LOOK_EVERY_SECONDS
-        if (reached := self._spending.reached(now() + ENDING)) is None:
+        if (reached := self._spending.reached(now() + ending(self.sweep.plan.spec))) is None:
             return
         self._over = True
         self.sweep.spend_reached(reached)

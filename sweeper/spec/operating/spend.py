@@ -13,7 +13,7 @@ class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
 
 
-def _with_zone(stated: str) -> str:
+def with_zone(stated: str) -> str:
     """A time without a zone is one of this machine, and is kept with its zone: the sweep may go on
     elsewhere.
 
@@ -32,4 +32,4 @@ class MaxSpend(_Section):
 
     cpu_hours: Hours | None = None
     gpu_hours: Hours | None = None
-    until: Annotated[str, AfterValidator(_with_zone)] | None = None
+    until: Annotated[str, AfterValidator(with_zone)] | None = None

@@ -70,11 +70,13 @@ def folder(project: Path) -> RunFolder:
 
 @pytest.fixture(autouse=True)
 def pictures_that_are_drawn_and_not_printed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What meets a value is the drawing; to lay it out and print it takes most of a report's
-    time."""
+    """What meets a value is the drawing, with its ticks and its texts; to lay it out and print it
+    takes most of a report's time."""
 
     def write(path: Path, draw: Callable[[Axes], None]) -> Path:
-        draw(Figure().add_subplot())
+        figure = Figure()
+        draw(figure.add_subplot())
+        figure.draw_without_rendering()
         return path
 
     monkeypatch.setattr("sweeper.views.report.pictures.write_picture", write)

@@ -1,7 +1,10 @@
 """report.html and the pictures, of sweeps in any state."""
 
 import io
+import os
 import re
+import signal
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -175,6 +178,32 @@ def test_a_report_that_fails_takes_nothing_from_the_sweep(
     assert "The report was not written: no such font" in console.file.getvalue()
     assert f"python -m sweeper report {tmp_path}" in console.file.getvalue()
     assert "Traceback" in RunFolder(tmp_path).log.read_text()
+
+
+@pytest.mark.parametrize(("outcome", "signals"), [("finished", 2), ("interrupted", 1)])
+def test_ctrl_c_again_ends_it_at_once_also_while_the_report_is_written(
+    tmp_path: Path,
+    tiny_plan: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    outcome: Any,
+    signals: int,
+) -> None:
+    told, ended = threading.Semaphore(0), threading.Event()
+
+    def write(folder: RunFolder, state: SweepState) -> None:
+        for _ in range(signals):
+            assert not ended.is_set()
+            os.kill(os.getpid(), signal.SIGINT)
+            assert told.acquire(timeout=60)
+        assert ended.is_set()
+
+    monkeypatch.setattr("sweeper.runtime.signals.tell", lambda text: told.release())
+    monkeypatch.setattr("sweeper.runtime.signals.exit_now", lambda *told: ended.set())
+    monkeypatch.setattr("sweeper.views.report.write_report", write)
+    folder, state = RunFolder(tmp_path), SweepState(tiny_plan().spec)
+    result = SessionResult(folder=folder, state=state, outcome=outcome)
+    said = written_report(Console(quiet=True), result)
+    assert "AssertionError" not in folder.log.read_text(), said
 
 
 @pytest.mark.parametrize(

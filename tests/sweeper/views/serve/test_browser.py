@@ -45,7 +45,7 @@ def page(browser: Browser) -> Iterator[Page]:
     """Whatever its console says, and whatever it asks of others, is an error."""
     context = browser.new_context(viewport={"width": 1280, "height": 900})
     page = context.new_page()
-    page.set_default_timeout(0)  # Ray may take minutes to start on a busy machine
+    page.set_default_timeout(300_000)  # ms: Ray takes minutes to start on a busy machine
     said: list[str] = []
     page.on("console", lambda message: said.append(message.text))
     page.on("pageerror", lambda error: said.append(str(error)))
