@@ -76,7 +76,7 @@ def blocks_of(
 
     fitted = max(_groups(points[:num_competing]), key=telling, default=[])
     degrees = _degrees(fitted)
-    if degrees < 1:
+    if not fitted or degrees < 1:
         return None
     import numpy as np
 

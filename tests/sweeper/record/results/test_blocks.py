@@ -125,5 +125,9 @@ def test_trials_whose_seeds_are_not_known_are_no_blocks() -> None:
     assert blocks_of(sweep_of(by_rate({1e-4: 1.0, 1e-3: 1.2})).ranking.points, 2) is None
 
 
+def test_of_no_points_there_is_nothing_to_tell() -> None:
+    assert blocks_of([], 0) is None
+
+
 def rank_of(groups: dict) -> tuple[PointResult, ...]:
     return sweep_of(seeded({rate: list(of) for rate, of in groups.items()})).ranking.points
