@@ -70,8 +70,9 @@ def test_the_number_of_trials_is_what_the_newest_session_said(
     with opened(interrupted, plan):
         pass
     said = [json.loads(line) for line in interrupted.journal.read_text().splitlines()]
-    assert [e["num_trials"] for e in said if e["event"] == "session_started"] == [4, 4]
-    interrupted.journal.write_text(before + json.dumps({**said[0], "num_trials": 7}) + "\n")
+    first, second = (e for e in said if e["event"] == "session_started")
+    assert first["num_trials"] == second["num_trials"] == 4
+    interrupted.journal.write_text(before + json.dumps({**second, "num_trials": 7}) + "\n")
     assert Monitor(interrupted).num_trials == 7
 
 
