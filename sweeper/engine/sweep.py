@@ -135,12 +135,21 @@ class Sweep:
 
     def commit(self) -> None:
         """What was recorded is on storage when this returns. Whoever acts on it asks for that
-        first; whoever drives the sweep, at the end of each turn too.
+        first.
 
         Raises:
             StorageError: it cannot be.
         """
         self.journal.commit()
+
+    def end_turn(self) -> None:
+        """Called several times a second by whoever drives the sweep: what nobody acts on comes to
+        storage within a moment.
+
+        Raises:
+            StorageError: it cannot.
+        """
+        self.journal.commit_in_time()
 
     def _record(self, event: Event) -> None:
         _record(self.journal, self.state, event)

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -13,6 +14,7 @@ from sweeper.record.state.events import Event
 from trainable.atomic_file import write_atomically
 
 BLOCK = 2**16  # bytes
+GATHERED_SECONDS = 0.2  # events that nobody acts on, before they are brought to a bucket together
 
 
 class Journal:
@@ -28,6 +30,7 @@ class Journal:
         self.times_put_back = 0
         self._log = self.folder.store.log()
         self._pending = bytearray()
+        self._pending_since = 0.0
         self._file = path.open("a+b", buffering=0)
         self._content = bytearray(self._read())
         self._changed_ns = self._status.st_mtime_ns
@@ -39,10 +42,22 @@ class Journal:
         Raises:
             StorageError: it could not be written; then nothing after it can be written either.
         """
+        if not self._pending:
+            self._pending_since = time.monotonic()
         self._pending += to_line(event)
         if self.failure is not None:
             raise self.failure
         if not self._log.batches:
+            self.commit()
+
+    def commit_in_time(self) -> None:
+        """All that was appended a moment ago is on storage when this returns, and what came since
+        with it. A kill may lose that moment, as if it had come before.
+
+        Raises:
+            StorageError: as `append`.
+        """
+        if time.monotonic() - self._pending_since >= GATHERED_SECONDS:
             self.commit()
 
     def commit(self) -> None:

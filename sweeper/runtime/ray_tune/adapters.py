@@ -251,7 +251,7 @@ class SweepCallback(Callback):  # type: ignore[misc]
         self.audience.ended(self.sweep.trials[trial.trial_id])
 
     def on_step_end(self, iteration: int, trials: list[TuneTrial], **info: object) -> None:
-        self.sweep.commit()
+        self.sweep.end_turn()
         for look in self.looks:
             look()
         self.audience.refresh(self.sweep.state)

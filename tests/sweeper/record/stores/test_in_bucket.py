@@ -3,12 +3,14 @@
 import errno
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from sweeper.errors import RunFolderError, StorageError
 from sweeper.plan.plan import Plan
+from sweeper.record import journal
 from sweeper.record.buckets.bucket import Bucket
 from sweeper.record.run_folder import (
     RunFolder,
@@ -140,6 +142,31 @@ def test_of_two_drivers_one_goes_on_and_the_other_ends_with_a_message(
             first.commit()
         assert first.failure is not None
     assert len(decisions(found)) > len(whole.trials)
+
+
+def test_what_nobody_acts_on_comes_there_together(
+    tiny_plan: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = tiny_plan(**SWEEPS["promote"])
+    address, clock = f"file://{tmp_path}/bucket", [0.0]
+    folder = create_run_folder(runs_folder(address), plan.spec, "tiny", "space.yaml")
+
+    def there() -> list[bytes]:
+        return [lines for lines, _ in segments.read_segments(Bucket(f"{address}/tiny"), 0)]
+
+    with opened(folder, plan) as sweep:
+        assert sweep.next_trial() is not None
+        before = len(there())
+        monkeypatch.setattr(journal, "time", SimpleNamespace(monotonic=lambda: clock[0]))
+        sweep.start("0000")
+        sweep.end_turn()
+        clock[0] = 0.9 * journal.GATHERED_SECONDS
+        sweep.watcher_failed("screen", "it is gone")
+        sweep.end_turn()
+        assert len(there()) == before
+        clock[0] = journal.GATHERED_SECONDS
+        sweep.end_turn()
+        assert [lines.count(b"\n") for lines in there()[before:]] == [2]
 
 
 def test_a_sweep_that_is_at_work_elsewhere_is_refused_until_it_is_silent(
