@@ -137,9 +137,17 @@ def run_file(
 
 
 def resume_sweep(
-    name: str, console: Console, options: Options, changes: Changes = NO_CHANGES
+    name: str,
+    console: Console,
+    options: Options,
+    changes: Changes = NO_CHANGES,
+    require_wanted: Callable[[], None] = lambda: None,
 ) -> SessionResult:
     """Go on with an interrupted sweep, or with a finished one that has been given more to do.
+
+    Args:
+        require_wanted: Called just before it goes on, when all can see that it runs. It raises
+            where that is not to be.
 
     Raises:
         UserError: as in `run_file`; there is no such sweep, or it is running; a change is not
@@ -171,6 +179,7 @@ def resume_sweep(
         )
         there = replace(options, runs=folder.path.parent)
         with options.deadline, started_workers(prepared, console, there) as workers:
+            require_wanted()
             return carry_out(prepared, folder, workers, console, options)
 
 

@@ -11,7 +11,7 @@ from sweeper.commands.arguments import Name, Runs
 from sweeper.commands.sweeping import conclude
 from sweeper.errors import InUseError, ResourceError, StorageError, UnreachableError
 from sweeper.record.run_folder import RUNS, RunFolder, find_run_folder
-from sweeper.record.submission.attempts import Attempt, End, read_attempts, record_end
+from sweeper.record.submission.attempts import Attempt, End, end_of, read_attempts, record_end
 from sweeper.running import Options, resume_sweep
 from sweeper.status import ExitCode
 from sweeper.views.console import make_console
@@ -19,6 +19,10 @@ from trainable.errors import UserError
 
 # What may pass by itself: these end an attempt, and no sweep.
 PASSING = (InUseError, ResourceError, StorageError, UnreachableError)
+
+
+class OverError(UserError):
+    """A job that is not wanted any more."""
 
 
 def work(name: Name, number: int, runs: Runs = RUNS) -> None:
@@ -37,15 +41,20 @@ def work(name: Name, number: int, runs: Runs = RUNS) -> None:
 
 
 def _carried_on(folder: RunFolder, attempt: Attempt) -> ExitCode:
-    if attempt.end is not None:
-        print(f"{folder.place}: {attempt.end.how} before it began: {attempt.end.said}")
-        return ExitCode.INTERRUPTED
+    def require_wanted() -> None:
+        if (end := end_of(folder, attempt.number)) is not None:
+            raise OverError(f"{folder.place}: {end.how} before it began: {end.said}")
+
     console = make_console()
     options = Options(runs=folder.path.parent, owns_process=True)
     try:
+        require_wanted()
         with options.deadline:
-            result = resume_sweep(folder.name, console, options)
+            result = resume_sweep(folder.name, console, options, require_wanted=require_wanted)
             code = conclude(console, result)
+    except OverError as over:
+        print(over)
+        return ExitCode.INTERRUPTED
     except UserError as error:
         print(error, file=sys.stderr)
         if isinstance(error, PASSING):

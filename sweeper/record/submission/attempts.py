@@ -1,9 +1,11 @@
 """The jobs that were to run a submitted sweep, each a file in its folder that is written once. So
 of two who want to start the next, one does; and whoever reaches the folder knows all of them."""
 
+import itertools
 import json
+import time
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 from sweeper.record.run_folder import RunFolder, reached
@@ -68,6 +70,47 @@ def record_attempt(folder: RunFolder, attempt: Attempt) -> bool:
     told = {name: value for name, value in asdict(attempt).items() if name != "end"}
     with reached(folder.path.parent):
         return folder.store.create(folder.attempt(attempt.number), json.dumps(told).encode())
+
+
+def record_stop(folder: RunFolder) -> None:
+    """No job is to go on with this submitted sweep until it is submitted again. Whether one runs,
+    is on its way, or is just about to be submitted: the next number is taken, as one that was
+    stopped.
+
+    Raises:
+        UnreachableError: the bucket does not answer.
+    """
+    while not was_stopped(attempts := read_attempts(folder)):
+        last = attempts[-1]
+        mark = replace(last, number=last.number + 1, submitted=time.time(), by_hand=True, end=None)
+        # First: if another takes the number meanwhile, this is said of that one.
+        record_end(folder, mark, End(how="stopped", said="`stop` was typed"))
+        record_attempt(folder, mark)
+
+
+def was_stopped(attempts: list[Attempt]) -> bool:
+    end = attempts[-1].end
+    return end is not None and end.how == "stopped"
+
+
+def end_of(folder: RunFolder, number: int) -> End | None:
+    """Why the job of this attempt is not to work: it has an end, or `stop` was typed later. Asked
+    by that job, it is what the bucket says now.
+
+    Raises:
+        UnreachableError: the bucket does not answer.
+    """
+    with reached(folder.path.parent):
+        for later in itertools.count(number):
+            with suppress(FileNotFoundError):
+                folder.store.get(folder.attempt_end(later))
+            with suppress(FileNotFoundError):
+                folder.store.get(folder.attempt(later))
+            if not folder.attempt(later).is_file():
+                break
+    own, *others = read_attempts(folder)[number - 1 :]
+    stops = [each.end for each in others if was_stopped([each])]
+    return own.end or (stops[0] if stops else None)
 
 
 def record_end(folder: RunFolder, attempt: Attempt, end: End) -> None:

@@ -1,6 +1,7 @@
 """What is to be done with a submitted sweep, by what its folder says of it, and by nothing else:
 what Ray says of a job whose machine is gone is not to be believed."""
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -11,7 +12,8 @@ from sweeper.record.submission.attempts import Attempt, read_attempts, work_done
 
 BEGIN_SECONDS = 120.0  # that a job may take to begin its session
 FIRST_WAIT_SECONDS = 15.0  # after one attempt in vain; twice as long after each other
-CLUSTER_WAIT_SECONDS = 10.0  # after one that the cluster did not take
+CLUSTER_WAIT_SECONDS = 10.0  # after one that the cluster did not take; twice as long likewise
+LONGEST_WAIT_SECONDS = 600.0  # however often it did not
 MOST_IN_VAIN = 5  # attempts in a row that bring a sweep no further
 
 
@@ -70,7 +72,7 @@ def next_step(standing: Standing, now: float) -> Step:
 
 def _after_lost(standing: Standing, last: Attempt, waited: float) -> Step:
     if last.end is not None:
-        wait, why = CLUSTER_WAIT_SECONDS, f"not started: {last.end.said}"
+        wait, why = _cluster_wait(standing.attempts), f"not started: {last.end.said}"
     elif standing.sessions <= last.sessions and waited < BEGIN_SECONDS:
         return Step(Act.WAIT, f"job {last.job} is to begin")
     elif standing.has_spent:
@@ -84,6 +86,13 @@ def _after_lost(standing: Standing, last: Attempt, waited: float) -> Step:
     if waited < wait:
         return Step(Act.WAIT, f"{why}; the next in {wait - waited:.0f} s")
     return Step(Act.SUBMIT, why)
+
+
+def _cluster_wait(attempts: Sequence[Attempt]) -> float:
+    """A cluster that takes no job may be away for days, and each attempt is a file."""
+    ends = (attempt.end for attempt in reversed(attempts))
+    refused = itertools.takewhile(lambda end: end is not None and end.how == "not started", ends)
+    return min(CLUSTER_WAIT_SECONDS * 2.0 ** (len(list(refused)) - 1), LONGEST_WAIT_SECONDS)
 
 
 def _in_vain(standing: Standing) -> int:

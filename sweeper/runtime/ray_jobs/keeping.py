@@ -13,6 +13,8 @@ from sweeper.runtime.ray_jobs.attempting import start_attempt
 from sweeper.runtime.ray_jobs.client import Jobs
 from trainable.errors import UserError
 
+ALL_EVERY_SECONDS = 60.0
+
 
 class Keeper:
     """Looks after the sweeps of one storage.
@@ -26,7 +28,10 @@ class Keeper:
         self.runs = runs
         self.address = address
         self.say = say
-        self._finished: set[str] = set()  # these are not looked at again
+        # Those that need nothing: not submitted, or finished. For a while, since another sweep may
+        # get the name of one that was deleted.
+        self._left: set[str] = set()
+        self._left_until = 0.0
         self._said: dict[str, str] = {}
 
     def look(self) -> None:
@@ -35,8 +40,13 @@ class Keeper:
         Raises:
             UnreachableError: the bucket does not answer.
         """
-        for folder in list_run_folders(self.runs, self._finished):
-            if folder.name in self._finished or not read_attempts(folder):
+        if time.monotonic() > self._left_until:
+            self._left.clear()
+            self._left_until = time.monotonic() + ALL_EVERY_SECONDS
+        for folder in list_run_folders(self.runs, self._left):
+            if folder.name not in self._left and not read_attempts(folder):
+                self._left.add(folder.name)
+            if folder.name in self._left:
                 continue
             try:
                 self._tell(folder.name, self._keep(folder))
@@ -48,7 +58,7 @@ class Keeper:
         standing = monitor.standing
         step = next_step(standing, time.time())
         if standing.has_finished and not standing.is_live:
-            self._finished.add(folder.name)
+            self._left.add(folder.name)
         if standing.is_live or standing.has_finished or step.act is Act.WAIT:
             return None  # nobody need know
         if step.act is not Act.SUBMIT:

@@ -4,8 +4,9 @@ import time
 
 from sweeper.analysis.monitor import Monitor
 from sweeper.errors import RunFolderError
+from sweeper.record.run_folder import RunFolder
 from sweeper.record.state.trial import Trial
-from sweeper.record.submission.attempts import End, record_end
+from sweeper.record.submission.attempts import record_stop
 from sweeper.runtime.stopping.requests import request_stop, request_trial_stop
 from sweeper.status import Status
 
@@ -22,13 +23,11 @@ def stop_sweep(monitor: Monitor) -> str:
     Raises:
         RunFolderError: no driver runs the sweep and none is to, or it does not answer.
     """
-    was_to_go_on = monitor.state_name == "submitted"
-    _end_submission(monitor)
-    if was_to_go_on and not monitor.is_running:
-        return (
-            f"{monitor.folder.place}: is stopped: no job goes on with it. Go on with: "
-            f"python -m sweeper submit {monitor.folder.called}"
-        )
+    if monitor.standing.attempts and monitor.state_name in ("running", "submitted"):
+        record_stop(monitor.folder)  # before the driver is asked, lest it be taken for a lost one
+        monitor = Monitor(RunFolder(monitor.folder.path))  # one may have begun until then
+        if not monitor.is_running:
+            return _no_job(monitor)
     _require_running(monitor)
     folder, state = monitor.folder, monitor.state
     gives_up = time.monotonic() + _patience_seconds(monitor)
@@ -44,14 +43,14 @@ def stop_sweep(monitor: Monitor) -> str:
             raise _no_answer(monitor)
         time.sleep(POLL_SECONDS)
     folder.stop_request.unlink(missing_ok=True)
-    return _what_came_of_it(monitor, asked)
+    return _what_came_of_it(monitor, asked) if asked else _no_job(monitor)
 
 
-def _end_submission(monitor: Monitor) -> None:
-    """Before the driver is asked, lest it be taken for a lost one."""
-    attempts = monitor.standing.attempts
-    if attempts and attempts[-1].end is None and monitor.state.outcome != "finished":
-        record_end(monitor.folder, attempts[-1], End(how="stopped", said="`stop` was typed"))
+def _no_job(monitor: Monitor) -> str:
+    return (
+        f"{monitor.folder.place}: is stopped: no job goes on with it. Go on with: "
+        f"python -m sweeper submit {monitor.folder.called}"
+    )
 
 
 def stop_trial(monitor: Monitor, trial: Trial) -> str:

@@ -1,11 +1,14 @@
 """What the job of a submitted sweep makes of what it meets before it begins."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 import typer
 
+from sweeper import running
 from sweeper.analysis.monitor import Monitor
 from sweeper.commands.cluster.following import logs, wait
 from sweeper.commands.cluster.working import work
@@ -18,6 +21,7 @@ from sweeper.record.submission.attempts import (
     read_attempts,
     record_attempt,
     record_end,
+    record_stop,
 )
 from sweeper.runtime.stopping.asking import stop_sweep
 from sweeper.status import ExitCode
@@ -71,6 +75,27 @@ def test_one_that_was_stopped_meanwhile_does_not_begin(folder: RunFolder) -> Non
     assert exit_code(work, "tiny", 1) == ExitCode.INTERRUPTED
     assert not Monitor(folder).state.sessions
     assert exit_code(wait, "tiny") == ExitCode.INTERRUPTED
+
+
+def test_one_that_is_stopped_while_its_job_starts_ray_does_not_begin(
+    folder: RunFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @contextmanager
+    def slowly(*_: Any) -> Iterator[None]:
+        record_stop(folder)
+        yield None
+
+    monkeypatch.setattr(running, "started_workers", slowly)
+    assert exit_code(work, "tiny", 1) == ExitCode.INTERRUPTED
+    assert not Monitor(folder).state.sessions
+    assert "stopped before it began" in folder.attempt_log(1).read_text()
+
+
+def test_one_that_the_cluster_did_not_take_can_be_stopped(folder: RunFolder) -> None:
+    record_end(folder, ATTEMPT, End(how="not started", said="no answer"))
+    monitor = Monitor(folder)
+    assert "no job goes on with it" in stop_sweep(monitor)
+    assert monitor.state_name == "interrupted"
 
 
 def test_one_that_waits_for_its_next_job_can_be_stopped(

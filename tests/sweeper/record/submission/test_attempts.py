@@ -2,6 +2,7 @@
 
 import os
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,11 @@ from sweeper.record.stores.places import runs_folder
 from sweeper.record.submission.attempts import (
     Attempt,
     End,
+    end_of,
     read_attempts,
     record_attempt,
     record_end,
+    record_stop,
 )
 from sweeper.record.submission.code import code_here, name_of, packed, put_code
 
@@ -56,6 +59,45 @@ def test_the_first_word_on_how_it_ended_stands(
     record_end(folder, ATTEMPT, End(how="refused", said="later"))
     there = elsewhere(folder, tmp_path, monkeypatch)
     assert read_attempts(there)[0].end == End(how="stopped", said="by hand")
+
+
+@pytest.mark.parametrize("how", [None, "not started", "refused"])
+def test_a_stop_holds_whatever_the_last_attempt_met(
+    folder: RunFolder, tmp_path: Path, monkeypatch: Any, how: Any
+) -> None:
+    """And a keeper that has looked just before submits nothing."""
+    record_attempt(folder, ATTEMPT)
+    if how is not None:
+        record_end(folder, ATTEMPT, End(how=how, said="so"))
+    there = elsewhere(folder, tmp_path, monkeypatch)
+    keeper = elsewhere(folder, tmp_path / "keeper", monkeypatch)
+    record_stop(there)
+    record_stop(there)
+    assert not record_attempt(keeper, replace(ATTEMPT, number=2, job="job-of-keep"))
+    attempts = read_attempts(elsewhere(folder, tmp_path / "later", monkeypatch))
+    assert len(attempts) == 2
+    assert attempts[-1].end == End(how="stopped", said="`stop` was typed")
+    end = end_of(folder, 1)  # asked by its job
+    assert end is not None and end.how == (how or "stopped")
+
+
+def test_a_stop_holds_for_an_attempt_that_begins_at_that_instant(
+    folder: RunFolder, monkeypatch: Any
+) -> None:
+    record_attempt(folder, ATTEMPT)
+    create = folder.store.create
+    keepers = replace(ATTEMPT, number=2, job="job-of-keep")
+
+    def later(path: Path, content: bytes) -> bool:
+        monkeypatch.setattr(folder.store, "create", create)
+        assert create(path, content) and record_attempt(folder, keepers)
+        return True
+
+    monkeypatch.setattr(folder.store, "create", later)
+    record_stop(folder)
+    assert [each.job for each in read_attempts(folder)] == [ATTEMPT.job, keepers.job]
+    end = end_of(folder, 2)
+    assert end is not None and end.how == "stopped"
 
 
 def test_code_arrives_as_it_was_and_only_for_who_runs_it(

@@ -101,3 +101,18 @@ def test_a_cluster_that_takes_no_job_is_asked_on_and_on() -> None:
     assert act(*attempts, work=0) is Act.SUBMIT
     just_now = attempt(len(attempts) + 1, end=end("not started"), submitted=NOW - 1)
     assert act(*attempts, just_now, work=0) is Act.WAIT
+
+
+def test_a_cluster_that_takes_no_job_is_asked_more_and_more_slowly() -> None:
+    """Each is a file, and a cluster may be away for days."""
+    waits = []
+    for count in (1, 2, 3, 60):
+        for waited in range(5, 1000, 5):
+            attempts = [
+                attempt(n, end=end("not started"), submitted=NOW - waited)
+                for n in range(1, count + 1)
+            ]
+            if act(*attempts) is Act.SUBMIT:
+                waits.append(waited)
+                break
+    assert waits == [10, 20, 40, 600]
