@@ -20,7 +20,7 @@ from sweeper.plan.cost.preview import preview
 from sweeper.plan.cost.probe import this_machine
 from sweeper.plan.placement import Node, place, stated_share
 from sweeper.plan.plan import make_plan
-from sweeper.record.journal import begin_journal
+from sweeper.record.journal import begin_unbegun
 from sweeper.record.run_folder import RUNS, RunFolder, reached
 from sweeper.running import (
     Options,
@@ -75,6 +75,8 @@ def run(
     console = make_console(quiet=quiet)
     with options.deadline, lasting_output():
         if or_resume and _has_begun(runs, name):
+            said = f"{name} goes on as it was begun: FILE and --set are not read again."
+            console.print(said, markup=False, soft_wrap=True)
             result = resume_sweep(str(name), console, options)
         else:
             result = run_file(file, console, options, name, overrides)
@@ -88,8 +90,7 @@ def _has_begun(runs: Path, name: str | None) -> bool:
     folder = RunFolder(runs / name)
     with reached(runs):
         folder.store.pull()
-        if folder.spec.is_file() and not folder.journal.exists():  # killed before it began
-            begin_journal(folder)
+        begin_unbegun(folder)
     return folder.journal.is_file()
 
 

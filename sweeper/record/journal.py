@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from sweeper.errors import RunFolderError, StorageError
-from sweeper.record.run_folder import RunFolder
+from sweeper.record.run_folder import RunFolder, no_journal
 from sweeper.record.state.event_lines import read_line, to_line
 from sweeper.record.state.events import Event
 from trainable.atomic_file import write_atomically
@@ -161,6 +161,23 @@ def begin_journal(folder: RunFolder) -> None:
     log.commit(b"")
     folder.journal.touch()
     log.written(0)
+
+
+def begin_unbegun(folder: RunFolder) -> None:
+    """Begin a sweep of which a kill has left no more than the search space. Others are left.
+
+    Raises:
+        RunFolderError: its journal is lost; another process is at work in it.
+        OSError: it cannot be written.
+    """
+    if not folder.spec.is_file() or folder.journal.exists():
+        return
+    with folder.locked():
+        if folder.journal.exists():
+            return
+        if folder.trials.is_dir() and any(folder.trials.iterdir()):
+            raise no_journal(folder)
+        begin_journal(folder)
 
 
 def read_journal(path: Path) -> Iterator[Event]:

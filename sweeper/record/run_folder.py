@@ -290,7 +290,7 @@ def find_run_folder(runs: Path, name: str) -> RunFolder:
         if _is_file(folder.journal) or _is_file(folder.results):  # what is left of one counts
             return folder
         if _is_file(folder.spec):
-            raise _no_journal(folder)
+            raise no_journal(folder)
     known = [folder.name for folder in list_run_folders(runs)]
     hint = nearest(name, known) or _there_are(known, runs)
     raise RunFolderError(f"{shown(runs)}/{name}: no sweep there{hint}")
@@ -307,7 +307,7 @@ def newest_run_folder(runs: Path) -> RunFolder:
     return folders[-1]
 
 
-def _no_journal(folder: RunFolder) -> RunFolderError:
+def no_journal(folder: RunFolder) -> RunFolderError:
     run = f"python -m sweeper run {shlex.quote(str(folder.spec))}"
     if folder.trials.is_dir() and any(folder.trials.iterdir()):
         return RunFolderError(

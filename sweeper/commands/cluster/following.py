@@ -10,9 +10,10 @@ import typer
 
 from sweeper.analysis.monitor import Monitor
 from sweeper.commands.arguments import Name, NameOrNewest, Runs, named_or_newest
-from sweeper.errors import RunFolderError
+from sweeper.errors import RunFolderError, UnreachableError
 from sweeper.record.run_folder import RUNS, RunFolder, find_run_folder
 from sweeper.record.submission.attempts import read_attempts
+from sweeper.record.submission.next_attempt import Act
 from sweeper.status import ExitCode
 from sweeper.views.console import make_console
 from sweeper.views.terminal.summary import print_summary
@@ -22,10 +23,12 @@ LOOK_EVERY_SECONDS = 1.0
 
 def wait(name: NameOrNewest = None, runs: Runs = RUNS) -> None:
     monitor = Monitor(named_or_newest(runs, name))
+    console, told = make_console(), set[str]()
     while monitor.state_name in ("running", "submitted"):
+        if (said := _look(monitor)) is not None and said not in told:
+            told.add(said)
+            console.print(said, markup=False, soft_wrap=True)
         time.sleep(LOOK_EVERY_SECONDS)
-        monitor.refresh()
-    console = make_console()
     print_summary(console, monitor.state, monitor.folder)
     if monitor.state.outcome != "finished":
         why = f" ({monitor.next_step.why})" if monitor.standing.attempts else ""
@@ -33,15 +36,32 @@ def wait(name: NameOrNewest = None, runs: Runs = RUNS) -> None:
     raise typer.Exit(_exit_code(monitor))
 
 
+def _look(monitor: Monitor) -> str | None:
+    """What holds the sweep up, if anything does."""
+    try:
+        monitor.refresh()
+    except UnreachableError as error:
+        return f"{error}; looking on"
+    if (step := monitor.next_step).act is Act.SUBMIT:
+        return (
+            f"{monitor.folder.place}: {step.why}; `keep` submits it again, or: "
+            f"python -m sweeper submit {monitor.folder.called}"
+        )
+    return None
+
+
 def _exit_code(monitor: Monitor) -> ExitCode:
     """As of the command that would have run it here."""
     if monitor.state.outcome == "finished":
         return ExitCode.FAILED if monitor.best is None else ExitCode.DONE
-    attempts = read_attempts(monitor.folder)
-    if not attempts:
+    standing = monitor.standing
+    last = standing.attempts[-1] if standing.attempts else None
+    if last is None:
         failed = monitor.state.outcome == "failed"
-    else:
-        failed = attempts[-1].end is None or attempts[-1].end.how == "refused"
+    elif last.end is None:
+        failed = not standing.has_spent
+    elif (failed := last.end.how == "refused") and standing.sessions == last.sessions:
+        return ExitCode.USER_ERROR  # it met a mistake before it began
     return ExitCode.FAILED if failed else ExitCode.INTERRUPTED
 
 

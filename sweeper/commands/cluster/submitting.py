@@ -3,8 +3,12 @@ starts it again where its driver is lost."""
 
 import os
 import time
+from collections.abc import Sequence
+from contextlib import suppress
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import urlsplit
 
 import typer
 
@@ -12,9 +16,16 @@ from sweeper.analysis.monitor import Monitor
 from sweeper.commands.arguments import Runs
 from sweeper.commands.sweeping import Overrides
 from sweeper.engine.session.program_code import all_files
-from sweeper.errors import InUseError, ResourceError, RunFolderError, TrainerError, UnreachableError
+from sweeper.errors import (
+    InUseError,
+    ResourceError,
+    RunFolderError,
+    SpecError,
+    TrainerError,
+    UnreachableError,
+)
 from sweeper.plan.plan import Plan
-from sweeper.record.journal import begin_journal
+from sweeper.record.journal import begin_journal, begin_unbegun
 from sweeper.record.run_folder import (
     RUNS,
     RunFolder,
@@ -22,9 +33,10 @@ from sweeper.record.run_folder import (
     find_run_folder,
     reached,
 )
-from sweeper.record.stores.places import shown
-from sweeper.record.submission.code import name_of, packed, put_code
+from sweeper.record.stores.places import address_of, shown
+from sweeper.record.submission.code import code_here, name_of, packed, put_code
 from sweeper.running import Options, prepare_run
+from sweeper.spec.reading.spec_file import load_spec
 from sweeper.spec.trainer.section import TrainerSpec
 from sweeper.views.console import make_console
 from sweeper.views.format import size
@@ -53,7 +65,9 @@ def submit(
     runs: Runs = RUNS,
 ) -> None:
     console, is_new = make_console(), os.path.isfile(what)
+    _require_seen(runs, address)
     if is_new:
+        _require_data(Path(what), overrides, address)
         prepared = prepare_run(Path(what), console, Options(runs=runs), name, overrides)
     elif name is not None or overrides:
         raise RunFolderError(f"{what}: no such file; a sweep that goes on takes no --name or --set")
@@ -76,14 +90,60 @@ def submit(
         console.print(f"  python -m sweeper {command} {folder.called}")
 
 
+def _is_here(address: str) -> bool:
+    """Whether the cluster is this machine, as far as its address tells."""
+    host = urlsplit(address).hostname or ""
+    with suppress(ValueError):
+        return ip_address(host).is_loopback
+    return host == "localhost"
+
+
+def _require_seen(runs: Path, address: str) -> None:
+    if address_of(runs) is None and not runs.is_absolute() and not _is_here(address):
+        raise RunFolderError(
+            f"--runs {runs}: is a folder of this machine, and the cluster is another; name a "
+            "bucket, as s3://BUCKET/PREFIX, or a folder that all machines see by its whole path"
+        )
+
+
+def _require_data(file: Path, overrides: Sequence[str], address: str) -> None:
+    spec, _ = load_spec(file, overrides)
+    if spec.is_ours and spec.data is None and not _is_here(address):
+        raise SpecError(
+            [
+                f"{file}: data: is null, the built-in corpus, which is made where a sweep is "
+                "started, and the cluster does not have it; bring data there: "
+                "python -m sweeper prepare FOLDER --out s3://BUCKET/books, and "
+                "--set data=s3://BUCKET/books"
+            ]
+        )
+
+
 def _to_go_on(runs: Path, name: str) -> RunFolder:
+    with reached(runs):
+        RunFolder(runs / name).store.pull()
+        begin_unbegun(RunFolder(runs / name))  # `submit` was killed, perhaps
     folder = find_run_folder(runs, name)
     monitor = Monitor(folder)
+    _require_code(monitor)
     if monitor.is_running:
         raise InUseError(f"{folder.place}: it runs; python -m sweeper status {folder.called}")
     if monitor.state.outcome == "finished":
         raise RunFolderError(f"{folder.place}: it has finished: there is nothing to go on with")
     return folder
+
+
+def _require_code(monitor: Monitor) -> None:
+    folder, trainer = monitor.folder, monitor.state.spec.trainer
+    with reached(folder.path.parent):
+        try:
+            if trainer is not None:
+                code_here(folder, trainer.folder)
+        except FileNotFoundError:
+            raise RunFolderError(
+                f"{folder.place}: `submit` was ended before the trainer's code was there; submit "
+                "the file again under another --name"
+            ) from None
 
 
 def _put(plan: Plan, runs: Path, name: str | None, file: str) -> RunFolder:
@@ -121,6 +181,7 @@ def keep(
 ) -> None:
     from sweeper.runtime.ray_jobs.keeping import Keeper  # Ray takes seconds
 
+    _require_seen(runs, address)
     console = make_console()
     keeper = Keeper(runs, address, lambda said: console.print(f"{time.strftime('%F %T')} {said}"))
     if once:

@@ -82,7 +82,8 @@ def _after_lost(standing: Standing, last: Attempt, waited: float) -> Step:
         return Step(Act.GIVE_UP, why)
     else:
         wait = FIRST_WAIT_SECONDS * 2 ** (in_vain - 1) if in_vain else 0.0
-        why = f"the driver of attempt {last.number} is lost"
+        begun = standing.sessions > last.sessions
+        why = f"the driver of attempt {last.number} {'is lost' if begun else 'has not begun'}"
     if waited < wait:
         return Step(Act.WAIT, f"{why}; the next in {wait - waited:.0f} s")
     return Step(Act.SUBMIT, why)

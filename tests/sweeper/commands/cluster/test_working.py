@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,10 @@ import typer
 
 from sweeper import running
 from sweeper.analysis.monitor import Monitor
+from sweeper.commands.cluster import following
 from sweeper.commands.cluster.following import logs, wait
 from sweeper.commands.cluster.working import work
-from sweeper.errors import RunFolderError
+from sweeper.errors import RunFolderError, UnreachableError
 from sweeper.record.journal import begin_journal
 from sweeper.record.run_folder import RunFolder, create_run_folder
 from sweeper.record.submission.attempts import (
@@ -57,7 +59,7 @@ def test_a_mistake_ends_the_submission_and_is_told_everywhere(
     capsys.readouterr()
     logs("tiny")
     assert "/nowhere" in capsys.readouterr().out
-    assert exit_code(wait, "tiny") == ExitCode.FAILED
+    assert exit_code(wait, "tiny") == ExitCode.USER_ERROR  # as `run` would have said
     assert "refused: " in capsys.readouterr().out
 
 
@@ -96,6 +98,34 @@ def test_one_that_the_cluster_did_not_take_can_be_stopped(folder: RunFolder) -> 
     monitor = Monitor(folder)
     assert "no job goes on with it" in stop_sweep(monitor)
     assert monitor.state_name == "interrupted"
+
+
+def test_wait_tells_what_holds_a_sweep_up_and_goes_on(
+    folder: RunFolder, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    refresh, looks = Monitor.refresh, iter([1, 2, 3, 4, 5, 6])
+
+    def later(monitor: Monitor) -> None:
+        if (look := next(looks)) in (2, 3):
+            raise UnreachableError("s3://b/sweeps: cannot be reached")
+        if look == 6:
+            record_stop(folder)
+        refresh(monitor)
+
+    monkeypatch.setattr(Monitor, "refresh", later)
+    monkeypatch.setattr(following, "LOOK_EVERY_SECONDS", 0.0)
+    assert exit_code(wait, "tiny") == ExitCode.INTERRUPTED
+    said = capsys.readouterr().out
+    assert said.count("cannot be reached; looking on") == 1
+    assert said.count("attempt 1 has not begun; `keep` submits it again") == 1
+
+
+def test_one_that_has_come_to_its_max_spend_ends_as_run_does(
+    folder: RunFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spent = replace(Monitor(folder).standing, has_spent=True, sessions=1)
+    monkeypatch.setattr(Monitor, "standing", spent)
+    assert exit_code(wait, "tiny") == ExitCode.INTERRUPTED
 
 
 def test_one_that_waits_for_its_next_job_can_be_stopped(
