@@ -5,8 +5,10 @@ import json
 import os
 import subprocess
 import threading
+import time
 import urllib.request
 from collections.abc import Callable, Mapping
+from http.client import HTTPException
 from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
 
@@ -17,7 +19,9 @@ from sweeper.record.state.sweep_state import SweepState
 from sweeper.spec.operating.notify import Ending
 from sweeper.spec.points import point_text
 
-PATIENCE_SECONDS = 8.0  # of the session, whose process may have to end soon
+PATIENCE_SECONDS = (
+    3.0  # with all of them together, of the session, whose process may have to end soon
+)
 Notice = Mapping[str, object]
 
 
@@ -44,13 +48,16 @@ def tell_others(
     threads = [threading.Thread(target=attempt, args=(task,), daemon=True) for task in tasks]
     for thread in threads:
         thread.start()
+    until = time.monotonic() + PATIENCE_SECONDS
     for thread in threads:
-        thread.join(PATIENCE_SECONDS)
+        thread.join(max(0.0, until - time.monotonic()))
 
 
 def _ending(state: SweepState, outcome: Outcome) -> Ending:
     if outcome == "interrupted" and state.sessions[-1].reached is not None:
         return "budget"
+    if outcome == "finished" and best_trial(state) is None:
+        return "failed"  # as the exit code says
     return outcome
 
 
@@ -67,7 +74,9 @@ def notice_of(state: SweepState, folder: RunFolder, ending: Ending) -> dict[str,
         told["best"] = {
             "trial": best.trial_id, "values": best.values, "metric": metric, "value": value
         }  # fmt: skip
-        text += f"; best: {point_text(best.values)} ({metric} {value:.4f})" if value else ""
+        text += (
+            f"; best: {point_text(best.values)} ({metric} {value:.4f})" if value is not None else ""
+        )
     if ending != "finished":
         told["go_on"] = f"python -m sweeper resume {folder.called}"
     return {"text": text, **told, "ended": ended, "trials": state.num_trials}
@@ -109,5 +118,5 @@ def _post(variable: str, notice: Notice) -> str | None:
         return f"{at} answered {error.code}"
     except URLError as error:
         return f"{at} does not answer ({type(error.reason).__name__})"
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, HTTPException) as error:
         return f"{at} cannot be used ({type(error).__name__})"

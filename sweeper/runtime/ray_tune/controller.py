@@ -82,6 +82,7 @@ class SweepController(TuneController):  # type: ignore[misc]
         self._resetting_trials.discard(trial)
         self._search_alg.on_trial_complete(trial.trial_id, error=True)
         self._schedule_trial_stop(trial, exception=exception)
+        self.get_live_trials().discard(trial)  # its next attempt has another, with the same id
         self.faults.failed(trial.trial_id, exception, had_process=had_process)
 
     def _maybe_reuse_cached_actor(self, trial: TuneTrial) -> bool:
@@ -136,8 +137,9 @@ class SweepController(TuneController):  # type: ignore[misc]
     def _give_way(self) -> None:
         """Trials leave that are to: those that run save themselves first. Each ends for Tune, and
         is handed out again. A process that is idle then is not kept for it."""
+        self._leaving &= self.get_live_trials()
         for trial in list(self.get_live_trials()):
-            if trial.trial_id not in self.places.leaving:
+            if trial.is_finished() or trial.trial_id not in self.places.leaving:
                 continue
             if trial.status == TuneTrial.RUNNING:
                 if trial not in self._leaving:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from sweeper.plan.placement import Node
+from sweeper.plan.placement import Node, num_at_once
 from sweeper.runtime.sharing.fairness import Claim, Lease, after, leases
 
 LEASE_SECONDS = 15.0  # that a sweep may be silent before its slots are others'
@@ -29,7 +29,8 @@ class Accounts:
         self._at = now
         given = leases(list(known.values()), nodes)
         unmet = any(given[name] < each.wants for name, each in known.items())
-        contended = unmet and len(known) > 1  # alone, Ray itself says what fits
+        # Alone, or where none of its trials fits a node, what Ray says is what counts.
+        contended = unmet and len(known) > 1 and num_at_once([claim.share], nodes, 1) > 0
         return Lease(slots=given[claim.sweep], contended=contended, owed=owed)
 
     def leave(self, sweep: str) -> None:

@@ -1,17 +1,20 @@
 """The broker: a detached actor that tells every sweep of a cluster how many slots it may use."""
 
+import contextlib
 import time
 from typing import Any
 
 import ray
 from ray.exceptions import RayError
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from sweeper.plan.placement import Node
 from sweeper.runtime.ray_tune.shared.nodes import staying_nodes
-from sweeper.runtime.sharing.accounts import Accounts
+from sweeper.runtime.sharing.accounts import LEASE_SECONDS, Accounts
 from sweeper.runtime.sharing.fairness import Claim, Lease
 
 LOOK_EVERY_SECONDS = 2.0
+HEAD = "node:__internal_head__"  # what Ray marks the head with: the node that stays
 NAME, NAMESPACE = "shares-1", "sweeper"  # with the version of what is said
 
 
@@ -34,10 +37,12 @@ class AskBroker:
     def __init__(self) -> None:
         self._broker: Any = None  # its handle
         self._asked: ray.ObjectRef | None = None
+        self._again_at: float | None = None  # it has died before
 
     def __call__(self, claim: Claim) -> Lease | None:
         """Tell the broker what the sweep has and wants. Returns its answer to what was told before,
-        if that has come."""
+        if that has come. Who has to make the broker finds nobody that shares the cluster, and
+        waits for no answer."""
         told: Lease | None = None
         try:
             if self._asked is not None:
@@ -46,10 +51,15 @@ class AskBroker:
                     return None
                 asked, self._asked = self._asked, None
                 told = ray.get(asked)
-            self._broker = self._broker or _broker()
+            if self._broker is None:
+                if self._again_at is not None and time.monotonic() < self._again_at:
+                    return told
+                self._broker, is_new = _broker()
+                if is_new and self._again_at is None:
+                    told = Lease(slots=claim.wants, contended=False, owed=claim.owed)
             self._asked = self._broker.renew.remote(claim)
         except (RayError, ValueError):  # it has died, or somebody has ended it
-            self._broker = None
+            self._broker, self._again_at = None, time.monotonic() + LEASE_SECONDS
         return told
 
     def leave(self, sweep: str) -> None:
@@ -57,9 +67,15 @@ class AskBroker:
             self._broker.leave.remote(sweep)
 
 
-def _broker() -> Any:
+def _broker() -> tuple[Any, bool]:
+    """The broker, and whether it had to be made."""
+    with contextlib.suppress(ValueError):
+        return ray.get_actor(NAME, namespace=NAMESPACE), False
     actor = ray.remote(num_cpus=0, max_restarts=-1)(Broker)
+    head = [node["NodeID"] for node in ray.nodes() if HEAD in node["Resources"]]
+    at = NodeAffinitySchedulingStrategy(head[0], soft=True) if head else "DEFAULT"
     detached = actor.options(
-        name=NAME, namespace=NAMESPACE, lifetime="detached", get_if_exists=True
-    )
-    return detached.remote()
+        name=NAME, namespace=NAMESPACE, lifetime="detached", get_if_exists=True,
+        scheduling_strategy=at,
+    )  # fmt: skip
+    return detached.remote(), True

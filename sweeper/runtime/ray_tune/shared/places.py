@@ -136,4 +136,5 @@ class Places:
             trials = self.sweep.plan.trials
             shares = (self.placement.share(trial.values) for trial in trials)
             most = self.sweep.plan.spec.max_concurrent or len(trials)
-            self.allowance.slots = num_at_once(shares, nodes, most)
+            # One is handed out though it fits no node: `Nodes` tells that, and waits for one.
+            self.allowance.slots = max(1, num_at_once(shares, nodes, most))

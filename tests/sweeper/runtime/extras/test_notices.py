@@ -58,10 +58,12 @@ def test_a_command_and_a_webhook_are_told_of_the_end(
     tell_others(state, folder, "interrupted", said.append)
     assert len(webhook) == 1, "of that nobody wants to be told"
     assert said == []
-    for address in (f"{os.environ['HOOK']}/broken", f"ftp://{SECRET}", "http://[", "nonsense"):
+    broken = f"{os.environ['HOOK']}/broken"
+    spaced = f"http://localhost:1/services/T B/{SECRET}"
+    for address in (broken, f"ftp://{SECRET}", "http://[", "nonsense", spaced):
         monkeypatch.setenv("HOOK", address)
         tell_others(state, folder, "failed", said.append)
-    assert len(said) == 4
+    assert len(said) == 5
     assert "notify.webhook: the address in HOOK answered 404" in said
     monkeypatch.delenv("HOOK")
     tell_others(state, folder, "failed", said.append)

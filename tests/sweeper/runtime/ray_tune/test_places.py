@@ -96,3 +96,12 @@ def test_who_is_on_a_node_that_goes_leaves_it_and_nodes_that_come_are_counted(
         assert around.said == [
             "A node of the cluster is about to go: trials there save themselves and leave."
         ]
+
+
+def test_where_no_node_is_left_one_is_still_handed_out_for_which_a_node_is_waited(
+    around: Around, tmp_path: Path, tiny_plan: Any
+) -> None:
+    with places_of(around, tmp_path, tiny_plan()) as places:
+        around.nodes = ()
+        places.watch([], [], 10.0, more=True)
+        assert places.allowance.slots == 1

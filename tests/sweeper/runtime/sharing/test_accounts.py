@@ -94,3 +94,13 @@ def test_the_first_answer_is_waited_for_but_not_for_ever() -> None:
     assert turns(cluster, alone, seconds=5) == [0]
     assert turns(cluster, alone, seconds=int(FIRST_SECONDS)) == [4]
     assert Allowance(4, Claim(sweep="x", share=Share(1, 0), wants=0, holds=0), None).most is None
+
+
+def test_whose_trials_fit_no_node_is_not_held_back() -> None:
+    """It hands one out, so that it is told that no node has room for it."""
+    cluster = Cluster()
+    fits = Claim(sweep="fits", share=Share(1, 0), wants=9, holds=4)
+    large = Claim(sweep="large", share=Share(1, 1), wants=1, holds=0)
+    for _ in range(2):
+        told = [cluster.ask(fits), cluster.ask(large)]
+    assert [each.contended for each in told if each] == [True, False]
