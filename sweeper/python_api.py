@@ -105,9 +105,10 @@ class LoadedSweep:
 
     def __repr__(self) -> str:
         told = f"{self.state}, {self._monitor.num_ended} of {self._monitor.num_trials} trials ended"
-        if (best := ranking_of(self._monitor.state).best) is not None:
+        ranking = ranking_of(self._monitor.state)
+        if (best := ranking.best) is not None:
             metric = self.spec.objective.metric
-            told += f"; best {point_text(best.point)}: {metric} {number(best.mean)}"
+            told += f"; best {point_text(best.point)}: {metric} {number(ranking.value_of(best))}"
         return f"<sweep {self.name}: {told}>"
 
 

@@ -80,13 +80,14 @@ def _print_list(console: Console, found: list[tuple[RunFolder, Monitor | UserErr
 
 
 def _list_row(monitor: Monitor) -> list[str]:
-    best = ranking_of(monitor.state).best
+    ranking = ranking_of(monitor.state)
+    best = ranking.best
     started = monitor.state.sessions[0].started if monitor.state.sessions else None
     return [
         monitor.folder.name,
         monitor.state_name,
         f"{monitor.num_ended}/{monitor.num_trials}",
-        "" if best is None else number(best.mean),
+        "" if best is None else number(ranking.value_of(best)),
         "" if started is None else f"{started.astimezone():%Y-%m-%d %H:%M}",
         "" if best is None else f"{point_text(best.point)}{_standing(monitor)}",
     ]

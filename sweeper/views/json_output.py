@@ -116,7 +116,7 @@ def best_json(monitor: Monitor, best: Trial) -> JsonObject:
     """The winner, by how much it is ahead, what is tied with it, and the command that trains it
     further.
 
-    `objective` is the trial's own; `mean` is that of its point, by which it is the best.
+    `objective` is the trial's own; `value` is that of its point, by which it is the best.
     """
     from sweeper.views.per_size import sizes_answer, sizes_json  # a list of sweeps needs no summary
 
@@ -130,10 +130,12 @@ def best_json(monitor: Monitor, best: Trial) -> JsonObject:
         "sweep": monitor.folder.name,
         **trial_json(monitor.state, best, monitor.folder),
         "config": best.config.to_dict(),
-        **_point_json(ranking.best),
+        **_point_json(ranking, ranking.best),
         "runner_up": _runner_up_json(ranking, best),
         "verdict": None if verdict is None else asdict(verdict),
-        "tied": [_point_json(other) for other in noise.tied[1:]] if noise is not None else None,
+        "tied": [_point_json(ranking, other) for other in noise.tied[1:]]
+        if noise is not None
+        else None,
         "sizes": sizes_json(summary),
         **_findings_json(summary),
         "command": further_command(monitor, best),
@@ -174,9 +176,10 @@ def _optimum_json(optimum: "OptimumInterval") -> JsonObject:
     return {**told, "rung": None if optimum.level is None else optimum.level.rung}
 
 
-def _point_json(point: PointResult[Entrant]) -> JsonObject:
+def _point_json(ranking: Ranking[Entrant], point: PointResult[Entrant]) -> JsonObject:
     return {
         "point": point.point,
+        "value": ranking.value_of(point),
         "mean": point.mean,
         "deviation": point.deviation,
         "trial_ids": [trial.trial_id for trial in point.completed],

@@ -183,7 +183,7 @@ def _value(size: SizeBest) -> str:
     best, trial = size.best, size.trial
     if best is not None:
         deviation = "" if best.deviation is None else f" ± {number(best.deviation)}"
-        return f"{number(best.mean)}{deviation}"
+        return f"{number(size.value)}{deviation}"
     if trial.forecast is not None:
         return f"likely {likely(trial.forecast)}"
     if trial.status in (Status.DIVERGED, Status.FAILED):
@@ -223,7 +223,8 @@ def sizes_json(summary: Summary) -> list[dict[str, object]]:
             "trial_id": size.trial.trial_id,
             "status": size.trial.status.value,
             "point": size.trial.point,
-            "mean": size.value,
+            "value": size.value,
+            "mean": None if size.best is None else size.best.mean,
             "deviation": None if size.best is None else size.best.deviation,
             "optima": {
                 optimum.name: {"low": optimum.low, "high": optimum.high, "taken": optimum.taken}

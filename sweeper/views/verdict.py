@@ -44,6 +44,19 @@ def why_none(ranking: Ranking[T]) -> str:
     return f"a seed of each {who} diverged"
 
 
+def basis_of(ranking: Ranking[T], point: PointResult[T]) -> str:
+    """What the value of a point is; nothing where it is that of its one trial."""
+    if is_corrected(ranking, point):
+        mean = number(point.mean)
+        return f"{mean} over the seeds that it had, corrected for what these do to all points"
+    return f"the mean over {len(point.values)} seeds" if len(point.values) > 1 else ""
+
+
+def is_corrected(ranking: Ranking[T], point: PointResult[T]) -> bool:
+    """Whether what a point stands by is another number than its mean, as it is shown."""
+    return number(ranking.value_of(point)) != number(point.mean)
+
+
 def verdict_of(
     ranking: Ranking[T], *, finished: bool, named: Naming = point_text
 ) -> Verdict | None:

@@ -20,6 +20,7 @@ class Priced:
 
     result: PointResult[TrialData]
     cost: float
+    value: float  # that it stands by
     on_front: bool
 
 
@@ -78,13 +79,14 @@ def _front(
     points: Sequence[PointResult[TrialData]],
     costs: Sequence[float | None],
 ) -> Front | None:
-    known = [(cost, point) for cost, point in zip(costs, points, strict=True) if cost]
-    if not known or max(c for c, _ in known) <= ALIKE * min(c for c, _ in known):
+    value_of = sweep.ranking.value_of
+    known = [(c, value_of(point), point) for c, point in zip(costs, points, strict=True) if c]
+    if not known or max(c for c, *_ in known) <= ALIKE * min(c for c, *_ in known):
         return None
-    known.sort(key=lambda pair: (pair[0], sweep.sign * pair[1].mean))
+    known.sort(key=lambda each: (each[0], sweep.sign * each[1]))
     priced, best = [], math.inf
-    for cost, point in known:
-        on_front = sweep.sign * point.mean < best
-        best = min(best, sweep.sign * point.mean)
-        priced.append(Priced(result=point, cost=cost, on_front=on_front))
+    for cost, value, point in known:
+        on_front = sweep.sign * value < best
+        best = min(best, sweep.sign * value)
+        priced.append(Priced(result=point, cost=cost, value=value, on_front=on_front))
     return Front(cost=name, points=tuple(priced))

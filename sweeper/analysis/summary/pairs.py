@@ -10,7 +10,6 @@ import numpy as np
 from sweeper.analysis.reading.sweep_data import Parameter, SweepData, TrialData
 from sweeper.analysis.summary.ends import FEWEST, End, surface_of
 from sweeper.analysis.summary.response import NUM_BINS, bin_of, on_scale
-from sweeper.record.ranking import rank
 from sweeper.spec.domains.values import Scalar
 from sweeper.spec.points import Point
 from sweeper.status import Status
@@ -164,11 +163,12 @@ def _pair(sweep: SweepData, a: Parameter, b: Parameter) -> Pair:
 
 
 def _cell(sweep: SweepData, at: tuple[int, int], trials: Sequence[TrialData]) -> Cell:
-    best = rank(trials, sweep.mode, repeated=sweep.repeated).best
+    own = {trial.trial_id for trial in trials}
+    best = next((p for p in sweep.ranking.points if p.best.trial_id in own), None)
     return Cell(
         x=at[0],
         y=at[1],
-        value=None if best is None else best.mean,
+        value=None if best is None else sweep.ranking.value_of(best),
         trial_id=trials[0].trial_id,  # trials are in order of merit
         trial_ids=tuple(trial.trial_id for trial in trials),
     )

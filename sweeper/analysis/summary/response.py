@@ -3,7 +3,7 @@ the space."""
 
 import math
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -21,7 +21,7 @@ class Sample:
     """The best that was found at one value of a parameter, or in one part of its range."""
 
     x: Scalar
-    value: float  # the mean over the seeds
+    value: float  # over the seeds
     trial_id: str
     deviation: float | None = None  # over the seeds
 
@@ -115,7 +115,7 @@ def _curve(
     binned: bool,
 ) -> Curve:
     best: dict[Scalar, Sample] = {}
-    for sample in _samples(sweep, parameter, trials, level.values):
+    for sample in _samples(sweep, parameter, trials, level):
         key = bin_of(parameter, sample.x) if binned else sample.x
         if key not in best or sweep.sign * sample.value < sweep.sign * best[key].value:
             best[key] = sample
@@ -127,9 +127,12 @@ def _samples(
     sweep: SweepData,
     parameter: Parameter,
     trials: Sequence[TrialData],
-    values: Mapping[str, float],
+    level: Level,
 ) -> list[Sample]:
-    """A sample for each point: the mean over its seeds."""
+    """A sample for each point: the mean over its seeds, or at its end what it stands by."""
+    values, ranking = level.values, sweep.ranking
+    results = ranking.points if level.is_end else ()
+    ends = {t.trial_id: ranking.value_of(result) for result in results for t in result.completed}
     points: dict[str, list[TrialData]] = {}
     for trial in trials:
         if trial.trial_id in values:
@@ -137,7 +140,9 @@ def _samples(
     return [
         Sample(
             x=same[0].point[parameter.name],
-            value=statistics.fmean(values[trial.trial_id] for trial in same),
+            value=ends[same[0].trial_id]
+            if level.is_end
+            else statistics.fmean(values[trial.trial_id] for trial in same),
             trial_id=same[0].trial_id,  # trials are in order of merit
             deviation=statistics.stdev(values[t.trial_id] for t in same) if len(same) > 1 else None,
         )

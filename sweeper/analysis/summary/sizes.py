@@ -7,6 +7,7 @@ from sweeper.analysis.noise import Noise, noise_in, noise_of
 from sweeper.analysis.reading.sweep_data import Parameter, SweepData, TrialData
 from sweeper.analysis.summary.optimum import OptimumInterval
 from sweeper.record.ranking import rank
+from sweeper.record.results.blocks import blocks_of
 from sweeper.record.results.point_result import PointResult
 from sweeper.spec.points import Point
 
@@ -20,6 +21,7 @@ class SizeBest:
     size: Point  # what makes it: its name, or the settings that were swept
     trial: TrialData  # its winner; while none has completed, who has come furthest
     best: PointResult[TrialData] | None  # None while none has completed
+    value: float | None  # that this stands by among the points of all sizes
     noise: Noise[TrialData] | None  # among its own points; None where it is not known
     optima: tuple[OptimumInterval, ...]  # of the numeric settings, at this size
 
@@ -27,11 +29,6 @@ class SizeBest:
     def settings(self) -> Point:
         """What else was swept, at its best."""
         return {k: v for k, v in self.trial.point.items() if k not in self.size}
-
-    @property
-    def value(self) -> float | None:
-        """The objective at its end, in the mean over the seeds of its best point."""
-        return None if self.best is None else self.best.mean
 
     @property
     def rivals(self) -> tuple[PointResult[TrialData], ...]:
@@ -86,6 +83,7 @@ def _best_of(
         size=size,
         trial=leader,
         best=ranking.best,
+        value=None if ranking.best is None else sweep.ranking.value_of(ranking.best),
         noise=noise_in(ranking) if ranking.points else None,
         optima=tuple(_own(optima, size)),
     )
@@ -98,8 +96,8 @@ def _own(optima: Sequence[OptimumInterval], size: Point) -> Iterator[OptimumInte
 
 
 def noise_between(sizes: Sequence[SizeBest], sign: float) -> Noise[TrialData] | None:
-    """How far apart the best of two sizes must be to be more than chance; None where no size has a
-    best with two seeds."""
-    bests = [size.best for size in sizes if size.best is not None]
-    bests.sort(key=lambda best: sign * best.mean)
-    return noise_of(bests) if len(bests) > 1 else None
+    """How far apart the best of two sizes must be to be more than chance, seed by seed where they
+    had the same; None where no size has a best with two seeds."""
+    ended = [(sign * s.value, s.best) for s in sizes if s.best is not None and s.value is not None]
+    bests = [best for _, best in sorted(ended, key=lambda each: each[0])]
+    return noise_of(bests, blocks=blocks_of(bests, len(bests))) if len(bests) > 1 else None

@@ -29,7 +29,9 @@ from sweeper.views.report.rendering import render_template
 from sweeper.views.report.rung_rows import RungView, SavingView, rung_views, saving_views
 from sweeper.views.report.trial_rows import TrialTable, shared_config, trial_details, trial_table
 from sweeper.views.report.words import Answer, WrittenView, answer, unbroken, written_views
+from sweeper.views.verdict import is_corrected
 
+CORRECTED = ", corrected for its seeds"  # where it had others than the rest had
 LOAD_TITLE = "How busy the driver's machine was, by this sweep and all else that ran on it"
 
 
@@ -222,9 +224,11 @@ def _winner_facts(summary: Summary) -> tuple[tuple[str, str], ...]:
     if summary.winner is None:
         return ()
     best, trial = summary.winner.best, summary.winner.trial
+    ranking = summary.sweep.ranking
     over = f", mean of {len(best.values)}" if len(best.values) > 1 else ""
+    corrected = CORRECTED if is_corrected(ranking, best) else ""
     facts = [(name, swept_text(value)) for name, value in best.point.items()]
-    facts.append((metric_title(summary.sweep) + over, number(best.mean)))
+    facts.append((metric_title(summary.sweep) + over + corrected, number(ranking.value_of(best))))
     of = ", best seed" if over else ""
     facts += [
         (title_of(m) + of, number(trial.set_losses.get(m))) for m in summary.sweep.set_metrics
@@ -245,10 +249,12 @@ def _tied(summary: Summary) -> tuple[TiedPoint, ...]:
     noise = summary.winner.noise if summary.winner else None
     if noise is None or len(noise.tied) < 2:
         return ()
+    ranking = summary.sweep.ranking
     return tuple(
         TiedPoint(
             text=unbroken(point.point),
-            mean=number(point.mean),
+            mean=number(ranking.value_of(point))
+            + (CORRECTED if is_corrected(ranking, point) else ""),
             deviation=number(point.deviation),
             seeds=f"{len(point.values)} of {len(point.trials)}",
         )

@@ -103,8 +103,8 @@ def _response(summary: Summary, response: Response) -> Draw:
 
 def _front(sweep: SweepData, front: Front) -> Draw:
     def draw(axes: Axes) -> None:
-        others = [(point.cost, point.result.mean) for point in front.points if not point.on_front]
-        best = [(point.cost, point.result.mean) for point in front.points if point.on_front]
+        others = [(point.cost, point.value) for point in front.points if not point.on_front]
+        best = [(point.cost, point.value) for point in front.points if point.on_front]
         if others:
             axes.plot(
                 *zip(*others, strict=True), "o", color="#9aa1aa", markersize=4, label="others"

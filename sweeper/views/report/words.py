@@ -13,7 +13,7 @@ from sweeper.status import Status
 from sweeper.views.format import estimate_text, number, optimum_text
 from sweeper.views.per_size import sizes_answer, untold_optima
 from sweeper.views.report.figures.figure import level_title, metric_title
-from sweeper.views.verdict import challenge_text, listing, verdict_of, why_none
+from sweeper.views.verdict import basis_of, challenge_text, listing, verdict_of, why_none
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,10 +78,9 @@ def _headline(summary: Summary, winner: Winner) -> str:
 
 def _lede(summary: Summary, winner: Winner) -> str:
     sweep, trial = summary.sweep, winner.trial
-    seeds = len(winner.best.values)
-    mean = f", the mean over {seeds} seeds" if seeds > 1 else ""
-    parts = [f"{metric_title(sweep)} {number(winner.best.mean)}{mean}".capitalize()]
-    if seeds == 1 and trial.perplexity is not None and sweep.metric != "val_perplexity":
+    value, basis = sweep.ranking.value_of(winner.best), basis_of(sweep.ranking, winner.best)
+    parts = [f"{metric_title(sweep)} {number(value)}{basis and f', {basis}'}".capitalize()]
+    if not basis and trial.perplexity is not None and sweep.metric != "val_perplexity":
         parts.append(f"perplexity {number(trial.perplexity, 2)}")
     text = ", ".join(parts)
     margin = winner.margin

@@ -86,7 +86,8 @@ class Look:
             self._monitor, self._beginning = Monitor(self.folder), beginning
         else:
             self._monitor.refresh()
-        monitor, best = self._monitor, ranking_of(self._monitor.state).best
+        monitor, ranking = self._monitor, ranking_of(self._monitor.state)
+        best = ranking.best
         now = utc_now() if monitor.is_running else None
         so_far = "" if monitor.state_name == "finished" else " so far"
         started = monitor.state.sessions[0].started if monitor.state.sessions else None
@@ -95,7 +96,7 @@ class Look:
             "progress": progress_line(monitor.state, monitor.num_trials, monitor.time_left(), now),
             "best": ""
             if best is None
-            else f"{number(best.mean)} with {point_text(best.point)}{so_far}",
+            else f"{number(ranking.value_of(best))} with {point_text(best.point)}{so_far}",
             "started": f"{started.astimezone():%Y-%m-%d %H:%M}" if started else "",
             "running": [t.trial_id for t in monitor.state.trials.values() if not t.status.ended],
         }

@@ -28,7 +28,7 @@ from sweeper.views.format import (
 from sweeper.views.next_steps import GO_ON_COST, fresh_command, settings_command, train_command
 from sweeper.views.terminal.columns import Column, table
 from sweeper.views.terminal.trial_table import trial_table
-from sweeper.views.verdict import UNDER_WAY, challenge_text, verdict_of, why_none
+from sweeper.views.verdict import UNDER_WAY, basis_of, challenge_text, verdict_of, why_none
 from trainable.settings import counted
 
 if TYPE_CHECKING:
@@ -136,9 +136,9 @@ def _print_best(
     named = (f"Best{so_far}: {point_text(best.values)}", "bold green")
     console.print(Text.assemble("\n", named, f"  (trial {best.trial_id}{of})"))
     console.print(f"  {measured_text(last, state.spec.objective.metric)}")
-    if seeds > 1:
+    if basis := basis_of(ranking, point):
         metric = title_of(state.spec.objective.metric)
-        console.print(f"  {metric} {number(point.mean)} in the mean over its seeds")
+        console.print(f"  {metric} {number(ranking.value_of(point))}, {basis}")
     if ranking.margin is not None:
         console.print(f"  {_margin_text(best, ranking.margin)}")
     if (challenge := ranking.challenge) is not None and challenge != ranking.margin:

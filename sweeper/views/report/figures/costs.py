@@ -84,7 +84,7 @@ def _trace(sweep: SweepData, points: Sequence[Priced]) -> Trace:
         "type": "scatter",
         "meta": "trials",
         "x": [short(point.cost) for point in points],
-        "y": [short(point.result.mean) for point in points],
+        "y": [short(point.value) for point in points],
         "customdata": [point.result.best.trial_id for point in points],
         "hovertext": [plain(point_text(point.result.point)) for point in points],
         "hovertemplate": (

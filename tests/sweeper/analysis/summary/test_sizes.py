@@ -11,6 +11,7 @@ from sweeper.record.state.events import FinalsEnded, FinalsStarted, now
 from sweeper.record.state.finals import Finals
 from sweeper.spec.sweep_spec import FinalsSpec
 from sweeper.status import Status
+from sweeper.views.verdict import basis_of
 from tests.sweeper.analysis.summary.sweeps import LEARNING_RATE, SIZE, by_rate, sweep_of, trial
 
 SIZES = replace(SIZE, options=("small", "medium", "large"), changes_size=True)
@@ -116,6 +117,26 @@ def test_on_the_front_are_those_that_none_is_cheaper_and_better_than() -> None:
         assert [point.result.best.trial_id for point in front.points] == list(PARAMS)
         assert [point.on_front for point in front.points] == [True, False, True]
     assert [point.cost for point in found["FLOPs"].points] == [4000, 16000, 64000]
+
+
+def test_no_view_shows_a_value_that_contradicts_the_order() -> None:
+    """Seed 0 is easier than the mean of all three by one, and the small one had no other."""
+    losses = {"medium": [1.5, 2.5, 3.5], "small": [1.05], "large": [1.0, 2.0, 3.0]}
+    trials = [
+        trial(f"{size}-{seed}", {"size": size}, loss, seed=seed, num_params=PARAMS[size])
+        for size, of in losses.items()
+        for seed, loss in enumerate(of)
+    ]
+    sweep = sweep_of(trials, [SIZES])
+    summary, ranking = summarise(sweep), sweep.ranking
+    assert [p.point["size"] for p in ranking.points] == ["large", "small", "medium"]
+    corrected = pytest.approx([2.05, 2.5, 2.0])
+    assert [point.value for point in fronts(sweep)["parameters"].points] == corrected
+    assert [size.value for size in summary.sizes] == corrected
+    assert [s.value for s in summary.responses[0].curves[-1].samples] == corrected
+    basis = [basis_of(ranking, point) for point in ranking.points]
+    assert basis[0] == basis[2] == "the mean over 3 seeds"
+    assert basis[1].startswith("1.0500 over the seeds that it had, corrected")
 
 
 def test_more_is_better_where_the_objective_says_so() -> None:
