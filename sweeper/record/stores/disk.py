@@ -50,6 +50,9 @@ class Disk:
         except OSError:  # a read-only copy has no driver
             return False
 
+    def is_silent(self) -> bool:
+        return not self.is_held
+
     def claim(self, spec: Path) -> bool:
         return True  # moving the folder into place does it
 

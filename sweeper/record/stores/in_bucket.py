@@ -12,7 +12,13 @@ from sweeper.errors import StorageError
 from sweeper.record.buckets.bucket import Bucket
 from sweeper.record.state.checkpoints import checkpoint_folders
 from sweeper.record.stores.disk import Disk
-from sweeper.record.stores.presence import PRESENCE, SAID_EVERY_SECONDS, Driver, driver_of
+from sweeper.record.stores.presence import (
+    PRESENCE,
+    SAID_EVERY_SECONDS,
+    Driver,
+    driver_of,
+    is_silent,
+)
 from sweeper.record.stores.segments import JOURNAL, Fenced, SegmentWriter, segment_name
 from sweeper.record.stores.store import InUse, Log
 from sweeper.record.stores.working_copy import WorkingCopy
@@ -75,6 +81,9 @@ class InBucket:
     def is_held(self) -> bool:
         self.pull(all_files=False)
         return self.disk.is_held or self._driver is not None
+
+    def is_silent(self) -> bool:
+        return not self.disk.is_held and is_silent(self.bucket)
 
     def pull(self, *, all_files: bool = True) -> None:
         now = time.monotonic()

@@ -7,6 +7,7 @@ import json
 import os
 import secrets
 import socket
+import time
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,6 +18,7 @@ PRESENCE = "driver.json"
 COPY_ID = ".copy-id"  # in a working copy
 SAID_EVERY_SECONDS = 3.0
 GONE_SECONDS = 30.0  # after its last word
+SILENT_SECONDS = 7.0  # in which it says something twice
 
 
 @dataclass(frozen=True)
@@ -62,3 +64,23 @@ def driver_of(bucket: Bucket) -> tuple[Driver, float] | None:
         return None
     age = (datetime.now(UTC) - changed).total_seconds()
     return None if age > GONE_SECONDS else (driver, GONE_SECONDS - age)
+
+
+def is_silent(bucket: Bucket) -> bool:
+    """Whether nobody says anything while one listens. Unlike the age of the last word, that needs
+    no clock that agrees with the bucket's.
+
+    Raises:
+        OSError: the bucket does not answer.
+    """
+    before = _last_word(bucket)
+    if before is not None:
+        time.sleep(SILENT_SECONDS)
+    return _last_word(bucket) == before
+
+
+def _last_word(bucket: Bucket) -> datetime | None:
+    try:
+        return bucket.read(PRESENCE)[1]
+    except FileNotFoundError:
+        return None

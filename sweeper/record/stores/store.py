@@ -49,6 +49,10 @@ class Store(Protocol):
     def is_held(self) -> bool:
         """Whether a driver is at work, on any machine. What it has said until then can be read."""
 
+    def is_silent(self) -> bool:
+        """Whether no driver is at work, by what is heard of it rather than by the clock. It takes
+        its time."""
+
     def pull(self) -> None:
         """Bring what others have written into the folder."""
 

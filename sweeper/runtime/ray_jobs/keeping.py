@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from sweeper.analysis.monitor import Monitor
-from sweeper.record.run_folder import RunFolder, list_run_folders
+from sweeper.record.run_folder import RunFolder, list_run_folders, reached
 from sweeper.record.submission.attempts import read_attempts
 from sweeper.record.submission.next_attempt import Act, next_step
 from sweeper.runtime.ray_jobs.attempting import start_attempt
@@ -65,6 +65,9 @@ class Keeper:
             return step.why
         # Before anything is recorded: a cluster that is away is no fault of the sweep's.
         jobs = Jobs(self.address)
+        with reached(self.runs):
+            if not folder.store.is_silent():
+                return "it runs, though not by this machine's clock: set that right"
         attempt = start_attempt(monitor, jobs, by_hand=False)
         if attempt is None:
             return None

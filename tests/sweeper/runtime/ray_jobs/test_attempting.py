@@ -9,8 +9,10 @@ from typer.main import get_command
 from sweeper.analysis.monitor import Monitor
 from sweeper.commands.cli import app
 from sweeper.errors import ResourceError
+from sweeper.record.buckets.bucket import Bucket
 from sweeper.record.journal import begin_journal
 from sweeper.record.run_folder import RunFolder, create_run_folder
+from sweeper.record.stores import presence
 from sweeper.record.stores.places import runs_folder
 from sweeper.record.submission import next_attempt
 from sweeper.record.submission.attempts import read_attempts
@@ -34,6 +36,7 @@ class NotingJobs:
 @pytest.fixture
 def jobs(monkeypatch: pytest.MonkeyPatch) -> type[NotingJobs]:
     monkeypatch.setattr(keeping, "Jobs", NotingJobs)
+    monkeypatch.setattr(presence, "SILENT_SECONDS", 0.0)
     monkeypatch.setattr(NotingJobs, "started", [], raising=False)
     return NotingJobs
 
@@ -99,3 +102,37 @@ def test_a_cluster_that_is_away_costs_no_attempt(
     monkeypatch.setattr(jobs, "refuses", True)
     assert keeps(folder, monkeypatch, 1000) == ["tiny: no Ray dashboard answers there"]
     assert len(read_attempts(folder)) == 1
+
+
+def test_a_driver_that_only_the_clock_calls_lost_is_left(
+    folder: RunFolder, jobs: type[NotingJobs], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a keeper's machine, or of the bucket."""
+    start_attempt(Monitor(folder), NotingJobs(""), by_hand=True)
+    bucket = Bucket(str(folder.store.address))
+    driver = presence.Driver("gpu-1", 7, "another")
+    driver.say(bucket)
+    monkeypatch.setattr(presence, "GONE_SECONDS", -1.0)
+    monkeypatch.setattr("time.sleep", lambda _: driver.say(bucket))
+    [said] = keeps(folder, monkeypatch, 1000)
+    assert "it runs, though not by this machine's clock" in said
+    assert len(read_attempts(folder)) == 1
+    monkeypatch.setattr("time.sleep", lambda _: None)
+    [said] = keeps(folder, monkeypatch, 1000)
+    assert "attempt 2 is job" in said
+
+
+def test_a_name_that_another_sweep_has_by_now_is_looked_at_again(
+    folder: RunFolder, jobs: type[NotingJobs], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = [0.0]
+    monkeypatch.setattr("time.monotonic", lambda: clock[0])
+    said: list[str] = []
+    keeper = keeping.Keeper(folder.path.parent, "http://head:8265", said.append)
+    keeper.look()  # it was not submitted
+    start_attempt(Monitor(folder), NotingJobs(""), by_hand=True)
+    submitted = read_attempts(folder)[-1].submitted
+    monkeypatch.setattr("time.time", lambda: submitted + 300)
+    clock[0] = keeping.ALL_EVERY_SECONDS + 1
+    keeper.look()
+    assert "attempt 2 is job" in said[0]
