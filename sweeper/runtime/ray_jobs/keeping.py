@@ -28,8 +28,8 @@ class Keeper:
         self.runs = runs
         self.address = address
         self.say = say
-        # Those that need nothing: not submitted, or finished. For a while, since another sweep may
-        # get the name of one that was deleted.
+        # Those that need nothing: not submitted, finished, stopped. For a while, since they may be
+        # submitted, and another sweep may get the name of one that was deleted.
         self._left: set[str] = set()
         self._left_until = 0.0
         self._said: dict[str, str] = {}
@@ -57,7 +57,7 @@ class Keeper:
         monitor = Monitor(folder)
         standing = monitor.standing
         step = next_step(standing, time.time())
-        if standing.has_finished and not standing.is_live:
+        if step.act in (Act.LEAVE, Act.GIVE_UP) and not standing.is_live:
             self._left.add(folder.name)
         if standing.is_live or standing.has_finished or step.act is Act.WAIT:
             return None  # nobody need know
