@@ -59,8 +59,9 @@ from trainable.loop.metrics import Metrics
 # In a row, without having come any further: it may be the trial that takes its nodes down.
 MOST_LOSSES = 4
 _LOST_TOO_OFTEN = (
-    f"That was the {MOST_LOSSES + 1}th time in a row, and it had not come to another checkpoint in "
-    "between: the trial itself may take its nodes down, by the memory that it needs."
+    f"That was the {MOST_LOSSES + 1}th time in a row that it was cut short by no failure of its "
+    "own, and it had not come to another checkpoint in between. Where its nodes were lost, it may "
+    "itself take them down, by the memory that it needs."
 )
 # Trials that are handed out or will be; an interrupted trial is interrupted until it starts again.
 _UNDER_WAY = (Status.PENDING, Status.INTERRUPTED, Status.RUNNING)

@@ -1,6 +1,7 @@
 """Tune's interfaces in terms of a `Sweep`: its trials, its decisions, its events."""
 
 import itertools
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -213,6 +214,7 @@ class SweepCallback(Callback):  # type: ignore[misc]
         self, iteration: int, trials: list[TuneTrial], trial: TuneTrial, **info: object
     ) -> None:
         self.faults.heard(trial.trial_id)
+        self.places.starts(trial.trial_id)
         self.sweep.start(trial.trial_id)
         self.audience.started(self.sweep.trials[trial.trial_id])
 
@@ -225,7 +227,7 @@ class SweepCallback(Callback):  # type: ignore[misc]
         **info: object,
     ) -> None:
         self.faults.trains(trial.trial_id)
-        self.places.runs_on(trial.trial_id, result["node"])
+        self.places.runs_on(trial.trial_id, result["node"], time.monotonic())
 
     def on_trial_restore(
         self, iteration: int, trials: list[TuneTrial], trial: TuneTrial, **info: object

@@ -6,12 +6,12 @@ from contextlib import contextmanager
 from uuid import uuid4
 
 from sweeper.engine.sweep import Sweep
-from sweeper.plan.placement import Placement, num_at_once
+from sweeper.plan.placement import Placement, Share, num_at_once
 from sweeper.record.watcher import Watcher
 from sweeper.runtime.ray_tune.shared.broker import AskBroker
 from sweeper.runtime.ray_tune.shared.nodes import going_nodes, staying_nodes
 from sweeper.runtime.sharing.allowance import Allowance
-from sweeper.runtime.sharing.fairness import Claim
+from sweeper.runtime.sharing.fairness import TURN_SECONDS, Claim
 from sweeper.runtime.sharing.waits import Waits
 from sweeper.spec.trainer.section import FunctionSpec
 from sweeper.status import Status
@@ -25,7 +25,7 @@ def sharing(sweep: Sweep, placement: Placement) -> Iterator[Allowance]:
     name = f"{sweep.folder.name} {uuid4().hex}"
     share = sweep.plan.spec.share
     claim = Claim(
-        sweep=name, share=placement.share({}), wants=0, holds=0,
+        sweep=name, share=_largest_share(sweep, placement), wants=0, holds=0,
         weight=share.weight, priority=share.priority,
     )  # fmt: skip
     ask = AskBroker() if os.environ.get("RAY_ADDRESS") else None
@@ -34,6 +34,12 @@ def sharing(sweep: Sweep, placement: Placement) -> Iterator[Allowance]:
     finally:
         if ask is not None:
             ask.leave(name)
+
+
+def _largest_share(sweep: Sweep, placement: Placement) -> Share:
+    """What a slot is, where trials get different shares. With less it would get too many."""
+    shares = {placement.share(trial.values) for trial in sweep.plan.trials}
+    return max(shares, key=lambda share: (share.gpu, share.cpu))
 
 
 class Places:
@@ -55,26 +61,32 @@ class Places:
         self.leaving: set[str] = set()
         self._waits = Waits(sweep, placement, say)
         self._nodes = staying_nodes()
-        self._node_of: dict[str, str] = {}  # of a trial, the id of the last it was heard of from
+        # Of an attempt that was heard of: the id of its node, and since when it trains there.
+        self._trains: dict[str, tuple[str, float]] = {}
         self._going: set[str] = set()  # ids of nodes
+        self._been: set[str] = set()  # on which there were trials of this sweep
         self._live = 0
         self._due = 0.0
 
     @property
     def may_idle(self) -> int:
         """How many processes may be kept though no trial has them."""
-        if self._going:
+        if self._going & self._been:  # Tune would give what is idle there to the next trial
             return 0
         most = self.allowance.most
         return self.allowance.slots if most is None else max(0, most - self._live)
 
-    def runs_on(self, trial_id: str, node: str) -> None:
-        self._node_of[trial_id] = node
+    def starts(self, trial_id: str) -> None:
+        self._trains.pop(trial_id, None)
+
+    def runs_on(self, trial_id: str, node: str, now: float) -> None:
+        self._trains.setdefault(trial_id, (node, now))
+        self._been.add(node)
 
     def left(self, trial_id: str) -> None:
         """It has saved itself and left its process, or had none yet."""
         self.leaving.discard(trial_id)
-        self._node_of.pop(trial_id, None)
+        self._trains.pop(trial_id, None)
         trial = self.sweep.trials[trial_id]
         ran = trial.status is Status.RUNNING
         self.sweep.gave_way(trial_id)
@@ -95,13 +107,18 @@ class Places:
         self.allowance.look(now, live=len(live), placed=len(placed), more=more)
         self.leaving.intersection_update(live)
         if (most := self.allowance.most) is not None:
-            self._give_way(live, placed, most)
+            self._give_way(live, placed, most, now)
         if now < self._due:
             return
         self._due = now + LOOK_EVERY_SECONDS
         self._look_at_nodes()
-        if self._going:
-            self.leaving |= {name for name in placed if self._node_of.get(name) in self._going}
+        on = {name: self._trains[name][0] for name in placed if name in self._trains}
+        leave = {name for name, node in on.items() if node in self._going}
+        if self._can_save and leave - self.leaving:
+            self.leaving |= leave
+            self.say(
+                "A node of the cluster is about to go: trials there save themselves and leave."
+            )
         waiting = [name for name in live if name not in placed]
         self._waits.tell_misfits(waiting, self._nodes)
         denied = more and self.allowance.is_denied
@@ -109,14 +126,21 @@ class Places:
             waiting = []  # one waits all the time, to see whether it fits
         self._waits.look(waiting, now, denied=denied)
 
-    def _give_way(self, live: Sequence[str], placed: Collection[str], most: int) -> None:
+    def _give_way(
+        self, live: Sequence[str], placed: Collection[str], most: int, now: float
+    ) -> None:
         """Who has more than its lease gives back what was handed out last: first what has no place
-        yet. A trial that cannot save itself when it is asked to goes on to its end."""
+        yet. A trial that cannot save itself when it is asked to goes on to its end. One that takes
+        long to start trains for a turn all the same, or it would come no further."""
         over = len(live) - len(self.leaving) - most
         newest = [name for name in reversed(live) if name not in self.leaving]
         without = [name for name in newest if name not in placed]
+        placed = {name for name in placed if self._has_had_its_turn(name, now)}
         running = [name for name in newest if name in placed] if self._can_save else []
         self.leaving |= set([*without, *running][: max(0, over)])
+
+    def _has_had_its_turn(self, trial_id: str, now: float) -> bool:
+        return trial_id in self._trains and now - self._trains[trial_id][1] >= TURN_SECONDS
 
     @property
     def _can_save(self) -> bool:
@@ -126,10 +150,6 @@ class Places:
     def _look_at_nodes(self) -> None:
         going = going_nodes()
         nodes = staying_nodes(going)
-        if going - self._going:
-            self.say(
-                "A node of the cluster is about to go: trials there save themselves and leave."
-            )
         self._going = going
         if nodes != self._nodes:
             self._nodes = nodes

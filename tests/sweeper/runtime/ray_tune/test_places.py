@@ -11,10 +11,10 @@ from sweeper.engine.audience import Audience
 from sweeper.plan.placement import Node, Placement, Share
 from sweeper.record.run_folder import create_run_folder
 from sweeper.runtime.ray_tune.shared import places as module
-from sweeper.runtime.ray_tune.shared.places import Places
+from sweeper.runtime.ray_tune.shared.places import Places, sharing
 from sweeper.runtime.sharing.allowance import Allowance
-from sweeper.runtime.sharing.fairness import Claim, Lease
-from sweeper.spec.sweep_spec import Resources
+from sweeper.runtime.sharing.fairness import TURN_SECONDS, Claim, Lease
+from sweeper.spec.sweep_spec import ResourceCase, Resources
 from tests.sweeper.in_process import opened
 
 
@@ -58,6 +58,8 @@ def test_the_newest_leave_those_without_a_place_first(
     with places_of(around, tmp_path, tiny_plan()) as places:
         places.watch(live, live, 10.0, more=True)
         assert (places.leaving, places.may_idle) == (set(), 4)
+        for trial_id in live:
+            places.runs_on(trial_id, "node", 12.0 - TURN_SECONDS)
         around.slots = 2
         places.watch(live, ["0000", "0002", "0003"], 12.0, more=True)
         assert places.leaving == {"0001", "0003"}
@@ -77,9 +79,11 @@ def test_a_program_that_cannot_be_asked_to_save_itself_keeps_its_place(
 ) -> None:
     with places_of(around, tmp_path, tiny_plan()) as places:
         monkeypatch.setattr(Places, "_can_save", False)
-        around.slots = 0
+        places.runs_on("0000", "old", -TURN_SECONDS)
+        around.slots, around.going = 0, {"old"}
         places.watch(["0000", "0001"], ["0000"], 10.0, more=True)
         assert places.leaving == {"0001"}, "which has none yet"
+        assert around.said == []
 
 
 def test_who_is_on_a_node_that_goes_leaves_it_and_nodes_that_come_are_counted(
@@ -87,8 +91,11 @@ def test_who_is_on_a_node_that_goes_leaves_it_and_nodes_that_come_are_counted(
 ) -> None:
     live = ["0000", "0001"]
     with places_of(around, tmp_path, tiny_plan()) as places:
-        places.runs_on("0000", "old")
-        places.runs_on("0001", "new")
+        places.runs_on("0000", "old", 10.0)
+        places.runs_on("0001", "new", 10.0)
+        around.going = {"another"}
+        places.watch(live, live, 7.0, more=True)
+        assert (places.leaving, places.may_idle, around.said) == (set(), 4, [])
         around.going, around.nodes = {"old"}, (Node(2, 0), Node(1, 0))
         places.watch(live, live, 10.0, more=True)
         assert places.leaving == {"0000"}
@@ -105,3 +112,38 @@ def test_where_no_node_is_left_one_is_still_handed_out_for_which_a_node_is_waite
         around.nodes = ()
         places.watch([], [], 10.0, more=True)
         assert places.allowance.slots == 1
+
+
+def test_who_takes_long_to_start_trains_for_a_turn_before_it_leaves(
+    around: Around, tmp_path: Path, tiny_plan: Any
+) -> None:
+    live = ["0000", "0001"]
+    with places_of(around, tmp_path, tiny_plan()) as places:
+        for trial_id in live:
+            places.runs_on(trial_id, "node", 0.0)
+        places.starts("0001")  # another attempt
+        around.slots = 1
+        places.watch(live, live, 100.0, more=True)
+        assert places.leaving == {"0000"}, "the other, though newer, has made no step yet"
+        places.left("0000")
+        around.slots = 0
+        places.runs_on("0001", "node", 110.0)
+        for now, leaving in ((120.0, set()), (110.0 + TURN_SECONDS, {"0001"})):
+            places.watch(["0001"], ["0001"], now, more=True)
+            assert places.leaving == leaving
+
+
+def test_a_sweep_whose_trials_get_different_shares_claims_the_largest(
+    around: Around, tmp_path: Path, tiny_plan: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan, claims = tiny_plan(), list[Claim]()
+    case = ResourceCase(when={"learning_rate": plan.trials[0].values["learning_rate"]}, gpu=2)
+    monkeypatch.setenv("RAY_ADDRESS", "there:6379")
+    monkeypatch.setattr(module.AskBroker, "__call__", lambda _, claim: claims.append(claim))
+    folder = create_run_folder(tmp_path, plan.spec, None, "space.yaml")
+    with (
+        opened(folder, plan) as sweep,
+        sharing(sweep, Placement(Resources(cases=[case]), slots=4)) as allowance,
+    ):
+        allowance.look(0.0, live=0, placed=0, more=True)
+    assert claims[0].share.gpu == 2
