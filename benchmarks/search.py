@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from sweeper.engine.point_search import PointSearch
+from sweeper.engine.upcoming.point_search import PointSearch
 from sweeper.plan.plan import Plan, PlannedTrial, make_plan
 from sweeper.record.state.trial import Trial
 from sweeper.spec.reading.spec_file import load_spec

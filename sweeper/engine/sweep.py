@@ -8,9 +8,6 @@ from dataclasses import asdict
 from typing import Literal, NoReturn, Self
 
 from sweeper.engine.checkpoint_keeper import CheckpointKeeper
-from sweeper.engine.final_rounds import FinalRounds
-from sweeper.engine.forking import Beginning, Forking
-from sweeper.engine.point_search import PointSearch
 from sweeper.engine.session.terms import SessionTerms
 from sweeper.engine.standing import Standing
 from sweeper.engine.takeover import (
@@ -19,8 +16,10 @@ from sweeper.engine.takeover import (
     lacks_rung_checkpoint,
     take_over,
 )
+from sweeper.engine.upcoming.choosing import Losers, Upcoming
+from sweeper.engine.upcoming.forking import Beginning
 from sweeper.errors import StorageError
-from sweeper.plan.plan import Plan, PlannedTrial
+from sweeper.plan.plan import Plan
 from sweeper.record.journal import Journal
 from sweeper.record.progress import unrecorded
 from sweeper.record.replay import replay
@@ -30,13 +29,10 @@ from sweeper.record.state.events import (
     AttemptFailed,
     Evaluated,
     Event,
-    FinalsEnded,
-    FinalsStarted,
     GaveWay,
     Outcome,
     Promoted,
     Retried,
-    SearchEnded,
     SessionEnded,
     SpendReached,
     StoppedByHand,
@@ -52,7 +48,6 @@ from sweeper.record.state.trial import Trial
 from sweeper.record.state.warm_start import WarmStart
 from sweeper.spec.scheduler_spec import PbtSpec
 from sweeper.status import Decision, Status
-from sweeper.strategy.next_step import Step, next_step
 from sweeper.strategy.schedulers.scheduler import Promotion
 from trainable.loop.metrics import Metrics
 
@@ -63,8 +58,6 @@ _LOST_TOO_OFTEN = (
     "own, and it had not come to another checkpoint in between. Where its nodes were lost, it may "
     "itself take them down, by the memory that it needs."
 )
-# Trials that are handed out or will be; an interrupted trial is interrupted until it starts again.
-_UNDER_WAY = (Status.PENDING, Status.INTERRUPTED, Status.RUNNING)
 
 
 class Sweep:
@@ -77,9 +70,7 @@ class Sweep:
         self.journal = journal
         self.checkpoints = CheckpointKeeper(state, folder, self._record, journal.commit)
         self.late: dict[str, list[Metrics]] = {}  # what watchers may not have heard of
-        self._search = PointSearch(plan, state.warm_start)
-        self._forking = Forking(plan, state, self.checkpoints)
-        self._finals = FinalRounds(plan)
+        self._upcoming = Upcoming(plan, state, self.checkpoints.has_any)
         self._waiting: list[Trial] = []  # to be handed out before any that is new
         self._standing = Standing(folder)
         self._storage_failure: StorageError | None = None
@@ -161,18 +152,8 @@ class Sweep:
 
     @property
     def is_over(self) -> bool:
-        """Whether no trial will be handed out any more. While one runs, it may fail and be tried
-        again, so then the sweep is not over."""
-        return self._has_nothing_under_way and not self.state.has_finals_left
-
-    @property
-    def _has_nothing_under_way(self) -> bool:
-        return not self._more and not self.state.any_of(*_UNDER_WAY, Status.PAUSED)
-
-    @property
-    def _more(self) -> bool:
-        """Whether the search may give another trial."""
-        return self.state.may_have_more(len(self.plan.trials))
+        """Whether no trial will be handed out any more."""
+        return self._upcoming.is_nothing
 
     @property
     def failure(self) -> StorageError | None:
@@ -195,48 +176,19 @@ class Sweep:
                 self._waiting.remove(trial)
                 self.state.checkpoints.skip_name(trial.trial_id)
                 return trial
-        paused = self.state.of_status[Status.PAUSED].keys()
-        step = next_step(
-            self.state.scheduler,
-            paused,
-            more=self._more,
-            busy=(busy := self.state.any_of(*_UNDER_WAY)),
-            completed=self.state.any_of(Status.COMPLETED),
-        )
-        match step:
-            case Promotion():
-                return self._promote(step)
-            case Step.CREATE:
-                if (beginning := self._next_beginning()) is not None:
-                    return self._create(beginning)
-                if not busy:  # what runs may still change what is expected of other points
-                    self._record(SearchEnded(time=now(), chance=self._search.chance))
-                    return self._next_trial()
-            case Step.END:
-                for trial_id in sorted(paused):
+        match self._upcoming.next():
+            case None:
+                return None
+            case Promotion() as promotion:
+                return self._promote(promotion)
+            case Beginning() as beginning:
+                return self._create(beginning)
+            case Losers() as losers:
+                for trial_id in losers.trials:
                     self.end(trial_id)
-        return self._next_of_finals() if self.state.has_finals_left else None
-
-    def _next_beginning(self) -> Beginning | None:
-        if self._forking:
-            return self._forking.next()
-        planned = self._search.next(list(self.trials.values()))
-        return None if planned is None else Beginning(planned)
-
-    def _next_of_finals(self) -> Trial | None:
-        """They begin when all else has ended. Their own trials may run beside one another."""
-        assert self.state.finals is not None, "they are left"
-        if not (self.state.finals.are_on or self._has_nothing_under_way):
-            return None
-        match self._finals.next(self.state):
-            case PlannedTrial() as planned:
-                return self._create(Beginning(planned))
-            case FinalsStarted() as started:
-                self._record(started)
-                return self._next_of_finals()
-            case FinalsEnded() as ended:
-                self._record(ended)
-        return None
+            case event:
+                self._record(event)
+        return self._next_trial()
 
     def _create(self, beginning: Beginning) -> Trial:
         try:

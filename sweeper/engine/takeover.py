@@ -9,7 +9,7 @@ import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
-from sweeper.engine.forking import Beginning
+from sweeper.engine.upcoming.forking import Beginning
 from sweeper.errors import StorageError
 from sweeper.plan.plan import Plan
 from sweeper.record.metrics_files import rows_until, write_metrics

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from sweeper.engine.observing import observe
 from sweeper.engine.session.fingerprint import take_fingerprint
+from sweeper.engine.upcoming.observing import observe
 from sweeper.errors import RunFolderError, SpecError
 from sweeper.plan.cost.forecast import Taken
 from sweeper.plan.plan import Plan

@@ -32,7 +32,7 @@ FLOORS = [
     sweeper.analysis.comparison
     sweeper.analysis.summary sweeper.analysis.backtest
     sweeper.engine
-    sweeper.analysis.reading sweeper.engine.session
+    sweeper.analysis.reading sweeper.engine.session sweeper.engine.upcoming
     sweeper.analysis
     sweeper.record.extras sweeper.record.submission
     sweeper.record

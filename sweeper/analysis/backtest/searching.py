@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from sweeper.analysis.backtest.recording import Field
-from sweeper.engine.observing import Observer
+from sweeper.engine.upcoming.observing import Observer
 from sweeper.spec.points import Point
 from sweeper.spec.sweep_spec import SweepSpec
 from sweeper.strategy.search.searcher import make_searcher

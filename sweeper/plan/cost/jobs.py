@@ -94,7 +94,7 @@ def forks_in_time(
     jobs: Sequence[Job], trials: Sequence[PlannedTrial], trunks: Mapping[str, Mapping[str, int]]
 ) -> Choose:
     """The order of these jobs in which each trunk comes before its forks, and each fork once its
-    trunk has come to its step; as `sweeper.engine.forking` has it.
+    trunk has come to its step; as `sweeper.engine.upcoming.forking` has it.
 
     Args:
         trials: The one of each job.

@@ -23,7 +23,7 @@ Draw = Callable[[int, int], float]  # what a setting comes to with a seed
 
 
 class Race:
-    """A sweep of closed form and its finals, in the rounds of `sweeper.engine.final_rounds`."""
+    """A sweep of closed form and its finals, in the rounds of `sweeper.engine.upcoming`."""
 
     def __init__(self, draw: Draw, num_points: int, num_seeds: int, rules: FinalsSpec) -> None:
         self.draw, self.rules = draw, rules

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from optuna.trial import TrialState
 
-from sweeper.engine.observing import Observer
+from sweeper.engine.upcoming.observing import Observer
 from sweeper.record.run_folder import RunFolder
 from sweeper.spec.reading.spec_file import load_spec
 from sweeper.status import ExitCode

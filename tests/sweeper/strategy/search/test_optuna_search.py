@@ -13,9 +13,9 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution, Int
 from optuna.samplers import GPSampler, TPESampler
 from optuna.trial import TrialState
 
-from sweeper.engine.observing import Observer
-from sweeper.engine.point_search import PointSearch
 from sweeper.engine.sweep import Sweep
+from sweeper.engine.upcoming.observing import Observer
+from sweeper.engine.upcoming.point_search import PointSearch
 from sweeper.plan.plan import Plan
 from sweeper.record.run_folder import RunFolder, create_run_folder
 from sweeper.record.state.events import Promoted, now
@@ -192,8 +192,8 @@ def test_what_runs_counts_as_running_and_is_not_suggested_twice(
         rates = sorted(math.log10(t.config.learning_rate) for t in at_once if t)
         assert len(rates) == 8
         assert all(a < b for a, b in itertools.pairwise(rates))
-        assert isinstance(sweep._search.searcher, OptunaSearcher)
-        assert live(sweep, sweep._search.searcher)[TrialState.RUNNING] == 8
+        assert isinstance(sweep._upcoming.search.searcher, OptunaSearcher)
+        assert live(sweep, sweep._upcoming.search.searcher)[TrialState.RUNNING] == 8
     with opened(folder, plan) as again:
         for trial in iter(again.next_trial, None):
             run_trial(again, trial)
@@ -230,8 +230,8 @@ def test_a_suggestion_depends_on_what_is_known_alone(
             if running:
                 advance(sweep, running, rng)
         assert suggested == len(plan.trials)
-        assert isinstance(sweep._search.searcher, OptunaSearcher)
-        states = live(sweep, sweep._search.searcher)
+        assert isinstance(sweep._upcoming.search.searcher, OptunaSearcher)
+        states = live(sweep, sweep._upcoming.search.searcher)
         assert not states[TrialState.RUNNING]
 
 

@@ -15,7 +15,7 @@ from sweeper.record.metrics_files import MetricsFiles
 from sweeper.runtime.in_process import InProcess
 from sweeper.runtime.trial_loop import TrialLoop
 from sweeper.status import Status
-from tests.sweeper.engine.forks import (
+from tests.sweeper.engine.upcoming.forks import (
     HORIZONS,
     ONE_SLOT,
     Decaying,

@@ -3,10 +3,9 @@ It follows from the plan and the journal: when a trunk is created, it promises a
 of its forks; a promise is kept, or void, once that trial is created.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from sweeper.engine.checkpoint_keeper import CheckpointKeeper
 from sweeper.plan.branching import Branching
 from sweeper.plan.plan import Plan, PlannedTrial
 from sweeper.record.state.checkpoints import Stored
@@ -23,7 +22,11 @@ class Beginning:
 
 
 class Forking:
-    def __init__(self, plan: Plan, state: SweepState, keeper: CheckpointKeeper) -> None:
+    def __init__(self, plan: Plan, state: SweepState, has_any: Callable[[str], object]) -> None:
+        """
+        Args:
+            has_any: Looks whether a trial's checkpoints are where they were.
+        """
         earlier = state.warm_start
         spared = [
             trial.trial_id
@@ -34,7 +37,7 @@ class Forking:
         self._plan = plan
         self._state = state
         self._account = state.checkpoints
-        self._keeper = keeper
+        self._has_any = has_any
 
     def __bool__(self) -> bool:
         """Whether any trials fork."""
@@ -44,7 +47,7 @@ class Forking:
         """The first of the plan's trials that has nothing to wait for, or its trunk; None if all
         that are left wait."""
         for trunk in {promise.trunk for promise in self._account.promised.values()}:
-            self._keeper.has_any(trunk)  # somebody may have deleted what it promised
+            self._has_any(trunk)  # somebody may have deleted what it promised
         left = [t for t in self._plan.trials if t.trial_id not in self._state.trials]
         for planned in left:
             if not self._is_promised(planned.trial_id):

@@ -6,7 +6,7 @@ before it. All of these are in the journal, so a resumed sweep goes on as it wou
 
 from collections.abc import Sequence
 
-from sweeper.engine.observing import Observer
+from sweeper.engine.upcoming.observing import Observer
 from sweeper.plan.plan import Plan, PlannedTrial
 from sweeper.record.state.trial import Trial
 from sweeper.record.state.warm_start import WarmStart

@@ -15,7 +15,7 @@ from sweeper.record.tables import result_rows
 from sweeper.runtime.in_process import InProcess
 from sweeper.status import Status
 from tests.sweeper.closed_form import ClosedFormTrainer
-from tests.sweeper.engine.forks import (
+from tests.sweeper.engine.upcoming.forks import (
     Decaying,
     curves,
     curves_by_themselves,
