@@ -13,7 +13,7 @@ import pytest
 from sweeper.errors import SpecError
 from sweeper.record.run_folder import create_run_folder
 from sweeper.runtime.extras.notices import tell_others
-from tests.sweeper.in_process import drive
+from tests.sweeper.in_process import drive, opened
 
 SECRET = "T0P-S3CRET"
 
@@ -88,3 +88,14 @@ def test_an_address_in_the_file_is_refused_and_not_repeated(tiny_plan: Any) -> N
     with pytest.raises(SpecError, match=r"notify\.webhook: must be env:NAME") as refused:
         tiny_plan(notify={"webhook": f"https://hooks.example/{SECRET}"})
     assert SECRET not in str(refused.value)
+
+
+def test_a_session_in_which_no_trial_has_come_to_a_result_has_failed(
+    tmp_path: Path, tiny_plan: Any
+) -> None:
+    out = tmp_path / "told.json"
+    plan = tiny_plan(notify={"command": ["tee", str(out)], "on": ["failed"]})
+    folder = create_run_folder(tmp_path, plan.spec, None, "space.yaml")
+    with opened(folder, plan) as sweep:
+        tell_others(sweep.state, folder, "finished", pytest.fail)
+    assert json.loads(out.read_text())["event"] == "failed"
