@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from sweeper.plan.branching import Branching
 from sweeper.plan.cost.jobs import forks_in_time, job_of
 from sweeper.plan.cost.shapes import Machine, Shape, ShapeForecast, Speed, shape_forecast, shape_of
-from sweeper.plan.placement import Placement
+from sweeper.plan.cost.spend import SpendForecast, spend_forecast
 from sweeper.plan.plan import Plan, PlannedTrial
 from sweeper.plan.validation import ThinValidation
 from sweeper.spec.clock import Clock
@@ -96,18 +96,6 @@ class FinalsForecast:
     seeds: tuple[int, ...]  # one after the other
     num_trials: int
     cost: Cost
-
-
-@dataclass(frozen=True, kw_only=True)
-class SpendForecast:
-    """What the trials have while they run, if every one comes to its end, beside `max_spend`. None
-    means not known, or that there is no such limit."""
-
-    cpu_hours: float | None
-    gpu_hours: float | None
-    most_cpu_hours: float | None
-    most_gpu_hours: float | None
-    until: str | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -209,34 +197,7 @@ def forecast(
             plan.spec, len(plan.trials) // plan.spec.num_seeds, alone, machine.slots, known
         ),
         no_schedule=_no_schedule(plan.spec),
-        spend=_spend(plan.spec, trials, jobs, machine.placement if timed else None),
-    )
-
-
-def _spend(
-    spec: SweepSpec,
-    trials: Sequence[PlannedTrial],
-    jobs: Sequence[Job],
-    placement: Placement | None,
-) -> SpendForecast | None:
-    """
-    Args:
-        placement: None: how long which share is needed is not known.
-    """
-    if (most := spec.max_spend) is None:
-        return None
-    cpu_hours = gpu_hours = None
-    if placement is not None:
-        shares = [placement.share(trial.values) for trial in trials]
-        hours = [job.stops[-1].seconds / 3600 for job in jobs]
-        cpu_hours = sum(share.cpu * each for share, each in zip(shares, hours, strict=True))
-        gpu_hours = sum(share.gpu * each for share, each in zip(shares, hours, strict=True))
-    return SpendForecast(
-        cpu_hours=cpu_hours,
-        gpu_hours=gpu_hours,
-        most_cpu_hours=most.cpu_hours,
-        most_gpu_hours=most.gpu_hours,
-        until=most.until,
+        spend=spend_forecast(plan.spec, trials, jobs, machine.placement if timed else None),
     )
 
 

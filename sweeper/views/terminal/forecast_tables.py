@@ -9,8 +9,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from sweeper.plan.cost.forecast import BranchForecast, Cost, Forecast, SpendForecast
+from sweeper.plan.cost.forecast import BranchForecast, Cost, Forecast
 from sweeper.plan.cost.shapes import ShapeForecast
+from sweeper.plan.cost.spend import SpendForecast
 from sweeper.views.format import count, duration, flops
 from trainable.settings import counted
 
