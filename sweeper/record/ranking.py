@@ -81,6 +81,11 @@ class Ranking(Generic[T]):
         blocks = self.ordered_by
         return blocks.level(point) if blocks is not None and point in blocks else point.mean
 
+    def is_comparable(self, point: PointResult[T]) -> bool:
+        """Whether its value is on the scale of the others: not if it shares no seed with those that
+        are compared seed by seed. Its mean may be low for its seeds alone."""
+        return self.ordered_by is None or point in self.ordered_by
+
     @property
     def finalists(self) -> tuple[PointResult[T], ...]:
         """The points that came into the finals and of which no seed diverged: the first ones. None
@@ -123,7 +128,8 @@ class Ranking(Generic[T]):
             return None
         if len(self.points) == 1:
             return self._margin_on_the_way(self.best, self.trials)
-        second = self.points[1]
+        if (second := next(filter(self.is_comparable, self.points[1:]), None)) is None:
+            return None
         behind = self.value_of(second) - self.value_of(self.best)
         return Margin(trial=second.best, value=sign_of(self.mode) * behind)
 

@@ -51,8 +51,8 @@ def sizes_answer(
     summary: Summary, *, finished: bool, named: Naming = point_text
 ) -> SizesAnswer | None:
     """What each size wants, then what the larger ones gain. None where no sizes were swept, or
-    fewer than two have come to their ends."""
-    ended = [size for size in summary.sizes if size.best is not None]
+    fewer than two have come to ends that can be compared."""
+    ended = [size for size in summary.sizes if size.best is not None and size.is_comparable]
     if len(ended) < 2:
         return None
     so_far = "" if finished else " so far"

@@ -79,8 +79,12 @@ def _front(
     points: Sequence[PointResult[TrialData]],
     costs: Sequence[float | None],
 ) -> Front | None:
-    value_of = sweep.ranking.value_of
-    known = [(c, value_of(point), point) for c, point in zip(costs, points, strict=True) if c]
+    ranking = sweep.ranking
+    known = [
+        (cost, ranking.value_of(point), point)
+        for cost, point in zip(costs, points, strict=True)
+        if cost and ranking.is_comparable(point)
+    ]
     if not known or max(c for c, *_ in known) <= ALIKE * min(c for c, *_ in known):
         return None
     known.sort(key=lambda each: (each[0], sweep.sign * each[1]))

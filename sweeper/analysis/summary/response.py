@@ -129,13 +129,14 @@ def _samples(
     trials: Sequence[TrialData],
     level: Level,
 ) -> list[Sample]:
-    """A sample for each point: the mean over its seeds, or at its end what it stands by."""
+    """A sample for each point: the mean over its seeds; at its end what it stands by, if that is
+    comparable."""
     values, ranking = level.values, sweep.ranking
-    results = ranking.points if level.is_end else ()
+    results = filter(ranking.is_comparable, ranking.points) if level.is_end else ()
     ends = {t.trial_id: ranking.value_of(result) for result in results for t in result.completed}
     points: dict[str, list[TrialData]] = {}
     for trial in trials:
-        if trial.trial_id in values:
+        if trial.trial_id in (ends if level.is_end else values):
             points.setdefault(sweep.repeats(trial), []).append(trial)
     return [
         Sample(

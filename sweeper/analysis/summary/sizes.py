@@ -22,6 +22,7 @@ class SizeBest:
     trial: TrialData  # its winner; while none has completed, who has come furthest
     best: PointResult[TrialData] | None  # None while none has completed
     value: float | None  # that this stands by among the points of all sizes
+    is_comparable: bool = True  # with them: `Ranking.is_comparable`
     noise: Noise[TrialData] | None  # among its own points; None where it is not known
     optima: tuple[OptimumInterval, ...]  # of the numeric settings, at this size
 
@@ -84,6 +85,7 @@ def _best_of(
         trial=leader,
         best=ranking.best,
         value=None if ranking.best is None else sweep.ranking.value_of(ranking.best),
+        is_comparable=ranking.best is None or sweep.ranking.is_comparable(ranking.best),
         noise=noise_in(ranking) if ranking.points else None,
         optima=tuple(_own(optima, size)),
     )
@@ -98,6 +100,10 @@ def _own(optima: Sequence[OptimumInterval], size: Point) -> Iterator[OptimumInte
 def noise_between(sizes: Sequence[SizeBest], sign: float) -> Noise[TrialData] | None:
     """How far apart the best of two sizes must be to be more than chance, seed by seed where they
     had the same; None where no size has a best with two seeds."""
-    ended = [(sign * s.value, s.best) for s in sizes if s.best is not None and s.value is not None]
+    ended = [
+        (sign * s.value, s.best)
+        for s in sizes
+        if s.best is not None and s.value is not None and s.is_comparable
+    ]
     bests = [best for _, best in sorted(ended, key=lambda each: each[0])]
     return noise_of(bests, blocks=blocks_of(bests, len(bests))) if len(bests) > 1 else None

@@ -15,6 +15,7 @@ from sweeper.spec.trainer.section import CommandSpec, TrainerSpec
 COMMIT = "git commit"
 MOST_FILES = 2000  # that are read where there is no git
 NOT_ITS_OWN = {"node_modules", "site-packages", "__pycache__", "runs"}
+WANDB = "wandb"  # what it writes where a program runs
 
 
 def code_files(spec: TrainerSpec) -> tuple[dict[str, Path], str | None]:
@@ -63,7 +64,8 @@ def all_files(folder: Path) -> list[Path]:
     found = [folder / name for name in told.split("\0") if name] or _files_without_git(folder)
     files: list[Path] = []
     for path in found:
-        if any(part.startswith(".") for part in path.relative_to(folder).parts):
+        parts = path.relative_to(folder).parts
+        if WANDB in parts or any(part.startswith(".") for part in parts):
             continue
         if path.is_symlink() and (path.is_dir() or not _is_under(path, folder)):
             raise TrainerError(

@@ -167,14 +167,17 @@ class Bucket:
     def _tried(self, name: str, work: Callable[[], T]) -> T:
         """Again and again while the bucket fails. The library does so too, but not where a
         connection is cut in the middle of an answer."""
-        began, wait = time.monotonic(), 0.1
+        failing_since: float | None = None  # what takes long is no failure
+        wait = 0.1
         while True:
             try:
                 return work()
             except FileNotFoundError:
                 raise
             except (BaseError, OSError) as error:
-                if _is_refused(error) or time.monotonic() - began > self.patience_seconds:
+                now = time.monotonic()
+                failing_since = now if failing_since is None else failing_since
+                if _is_refused(error) or now - failing_since >= self.patience_seconds:
                     raise OSError(errno.EREMOTEIO, _said(error), f"{self.address}/{name}") from None
             self.sleep(wait)
             wait = min(2 * wait, 5.0)

@@ -12,7 +12,7 @@ import shutil
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -30,6 +30,7 @@ from trainable.atomic_file import new_folder_beside
 COPIED = ".copy.json"  # how much of the bucket is here
 PULL_LOCK = ".pull.lock"
 JOURNAL_FILE = "journal.jsonl"
+ASKED_EVERY_SECONDS = 1.0  # whether to go on
 LISTED_EVERY_SECONDS = 10.0  # by who follows a sweep; the journal is looked at each time
 REQUESTS = ".requests"  # what others ask of the driver
 KEPT_HERE = {JOURNAL_FILE, "optuna.db"}  # the journal has its segments, and mirrors are made anew
@@ -253,8 +254,10 @@ class WorkingCopy:
         """Bring to the bucket what has changed in the files since the last time.
 
         Args:
-            goes_on: Is asked before each of these files.
+            goes_on: Is asked all the while: it may take long.
         """
+        if not goes_on():
+            return
         before, pushed = self.copied().signatures, Copied()
         gone = [name for name in before if not (self.path / name).exists()]
         if not (self.path / JOURNAL_FILE).exists():  # it is the folder that is gone
@@ -264,12 +267,22 @@ class WorkingCopy:
         def bring(name: str) -> None:
             with suppress(FileNotFoundError):  # deleted since
                 signature = _signature(self.path / name)
-                if before.get(name) != signature and goes_on():
+                if before.get(name) != signature:
                     pushed.etags[name] = self.bucket.put(name, self.path / name)
                     pushed.signatures[name] = signature
 
         try:
-            _at_once(bring, self._files())
+            with ThreadPoolExecutor(AT_ONCE) as workers:
+                left = {workers.submit(bring, name) for name in self._files()}
+                try:
+                    while left:
+                        done, left = wait(left, timeout=ASKED_EVERY_SECONDS)
+                        for each in done:
+                            each.result()
+                        if not goes_on():
+                            return
+                finally:
+                    workers.shutdown(wait=False, cancel_futures=True)
         finally:
             if pushed.etags or gone:
                 self._note_pushed(pushed, gone)

@@ -81,11 +81,25 @@ def record_stop(folder: RunFolder) -> None:
         UnreachableError: the bucket does not answer.
     """
     while not was_stopped(attempts := read_attempts(folder)):
-        last = attempts[-1]
-        mark = replace(last, number=last.number + 1, submitted=time.time(), by_hand=True, end=None)
+        mark = _mark_after(attempts[-1])
         # First: if another takes the number meanwhile, this is said of that one.
         record_end(folder, mark, End(how="stopped", said="`stop` was typed"))
         record_attempt(folder, mark)
+
+
+def finish_stop(folder: RunFolder) -> None:
+    """A `stop` that was cut short may have said so of the next number, and not taken it.
+
+    Raises:
+        UnreachableError: the bucket does not answer.
+    """
+    attempts = read_attempts(folder)
+    if attempts and folder.attempt_end(attempts[-1].number + 1).is_file():
+        record_attempt(folder, _mark_after(attempts[-1]))
+
+
+def _mark_after(last: Attempt) -> Attempt:
+    return replace(last, number=last.number + 1, submitted=time.time(), by_hand=True, end=None)
 
 
 def was_stopped(attempts: list[Attempt]) -> bool:

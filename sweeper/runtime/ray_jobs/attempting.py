@@ -7,7 +7,7 @@ from sweeper.analysis.monitor import Monitor
 from sweeper.errors import ResourceError
 from sweeper.record.run_folder import RunFolder
 from sweeper.record.stores.places import address_of
-from sweeper.record.submission.attempts import Attempt, End, record_attempt, record_end
+from sweeper.record.submission.attempts import Attempt, End, finish_stop, record_attempt, record_end
 from sweeper.runtime.ray_jobs.client import Jobs
 
 STOP_SECONDS = 20  # that a driver takes to end, beside what its program is granted
@@ -19,7 +19,9 @@ def start_attempt(monitor: Monitor, jobs: Jobs, *, by_hand: bool) -> Attempt | N
     Raises:
         UserError: the bucket or the cluster does not answer.
     """
-    folder, standing = monitor.folder, monitor.standing
+    folder = monitor.folder
+    finish_stop(folder)
+    standing = monitor.standing
     number = len(standing.attempts) + 1
     attempt = Attempt(
         number=number,

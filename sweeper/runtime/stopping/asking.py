@@ -43,7 +43,11 @@ def stop_sweep(monitor: Monitor) -> str:
             raise _no_answer(monitor)
         time.sleep(POLL_SECONDS)
     folder.stop_request.unlink(missing_ok=True)
-    return _what_came_of_it(monitor, asked) if asked else _no_job(monitor)
+    if asked:
+        return _what_came_of_it(monitor, asked)
+    if not monitor.standing.attempts:
+        _require_running(monitor)
+    return _no_job(monitor)
 
 
 def _no_job(monitor: Monitor) -> str:

@@ -75,7 +75,9 @@ def _broker() -> tuple[Any, bool]:
     head = [node["NodeID"] for node in ray.nodes() if HEAD in node["Resources"]]
     at = NodeAffinitySchedulingStrategy(head[0], soft=True) if head else "DEFAULT"
     detached = actor.options(
-        name=NAME, namespace=NAMESPACE, lifetime="detached", get_if_exists=True,
-        scheduling_strategy=at,
-    )  # fmt: skip
-    return detached.remote(), True
+        name=NAME, namespace=NAMESPACE, lifetime="detached", scheduling_strategy=at
+    )
+    try:
+        return detached.remote(), True
+    except ValueError:  # another sweep has made it meanwhile
+        return ray.get_actor(NAME, namespace=NAMESPACE), False

@@ -55,6 +55,13 @@ def test_a_link_that_would_lead_nowhere_is_refused(folder: Path, to: str) -> Non
         all_files(folder)
 
 
+def test_what_wandb_has_written_stays_here(folder: Path) -> None:
+    (folder / "wandb" / "run-1").mkdir(parents=True)
+    (folder / "wandb" / "latest-run").symlink_to("run-1")
+    names = {path.relative_to(folder).as_posix() for path in all_files(folder)}
+    assert names == {"train.py", "lib/a.py"}
+
+
 def test_a_link_to_a_file_of_the_folder_goes_along(folder: Path) -> None:
     os.symlink("train.py", folder / "again.py")
     (folder / ".hidden").symlink_to("..")

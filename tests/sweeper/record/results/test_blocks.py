@@ -1,9 +1,13 @@
 """Seeds as blocks: against the textbook's sums, and where they tell nothing."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from sweeper.analysis.noise import noise_in
+from sweeper.analysis.summary.levels import levels_of
+from sweeper.analysis.summary.response import _samples
 from sweeper.record.results.blocks import blocks_of
 from sweeper.record.results.point_result import PointResult
 from tests.sweeper.analysis.summary.sweeps import by_rate, seeded, sweep_of, trial
@@ -85,6 +89,20 @@ def test_a_point_alone_with_an_easy_seed_is_not_what_the_others_are_measured_by(
     assert [point.point["learning_rate"] for point in ranking.points] == [1e-4, 1e-3, 1e-2, 0.1]
     assert noise_in(ranking) is not None and ranking.points[3] in noise_in(ranking).tied
     assert [ranking.value_of(p) for p in ranking.points] == pytest.approx([3, 3.1, 3.225, value])
+
+
+def test_a_mean_that_is_on_no_scale_with_the_others_is_nowhere_beside_them() -> None:
+    trials = seeded({1e-4: [3.0, 3.5], 1e-3: [3.1, 3.62], 1e-2: [3.2, 3.7]})
+    trials += [trial("x", {"learning_rate": 0.1}, 2.0, seed=9)]
+    sweep = sweep_of(trials)
+    ranking = sweep.ranking
+    assert [ranking.is_comparable(point) for point in ranking.points] == [True, True, True, False]
+    alone = replace(ranking, points=(ranking.points[0], ranking.points[3]))
+    assert alone.margin is None
+    level = levels_of(sweep)[-1]
+    rate = next(p for p in sweep.parameters if p.name == "learning_rate")
+    shown = {sample.x for sample in _samples(sweep, rate, sweep.trials, level)}
+    assert shown == {1e-4, 1e-3, 1e-2}
 
 
 def test_one_with_a_seed_that_no_other_had_is_compared_by_those_that_others_had() -> None:

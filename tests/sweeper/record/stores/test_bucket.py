@@ -6,10 +6,12 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
+from types import SimpleNamespace
 
 import pytest
 from obstore.exceptions import BaseError
 
+from sweeper.record.buckets import bucket
 from sweeper.record.buckets.bucket import PIECE_BYTES, Bucket, _is_refused
 
 
@@ -17,6 +19,24 @@ from sweeper.record.buckets.bucket import PIECE_BYTES, Bucket, _is_refused
 def test_what_is_tried_again(code: int, is_refused: bool) -> None:
     error = BaseError(f"Generic S3 error: … status code: {code} …")
     assert _is_refused(error) == is_refused
+
+
+def test_what_takes_long_and_then_fails_is_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A large file takes minutes; that is not how long the bucket has failed."""
+    there, clock, tries = Bucket(f"file://{tmp_path}"), [0.0], []
+    monkeypatch.setattr(bucket, "time", SimpleNamespace(monotonic=lambda: clock[0]))
+    monkeypatch.setattr(there, "sleep", lambda seconds: None)
+
+    def large() -> str:
+        tries.append(clock[0])
+        clock[0] += 10 * there.patience_seconds
+        if len(tries) == 1:
+            raise BaseError("connection reset")
+        return "done"
+
+    assert there._tried("large", large) == "done"
 
 
 class Cut(BaseHTTPRequestHandler):

@@ -350,7 +350,7 @@ def test_a_long_push_is_no_silence_and_ends_where_another_driver_goes_on(
     said = []
     monkeypatch.setattr(Driver, "say", lambda driver, bucket: said.append(driver))
     publisher.working.push(publisher._is_at_work)
-    assert said == [publisher.driver] * 3
+    assert set(said) == {publisher.driver}
     (copy / "d").touch()
     bucket.put(PRESENCE, b'{"host": "elsewhere", "pid": 12, "copy": "another"}')
     publisher.working.push(publisher._is_at_work)

@@ -2,6 +2,7 @@
 
 import shutil
 from pathlib import Path
+from threading import Semaphore
 
 import pytest
 
@@ -9,6 +10,7 @@ from sweeper.record.buckets.bucket import Bucket
 from sweeper.record.run_folder import (
     RunFolder,
 )
+from sweeper.record.stores import working_copy
 from sweeper.record.stores.disk import Disk
 from sweeper.record.stores.in_bucket import pull_all
 from sweeper.record.stores.places import runs_folder
@@ -72,6 +74,32 @@ def test_what_the_driver_deletes_goes_from_the_bucket_and_half_a_file_never_come
     copy.mkdir()
     working.push(lambda: True)
     assert set(bucket.objects()) == {"note.txt"}
+
+
+def test_it_is_asked_whether_to_go_on_while_one_file_takes_long(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A driver says then that it lives."""
+    bucket, asked = Bucket(f"file://{tmp_path}/bucket"), Semaphore(0)
+    working = WorkingCopy(tmp_path / "copy", bucket)
+    working.path.mkdir(exist_ok=True)
+    (working.path / "note.txt").write_text("large")
+    put = bucket.put
+
+    def slow(name: str, content: Path) -> str | None:
+        for _ in range(3):
+            assert asked.acquire(timeout=60)
+        return put(name, content)
+
+    monkeypatch.setattr(bucket, "put", slow)
+    monkeypatch.setattr(working_copy, "ASKED_EVERY_SECONDS", 0.01)
+
+    def goes_on() -> bool:
+        asked.release()
+        return True
+
+    working.push(goes_on)
+    assert bucket.get("note.txt") == b"large"
 
 
 def test_a_reader_leaves_alone_what_is_being_made_and_what_a_driver_is_at(tmp_path: Path) -> None:

@@ -11,10 +11,12 @@ import pytest
 from sweeper.record.journal import begin_journal
 from sweeper.record.run_folder import RunFolder, create_run_folder, find_run_folder
 from sweeper.record.stores.places import runs_folder
+from sweeper.record.submission import attempts
 from sweeper.record.submission.attempts import (
     Attempt,
     End,
     end_of,
+    finish_stop,
     read_attempts,
     record_attempt,
     record_end,
@@ -79,6 +81,26 @@ def test_a_stop_holds_whatever_the_last_attempt_met(
     assert attempts[-1].end == End(how="stopped", said="`stop` was typed")
     end = end_of(folder, 1)  # asked by its job
     assert end is not None and end.how == (how or "stopped")
+
+
+def test_a_stop_that_was_cut_short_is_no_end_of_what_is_submitted_later(
+    folder: RunFolder, monkeypatch: Any
+) -> None:
+    record_attempt(folder, ATTEMPT)
+    with monkeypatch.context() as patch:
+        patch.setattr(attempts, "record_attempt", cut_off)
+        with pytest.raises(KeyboardInterrupt):
+            record_stop(folder)
+    assert len(read_attempts(folder)) == 1
+    finish_stop(folder)
+    finish_stop(folder)
+    assert [each.end and each.end.how for each in read_attempts(folder)] == [None, "stopped"]
+    record_attempt(folder, replace(ATTEMPT, number=3))
+    assert end_of(folder, 3) is None
+
+
+def cut_off(*_: object) -> None:
+    raise KeyboardInterrupt
 
 
 def test_a_stop_holds_for_an_attempt_that_begins_at_that_instant(
