@@ -5,12 +5,13 @@ from dataclasses import replace
 
 from sweeper.analysis.backtest.recording import Recording
 from sweeper.analysis.backtest.stated import stated_strategy
-from sweeper.analysis.backtest.strategies import DEFAULT_GRACE, Strategy, rung_near
+from sweeper.analysis.backtest.strategies import Strategy, rung_near
+from sweeper.spec.scheduler_spec import GRACE_SHARE
 
 
 def by_forecast(recording: Recording) -> list[Strategy]:
     """At the first rung of the shipped spaces."""
-    grace = rung_near(recording, DEFAULT_GRACE)
+    grace = rung_near(recording, 1 / GRACE_SHARE)
     found = []
     for mode in ("stop", "promote"):
         scheduler = f"{{type: asha, grace_steps: {grace}, mode: {mode}, compare: forecast}}"

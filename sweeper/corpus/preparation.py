@@ -1,6 +1,7 @@
 """Text to a folder of tokens: read, split, tokenize, write; all or nothing."""
 
 import hashlib
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -120,7 +121,7 @@ def prepare(
 def _output(out: Path | str) -> AbstractContextManager[tuple[Path, Path]]:
     if is_address(str(out)):
         return appearing_in_bucket(str(out))
-    path = Path(out).expanduser()  # no shell expands --out=~/data
+    path = Path(os.path.expanduser(out))  # no shell expands --out=~/data
     refuse_existing(path)
     return appearing(path)
 

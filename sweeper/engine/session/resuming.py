@@ -1,6 +1,7 @@
 """Checks before a sweep goes on: its changes are allowed, and everything else is as it was."""
 
 import json
+import os
 import shlex
 from collections.abc import Sequence
 from contextlib import suppress
@@ -122,10 +123,9 @@ def allowed_overrides(changes: Changes, folder: RunFolder) -> list[str]:
         key = ".".join(map(str, key_path))
         if not is_changeable(key):
             problems.append(_refusal(key, text, folder))
-        elif (
-            key == "data" and isinstance(value, str) and not is_address(value)
-        ):  # the next session may start elsewhere
-            allowed.append(f"data={json.dumps(str(Path(value).expanduser().resolve()))}")
+        elif key == "data" and isinstance(value, str) and not is_address(value):
+            here = Path(os.path.expanduser(value)).resolve()  # the next may start elsewhere
+            allowed.append(f"data={json.dumps(str(here))}")
         elif key_path[0] == "max_spend" and (told := _of_this_clock(value)) != value:
             allowed.append(f"{key}={json.dumps(told)}")
         else:
