@@ -109,5 +109,5 @@ def _trial_log(folder: RunFolder, trial_id: str) -> Path:
             return path
     raise RunFolderError(
         f"{folder.place}: trial {trial.trial_id} has printed nothing; its curve: "
-        f"python -m sweeper trial {folder.name} {trial.trial_id}"
+        f"python -m sweeper trial {folder.called} {trial.trial_id}"
     )

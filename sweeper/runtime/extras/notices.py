@@ -87,7 +87,7 @@ def _run(words: list[str], notice: Notice) -> str | None:
     try:
         process = subprocess.Popen(
             words, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
-            start_new_session=True, text=True,
+            start_new_session=True, encoding="utf-8",
         )  # fmt: skip
         _, said = process.communicate(json.dumps(notice), timeout=PATIENCE_SECONDS)
     except subprocess.TimeoutExpired:

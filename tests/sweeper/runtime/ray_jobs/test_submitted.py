@@ -117,6 +117,10 @@ def evaluations(monitor: Monitor) -> int:
     return sum(len(trial.evaluations) for trial in monitor.state.trials.values())
 
 
+def checkpoints(monitor: Monitor) -> list[str]:
+    return [trial.checkpoint for trial in monitor.state.trials.values() if trial.checkpoint]
+
+
 def test_lost_drivers_and_a_lost_cluster_change_no_decision(
     tmp_path: Path, head: Head, address: str, space: Path, hold: Path
 ) -> None:
@@ -154,12 +158,12 @@ def test_what_was_stopped_stays_so_until_it_is_submitted_again(
 ) -> None:
     laptop = Laptop(head, address, tmp_path)
     laptop.types("submit", space, *laptop.to_head)
-    seen(address, lambda m: m.is_running and evaluations(m) > 0)
+    seen(address, lambda m: m.is_running and checkpoints(m))
     hold.touch()
     assert "has stopped" in laptop.types("stop", "foreign", *laptop.runs)
     monitor = seen(address, lambda m: not m.is_running)
     assert monitor.state.outcome == "interrupted"
-    assert any(trial.checkpoint for trial in monitor.state.trials.values())
+    assert checkpoints(monitor)
     assert "foreign: stopped: `stop` was typed" in laptop.keeps(head)
     waited = laptop.types("wait", "foreign", *laptop.runs, expected=130)
     assert "interrupted (stopped" in waited
