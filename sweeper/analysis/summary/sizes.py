@@ -100,10 +100,6 @@ def _own(optima: Sequence[OptimumInterval], size: Point) -> Iterator[OptimumInte
 def noise_between(sizes: Sequence[SizeBest], sign: float) -> Noise[TrialData] | None:
     """How far apart the best of two sizes must be to be more than chance, seed by seed where they
     had the same; None where no size has a best with two seeds."""
-    ended = [
-        (sign * s.value, s.best)
-        for s in sizes
-        if s.best is not None and s.value is not None and s.is_comparable
-    ]
+    ended = [(sign * s.value, s.best) for s in sizes if s.best is not None and s.value is not None]
     bests = [best for _, best in sorted(ended, key=lambda each: each[0])]
     return noise_of(bests, blocks=blocks_of(bests, len(bests))) if len(bests) > 1 else None

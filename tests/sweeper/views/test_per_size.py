@@ -58,6 +58,14 @@ def test_sizes_are_tied_or_not_by_their_seeds() -> None:
     assert "small and large are tied" in near.text
 
 
+def test_a_size_whose_loss_is_on_no_scale_with_the_others_is_not_compared() -> None:
+    """Nobody knows whether seed 9 is an easy one."""
+    two = alone({"small": [2.0, 2.5], "large": [1.9, 2.45]})
+    sweep = replace(two, trials=(*two.trials, trial("x", {"size": "medium"}, 1.0, seed=9)))
+    assert answer(sweep).lede == answer(two).lede
+    assert answer(sweep).headline == answer(two).headline
+
+
 def test_a_sweep_over_no_sizes_has_no_such_answer() -> None:
     summary = summarise(alone({"small": [1.0]}))
     assert sizes_answer(summary, finished=True) is None
