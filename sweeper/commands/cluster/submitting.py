@@ -42,7 +42,8 @@ from sweeper.views.console import make_console
 from sweeper.views.format import size
 
 MOST_CODE_BYTES = 200 * 2**20
-LOOK_EVERY_SECONDS = 5.0
+LOOK_EVERY_SECONDS = 3.0
+ONCE_SECONDS = 30.0  # in which one hears whether a driver is at work
 DASHBOARD = "http://127.0.0.1:8265"
 
 Address = Annotated[
@@ -176,7 +177,7 @@ def _code(trainer: TrainerSpec) -> bytes:
 
 def keep(
     address: Address = DASHBOARD,
-    once: Annotated[bool, typer.Option("--once", help="Look once, as for cron.")] = False,
+    once: Annotated[bool, typer.Option("--once", help="For half a minute, as for cron.")] = False,
     runs: Runs = RUNS,
 ) -> None:
     from sweeper.runtime.ray_jobs.keeping import Keeper  # Ray takes seconds
@@ -185,7 +186,9 @@ def keep(
     console = make_console()
     keeper = Keeper(runs, address, lambda said: console.print(f"{time.strftime('%F %T')} {said}"))
     if once:
-        keeper.look()
+        until = time.monotonic() + ONCE_SECONDS
+        while keeper.look() and time.monotonic() < until:
+            time.sleep(LOOK_EVERY_SECONDS)
         return
     console.print(f"Keeping the sweeps in {shown(runs)} going, on {address}. Ctrl-C ends this.")
     while True:

@@ -16,8 +16,8 @@ from sweeper.record.stores.presence import (
     PRESENCE,
     SAID_EVERY_SECONDS,
     Driver,
+    Ear,
     driver_of,
-    is_silent,
 )
 from sweeper.record.stores.segments import JOURNAL, Fenced, SegmentWriter, segment_name
 from sweeper.record.stores.store import InUse, Log
@@ -36,6 +36,7 @@ class InBucket:
         self.disk = Disk(path)
         self._pull_at = 0.0
         self._driver: tuple[Driver, float] | None = None
+        self._ear = Ear(self.bucket, path)
         self.see, self.fetch = self.working.see, self.working.fetch
         self.put, self.copy = self.working.put, self.working.copy
         self.hide, self.delete = self.working.hide, self.working.delete
@@ -83,7 +84,7 @@ class InBucket:
         return self.disk.is_held or self._driver is not None
 
     def is_silent(self) -> bool:
-        return not self.disk.is_held and is_silent(self.bucket)
+        return not self.disk.is_held and self._ear.is_silent(time.monotonic())
 
     def pull(self, *, all_files: bool = True) -> None:
         now = time.monotonic()

@@ -7,7 +7,6 @@ import json
 import os
 import secrets
 import socket
-import time
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,8 +16,7 @@ from sweeper.record.buckets.bucket import Bucket
 PRESENCE = "driver.json"
 COPY_ID = ".copy-id"  # in a working copy
 SAID_EVERY_SECONDS = 3.0
-GONE_SECONDS = 30.0  # after its last word
-SILENT_SECONDS = 7.0  # in which it says something twice
+GONE_SECONDS = 20.0  # after its last word
 
 
 @dataclass(frozen=True)
@@ -59,28 +57,52 @@ def driver_of(bucket: Bucket) -> tuple[Driver, float] | None:
     """
     try:
         said, changed = bucket.read(PRESENCE)
-        driver = Driver(**json.loads(said))
-    except (FileNotFoundError, ValueError, TypeError):
+    except FileNotFoundError:
+        return None
+    if (driver := _read(said)) is None:
         return None
     age = (datetime.now(UTC) - changed).total_seconds()
     return None if age > GONE_SECONDS else (driver, GONE_SECONDS - age)
 
 
-def is_silent(bucket: Bucket) -> bool:
-    """Whether nobody says anything while one listens. Unlike the age of the last word, that needs
-    no clock that agrees with the bucket's.
-
-    Raises:
-        OSError: the bucket does not answer.
-    """
-    before = _last_word(bucket)
-    if before is not None:
-        time.sleep(SILENT_SECONDS)
-    return _last_word(bucket) == before
-
-
-def _last_word(bucket: Bucket) -> datetime | None:
+def _read(said: bytes) -> Driver | None:
     try:
-        return bucket.read(PRESENCE)[1]
-    except FileNotFoundError:
+        return Driver(**json.loads(said))
+    except (ValueError, TypeError):
         return None
+
+
+class Ear:
+    """Whether a driver is at work, by what is heard of it. Unlike the age of its last word, that
+    needs no clock that agrees with the bucket's; but it takes its time."""
+
+    def __init__(self, bucket: Bucket, copy: Path) -> None:
+        """
+        Args:
+            copy: This machine's, on which no driver is at work.
+        """
+        self._bucket = bucket
+        self._copy = copy
+        self._last: datetime | None = None
+        self._asked: float | None = None
+        self._silent = 0.0  # seconds that one has listened since the last word
+
+    def is_silent(self, now: float) -> bool:
+        """Is asked again and again. A long time in between counts for half of what it takes: who
+        could not ask may have met a bucket in which the driver could not speak either.
+
+        Raises:
+            OSError: the bucket does not answer.
+        """
+        before, self._asked = self._asked, now
+        try:
+            said, word = self._bucket.read(PRESENCE)
+        except FileNotFoundError:
+            return True
+        if (driver := _read(said)) is not None and driver.is_of(self._copy):
+            return True
+        if before is None or word != self._last:
+            self._last, self._silent = word, 0.0
+        else:
+            self._silent += min(now - before, GONE_SECONDS / 2)
+        return self._silent >= GONE_SECONDS

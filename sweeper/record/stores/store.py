@@ -51,7 +51,7 @@ class Store(Protocol):
 
     def is_silent(self) -> bool:
         """Whether no driver is at work, by what is heard of it rather than by the clock. It takes
-        its time."""
+        a while of being asked until that is known."""
 
     def pull(self) -> None:
         """Bring what others have written into the folder."""

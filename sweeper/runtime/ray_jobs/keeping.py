@@ -3,6 +3,7 @@ folders, so whoever keeps them can be ended and started anew, anywhere, and two 
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from sweeper.analysis.monitor import Monitor
@@ -31,11 +32,13 @@ class Keeper:
         # Those that need nothing: not submitted, finished, stopped. For a while, since they may be
         # submitted, and another sweep may get the name of one that was deleted.
         self._left: set[str] = set()
+        self._heard: dict[str, RunFolder] = {}  # others, each with what was heard of its driver
         self._left_until = 0.0
         self._said: dict[str, str] = {}
 
-    def look(self) -> None:
-        """Look at each sweep once, and submit those that are to go on.
+    def look(self) -> bool:
+        """Look at each sweep once, and submit those that are to go on. Whether a driver is lost is
+        known by listening, which takes some looks. Returns whether one is listened to.
 
         Raises:
             UnreachableError: the bucket does not answer.
@@ -43,31 +46,36 @@ class Keeper:
         if time.monotonic() > self._left_until:
             self._left.clear()
             self._left_until = time.monotonic() + ALL_EVERY_SECONDS
-        for folder in list_run_folders(self.runs, self._left):
+        with reached(self.runs):
+            live = {name for name, each in self._heard.items() if not each.store.is_silent()}
+        for folder in list_run_folders(self.runs, self._left | live):
             if folder.name not in self._left and not read_attempts(folder):
                 self._left.add(folder.name)
-            if folder.name in self._left:
+            if folder.name in self._left | live:
                 continue
+            with reached(self.runs):
+                known = self._heard.setdefault(folder.name, folder)
+                if known is folder and not folder.store.is_silent():
+                    live.add(folder.name)
+                    continue
             try:
                 self._tell(folder.name, self._keep(folder))
             except UserError as error:  # the others are not to wait for this one
                 self._tell(folder.name, str(error))
+        return bool(live)
 
     def _keep(self, folder: RunFolder) -> str | None:
         monitor = Monitor(folder)
-        standing = monitor.standing
+        standing = replace(monitor.standing, is_live=False)
         step = next_step(standing, time.time())
-        if step.act in (Act.LEAVE, Act.GIVE_UP) and not standing.is_live:
+        if step.act in (Act.LEAVE, Act.GIVE_UP):
             self._left.add(folder.name)
-        if standing.is_live or standing.has_finished or step.act is Act.WAIT:
+        if standing.has_finished or step.act is Act.WAIT:
             return None  # nobody need know
         if step.act is not Act.SUBMIT:
             return step.why
         # Before anything is recorded: a cluster that is away is no fault of the sweep's.
         jobs = Jobs(self.address)
-        with reached(self.runs):
-            if not folder.store.is_silent():
-                return "it runs, though not by this machine's clock: set that right"
         attempt = start_attempt(monitor, jobs, by_hand=False)
         if attempt is None:
             return None

@@ -1,4 +1,4 @@
-"""A Ray head with its dashboard, as `ray start` starts it, that can be killed and started anew."""
+"""A Ray cluster as `ray start` makes it, whose head and workers can be killed and started anew."""
 
 import json
 import os
@@ -19,11 +19,27 @@ TRIES = 3  # Ray gives itself 30 s to start, which may be short where much else 
 ROOT = Path(__file__).parents[4]
 
 
-class Head:
-    """Its processes have the environment of this one, and a cache of their own."""
+class Machine:
+    """As if it were one: it has a cache of its own, and everything on it can be killed."""
 
     def __init__(self, cache: Path) -> None:
         self.cache = cache
+        self.mark = f"SWEEPER_TEST_MACHINE={secrets.token_hex(8)}"  # all its processes inherit it
+
+    def kill(self) -> None:
+        """All that `ray start` and its jobs have started, at once."""
+        for told in Path("/proc").glob("[0-9]*/environ"):
+            with suppress(OSError):
+                if self.mark.encode() in told.read_bytes():
+                    os.kill(int(told.parent.name), signal.SIGKILL)
+
+
+class Head(Machine):
+    """Its processes have the environment of this one."""
+
+    def __init__(self, cache: Path, *, cpus: int = 2) -> None:
+        super().__init__(cache)
+        self.cpus = cpus
         self.gcs, self.dashboard, self.agent = free_ports(3)
         self.address = f"http://127.0.0.1:{self.dashboard}"
         self.token = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
@@ -31,13 +47,18 @@ class Head:
 
     @property
     def environment(self) -> dict[str, str]:
+        return self.environment_of(self)
+
+    def environment_of(self, machine: Machine) -> dict[str, str]:
+        mark, _, name = machine.mark.partition("=")
         scripts = sysconfig.get_path("scripts")
         return {
             **os.environ,
             **self.token,
+            mark: name,
             "PATH": f"{scripts}:{os.environ['PATH']}",
             "PYTHONPATH": str(ROOT),
-            "XDG_CACHE_HOME": str(self.cache),
+            "XDG_CACHE_HOME": str(machine.cache),
             "RAY_USAGE_STATS_ENABLED": "0",
         }
 
@@ -48,7 +69,8 @@ class Head:
             sys.executable, "-m", "ray.scripts.scripts", "start", "--head",
             f"--port={self.gcs}", f"--dashboard-port={self.dashboard}",
             f"--dashboard-agent-listen-port={self.agent}", "--dashboard-host=127.0.0.1",
-            "--node-ip-address=127.0.0.1", "--num-cpus=2", f"--temp-dir={self.folders[-1]}",
+            "--node-ip-address=127.0.0.1", f"--num-cpus={self.cpus}",
+            f"--temp-dir={self.folders[-1]}",
         ]  # fmt: skip
         for _ in range(TRIES):
             done = subprocess.run(command, env=self.environment, capture_output=True, text=True)
@@ -71,9 +93,16 @@ class Head:
             return False
         return True
 
-    def kill(self) -> None:
-        """All that `ray start` and its jobs have started, at once."""
-        for told in Path("/proc").glob("[0-9]*/cmdline"):
-            with suppress(OSError):
-                if any(folder.encode() in told.read_bytes() for folder in self.folders):
-                    os.kill(int(told.parent.name), signal.SIGKILL)
+    def join(self, worker: Machine, *, cpus: int) -> None:
+        command = [
+            sys.executable, "-m", "ray.scripts.scripts", "start",
+            f"--address=127.0.0.1:{self.gcs}", "--node-ip-address=127.0.0.1",
+            f"--num-cpus={cpus}",
+        ]  # fmt: skip
+        for _ in range(TRIES):
+            environment = self.environment_of(worker)
+            done = subprocess.run(command, env=environment, capture_output=True, text=True)
+            if done.returncode == 0:
+                return
+            worker.kill()
+        raise AssertionError(done.stdout + done.stderr)

@@ -36,7 +36,6 @@ class NotingJobs:
 @pytest.fixture
 def jobs(monkeypatch: pytest.MonkeyPatch) -> type[NotingJobs]:
     monkeypatch.setattr(keeping, "Jobs", NotingJobs)
-    monkeypatch.setattr(presence, "SILENT_SECONDS", 0.0)
     monkeypatch.setattr(NotingJobs, "started", [], raising=False)
     return NotingJobs
 
@@ -104,20 +103,36 @@ def test_a_cluster_that_is_away_costs_no_attempt(
     assert len(read_attempts(folder)) == 1
 
 
-def test_a_driver_that_only_the_clock_calls_lost_is_left(
+def test_a_driver_is_lost_once_nothing_was_heard_of_it_for_long_whatever_a_clock_says(
     folder: RunFolder, jobs: type[NotingJobs], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Of a keeper's machine, or of the bucket."""
     start_attempt(Monitor(folder), NotingJobs(""), by_hand=True)
     bucket = Bucket(str(folder.store.address))
     driver = presence.Driver("gpu-1", 7, "another")
-    driver.say(bucket)
-    monkeypatch.setattr(presence, "GONE_SECONDS", -1.0)
-    monkeypatch.setattr("time.sleep", lambda _: driver.say(bucket))
-    [said] = keeps(folder, monkeypatch, 1000)
-    assert "it runs, though not by this machine's clock" in said
-    assert len(read_attempts(folder)) == 1
-    monkeypatch.setattr("time.sleep", lambda _: None)
+    submitted, clock = read_attempts(folder)[-1].submitted, [0.0]
+    monkeypatch.setattr("time.time", lambda: submitted + 1000)
+    monkeypatch.setattr("time.monotonic", lambda: clock[0])
+    keeper = keeping.Keeper(folder.path.parent, "http://head:8265", lambda said: None)
+
+    def looks(seconds: float) -> bool:
+        clock[0] += seconds
+        return keeper.look()
+
+    for _ in range(10):
+        driver.say(bucket)
+        assert looks(presence.GONE_SECONDS / 2)
+    assert looks(presence.GONE_SECONDS * 10)  # in which the bucket was away, perhaps
+    assert len(jobs.started) == 1
+    assert not looks(presence.GONE_SECONDS / 2)
+    assert len(jobs.started) == 2
+
+
+def test_a_driver_of_this_machine_is_known_to_be_lost_by_its_lock(
+    folder: RunFolder, jobs: type[NotingJobs], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start_attempt(Monitor(folder), NotingJobs(""), by_hand=True)
+    folder.store.pull()
+    presence.Driver.here(folder.path).say(Bucket(str(folder.store.address)))
     [said] = keeps(folder, monkeypatch, 1000)
     assert "attempt 2 is job" in said
 
