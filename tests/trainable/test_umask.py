@@ -8,7 +8,7 @@ import pytest
 from tokenizers import Tokenizer
 from tokenizers.models import WordLevel
 
-from tests.trainable.test_main import flags
+from tests.trainable.program_runs import flags
 from trainable import export
 from trainable.__main__ import main
 from trainable.config import TrainConfig

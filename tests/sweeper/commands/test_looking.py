@@ -1,30 +1,17 @@
-"""`list`, `status`, `best`, `trial`: what they show, what scripts get, and bad input."""
+"""`list`, `status`, `trial`: what they show, what scripts get, and names that are not there."""
 
-import html
 import json
 import os
-import re
-import shlex
-import shutil
-from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 import ray
 import torch
-from ruamel.yaml import YAML
 
-from sweeper.plan.plan import Plan, make_plan
-from sweeper.record.ranking import best_trial
-from sweeper.record.replay import read_state
+from sweeper.plan.plan import Plan
 from sweeper.record.run_folder import RunFolder, create_run_folder
-from sweeper.record.tables import write_tables
-from sweeper.spec.reading.spec_file import load_spec
-from sweeper.views.report import write_report
-from tests.sweeper.commands.conftest import GRID, Sweeper
-from tests.sweeper.in_process import drive, opened
-from trainable.command_line.arguments import parse_command_line
+from tests.sweeper.commands.conftest import Sweeper
+from tests.sweeper.in_process import opened
 
 
 @pytest.mark.parametrize(
@@ -123,105 +110,6 @@ def test_watching_what_does_not_run_shows_it_and_ends(
     assert said.out.startswith("runs/cut/: interrupted, 1/4 trials ended\n")
 
 
-def test_best_in_its_forms(sweeper: Sweeper, finished: RunFolder) -> None:
-    assert "Best: learning_rate 0.001" in sweeper("best", "lr").out
-    command = sweeper("best", "lr", "--command").out
-    assert command.startswith("python -m trainable --resume_from runs/lr/trials/")
-    assert command.count("\n") == 1
-    facts = json.loads(sweeper("best", "lr", "--json").out)
-    assert facts["command"] == command.strip()
-    assert facts["values"] == {"learning_rate": 0.001}
-    assert facts["runner_up"]["margin"] > 0
-    both = sweeper("best", "lr", "--json", "--yaml")
-    assert both.code == 2
-    assert "choose one of" in both.err
-
-
-def test_a_winner_of_a_sweep_that_has_not_ended(sweeper: Sweeper, interrupted: RunFolder) -> None:
-    out = sweeper("best", "cut").out
-    assert "Best so far: " in out
-    assert out.endswith("The sweep is interrupted: 1/4 trials have ended.\n")
-
-
-def test_the_winner_as_yaml_is_the_base_of_another_sweep(
-    sweeper: Sweeper, finished: RunFolder, project: Path
-) -> None:
-    text = sweeper("best", "lr", "--yaml").out
-    document = YAML(typ="safe").load(text)
-    del document["train"]["weight_decay"]
-    document["space"] = {"weight_decay": {"grid": [0.1, 0.2]}}
-    path = project / "next.yaml"
-    with path.open("w") as file:
-        YAML().dump(document, file)
-    spec, source = load_spec(path)
-    (first, _) = make_plan(spec, Path(str(spec.data)), source).trials
-    assert first.config.learning_rate == 0.001
-    assert first.config.d_model == 16
-
-
-@pytest.mark.parametrize("sections", [{}, {"seeds": [3, 4]}, {"train": {"grad_clip": None}}])
-def test_the_winner_as_yaml_is_run_as_it_is(
-    sweeper: Sweeper, project: Path, tiny_plan: Any, sections: dict[str, Any]
-) -> None:
-    plan = tiny_plan(space=GRID, **sections)
-    folder = create_run_folder(project / "runs", plan.spec, "lr", "space.yaml")
-    sweep = drive(folder, plan)
-    path = project / "best.yaml"
-    path.write_text(sweeper("best", "lr", "--yaml").out)
-    spec, source = load_spec(path)
-    (only,) = make_plan(spec, Path(str(spec.data)), source).trials
-    winner = best_trial(sweep.state)
-    assert winner is not None
-    assert only.config == winner.config
-    assert sweeper("plan", str(path), "--no-probe").code == 0
-
-
-@pytest.mark.parametrize("sections", [{}, {"train": {"grad_clip": None, "dtype": "bfloat16"}}])
-def test_the_winners_settings_from_the_start_are_advised_first(
-    sweeper: Sweeper, project: Path, tiny_plan: Any, sections: dict[str, Any]
-) -> None:
-    plan = tiny_plan(space=GRID, **sections)
-    folder = create_run_folder(project / "runs", plan.spec, "lr", "space.yaml")
-    winner = best_trial(drive(folder, plan).state)
-    assert winner is not None
-    said = sweeper("best", "lr").out
-    fresh, further = re.findall(r"^  (python -m trainable .*)$", said, re.M)
-    assert "--resume_from" in further
-    assert "worse than as many steps from the start" in said
-    config, options = parse_command_line(shlex.split(fresh)[3:])
-    twice = 2 * winner.config.max_steps
-    assert config == replace(winner.config, max_steps=twice)
-    assert options.resume_from is None
-    told = json.loads(sweeper("best", "lr", "--json").out)
-    assert (told["fresh_command"], told["command"]) == (fresh, further)
-    write_report(folder)
-    page = html.unescape(folder.report.read_text())
-    shown = [shlex.split(each) for each in re.findall(r"<code>(python -m .*?)</code>", page)]
-    assert [words[:3] for words in shown[:3]] == [
-        ["python", "-m", "trainable"],
-        ["python", "-m", "trainable"],
-        ["python", "-m", "sweeper"],
-    ]
-    assert parse_command_line(shown[0][3:])[0] == config
-    weights = Path(shown[1][shown[1].index("--resume_from") + 1])
-    assert weights.is_absolute(), "the page is opened from anywhere"
-    assert weights.is_file()
-    assert shown[2][4] == str(folder.path.resolve())
-
-
-def test_without_a_winner_a_script_is_told_by_the_exit_code(
-    sweeper: Sweeper, project: Path, tiny_plan: Any
-) -> None:
-    plan = tiny_plan(space={"learning_rate": {"grid": [0.6, 0.7]}})
-    drive(create_run_folder(project / "runs", plan.spec, "bad", "space.yaml"), plan)
-    for form in ([], ["--command"], ["--json"], ["--yaml"]):
-        assert sweeper("best", "bad", *form).code == 1
-    assert "no trial has completed" in sweeper("best", "bad", "--command").err
-    assert "no winner" in sweeper("best", "bad").out
-    assert "diverged" in sweeper("status", "bad").out
-    assert "No loss has been measured yet." in sweeper("trial", "bad", "0").out
-
-
 def test_a_trial_with_its_curve_and_settings(sweeper: Sweeper, finished: RunFolder) -> None:
     best = json.loads(sweeper("best", "lr", "--json").out)["trial_id"]
     out = sweeper("trial", "lr", best).out
@@ -268,117 +156,6 @@ def test_an_unknown_trial_is_told_with_the_nearest(sweeper: Sweeper, finished: R
     assert said == (2, "", "runs/lr: no trial 'best'; they go from 0000 to 0003\n")
 
 
-LOOKING = (["status"], ["status", "--json"], ["best"], ["best", "--json"], ["trial", "0000"])
-
-
-def look(sweeper: Sweeper, name: str) -> list[Any]:
-    return [sweeper(command, name, *more) for command, *more in LOOKING]
-
-
-def test_a_journal_that_is_missing(sweeper: Sweeper, finished: RunFolder) -> None:
-    finished.journal.unlink()
-    for said in look(sweeper, "lr"):
-        assert said.code == 2
-        assert "runs/lr/journal.jsonl: is missing, and with it what was decided; " in said.err
-
-
-def test_a_folder_that_never_began(sweeper: Sweeper, finished: RunFolder) -> None:
-    finished.journal.unlink()
-    shutil.rmtree(finished.trials)
-    for said in look(sweeper, "lr"):
-        assert said.code == 2
-        assert "runs/lr: it has no journal.jsonl, so no sweep ever began in it" in said.err
-
-
-def test_a_sweep_killed_before_its_first_event(sweeper: Sweeper, finished: RunFolder) -> None:
-    shutil.rmtree(finished.trials)
-    finished.journal.write_bytes(b'{"event": "session_st')
-    status, facts, best, best_facts, trial = look(sweeper, "lr")
-    assert status.code == 0
-    assert status.out.startswith("runs/lr/: interrupted, 0/4 trials ended\n")
-    assert json.loads(facts.out)["ranking"] == []
-    assert (best.code, best_facts.code) == (1, 1)
-    assert trial.err == "runs/lr: no trial '0000'; it has none yet\n"
-    assert sweeper("list").out.split()[6:] == ["lr", "interrupted", "0/4"]
-
-
-def test_a_folder_without_its_spec(sweeper: Sweeper, finished: RunFolder) -> None:
-    finished.spec.unlink()
-    for said in look(sweeper, "lr"):
-        assert said.code == 2
-        assert said.err.startswith("runs/lr/sweep.yaml: no such file; restore it from a copy, or ")
-    assert "unreadable" in sweeper("list").out
-
-
-@pytest.mark.parametrize("is_folder", [False, True])
-def test_a_folder_without_its_journal(
-    sweeper: Sweeper, finished: RunFolder, is_folder: bool
-) -> None:
-    write_tables(read_state(finished), finished)
-    finished.journal.unlink()
-    if is_folder:
-        finished.journal.mkdir()
-    problem = "cannot be read (Is a directory); restore" if is_folder else "no such file; restore"
-    for said in look(sweeper, "lr"):
-        assert said.code == 2
-        assert said.err.startswith(f"runs/lr/journal.jsonl: {problem} it from a copy")
-        assert is_folder or said.err.endswith("is shown by: python -m sweeper report lr\n")
-    finished.results.unlink()
-    said = sweeper("status", "lr")
-    assert (said.code, said.err.split("runs/lr")[1][:15]) == (2, "/journal.jsonl:")
-    shutil.rmtree(finished.trials)
-    if not is_folder:
-        assert "so no sweep ever began in it; start one: " in sweeper("status", "lr").err
-
-
-def test_a_spec_of_another_version(sweeper: Sweeper, finished: RunFolder) -> None:
-    finished.spec.write_text(finished.spec.read_text() + "newer_key: 1\n")
-    for said in look(sweeper, "lr"):
-        assert said.code == 2
-        assert "newer_key: no such key" in said.err
-
-
-def test_events_that_lack_what_this_version_writes(sweeper: Sweeper, finished: RunFolder) -> None:
-    record = finished.journal.read_text()
-    finished.journal.write_text(record.replace(', "rung": 4', "", 1))
-    for said in look(sweeper, "lr"):
-        assert said.code == 2
-        assert said.err.startswith("runs/lr/journal.jsonl:")
-        assert said.err.count("\n") == 1
-    assert "unreadable" in sweeper("list").out
-
-
-def test_an_event_of_another_version(sweeper: Sweeper, finished: RunFolder) -> None:
-    with finished.journal.open("a") as file:
-        file.write('{"event": "trial_cloned", "time": "2026-01-01T00:00:00+00:00"}\n')
-    for said in look(sweeper, "lr"):
-        assert said.code == 2
-        assert "does not know: 'trial_cloned'" in said.err
-
-
-def test_only_the_journal_and_the_spec_are_needed(sweeper: Sweeper, finished: RunFolder) -> None:
-    """The rest may be lost: tables, metrics, configs, checkpoints."""
-    shutil.rmtree(finished.trials)
-    for said in look(sweeper, "lr"):
-        assert said.code == 0
-    assert sweeper("status", "lr").out.count("\n") == 6
-    command = sweeper("best", "lr", "--command")
-    assert command.code == 2
-    assert "is gone" in command.err
-    assert "python -m trainable --resume_from" not in sweeper("best", "lr").out
-    assert json.loads(sweeper("best", "lr", "--json").out)["command"] is None
-
-
-def test_looking_changes_nothing(sweeper: Sweeper, finished: RunFolder) -> None:
-    def contents() -> dict[Path, bytes]:
-        files = (path for path in finished.path.rglob("*") if path.is_file())
-        return {path: path.read_bytes() for path in files if path.name != ".lock"}
-
-    before = contents()
-    look(sweeper, "lr")
-    assert contents() == before
-
-
 @pytest.mark.parametrize("width", [40, 80, 200])
 def test_no_line_of_a_table_is_longer_than_the_screen(
     sweeper: Sweeper, finished: RunFolder, monkeypatch: pytest.MonkeyPatch, width: int
@@ -386,20 +163,3 @@ def test_no_line_of_a_table_is_longer_than_the_screen(
     monkeypatch.setenv("COLUMNS", str(width))
     for out in (sweeper("status", "lr").out, sweeper("list").out):
         assert max(map(len, out.splitlines())) <= width
-
-
-@pytest.mark.parametrize(
-    ("command", "arguments"), [("trial", ["0000"]), ("tensorboard", []), ("status", [])]
-)
-def test_damage_in_what_a_trial_has_measured_is_told_by_line(
-    sweeper: Sweeper, interrupted: RunFolder, command: str, arguments: list[str]
-) -> None:
-    """Once a driver runs it, `status` reads what its running trials have measured, too."""
-    for trial_id in ("0000", "0001"):
-        interrupted.trial_metrics(trial_id).parent.mkdir(exist_ok=True)
-        interrupted.trial_metrics(trial_id).write_text('{"step": 1}\n{"step": "two"}\n')
-    with interrupted.locked():
-        said = sweeper(command, "cut", *arguments)
-    assert said.code == 2
-    assert "metrics.jsonl:2: damaged line of metrics (step: " in said.err
-    assert "Traceback" not in said.err

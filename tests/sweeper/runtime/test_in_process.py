@@ -13,8 +13,8 @@ from sweeper.record.run_folder import CHECKPOINT_FILE, RunFolder
 from sweeper.record.state.checkpoints import PROGRESS_FILE
 from sweeper.record.state.sweep_state import Trial
 from sweeper.runtime.trial_loop import TrialLoop
-from tests.sweeper.engine.test_sweep import FORMS, GRID, PBT, decisions, new_folder
-from tests.sweeper.engine.test_sweep import table as whole_table
+from tests.sweeper.engine.sweeps import FORMS, GRID, PBT, decisions, new_folder
+from tests.sweeper.engine.sweeps import table as whole_table
 from tests.sweeper.in_process import Faulty, Killed, Mortal, drive, opened
 
 # How a session may end in the moment in which a checkpoint has landed and the driver has not

@@ -16,7 +16,7 @@ import torch
 import torch.distributed as dist
 
 from tests.sweeper.waiting import wait_until
-from tests.trainable.test_main import flags
+from tests.trainable.program_runs import flags
 from trainable.command_line.output_folder import OutputFolder
 from trainable.config import TrainConfig
 from trainable.errors import ConfigError, ProcessesDifferError, ProcessLostError

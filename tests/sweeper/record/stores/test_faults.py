@@ -14,10 +14,9 @@ from sweeper.errors import StorageError
 from sweeper.record.buckets.bucket import Bucket
 from sweeper.record.run_folder import RunFolder, create_run_folder
 from sweeper.record.stores.places import runs_folder
-from tests.sweeper.engine.test_sweep import decisions
+from tests.sweeper.engine.sweeps import decisions
 from tests.sweeper.in_process import Killed, drive
-from tests.sweeper.record.stores.conftest import go_to
-from tests.sweeper.record.stores.test_in_bucket import SWEEPS
+from tests.sweeper.record.stores.conftest import SWEEPS, go_to
 
 OPERATIONS = ("_create", "put", "copy", "delete", "download", "objects", "read")
 

@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from sweeper.errors import RunFolderError, StorageError
-from sweeper.plan.plan import Plan
 from sweeper.record import journal
 from sweeper.record.buckets.bucket import Bucket
 from sweeper.record.run_folder import (
@@ -23,19 +22,12 @@ from sweeper.record.run_folder import (
 from sweeper.record.stores import segments
 from sweeper.record.stores.in_bucket import Publisher
 from sweeper.record.stores.places import runs_folder
-from sweeper.record.stores.presence import PRESENCE, Driver
 from sweeper.record.stores.segments import SegmentWriter
 from sweeper.record.stores.working_copy import WorkingCopy
 from sweeper.runtime.stopping.requests import request_trial_stop
-from tests.sweeper.engine.test_sweep import FORMS, GRID, PBT, decisions
+from tests.sweeper.engine.sweeps import decisions
 from tests.sweeper.in_process import Killed, drive, opened
-from tests.sweeper.record.stores.conftest import go_to
-
-SWEEPS = {
-    "promote": {"space": GRID, "scheduler": FORMS["promote"]},
-    "hyperband": {"space": GRID, "scheduler": FORMS["hyperband"]},
-    "pbt": PBT,
-}
+from tests.sweeper.record.stores.conftest import SWEEPS, go_to, made_in_bucket
 
 
 @pytest.fixture(params=["disk", "file", "s3"])
@@ -125,25 +117,6 @@ def test_a_sweep_whose_trials_take_over_from_one_another_is_the_same_in_a_bucket
     assert found.journal.read_bytes() == folder.journal.read_bytes()
 
 
-def test_of_two_drivers_one_goes_on_and_the_other_ends_with_a_message(
-    address: str, tiny_plan: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    plan = tiny_plan(**SWEEPS["promote"])
-    folder = create_run_folder(runs_folder(address), plan.spec, "tiny", "space.yaml")
-    with opened(folder, plan) as first:
-        trial = first.next_trial()
-        go_to("another", tmp_path, monkeypatch)
-        found = find_run_folder(runs_folder(address), "tiny")
-        with found.locked():
-            whole = drive(found, plan)
-        assert trial is not None
-        first.start(trial.trial_id)
-        with pytest.raises(StorageError, match=r"process \d+ on .* has gone on with the sweep"):
-            first.commit()
-        assert first.failure is not None
-    assert len(decisions(found)) > len(whole.trials)
-
-
 def test_what_nobody_acts_on_comes_there_together(
     tiny_plan: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -167,25 +140,6 @@ def test_what_nobody_acts_on_comes_there_together(
         clock[0] = journal.GATHERED_SECONDS
         sweep.end_turn()
         assert [lines.count(b"\n") for lines in there()[before:]] == [2]
-
-
-def test_a_sweep_that_is_at_work_elsewhere_is_refused_until_it_is_silent(
-    address: str, tiny_plan: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    plan = tiny_plan(**SWEEPS["promote"])
-    folder = create_run_folder(runs_folder(address), plan.spec, "tiny", "space.yaml")
-    bucket = Bucket(f"{address}/tiny")
-    Driver(host="elsewhere", pid=12, copy="/copy").say(bucket)
-    match = r"another sweeper is at work in it \(process 12 on elsewhere; .* try again in \d+ s\)"
-    with pytest.raises(RunFolderError, match=match), folder.locked():
-        pass
-    assert folder.is_locked
-    monkeypatch.setattr("sweeper.record.stores.presence.GONE_SECONDS", -1.0)
-    folder = RunFolder(folder.path)
-    assert not folder.is_locked
-    with folder.locked():
-        assert PRESENCE in bucket.objects()
-    assert PRESENCE not in bucket.objects()
 
 
 def test_what_a_driver_writes_is_seen_elsewhere_and_what_is_asked_there_reaches_it(
@@ -252,29 +206,6 @@ def test_a_bucket_that_goes_away_stops_the_sweep_which_can_be_resumed(
         pass
 
 
-def made_in_bucket(tiny_plan: Any, tmp_path: Path) -> tuple[str, Plan, RunFolder]:
-    address = f"file://{tmp_path}/bucket"
-    plan = tiny_plan(**SWEEPS["promote"])
-    return address, plan, create_run_folder(runs_folder(address), plan.spec, "tiny", "space.yaml")
-
-
-def test_a_driver_that_wakes_after_the_end_of_the_sweep_changes_nothing_of_it(
-    tiny_plan: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    address, plan, folder = made_in_bucket(tiny_plan, tmp_path)
-    with folder.locked():
-        with opened(folder, plan) as first:
-            first.next_trial()
-        monkeypatch.setattr("sweeper.record.stores.presence.GONE_SECONDS", -1.0)
-        go_to("another", tmp_path, monkeypatch)
-        found = find_run_folder(runs_folder(address), "tiny")
-        with found.locked():
-            drive(found, plan)
-            found.report.write_text("the end")
-        folder.report.write_text("asleep")
-    assert Bucket(f"{address}/tiny").get("report.html") == b"the end"
-
-
 def test_what_could_not_be_pushed_is_pushed_by_the_next_session(
     tiny_plan: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -336,25 +267,6 @@ def test_a_bucket_that_does_not_say_what_it_has_stops_the_sweep_with_a_message(
         monkeypatch.setattr(Bucket, "objects", gone)
         with pytest.raises(StorageError, match=match):
             sweep.checkpointed("0000", "checkpoint_000000")
-
-
-def test_a_long_push_is_no_silence_and_ends_where_another_driver_goes_on(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    bucket, copy = Bucket(f"file://{tmp_path}/bucket"), tmp_path / "copy"
-    copy.mkdir()
-    for name in ("a", "b", "c"):
-        (copy / name).touch()
-    monkeypatch.setattr("sweeper.record.stores.in_bucket.SAID_EVERY_SECONDS", 0.0)
-    publisher = Publisher(WorkingCopy(copy, bucket))
-    said = []
-    monkeypatch.setattr(Driver, "say", lambda driver, bucket: said.append(driver))
-    publisher.working.push(publisher._is_at_work)
-    assert set(said) == {publisher.driver}
-    (copy / "d").touch()
-    bucket.put(PRESENCE, b'{"host": "elsewhere", "pid": 12, "copy": "another"}')
-    publisher.working.push(publisher._is_at_work)
-    assert "d" not in bucket.objects()
 
 
 def test_what_the_server_says_is_told(s3: str, monkeypatch: pytest.MonkeyPatch) -> None:

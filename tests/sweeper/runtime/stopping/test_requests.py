@@ -16,7 +16,7 @@ from sweeper.runtime.stopping import requests
 from sweeper.runtime.stopping.requests import StopRequests, request_stop, request_trial_stop
 from sweeper.runtime.trial_loop import Slice
 from sweeper.status import Decision, Status
-from tests.sweeper.engine.test_sweep import FORMS, GRID, PBT, decisions, new_folder, table
+from tests.sweeper.engine.sweeps import FORMS, GRID, PBT, decisions, new_folder, table
 from tests.sweeper.in_process import Faulty, killed_at_each_event, opened
 from tests.sweeper.journals import raw_events
 

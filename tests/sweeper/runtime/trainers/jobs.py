@@ -5,6 +5,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from sweeper.errors import TrainerError
 from sweeper.runtime.trainers.command_trainer import CommandTrainer
 from sweeper.runtime.trainers.job import Job
 
@@ -52,3 +55,10 @@ def losses(trainer: CommandTrainer, until: int | None = None) -> dict[int, float
             if metrics.step == until:
                 break
     return found
+
+
+def message(trainer: CommandTrainer) -> str:
+    with pytest.raises(TrainerError) as raised:
+        losses(trainer)
+    assert trainer.process is None, "nothing is left running"
+    return str(raised.value)

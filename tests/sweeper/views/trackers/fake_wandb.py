@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from sweeper.engine.sweep import Sweep
+
 Json = dict[str, Any]
 
 
@@ -132,3 +134,21 @@ def fake_wandb() -> Iterator[FakeWandb]:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield server
         server.shutdown()
+
+
+def steps(rows: list[dict[str, Any]]) -> list[int]:
+    return [row["step"] for row in rows]
+
+
+def is_on(server: FakeWandb, sweep: Sweep) -> None:
+    runs = {name.split("-")[-1]: run for name, run in server.runs.items()}
+    assert set(runs) == set(sweep.trials)
+    for trial_id, trial in sweep.trials.items():
+        run = runs[trial_id]
+        assert steps(run.rows) == [m.step for m in trial.evaluations]
+        assert [row["val_loss"] for row in run.rows] == [m.val_loss for m in trial.evaluations]
+        assert run.summary["status"] == trial.status.value
+        assert run.summary["val_loss"] == trial.evaluations[-1].val_loss
+        assert run.group == sweep.folder.name
+        assert run.config["learning_rate"]["value"] == trial.config.learning_rate
+        assert run.exit_code == 0
