@@ -134,7 +134,9 @@ def run_sweeper(
     from sweeper.record.run_folder import RunFolder
     from sweeper.record.state.events import TrialEnded, TrialStarted, WatcherFailed
     from sweeper.record.stores.places import runs_folder
-    from sweeper.running import Options, run_file, written_report
+    from sweeper.running import run_file
+    from sweeper.runtime.session.ending import written_report
+    from sweeper.runtime.session.preparation import Options
 
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)

@@ -25,8 +25,9 @@ from sweeper.engine.sweep import Sweep
 from sweeper.errors import RunFolderError
 from sweeper.record.metrics_files import MetricsFiles
 from sweeper.record.run_folder import RunFolder, create_run_folder
-from sweeper.running import TRAINER, Options, prepare_run
 from sweeper.runtime.in_process import InProcess
+from sweeper.runtime.session.preparation import Options, prepare_run
+from sweeper.runtime.trial_loop import TRAINER
 from trainable.loop.training import Trainer
 
 HERE = Path(__file__).parent

@@ -22,15 +22,10 @@ from sweeper.plan.placement import Node, place, stated_share
 from sweeper.plan.plan import make_plan
 from sweeper.record.journal import begin_unbegun
 from sweeper.record.run_folder import RUNS, RunFolder, reached
-from sweeper.running import (
-    Options,
-    SessionResult,
-    WandbMode,
-    resume_sweep,
-    run_file,
-    written_report,
-)
+from sweeper.running import resume_sweep, run_file
 from sweeper.runtime.lasting_output import lasting_output
+from sweeper.runtime.session.ending import SessionResult, written_report
+from sweeper.runtime.session.preparation import Options, WandbMode
 from sweeper.runtime.trainers.checking import LEVELS, Finding, Findings, check_trainer
 from sweeper.runtime.trainers.job import Job, visible_gpus
 from sweeper.runtime.trainers.starting import PROGRAM_FOLDER, job_of

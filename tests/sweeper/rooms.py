@@ -19,14 +19,14 @@ FLOORS = [
     sweeper.commands.cluster
     sweeper.commands sweeper.python_api
     sweeper.running
-    sweeper.views.serve sweeper.views.notebook
+    sweeper.views.serve sweeper.views.notebook sweeper.runtime.session
     sweeper.views.report sweeper.views.trackers sweeper.runtime.ray_tune sweeper.runtime.ray_jobs
     sweeper.runtime.ray_tune.shared
     sweeper.views.report.figures.learning
     sweeper.views.report.figures sweeper.views.terminal sweeper.runtime
     sweeper.views sweeper.runtime.trainers
     sweeper.runtime.trainers.program sweeper.runtime.trainers.hook
-    sweeper.runtime.stopping sweeper.runtime.extras sweeper.runtime.sharing
+    sweeper.runtime.stopping sweeper.runtime.exhibits sweeper.runtime.sharing
     sweeper.analysis.scaling
     sweeper.analysis.remarks
     sweeper.analysis.comparison
@@ -34,7 +34,7 @@ FLOORS = [
     sweeper.engine
     sweeper.analysis.reading sweeper.engine.session sweeper.engine.upcoming
     sweeper.analysis
-    sweeper.record.extras sweeper.record.submission
+    sweeper.record.exhibits sweeper.record.submission
     sweeper.record
     sweeper.record.stores sweeper.record.results
     sweeper.record.state

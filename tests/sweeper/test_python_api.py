@@ -19,7 +19,7 @@ from sweeper import load_sweep, read_results, run_sweep, summarise
 from sweeper.errors import ResourceError, RunFolderError, SpecError
 from sweeper.record.run_folder import RunFolder, create_run_folder
 from sweeper.record.tables import write_tables
-from sweeper.running import Options
+from sweeper.runtime.session.preparation import Options
 from sweeper.status import Status
 from sweeper.views.notebook.showing import light_theme
 from tests.sweeper.closed_form import REFERENCE

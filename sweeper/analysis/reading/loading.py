@@ -12,8 +12,8 @@ from sweeper.analysis.reading.sweep_data import Evaluation, SweepData, TrialData
 from sweeper.corpus.folder import CorpusFolder
 from sweeper.corpus.in_bucket import place_here
 from sweeper.errors import RunFolderError
-from sweeper.record.extras.load import read_loads
-from sweeper.record.extras.texts import read_texts
+from sweeper.record.exhibits.load import read_loads
+from sweeper.record.exhibits.texts import read_texts
 from sweeper.record.replay import read_state
 from sweeper.record.run_folder import RunFolder
 from sweeper.record.state.finals import Finals

@@ -6,8 +6,8 @@ from functools import cached_property
 from typing import Any, Literal
 
 from sweeper.analysis.forecasts import Forecast
-from sweeper.record.extras.load import Load
-from sweeper.record.extras.texts import Texts
+from sweeper.record.exhibits.load import Load
+from sweeper.record.exhibits.texts import Texts
 from sweeper.record.ranking import Ranking, rank, repeats
 from sweeper.record.state.arrivals import Arrival
 from sweeper.record.state.finals import Finals

@@ -35,7 +35,7 @@ from sweeper.record.run_folder import (
 )
 from sweeper.record.stores.places import address_of, shown
 from sweeper.record.submission.code import code_here, name_of, packed, put_code
-from sweeper.running import Options, prepare_run
+from sweeper.runtime.session.preparation import Options, prepare_run
 from sweeper.spec.reading.spec_file import load_spec
 from sweeper.spec.trainer.section import TrainerSpec
 from sweeper.views.console import make_console

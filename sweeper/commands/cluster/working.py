@@ -12,7 +12,8 @@ from sweeper.commands.sweeping import conclude
 from sweeper.errors import InUseError, ResourceError, StorageError, UnreachableError
 from sweeper.record.run_folder import RUNS, RunFolder, find_run_folder
 from sweeper.record.submission.attempts import Attempt, End, end_of, read_attempts, record_end
-from sweeper.running import Options, resume_sweep
+from sweeper.running import resume_sweep
+from sweeper.runtime.session.preparation import Options
 from sweeper.status import ExitCode
 from sweeper.views.console import make_console
 from trainable.errors import UserError

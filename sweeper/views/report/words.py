@@ -7,7 +7,7 @@ from sweeper.analysis.remarks.remark import Remark
 from sweeper.analysis.remarks.remarking import remarks_of
 from sweeper.analysis.summary.levels import Level
 from sweeper.analysis.summary.summarising import Summary, Winner
-from sweeper.record.extras.texts import WRITERS
+from sweeper.record.exhibits.texts import WRITERS
 from sweeper.spec.points import Point, point_text
 from sweeper.status import Status
 from sweeper.views.format import estimate_text, number, optimum_text

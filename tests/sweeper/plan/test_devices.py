@@ -14,7 +14,8 @@ from sweeper.plan.cost.preview import preview
 from sweeper.plan.devices import require_devices, require_gpus
 from sweeper.plan.placement import Node, place
 from sweeper.plan.plan import make_plan
-from sweeper.running import Options, run_file
+from sweeper.running import run_file
+from sweeper.runtime.session.preparation import Options
 from sweeper.spec.reading.spec_file import load_spec
 from trainable.errors import UserError
 

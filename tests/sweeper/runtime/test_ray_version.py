@@ -11,9 +11,10 @@ import pytest
 from rich.console import Console
 
 from sweeper.errors import UserError
-from sweeper.running import Options, resume_sweep, run_file
+from sweeper.running import resume_sweep, run_file
 from sweeper.runtime import ray_version
 from sweeper.runtime.ray_version import ray_requirement, ray_version_note
+from sweeper.runtime.session.preparation import Options
 
 ROOT = Path(__file__).parents[3]
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 
 from sweeper.analysis.reading.sweep_data import SweepData
 from sweeper.analysis.slots import SlotStint, SlotUse, seconds_at_work
-from sweeper.record.extras.load import Load
+from sweeper.record.exhibits.load import Load
 from sweeper.status import Status
 from sweeper.views.format import duration
 from sweeper.views.report.figures.figure import (

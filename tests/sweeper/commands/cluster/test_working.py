@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 import typer
 
-from sweeper import running
 from sweeper.analysis.monitor import Monitor
 from sweeper.commands.cluster import following
 from sweeper.commands.cluster.following import logs, wait
@@ -87,7 +86,7 @@ def test_one_that_is_stopped_while_its_job_starts_ray_does_not_begin(
         record_stop(folder)
         yield None
 
-    monkeypatch.setattr(running, "started_workers", slowly)
+    monkeypatch.setattr("sweeper.running.started_workers", slowly)
     assert exit_code(work, "tiny", 1) == ExitCode.INTERRUPTED
     assert not Monitor(folder).state.sessions
     assert "stopped before it began" in folder.attempt_log(1).read_text()

@@ -11,8 +11,9 @@ from rich.console import Console
 
 from sweeper.commands.sweeping import conclude
 from sweeper.record.stores.places import runs_folder
-from sweeper.running import Options, resume_sweep, run_file
+from sweeper.running import resume_sweep, run_file
 from sweeper.runtime.lasting_output import lasting_output
+from sweeper.runtime.session.preparation import Options
 from tests.sweeper.closed_form import ClosedFormTrainer, SeededTrainer
 from tests.sweeper.closed_form import PathTrainer as PathTrainer  # to be named
 from trainable.config import TrainConfig

@@ -14,7 +14,8 @@ from sweeper.record.metrics_files import read_metrics
 from sweeper.record.replay import replay
 from sweeper.record.run_folder import RunFolder
 from sweeper.record.state.sweep_state import SweepState
-from sweeper.running import Options, run_file
+from sweeper.running import run_file
+from sweeper.runtime.session.preparation import Options
 from sweeper.spec.reading.spec_file import load_spec
 from sweeper.status import ExitCode, Status
 from sweeper.views.format import size

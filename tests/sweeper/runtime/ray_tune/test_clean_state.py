@@ -16,7 +16,8 @@ import torch
 from rich.console import Console
 
 from sweeper.record.run_folder import CHECKPOINT_FILE, RunFolder
-from sweeper.running import Options, run_file
+from sweeper.running import run_file
+from sweeper.runtime.session.preparation import Options
 from sweeper.status import ExitCode
 from tests.sweeper.closed_form import ClosedFormTrainer
 

@@ -13,7 +13,8 @@ from rich.console import Console
 from sweeper.errors import StorageError
 from sweeper.record.metrics_files import read_metrics
 from sweeper.record.run_folder import RunFolder
-from sweeper.running import Options, resume_sweep, run_file
+from sweeper.running import resume_sweep, run_file
+from sweeper.runtime.session.preparation import Options
 from sweeper.status import ExitCode
 from sweeper.views.format import headline
 from tests.sweeper.journals import raw_events

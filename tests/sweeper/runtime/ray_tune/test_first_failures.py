@@ -9,7 +9,8 @@ import pytest
 from rich.console import Console
 
 from sweeper.record.run_folder import RunFolder
-from sweeper.running import Options, resume_sweep, run_file
+from sweeper.running import resume_sweep, run_file
+from sweeper.runtime.session.preparation import Options
 from sweeper.status import ExitCode, Status
 from tests.sweeper.journals import raw_events
 from tests.sweeper.runtime.ray_tune.faulty_trainers import BROKEN

@@ -16,7 +16,8 @@ from rich.console import Console
 
 from sweeper.record.metrics_files import read_metrics
 from sweeper.record.run_folder import RunFolder
-from sweeper.running import Options, run_file
+from sweeper.running import run_file
+from sweeper.runtime.session.preparation import Options
 from sweeper.status import ExitCode
 from sweeper.views.format import headline
 from tests.sweeper.journals import raw_events

@@ -16,7 +16,8 @@ from sweeper.commands.sweeping import nodes_of_cluster
 from sweeper.errors import ResourceError
 from sweeper.plan.cost.preview import preview
 from sweeper.record.run_folder import RunFolder
-from sweeper.running import Options, run_file
+from sweeper.running import run_file
+from sweeper.runtime.session.preparation import Options
 from sweeper.status import ExitCode
 from tests.sweeper.closed_form import ClosedFormTrainer
 from tests.sweeper.journals import raw_events

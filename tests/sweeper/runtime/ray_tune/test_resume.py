@@ -15,7 +15,8 @@ from rich.console import Console
 
 from sweeper.engine.session.resuming import Changes
 from sweeper.record.run_folder import CHECKPOINT_FILE, RunFolder
-from sweeper.running import Options, resume_sweep, run_file
+from sweeper.running import resume_sweep, run_file
+from sweeper.runtime.session.preparation import Options
 from sweeper.status import ExitCode, Status
 from tests.sweeper.closed_form import REFERENCE
 from tests.sweeper.journals import raw_events

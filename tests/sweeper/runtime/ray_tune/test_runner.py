@@ -20,7 +20,8 @@ from sweeper.record.run_folder import CHECKPOINT_FILE, RunFolder, create_run_fol
 from sweeper.record.state.events import Event
 from sweeper.record.state.sweep_state import SweepState
 from sweeper.record.tables import result_rows
-from sweeper.running import Options, resume_sweep, run_file
+from sweeper.running import resume_sweep, run_file
+from sweeper.runtime.session.preparation import Options
 from sweeper.spec.reading.spec_file import load_spec
 from sweeper.status import ExitCode, Status
 from tests.sweeper.closed_form import REFERENCE

@@ -21,10 +21,10 @@ from sweeper.record.run_folder import RunFolder, create_run_folder
 from sweeper.record.state import trial as trials
 from sweeper.record.state.events import Evaluated
 from sweeper.record.state.trial import Trial
-from sweeper.running import TRAINER
 from sweeper.runtime.in_process import InProcess
 from sweeper.runtime.trainers.command_trainer import CommandTrainer
 from sweeper.runtime.trainers.starting import starter
+from sweeper.runtime.trial_loop import TRAINER
 from sweeper.spec.reading.spec_file import load_spec
 from tests.sweeper.in_process import opened
 from tests.sweeper.runtime.trainers.jobs import PROGRAM

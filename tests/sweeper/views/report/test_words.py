@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 
 from sweeper.analysis.summary import SweepData, summarise
-from sweeper.record.extras.texts import Text, Texts
+from sweeper.record.exhibits.texts import Text, Texts
 from sweeper.record.state.events import FinalsEnded, FinalsStarted, Value
 from sweeper.record.state.finals import Finals
 from sweeper.spec.sweep_spec import FinalsSpec

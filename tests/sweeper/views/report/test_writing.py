@@ -19,7 +19,7 @@ from sweeper.errors import RunFolderError
 from sweeper.record.run_folder import RunFolder, create_run_folder
 from sweeper.record.state.sweep_state import SweepState
 from sweeper.record.tables import write_tables
-from sweeper.running import SessionResult, written_report
+from sweeper.runtime.session.ending import SessionResult, written_report
 from sweeper.views.report import write_report
 from sweeper.views.terminal.summary import print_end
 from tests.sweeper.in_process import drive, opened, run_trial

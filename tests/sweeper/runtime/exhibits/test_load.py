@@ -13,10 +13,10 @@ import ray  # noqa: F401  # it brings psutil
 from sweeper.analysis.reading.loading import load
 from sweeper.analysis.slots import slot_use_of
 from sweeper.engine.audience import Audience
-from sweeper.record.extras.load import Load, read_loads
+from sweeper.record.exhibits.load import Load, read_loads
 from sweeper.record.run_folder import RunFolder, create_run_folder
-from sweeper.runtime.extras import load as measuring
-from sweeper.runtime.extras.load import LoadMeter, shares
+from sweeper.runtime.exhibits import load as measuring
+from sweeper.runtime.exhibits.load import LoadMeter, shares
 from sweeper.views.report.figures.timeline import load_figure
 from tests.sweeper.in_process import drive, opened
 from tests.sweeper.views.report.test_figures import coloured

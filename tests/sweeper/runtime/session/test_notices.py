@@ -12,7 +12,7 @@ import pytest
 
 from sweeper.errors import SpecError
 from sweeper.record.run_folder import create_run_folder
-from sweeper.runtime.extras.notices import tell_others
+from sweeper.runtime.session.notices import tell_others
 from tests.sweeper.in_process import drive, opened
 
 SECRET = "T0P-S3CRET"

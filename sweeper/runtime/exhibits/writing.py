@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from tokenizers import Tokenizer
 
-from sweeper.record.extras.texts import WRITERS, Text, Texts
+from sweeper.record.exhibits.texts import WRITERS, Text, Texts
 from sweeper.record.ranking import ranking_of
 from sweeper.record.run_folder import CHECKPOINT_FILE, RunFolder
 from sweeper.record.state.sweep_state import SweepState

@@ -20,12 +20,12 @@ from tokenizers.pre_tokenizers import WhitespaceSplit
 from sweeper.engine.audience import Audience
 from sweeper.engine.sweep import Sweep
 from sweeper.plan.plan import make_plan
-from sweeper.record.extras.texts import Texts, read_texts, write_texts
+from sweeper.record.exhibits.texts import Texts, read_texts, write_texts
 from sweeper.record.run_folder import CHECKPOINT_FILE, RunFolder, create_run_folder
-from sweeper.running import SessionResult, written_report
-from sweeper.runtime.extras import writing
-from sweeper.runtime.extras.writing import texts_by, writers_of
+from sweeper.runtime.exhibits import writing
+from sweeper.runtime.exhibits.writing import texts_by, writers_of
 from sweeper.runtime.in_process import InProcess
+from sweeper.runtime.session.ending import SessionResult, written_report
 from sweeper.spec.reading.spec_file import load_spec
 from sweeper.views.report.writing import report_page
 from trainable.loop.training import Trainer

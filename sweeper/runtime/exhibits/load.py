@@ -8,7 +8,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from statistics import fmean
 
-from sweeper.record.extras.load import Load, LoadFile
+from sweeper.record.exhibits.load import Load, LoadFile
 from sweeper.record.run_folder import RunFolder
 from sweeper.record.state.sweep_state import SweepState
 from sweeper.record.watcher import Watcher

@@ -1,0 +1,1 @@
+"""What is recorded only to be shown: nothing is decided by it."""

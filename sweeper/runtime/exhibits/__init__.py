@@ -1,0 +1,1 @@
+"""What is made only to be shown: nothing is decided by it."""

@@ -1,0 +1,1 @@
+"""What a session begins with, and what it ends with."""
