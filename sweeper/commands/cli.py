@@ -1,25 +1,17 @@
-"""The command line: every command with its help, and how a command ends that cannot be done.
+"""The command line: every command with its help.
 
 The function of a command, with the module that it is in, is imported when the command is typed. So
 help comes at once, and a command waits only for what it uses itself.
 """
 
-import os
 import platform
-import signal
-import sys
 from importlib import import_module
 from importlib.metadata import version as find_version
-from io import TextIOWrapper
-from typing import Annotated, Any, TextIO
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperCommand
 from typer.main import get_command
-
-from sweeper.errors import StorageError, is_storage_error
-from sweeper.status import ExitCode
-from trainable.errors import UserError
 
 
 def examples(*commands: str) -> str:
@@ -57,54 +49,6 @@ def options(
     ] = False,
 ) -> None:
     """What may stand before a command."""
-
-
-def main() -> None:
-    """Run the command line; a mistake of the user's ends in one message and exit code 2."""
-    _open_streams()
-    # SIGTERM ends a command as Ctrl-C does, with exit code 130, after it has cleaned up.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        try:
-            app()
-        finally:
-            sys.stdout.flush()
-    except OSError as error:
-        if not is_storage_error(error) or error.filename is not None:
-            raise
-        _leave_out(sys.stdout)
-        try:
-            told = f"standard output: cannot be written ({error.strerror})"
-            print(told, file=sys.stderr, flush=True)
-        except OSError:
-            _leave_out(sys.stderr)
-        sys.exit(ExitCode.FAILED)
-    except UserError as error:
-        print(error, file=sys.stderr)
-        not_theirs = isinstance(error, StorageError)
-        sys.exit(ExitCode.FAILED if not_theirs else ExitCode.USER_ERROR)
-    except KeyboardInterrupt:  # before the sweep has begun
-        sys.exit(ExitCode.INTERRUPTED)
-
-
-def _leave_out(stream: TextIO) -> None:
-    """What is left to print goes nowhere, or Python would try it again as it ends."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
-
-
-def _open_streams() -> None:
-    """Have the standard outputs be there, and take every letter. A stream that is closed (`>&-`) is
-    None in Python, and its number would go to the next file that is opened. A closed input stays
-    None: who reads it says so."""
-    for number, name in enumerate(("stdin", "stdout", "stderr")):
-        if getattr(sys, name) is None:
-            if (opened := os.open(os.devnull, os.O_RDWR)) != number:
-                os.dup2(opened, number)
-            if name != "stdin":
-                setattr(sys, name, os.fdopen(number, "w", encoding="utf-8"))
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, TextIOWrapper):
-            stream.reconfigure(errors="replace")  # the terminal may lack the letters of a name
 
 
 def command(

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from sweeper.commands import cli
+from sweeper.__main__ import main
 from sweeper.plan.plan import Plan
 from sweeper.record.run_folder import RunFolder, create_run_folder
 from tests.sweeper.in_process import drive, opened, run_trial
@@ -43,7 +43,7 @@ def sweeper(
         capsys.readouterr()
         code = 0
         try:
-            cli.main()
+            main()
         except SystemExit as exit:
             code = exit.code if isinstance(exit.code, int) else 0
         return Said(code, *capsys.readouterr())
