@@ -19,7 +19,8 @@ from sweeper.analysis.time_left import TimeLeftEstimator
 from sweeper.plan.plan import plan_again
 from sweeper.record.journal import read_journal
 from sweeper.record.replay import replay_event
-from sweeper.record.run_folder import RunFolder, find_run_folder
+from sweeper.record.run_folder import RunFolder
+from sweeper.record.runs.finding import find_run_folder
 from sweeper.record.state.sweep_state import SweepState
 from sweeper.spec.reading.spec_file import load_spec
 from sweeper.views.report import write_report

@@ -15,7 +15,8 @@ from ruamel.yaml.representer import RepresenterError
 from sweeper.analysis.monitor import Monitor
 from sweeper.errors import ResourceError, SpecError
 from sweeper.record.ranking import ranked, ranking_of
-from sweeper.record.run_folder import RUNS, RunFolder, find_run_folder
+from sweeper.record.run_folder import RUNS, RunFolder
+from sweeper.record.runs.finding import find_run_folder
 from sweeper.record.state.trial import Trial
 from sweeper.record.stores.places import runs_folder
 from sweeper.record.tables import history_table, results_table

@@ -18,7 +18,8 @@ from sweeper.plan.devices import require_devices, require_gpus
 from sweeper.plan.placement import Placement, place
 from sweeper.record.exhibits.texts import delete_texts
 from sweeper.record.metrics_files import MetricsFiles
-from sweeper.record.run_folder import RunFolder, create_run_folder, find_run_folder
+from sweeper.record.run_folder import RunFolder, create_run_folder
+from sweeper.record.runs.finding import find_run_folder
 from sweeper.record.state.events import Outcome
 from sweeper.record.tables import Tables
 from sweeper.record.watcher import Watcher

@@ -15,7 +15,8 @@ from sweeper.commands.arguments import Name, NameOrNewest, Runs, named_or_newest
 from sweeper.commands.exporting import export_trial
 from sweeper.engine.session.deletion import Deletion, deletable, delete_checkpoints
 from sweeper.errors import RunFolderError
-from sweeper.record.run_folder import RUNS, find_run_folder
+from sweeper.record.run_folder import RUNS
+from sweeper.record.runs.finding import find_run_folder
 from sweeper.record.stores.places import shown
 from sweeper.runtime.stopping.asking import stop_sweep, stop_trial
 from sweeper.spec.points import point_text

@@ -9,13 +9,8 @@ from typing import Annotated, Any
 
 import typer
 
-from sweeper.record.run_folder import (
-    RUNS,
-    RunFolder,
-    find_run_folder,
-    list_run_folders,
-    newest_run_folder,
-)
+from sweeper.record.run_folder import RUNS, RunFolder
+from sweeper.record.runs.finding import find_run_folder, list_run_folders, newest_run_folder
 from sweeper.record.stores.places import runs_folder, shown
 
 

@@ -13,7 +13,8 @@ from sweeper.analysis.backtest.judging import NUM_BEST, Row
 from sweeper.analysis.backtest.reading import read_run, read_table
 from sweeper.analysis.backtest.recording import Recording
 from sweeper.commands.arguments import Json, Runs, print_json, sweep_names
-from sweeper.record.run_folder import RUNS, find_run_folder
+from sweeper.record.run_folder import RUNS
+from sweeper.record.runs.finding import find_run_folder
 from sweeper.spec.points import point_text
 from sweeper.views.console import make_console
 from sweeper.views.format import duration, number, title_of

@@ -21,7 +21,8 @@ from sweeper.commands.arguments import (
 )
 from sweeper.errors import RunFolderError
 from sweeper.record.effective_spec import effective_spec
-from sweeper.record.run_folder import RUNS, find_run_folder
+from sweeper.record.run_folder import RUNS
+from sweeper.record.runs.finding import find_run_folder
 from sweeper.views.console import make_console
 from sweeper.views.report.comparison_page import write_page
 from sweeper.views.terminal.columns import Column, table

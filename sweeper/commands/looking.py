@@ -19,7 +19,8 @@ from sweeper.commands.arguments import (
 )
 from sweeper.errors import RunFolderError
 from sweeper.record.ranking import ranking_of
-from sweeper.record.run_folder import RUNS, RunFolder, find_run_folder, list_run_folders
+from sweeper.record.run_folder import RUNS, RunFolder
+from sweeper.record.runs.finding import find_run_folder, list_run_folders
 from sweeper.record.state.trial import Trial
 from sweeper.spec.points import point_text
 from sweeper.status import ExitCode

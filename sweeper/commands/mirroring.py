@@ -9,7 +9,8 @@ import typer
 
 from sweeper.commands.arguments import Name, Runs
 from sweeper.record.follower import Mirror, mirror
-from sweeper.record.run_folder import RUNS, find_run_folder
+from sweeper.record.run_folder import RUNS
+from sweeper.record.runs.finding import find_run_folder
 from sweeper.views.console import make_console
 from sweeper.views.trackers.grafana import board
 

@@ -27,7 +27,8 @@ from sweeper.analysis.scaling.sizes import learning_rates
 from sweeper.commands.arguments import Json, Name, Runs, parse_count, parse_duration, print_json
 from sweeper.errors import PredictionError
 from sweeper.plan.cost.preview import planned, preview
-from sweeper.record.run_folder import RUNS, find_run_folder
+from sweeper.record.run_folder import RUNS
+from sweeper.record.runs.finding import find_run_folder
 from sweeper.spec.reading.spec_file import load_spec
 from sweeper.spec.sweep_spec import SweepSpec
 from sweeper.spec.trainer.config import flops_per_step, ours

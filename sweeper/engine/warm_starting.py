@@ -10,7 +10,7 @@ from sweeper.errors import RunFolderError, SpecError
 from sweeper.plan.cost.forecast import Taken
 from sweeper.plan.plan import Plan
 from sweeper.record.replay import read_state
-from sweeper.record.run_folder import find_run_folder
+from sweeper.record.runs.finding import find_run_folder
 from sweeper.record.state.events import EarlierTrial, Fingerprint
 from sweeper.record.state.sweep_state import SweepState
 from sweeper.record.state.trial import Trial

@@ -5,7 +5,7 @@ import os
 import re
 import shlex
 import shutil
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from functools import cached_property
 from pathlib import Path
@@ -20,12 +20,10 @@ from sweeper.record.stores.places import address_of, shown
 from sweeper.record.stores.store import InUse, Store, folder_bytes
 from sweeper.spec.sweep_spec import MAX_NAME, NAME_PATTERN, SweepSpec
 from trainable.atomic_file import new_folder_beside, write_atomically
-from trainable.settings import nearest
 
 RUNS = Path("runs")  # where sweeps are looked for by name
 CHECKPOINT_FILE = "checkpoint.pt"
 OUTPUT_FILE = "output.log"
-MAX_NAMED = 10  # of the sweeps that there are, in a message
 
 
 class RunFolder:
@@ -277,36 +275,6 @@ def write_spec(path: Path, spec: SweepSpec, resolved_from: str) -> None:
         os.fsync(file.fileno())
 
 
-def find_run_folder(runs: Path, name: str) -> RunFolder:
-    """The sweep of this name under `runs`, or at this path.
-
-    Raises:
-        RunFolderError: there is none; the message names the nearest.
-    """
-    for path in (runs / name, Path(name)):
-        folder = RunFolder(path)
-        with reached(path.parent):
-            folder.store.pull()
-        if _is_file(folder.journal) or _is_file(folder.results):  # what is left of one counts
-            return folder
-        if _is_file(folder.spec):
-            raise no_journal(folder)
-    known = [folder.name for folder in list_run_folders(runs)]
-    hint = nearest(name, known) or _there_are(known, runs)
-    raise RunFolderError(f"{shown(runs)}/{name}: no sweep there{hint}")
-
-
-def newest_run_folder(runs: Path) -> RunFolder:
-    """The sweep under `runs` to whose journal the last event of all was added.
-
-    Raises:
-        RunFolderError: there is none.
-    """
-    if not (folders := [f for f in list_run_folders(runs) if f.journal.is_file()]):
-        raise RunFolderError(f"{shown(runs)}: no sweeps there yet; start one: make sweep")
-    return folders[-1]
-
-
 def no_journal(folder: RunFolder) -> RunFolderError:
     run = f"python -m sweeper run {shlex.quote(str(folder.spec))}"
     if folder.trials.is_dir() and any(folder.trials.iterdir()):
@@ -317,47 +285,6 @@ def no_journal(folder: RunFolder) -> RunFolderError:
     return RunFolderError(
         f"{folder.path}: it has no journal.jsonl, so no sweep ever began in it; start one: {run}"
     )
-
-
-def _is_file(path: Path) -> bool:
-    """
-    Raises:
-        RunFolderError: the system does not say: the name is too long, the folder is another's.
-    """
-    try:
-        return path.is_file()
-    except OSError as error:
-        raise RunFolderError(f"{path}: cannot be read ({error.strerror})") from None
-
-
-def _there_are(known: list[str], runs: Path) -> str:
-    if not known:
-        return f"; {runs}/ has none (another folder: --runs)"
-    newest = known[-MAX_NAMED:]
-    more = len(known) - len(newest)
-    return f"; there are: {', '.join(newest)}" + (f" and {more} more" if more else "")
-
-
-def list_run_folders(runs: Path, known: Collection[str] = ()) -> list[RunFolder]:
-    """Every sweep under `runs`, oldest first; what is left of one counts.
-
-    Args:
-        known: Names of which nothing new is to be brought here.
-    """
-    if _is_file(runs):
-        return []
-    if (address := address_of(runs)) is not None:
-        from sweeper.record.stores.in_bucket import pull_all  # a disk needs none of it
-
-        with reached(runs):
-            pull_all(runs, address, known)
-    names, changed = RunFolder(Path("*")), dict[Path, float]()
-    for record in (*runs.glob(str(names.journal)), *runs.glob(str(names.results))):
-        if record.is_file():
-            status = record.stat()
-            when = status.st_ctime if address is None else status.st_mtime
-            changed.setdefault(record.parent, when)
-    return [RunFolder(path) for path in sorted(changed, key=changed.__getitem__)]
 
 
 @contextmanager

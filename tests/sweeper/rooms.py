@@ -34,7 +34,7 @@ FLOORS = [
     sweeper.engine
     sweeper.analysis.reading sweeper.engine.session sweeper.engine.upcoming
     sweeper.analysis
-    sweeper.record.exhibits sweeper.record.submission
+    sweeper.record.exhibits sweeper.record.submission sweeper.record.runs
     sweeper.record
     sweeper.record.stores sweeper.record.results
     sweeper.record.state

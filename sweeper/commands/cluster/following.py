@@ -11,7 +11,8 @@ import typer
 from sweeper.analysis.monitor import Monitor
 from sweeper.commands.arguments import Name, NameOrNewest, Runs, named_or_newest
 from sweeper.errors import RunFolderError, UnreachableError
-from sweeper.record.run_folder import RUNS, RunFolder, find_run_folder
+from sweeper.record.run_folder import RUNS, RunFolder
+from sweeper.record.runs.finding import find_run_folder
 from sweeper.record.submission.attempts import read_attempts
 from sweeper.record.submission.next_attempt import Act
 from sweeper.status import ExitCode

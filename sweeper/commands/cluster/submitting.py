@@ -26,13 +26,8 @@ from sweeper.errors import (
 )
 from sweeper.plan.plan import Plan
 from sweeper.record.journal import begin_journal, begin_unbegun
-from sweeper.record.run_folder import (
-    RUNS,
-    RunFolder,
-    create_run_folder,
-    find_run_folder,
-    reached,
-)
+from sweeper.record.run_folder import RUNS, RunFolder, create_run_folder, reached
+from sweeper.record.runs.finding import find_run_folder
 from sweeper.record.stores.places import address_of, shown
 from sweeper.record.submission.code import code_here, name_of, packed, put_code
 from sweeper.runtime.session.preparation import Options, prepare_run

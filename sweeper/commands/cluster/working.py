@@ -10,7 +10,8 @@ import typer
 from sweeper.commands.arguments import Name, Runs
 from sweeper.commands.sweeping import conclude
 from sweeper.errors import InUseError, ResourceError, StorageError, UnreachableError
-from sweeper.record.run_folder import RUNS, RunFolder, find_run_folder
+from sweeper.record.run_folder import RUNS, RunFolder
+from sweeper.record.runs.finding import find_run_folder
 from sweeper.record.submission.attempts import Attempt, End, end_of, read_attempts, record_end
 from sweeper.running import resume_sweep
 from sweeper.runtime.session.preparation import Options

@@ -7,7 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from sweeper.analysis.monitor import Monitor
-from sweeper.record.run_folder import RunFolder, list_run_folders, reached
+from sweeper.record.run_folder import RunFolder, reached
+from sweeper.record.runs.finding import list_run_folders
 from sweeper.record.submission.attempts import read_attempts
 from sweeper.record.submission.next_attempt import Act, next_step
 from sweeper.runtime.ray_jobs.attempting import start_attempt

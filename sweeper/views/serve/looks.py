@@ -8,7 +8,8 @@ from pathlib import Path
 
 from sweeper.analysis.monitor import Monitor
 from sweeper.record.ranking import ranking_of
-from sweeper.record.run_folder import RunFolder, list_run_folders
+from sweeper.record.run_folder import RunFolder
+from sweeper.record.runs.finding import list_run_folders
 from sweeper.spec.points import point_text
 from sweeper.views.format import number
 from sweeper.views.report.writing import report_page

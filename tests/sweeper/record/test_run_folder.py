@@ -11,15 +11,8 @@ from filelock import FileLock
 
 from sweeper.errors import RunFolderError
 from sweeper.plan.plan import Plan
-from sweeper.record.run_folder import (
-    RunFolder,
-    create_run_folder,
-    find_run_folder,
-    list_run_folders,
-    newest_run_folder,
-    require_free_name,
-    write_json,
-)
+from sweeper.record.run_folder import RunFolder, create_run_folder, require_free_name, write_json
+from sweeper.record.runs.finding import find_run_folder, list_run_folders, newest_run_folder
 from sweeper.spec.reading.spec_file import load_spec
 
 

@@ -11,14 +11,8 @@ import pytest
 from sweeper.errors import RunFolderError, StorageError
 from sweeper.record import journal
 from sweeper.record.buckets.bucket import Bucket
-from sweeper.record.run_folder import (
-    RunFolder,
-    create_run_folder,
-    find_run_folder,
-    list_run_folders,
-    newest_run_folder,
-    require_free_name,
-)
+from sweeper.record.run_folder import RunFolder, create_run_folder, require_free_name
+from sweeper.record.runs.finding import find_run_folder, list_run_folders, newest_run_folder
 from sweeper.record.stores import segments
 from sweeper.record.stores.in_bucket import Publisher
 from sweeper.record.stores.places import runs_folder

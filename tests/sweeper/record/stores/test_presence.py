@@ -7,11 +7,8 @@ import pytest
 
 from sweeper.errors import RunFolderError, StorageError
 from sweeper.record.buckets.bucket import Bucket
-from sweeper.record.run_folder import (
-    RunFolder,
-    create_run_folder,
-    find_run_folder,
-)
+from sweeper.record.run_folder import RunFolder, create_run_folder
+from sweeper.record.runs.finding import find_run_folder
 from sweeper.record.stores.in_bucket import Publisher
 from sweeper.record.stores.places import runs_folder
 from sweeper.record.stores.presence import PRESENCE, Driver

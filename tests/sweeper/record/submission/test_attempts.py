@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from sweeper.record.journal import begin_journal
-from sweeper.record.run_folder import RunFolder, create_run_folder, find_run_folder
+from sweeper.record.run_folder import RunFolder, create_run_folder
+from sweeper.record.runs.finding import find_run_folder
 from sweeper.record.stores.places import runs_folder
 from sweeper.record.submission import attempts
 from sweeper.record.submission.attempts import (

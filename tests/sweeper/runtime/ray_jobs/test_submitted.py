@@ -14,7 +14,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from sweeper.analysis.monitor import Monitor
-from sweeper.record.run_folder import find_run_folder
+from sweeper.record.runs.finding import find_run_folder
 from sweeper.record.stores.places import runs_folder
 from sweeper.record.submission.attempts import read_attempts
 from tests.sweeper.runtime.ray_jobs.head import Head

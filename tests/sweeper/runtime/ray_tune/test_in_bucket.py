@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from sweeper.record.buckets.bucket import Bucket
-from sweeper.record.run_folder import find_run_folder
+from sweeper.record.runs.finding import find_run_folder
 from sweeper.record.stores.places import runs_folder
 from sweeper.record.stores.presence import PRESENCE
 from sweeper.status import ExitCode
