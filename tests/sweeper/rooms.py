@@ -22,7 +22,7 @@ FLOORS = [
     sweeper.views.serve sweeper.views.notebook sweeper.runtime.session
     sweeper.views.report sweeper.views.trackers sweeper.runtime.ray_tune sweeper.runtime.ray_jobs
     sweeper.runtime.ray_tune.shared
-    sweeper.views.report.figures.learning
+    sweeper.views.report.figures.learning sweeper.views.report.figures.response
     sweeper.views.report.figures sweeper.views.terminal sweeper.runtime
     sweeper.views sweeper.runtime.trainers
     sweeper.runtime.trainers.program sweeper.runtime.trainers.hook

@@ -16,7 +16,7 @@ from sweeper.errors import RunFolderError
 from sweeper.views.format import title_of
 from sweeper.views.report.figures.figure import GROUP_COLOURS
 from sweeper.views.report.figures.learning.curves import compared_curves_figure
-from sweeper.views.report.figures.response import compared_response_figure
+from sweeper.views.report.figures.response.curves import compared_response_figure
 from sweeper.views.report.page import Figures
 from sweeper.views.report.rendering import render_template
 from sweeper.views.terminal.comparison_tables import (

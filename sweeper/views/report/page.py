@@ -21,7 +21,7 @@ from sweeper.views.report.figures.learning.curves import curves_figure
 from sweeper.views.report.figures.pairs import pair_figure, pair_notes
 from sweeper.views.report.figures.parallel import parallel_figure
 from sweeper.views.report.figures.planes import plane_figure, plane_notes
-from sweeper.views.report.figures.response import response_figure
+from sweeper.views.report.figures.response.curves import response_figure
 from sweeper.views.report.figures.scaling import loss_figures, rate_figure
 from sweeper.views.report.figures.timeline import load_figure, slots_said, timeline_figure
 from sweeper.views.report.larger_models import LargerModel, larger_model

@@ -23,7 +23,7 @@ from sweeper.spec.sweep_spec import SweepSpec
 from sweeper.status import Status
 from sweeper.views.report.figures.figure import Figure
 from sweeper.views.report.figures.learning.curves import compared_curves_figure
-from sweeper.views.report.figures.response import compared_response_figure
+from sweeper.views.report.figures.response.curves import compared_response_figure
 from sweeper.views.terminal.comparison_tables import (
     outcome_table,
     setting_text,

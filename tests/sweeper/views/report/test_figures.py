@@ -18,7 +18,7 @@ from sweeper.views.report.figures.learning.curves import curves_figure
 from sweeper.views.report.figures.learning.points import thinned
 from sweeper.views.report.figures.pairs import pair_figure
 from sweeper.views.report.figures.parallel import parallel_figure
-from sweeper.views.report.figures.response import response_figure
+from sweeper.views.report.figures.response.curves import response_figure
 from tests.sweeper.analysis.summary.sweeps import LEARNING_RATE, SIZE, seeded, sweep_of, trial
 
 

@@ -4,23 +4,16 @@ import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from sweeper.analysis.forecasts import Forecast
-from sweeper.analysis.noise import Noise
 from sweeper.analysis.reading.parameters import joined
-from sweeper.analysis.reading.sweep_data import SweepData, TrialData
+from sweeper.analysis.reading.sweep_data import SweepData
 from sweeper.analysis.summary.optimum import OptimumInterval
 from sweeper.analysis.summary.response import Curve, Response
 from sweeper.analysis.summary.summarising import Summary
 from sweeper.spec.domains.values import Scalar
-from sweeper.spec.points import point_text
-from sweeper.status import Status
 from sweeper.views.format import number, optimum_label
-from sweeper.views.report.figures.beyond import Range, beyond_traces, end_of
 from sweeper.views.report.figures.colouring import Colouring, setting_colouring
 from sweeper.views.report.figures.figure import (
-    COLOURS,
     GROUP_COLOURS,
-    SYMBOLS,
     Figure,
     Trace,
     coordinate,
@@ -34,10 +27,10 @@ from sweeper.views.report.figures.figure import (
     short,
     titled,
 )
+from sweeper.views.report.figures.response.beyond import Range, beyond_traces
+from sweeper.views.report.figures.response.dots import expected_dots, trial_dots
 
-Z_95 = 1.96  # of a normal distribution, so many deviations on both sides are 95 %
 LABEL = 0.1  # so high, as a share of the plot, is a label
-MOST_BARRED = 200  # dots, beyond which their bars would hide them
 
 
 def response_figure(summary: Summary, response: Response) -> Figure:
@@ -46,8 +39,8 @@ def response_figure(summary: Summary, response: Response) -> Figure:
     final = list(last.values())
     shown = Range.of(sweep)
     noise = summary.winner.noise if summary.winner else None
-    traces = _trial_dots(sweep, response, noise, shown)
-    traces += _expected_dots(summary, response, shown)
+    traces = trial_dots(sweep, response, noise, shown)
+    traces += expected_dots(summary, response, shown)
     by = response.grouped_by
     colouring = None if by is None else setting_colouring(sweep, by)
     colours = [_colour_of(colouring, curve.group, index) for index, curve in enumerate(final)]
@@ -87,7 +80,7 @@ def compared_response_figure(
         if name not in responses:
             continue
         response = replace(responses[name], parameter=parameter)
-        dots = _trial_dots(sweep, response)
+        dots = trial_dots(sweep, response)
         if not dots:
             continue
         label = f"<extra>{plain(name)}</extra>"
@@ -112,126 +105,6 @@ def compared_response_figure(
         "data": [*traces, selected_trace()],
         "layout": layout(parameter_axis(parameter), y, height=400, showlegend=True, shapes=bands),
     }
-
-
-def _trial_dots(
-    sweep: SweepData,
-    response: Response,
-    noise: Noise[TrialData] | None = None,
-    shown: Range | None = None,
-) -> list[Trace]:
-    """Every trial in the range at its end, with the 95 % of it. One that did not come to it stands
-    where it is forecast to end, or else at its last evaluation. Such are open circles."""
-    traces: list[Trace] = []
-    for status in Status:
-        trials = [
-            trial
-            for trial in sweep.trials
-            if trial.status is status
-            and (end := end_of(trial)) is not None
-            and not (shown is not None and shown.is_beyond(end))
-            and response.parameter.name in trial.point
-        ]
-        if trials:
-            traces.append(_dots(sweep, response, status, trials, noise, shown))
-    return traces
-
-
-def _dots(
-    sweep: SweepData,
-    response: Response,
-    status: Status,
-    trials: Sequence[TrialData],
-    noise: Noise[TrialData] | None,
-    shown: Range | None,
-) -> Trace:
-    parameter, colours = response.parameter, _dot_colours(sweep, response, status, trials)
-    own = noise.deviation if noise is not None and status is Status.COMPLETED else 0.0
-    ends = [trial.forecast or Forecast(trial.value or 0.0, own) for trial in trials]
-    return {
-        "type": "scatter",
-        "mode": "markers",
-        "meta": "trials",
-        "name": f"{status} trials",
-        "x": [coordinate(parameter, trial.point[parameter.name]) for trial in trials],
-        "y": [short(end.mean) for end in ends],
-        "customdata": [trial.trial_id for trial in trials],
-        "text": [
-            f"at step {trial.step:,}"
-            if trial.forecast is None
-            else f"± {short(Z_95 * end.deviation, 2)}, forecast: {number(trial.value)}"
-            f" at step {trial.step:,}"
-            for trial, end in zip(trials, ends, strict=True)
-        ],
-        "hovertemplate": (
-            f"<b>%{{customdata}}</b> {status}<br>{plain(parameter.name)} %{{x}}"
-            f"<br>{metric_title(sweep)} %{{y:.4f}} %{{text}}<extra></extra>"
-        ),
-        "marker": {
-            "color": colours,
-            "symbol": SYMBOLS[status],
-            "size": 7 if len(trials) < 200 else 5,
-            "opacity": 0.9 if status is Status.COMPLETED else 0.7,
-        },
-        "error_y": _bars(
-            [
-                end.deviation if trial.forecast is None else _told(end.deviation, shown)
-                for trial, end in zip(trials, ends, strict=True)
-            ],
-            COLOURS[status],
-        ),
-    }
-
-
-def _expected_dots(summary: Summary, response: Response, shown: Range) -> list[Trace]:
-    """The points that have not run, where the surface of the others expects them; what lies off the
-    range is in the page's table of them alone."""
-    parameter = response.parameter
-    ends = [
-        end
-        for end in summary.expected
-        if parameter.name in end.point and not shown.is_beyond(end.value)
-    ]
-    if not ends:
-        return []
-    trace: Trace = {
-        "type": "scatter",
-        "mode": "markers",
-        "name": "not run, expected",
-        "x": [coordinate(parameter, end.point[parameter.name]) for end in ends],
-        "y": [short(end.value) for end in ends],
-        "text": [plain(point_text(end.point)) for end in ends],
-        "hovertemplate": "%{text}<br>not run, %{y:.4f} expected<extra></extra>",
-        "marker": {"color": "@grey", "symbol": "cross-thin-open", "size": 8},
-        "error_y": _bars([_told(end.deviation, shown) for end in ends], "@grey"),
-    }
-    return [trace]
-
-
-def _told(deviation: float, shown: Range | None) -> float:
-    """Of an end that was not measured, for its bar: none beside a bar as long as the plot is high,
-    which would say nothing and hide the points. The text of the point, or the table of those that
-    have not run, has it."""
-    says_nothing = shown is not None and 2 * Z_95 * deviation > shown.height
-    return 0.0 if says_nothing else deviation
-
-
-def _bars(deviations: Sequence[float], colour: str) -> Trace:
-    """Of 95 %. None where nothing is known of a deviation, or so many that they hide the points."""
-    lengths = [short(Z_95 * deviation) or None for deviation in deviations]
-    shown = any(lengths) and len(lengths) <= MOST_BARRED
-    return {"type": "data", "array": lengths, "color": colour, "thickness": 1, "visible": shown}
-
-
-def _dot_colours(
-    sweep: SweepData, response: Response, status: Status, trials: Sequence[TrialData]
-) -> str | list[str]:
-    """The status's colour; where there is a curve for each group, that of the group."""
-    by = response.grouped_by
-    colouring = None if by is None else setting_colouring(sweep, by)
-    if colouring is None:
-        return COLOURS[status]
-    return [colouring.colour(trial) or COLOURS[status] for trial in trials]
 
 
 def _colour_of(colouring: Colouring | None, group: Scalar, index: int) -> str:

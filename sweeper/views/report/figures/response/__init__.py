@@ -1,0 +1,1 @@
+"""Loss against one swept name: its curves, the dots of its trials, what lies beyond the range."""
