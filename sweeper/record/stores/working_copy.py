@@ -5,46 +5,35 @@ Weights are large, so a checkpoint may be here as a stub: its progress, and how 
 """
 
 import errno
-import json
 import os
-import re
 import shutil
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from filelock import FileLock
 
 from sweeper.record.buckets.bucket import Bucket, Object
 from sweeper.record.state.checkpoints import PROGRESS_FILE, is_checkpoint_name
+from sweeper.record.stores.contents import (
+    JOURNAL_FILE,
+    REQUESTS,
+    Copied,
+    checkpoint_of,
+    is_file_of_run,
+    signature_of,
+)
 from sweeper.record.stores.disk import Disk
-from sweeper.record.stores.presence import PRESENCE
-from sweeper.record.stores.segments import AT_ONCE, JOURNAL, read_segments
+from sweeper.record.stores.segments import AT_ONCE, read_segments
 from sweeper.record.stores.store import STUB
 from trainable.atomic_file import new_folder_beside
 
-COPIED = ".copy.json"  # how much of the bucket is here
 PULL_LOCK = ".pull.lock"
-JOURNAL_FILE = "journal.jsonl"
 ASKED_EVERY_SECONDS = 1.0  # whether to go on
 LISTED_EVERY_SECONDS = 10.0  # by who follows a sweep; the journal is looked at each time
-REQUESTS = ".requests"  # what others ask of the driver
-KEPT_HERE = {JOURNAL_FILE, "optuna.db"}  # the journal has its segments, and mirrors are made anew
-CODE = re.compile(r"code-[0-9a-f]+(\.zip)?")  # who runs a program of its user's gets it
-
-
-@dataclass
-class Copied:
-    """What of the bucket is in the working copy."""
-
-    segments: int = 0
-    journal_bytes: int = 0  # with these segments
-    etags: dict[str, str | None] = field(default_factory=dict)  # of each file there
-    signatures: dict[str, str] = field(default_factory=dict)  # of the same file here
 
 
 class WorkingCopy:
@@ -79,14 +68,11 @@ class WorkingCopy:
                 self._see_checkpoints(listing, as_driver=as_driver)
                 self._list_at = time.monotonic() + LISTED_EVERY_SECONDS
             self._pull_journal(copied)
-            self._note(copied)
+            copied.write(self.path)
             self._written = None  # that and more is noted
 
     def copied(self) -> Copied:
-        try:
-            copied = Copied(**json.loads((self.path / COPIED).read_text(encoding="utf-8")))
-        except (OSError, ValueError, TypeError):
-            copied = Copied()
+        copied = Copied.read(self.path)
         if self._written is not None:
             copied.segments, copied.journal_bytes = self._written
         return copied
@@ -95,11 +81,6 @@ class WorkingCopy:
         """The driver here has brought the journal this far, there and here. It is noted with the
         next push: what a kill keeps from that is read once more."""
         self._written = segments, journal_bytes
-
-    def _note(self, copied: Copied) -> None:
-        temporary = self.path / f"{COPIED}.{os.getpid()}.tmp"
-        temporary.write_text(json.dumps(asdict(copied)), encoding="utf-8")
-        os.replace(temporary, self.path / COPIED)
 
     def _pull_journal(self, copied: Copied) -> None:
         journal = self.path / JOURNAL_FILE
@@ -118,7 +99,7 @@ class WorkingCopy:
         copied.segments += len(segments)
 
     def _pull_files(self, listing: Mapping[str, Object], copied: Copied) -> None:
-        there = {name: o for name, o in listing.items() if _is_file_of_run(name)}
+        there = {name: o for name, o in listing.items() if is_file_of_run(name)}
         new = [
             name
             for name, of in there.items()
@@ -130,7 +111,7 @@ class WorkingCopy:
         copied.etags = {name: of.etag for name, of in there.items()}
         is_as_noted = copied.signatures.keys() & there.keys() - set(new)
         copied.signatures = {name: copied.signatures[name] for name in is_as_noted} | {
-            name: _signature(path) for name in new if (path := self.path / name).exists()
+            name: signature_of(path) for name in new if (path := self.path / name).exists()
         }
 
     def _download_if_there(self, name: str) -> None:
@@ -150,7 +131,7 @@ class WorkingCopy:
     def _see_checkpoints(self, listing: Mapping[str, Object], *, as_driver: bool) -> None:
         sizes: dict[str, int] = defaultdict(int)
         for name, of in listing.items():
-            if (folder := _checkpoint_of(name)) is not None:
+            if (folder := checkpoint_of(name)) is not None:
                 sizes[folder] += of.size
         whole = {folder for folder in sizes if f"{folder}/{PROGRESS_FILE}" in listing}
         here = {
@@ -184,7 +165,7 @@ class WorkingCopy:
         if is_checkpoint_name(folders.name) and (folders / PROGRESS_FILE).exists():
             return  # the trial ran here
         listing = self.bucket.objects(self._name(folders))
-        there = {f for name in listing if (f := _checkpoint_of(name)) is not None}
+        there = {f for name in listing if (f := checkpoint_of(name)) is not None}
         missing = {folder for folder in there if not (self.path / folder).exists()}
         self._see_only(listing, missing)
 
@@ -266,7 +247,7 @@ class WorkingCopy:
 
         def bring(name: str) -> None:
             with suppress(FileNotFoundError):  # deleted since
-                signature = _signature(self.path / name)
+                signature = signature_of(self.path / name)
                 if before.get(name) != signature:
                     pushed.etags[name] = self.bucket.put(name, self.path / name)
                     pushed.signatures[name] = signature
@@ -294,7 +275,7 @@ class WorkingCopy:
         for name in gone:
             copied.etags.pop(name, None)
             copied.signatures.pop(name, None)
-        self._note(copied)
+        copied.write(self.path)
 
     def take_requests(self) -> None:
         """Bring here what others ask of the driver, each once. It has deleted what is done."""
@@ -310,32 +291,11 @@ class WorkingCopy:
         for pattern in ("*", "plots/*", "attempts/*", "trials/*/*"):
             for path in self.path.glob(pattern):
                 name = self._name(path)
-                if path.is_file() and _is_file_of_run(name) and not path.name.startswith("."):
+                if path.is_file() and is_file_of_run(name) and not path.name.startswith("."):
                     yield name
 
     def _name(self, path: Path) -> str:
         return path.resolve().relative_to(self.path.resolve()).as_posix()
-
-
-def _signature(path: Path) -> str:
-    """Another one where the file has been written since."""
-    status = path.stat()
-    return f"{status.st_size} {status.st_mtime_ns}"
-
-
-def _is_file_of_run(name: str) -> bool:
-    first = name.partition("/")[0]
-    is_other = first in {JOURNAL, PRESENCE, REQUESTS, *KEPT_HERE}
-    is_other = is_other or name.endswith(".tmp")  # a table that is being written
-    is_other = is_other or CODE.fullmatch(first) is not None
-    return not is_other and _checkpoint_of(name) is None
-
-
-def _checkpoint_of(name: str) -> str | None:
-    """The checkpoint folder that an object is in."""
-    parts = name.split("/")
-    is_in_one = len(parts) > 3 and parts[0] == "trials" and is_checkpoint_name(parts[2])
-    return "/".join(parts[:3]) if is_in_one else None
 
 
 def _at_once(work: Callable[[str], None], names: Iterable[str]) -> None:
