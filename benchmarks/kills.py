@@ -210,7 +210,7 @@ class Campaign:
                 self._add_worker()
             keeper = subprocess.Popen(
                 [*self._sweeper("keep"), "--address", self.head.address, "--runs", RUNS],
-                env={**self.head.environment, "XDG_CACHE_HOME": str(self.root / "keeper")},
+                env=self.head.environment_of(Machine(self.root / "keeper")),
             )
             machines.callback(keeper.kill)
             for _ in range(self.arguments.sweeps):
@@ -245,7 +245,7 @@ class Campaign:
         name = f"killed{number}"
         space = space_in(self.root / name, name, number, self.chance.uniform(0.05, 0.3))
         command = [*self._sweeper("submit"), str(space), "--address", self.head.address]
-        environment = {**self.head.environment, "XDG_CACHE_HOME": str(self.root / "laptop")}
+        environment = self.head.environment_of(Machine(self.root / "laptop"))
         for _ in range(5):  # a head may just have been started
             done = subprocess.run(
                 [*command, "--runs", RUNS], env=environment, capture_output=True, text=True
@@ -265,8 +265,9 @@ class Campaign:
                     continue
                 (kind, since), begins = sweep.lost, isinstance(event, SessionStarted)
                 if begins:
-                    self.seconds[kind].append(time.time() - since)
-                    print(f"  {sweep.name}: {time.time() - since:.1f} s after {kind}", flush=True)
+                    seconds = event.time.timestamp() - since
+                    self.seconds[kind].append(seconds)
+                    print(f"  {sweep.name}: {seconds:.1f} s after {kind}", flush=True)
                 if begins or (kind == "bucket" and not isinstance(event, SessionEnded)):
                     sweep.lost = None
             if sweep.is_over:
@@ -346,7 +347,7 @@ class Campaign:
         time.sleep(self.chance.uniform(3, 40))
         os.kill(self.server, signal.SIGCONT)
         for sweep in hit:
-            sweep.lost = sweep.lost or ("bucket", time.time())
+            sweep.lost = "bucket", time.time()
 
     def _tell(self) -> None:
         print(f"{self._num_killed} faults: {dict(self.killed)}")

@@ -5,6 +5,7 @@ import os
 import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Annotated
 
@@ -26,6 +27,8 @@ from sweeper.running import resume_sweep, run_file
 from sweeper.runtime.lasting_output import lasting_output
 from sweeper.runtime.session.ending import SessionResult, written_report
 from sweeper.runtime.session.preparation import Options, WandbMode
+from sweeper.runtime.sharing.fairness import Claim
+from sweeper.runtime.sharing.queueing import part_beside
 from sweeper.runtime.trainers.checking import LEVELS, Finding, Findings, check_trainer
 from sweeper.runtime.trainers.job import Job, visible_gpus
 from sweeper.runtime.trainers.starting import PROGRAM_FOLDER, job_of
@@ -145,10 +148,13 @@ def plan(
     if tokens is not None or flops is not None or time is not None or yaml:
         text = "--tokens, --flops, --time and --yaml go with --for, as --for 124M"
         raise typer.BadParameter(text)
+    is_joined = "RAY_ADDRESS" in os.environ
+    look = cache(look_at_cluster)
     forecast = preview(
         file,
         overrides,
-        nodes=nodes_of_cluster if "RAY_ADDRESS" in os.environ else None,
+        nodes=(lambda: look()[0]) if is_joined else None,
+        part=(lambda plan, at: part_beside(look()[1], look()[0], plan, at)) if is_joined else None,
         read_earlier=lambda plan, source: taken_from_earlier(plan, runs, source, TRAINER),
         probe=probe,
     )
@@ -158,11 +164,13 @@ def plan(
         print_forecast(make_console(), forecast)
 
 
-def nodes_of_cluster() -> Sequence[Node]:
+def look_at_cluster() -> tuple[Sequence[Node], Sequence[Claim]]:
+    """What is there, and what the sweeps on it want."""
     from sweeper.runtime.ray_tune.cluster import ray_cluster  # takes seconds
+    from sweeper.runtime.ray_tune.shared.broker import claims_now
 
     with ray_cluster() as cluster:
-        return cluster.nodes
+        return cluster.nodes, claims_now()
 
 
 def resume(

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from sweeper.plan.branching import Branching
 from sweeper.plan.cost.jobs import forks_in_time, job_of
+from sweeper.plan.cost.queue import QueueForecast
 from sweeper.plan.cost.shapes import Machine, Shape, ShapeForecast, Speed, shape_forecast, shape_of
 from sweeper.plan.cost.spend import SpendForecast, spend_forecast
 from sweeper.plan.plan import Plan, PlannedTrial
@@ -125,6 +126,7 @@ class Forecast:
     load: float | None = None
     thin_validation: ThinValidation | None = None  # too little text to validate on
     spend: SpendForecast | None = None  # None: `max_spend` is not stated
+    queue: QueueForecast | None = None  # None: it has what it runs on for itself
     # Why ends will be forecast without the schedule; None if they are with it, or not at all.
     no_schedule: str | None = None
 

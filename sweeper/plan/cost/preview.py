@@ -6,6 +6,7 @@ from pathlib import Path
 
 from sweeper.plan.cost.forecast import Forecast, Taken, forecast
 from sweeper.plan.cost.probe import data_to_look_at, load_of_others, measure_speeds, this_machine
+from sweeper.plan.cost.queue import Part, beside_others
 from sweeper.plan.cost.shapes import Machine, Shape, Speed, shape_of, shapes
 from sweeper.plan.devices import require_devices, require_gpus
 from sweeper.plan.placement import Node, Placement, Share, num_at_once, place
@@ -23,6 +24,7 @@ def preview(
     overrides: Sequence[str] = (),
     *,
     nodes: Callable[[], Sequence[Node]] | None = None,
+    part: Callable[[Plan, Placement], Part | None] | None = None,
     read_earlier: Callable[[Plan, YamlSource], Taken] | None = None,
     probe: bool = True,
 ) -> Forecast:
@@ -31,6 +33,8 @@ def preview(
     Args:
         nodes: Gives the nodes of the cluster to run on, and is called once the file is known to be
             right. None means this machine alone.
+        part: Says what of that cluster it would have beside the sweeps that are there, once it is
+            known where its trials have room.
         read_earlier: Reads the sweep that `search.from` names, as a run would, and says what
             that spares this one. None means that nobody looks whether it is there.
 
@@ -58,7 +62,18 @@ def preview(
         # The built-in corpus has enough, but may not be prepared yet.
         thin = thin_validation(plan) if spec.data is not None else None
     machine = Machine(slots=placement.slots, free_memory=free_memory, placement=placement)
-    return replace(forecast(plan, machine, speeds, taken), load=load, thin_validation=thin)
+
+    def wall_seconds(slots: int) -> tuple[float | None, float | None]:
+        told = forecast(plan, replace(machine, slots=slots), speeds, taken)
+        return told.whole.wall_seconds, told.expected.wall_seconds
+
+    has = None if part is None else part(plan, placement)
+    return replace(
+        forecast(plan, machine, speeds, taken),
+        load=load,
+        thin_validation=thin,
+        queue=None if has is None else beside_others(has, wall_seconds),
+    )
 
 
 def planned(file: Path, overrides: Sequence[str] = ()) -> Plan:

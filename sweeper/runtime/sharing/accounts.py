@@ -18,6 +18,16 @@ class Accounts:
         self._claims: dict[str, tuple[Claim, float]] = {}  # with when it came
         self._at = clock()
 
+    @property
+    def unused_seconds(self) -> float:
+        """Since anybody claimed anything."""
+        return self.clock() - self._at
+
+    def claims(self) -> list[Claim]:
+        """Of the sweeps that are there now."""
+        now = self.clock()
+        return [claim for claim, at in self._claims.values() if now - at < LEASE_SECONDS]
+
     def renew(self, claim: Claim) -> Lease:
         now, nodes = self.clock(), self.nodes()
         came = {name: at for name, (_, at) in self._claims.items() if now - at < LEASE_SECONDS}

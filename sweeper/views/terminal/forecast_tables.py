@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from sweeper.plan.cost.forecast import BranchForecast, Cost, Forecast
+from sweeper.plan.cost.queue import QueueForecast
 from sweeper.plan.cost.shapes import ShapeForecast
 from sweeper.plan.cost.spend import SpendForecast
 from sweeper.views.format import count, duration, flops
@@ -129,6 +130,8 @@ def _notes(forecast: Forecast) -> list[str | Text]:
         )
     if forecast.spend is not None:
         notes += _spend_notes(forecast.spend, forecast.whole.wall_seconds)
+    if forecast.queue is not None:
+        notes.append(_queue_note(forecast.queue, forecast.slots))
     if forecast.no_schedule is not None:
         notes.append(f"Ends are forecast without the schedule: {forecast.no_schedule}.")
     if len(forecast.rungs) > 1 and forecast.orders_of_merit > 1:
@@ -154,6 +157,19 @@ def _notes(forecast: Forecast) -> list[str | Text]:
     if forecast.thin_validation is not None:
         notes.append(Text(forecast.thin_validation.sentence, style="yellow"))
     return notes
+
+
+def _queue_note(queue: QueueForecast, slots: int) -> str:
+    now = f"Now {counted(queue.others, 'other sweep')} want{'s' if queue.others == 1 else ''} slots"
+    if not queue.slots:
+        return f"{now} of this cluster, and there are none for this one until they want fewer."
+    has = f"{now} of this cluster: beside that, this one has {queue.slots:.2g} of its {slots}"
+    if queue.wall_seconds is None or queue.expected_wall_seconds is None:
+        return f"{has}."
+    return (
+        f"{has}, and takes {duration(queue.wall_seconds)}, as expected "
+        f"{duration(queue.expected_wall_seconds)}, if it stays so."
+    )
 
 
 def _spend_notes(spend: SpendForecast, wall_seconds: float | None) -> Iterator[str]:

@@ -1,6 +1,7 @@
 """The broker: a detached actor that tells every sweep of a cluster how many slots it may use."""
 
 import contextlib
+import threading
 import time
 from typing import Any
 
@@ -14,6 +15,8 @@ from sweeper.runtime.sharing.accounts import LEASE_SECONDS, Accounts
 from sweeper.runtime.sharing.fairness import Claim, Lease
 
 LOOK_EVERY_SECONDS = 2.0
+UNUSED_SECONDS = 300.0  # without a claim, after which it ends; whoever comes makes another
+ANSWER_SECONDS = 10.0
 HEAD = "node:__internal_head__"  # what Ray marks the head with: the node that stays
 NAME, NAMESPACE = "shares-1", "sweeper"  # with the version of what is said
 
@@ -21,9 +24,17 @@ NAME, NAMESPACE = "shares-1", "sweeper"  # with the version of what is said
 class Broker(Accounts):
     """Runs in its own process. If that dies, Ray starts it again, with nothing in memory."""
 
-    def __init__(self) -> None:
+    def __init__(self, most_unused_seconds: float = UNUSED_SECONDS) -> None:
         self._nodes, self._looked = staying_nodes(), time.monotonic()
         super().__init__(self._staying, time.monotonic)
+        own = ray.get_runtime_context().current_actor
+        waits = threading.Thread(target=self._end, args=(own, most_unused_seconds), daemon=True)
+        waits.start()
+
+    def _end(self, own: Any, most_unused_seconds: float) -> None:
+        while (left := most_unused_seconds - self.unused_seconds) > 0:
+            time.sleep(left)
+        ray.kill(own)  # to leave by itself would be a death, after which Ray starts it again
 
     def _staying(self) -> tuple[Node, ...]:
         if time.monotonic() - self._looked > LOOK_EVERY_SECONDS:
@@ -65,6 +76,16 @@ class AskBroker:
     def leave(self, sweep: str) -> None:
         if self._broker is not None:
             self._broker.leave.remote(sweep)
+
+
+def claims_now() -> list[Claim]:
+    """What the sweeps on the cluster that one has joined claim. None, where no broker answers."""
+    try:
+        broker = ray.get_actor(NAME, namespace=NAMESPACE)
+        told: list[Claim] = ray.get(broker.claims.remote(), timeout=ANSWER_SECONDS)
+    except (RayError, ValueError, AttributeError):  # the last: one of an earlier version
+        return []
+    return told
 
 
 def _broker() -> tuple[Any, bool]:

@@ -6,12 +6,13 @@ from contextlib import contextmanager
 from uuid import uuid4
 
 from sweeper.engine.sweep import Sweep
-from sweeper.plan.placement import Placement, Share, num_at_once
+from sweeper.plan.placement import Placement, num_at_once
 from sweeper.record.watcher import Watcher
 from sweeper.runtime.ray_tune.shared.broker import AskBroker
 from sweeper.runtime.ray_tune.shared.nodes import going_nodes, staying_nodes
 from sweeper.runtime.sharing.allowance import Allowance
-from sweeper.runtime.sharing.fairness import TURN_SECONDS, Claim
+from sweeper.runtime.sharing.fairness import TURN_SECONDS
+from sweeper.runtime.sharing.queueing import claim_of
 from sweeper.runtime.sharing.waits import Waits
 from sweeper.spec.trainer.section import FunctionSpec
 from sweeper.status import Status
@@ -23,23 +24,13 @@ LOOK_EVERY_SECONDS = 2.0
 def sharing(sweep: Sweep, placement: Placement) -> Iterator[Allowance]:
     """A sweep's part of the cluster, where others may be on it: on one that it has joined."""
     name = f"{sweep.folder.name} {uuid4().hex}"
-    share = sweep.plan.spec.share
-    claim = Claim(
-        sweep=name, share=_largest_share(sweep, placement), wants=0, holds=0,
-        weight=share.weight, priority=share.priority,
-    )  # fmt: skip
+    claim = claim_of(name, sweep.plan, placement, wants=0)
     ask = AskBroker() if os.environ.get("RAY_ADDRESS") else None
     try:
         yield Allowance(placement.slots, claim, ask)
     finally:
         if ask is not None:
             ask.leave(name)
-
-
-def _largest_share(sweep: Sweep, placement: Placement) -> Share:
-    """What a slot is, where trials get different shares. With less it would get too many."""
-    shares = {placement.share(trial.values) for trial in sweep.plan.trials}
-    return max(shares, key=lambda share: (share.gpu, share.cpu))
 
 
 class Places:

@@ -27,11 +27,21 @@ class Machine:
         self.mark = f"SWEEPER_TEST_MACHINE={secrets.token_hex(8)}"  # all its processes inherit it
 
     def kill(self) -> None:
-        """All that `ray start` and its jobs have started, at once."""
+        """All that `ray start` and its jobs have started, at once. When this returns, their ports
+        are free."""
+        while there := self._processes():
+            for pid in there:
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            time.sleep(0.05)
+
+    def _processes(self) -> list[int]:
+        found = []
         for told in Path("/proc").glob("[0-9]*/environ"):
-            with suppress(OSError):
+            with suppress(OSError):  # it has ended
                 if self.mark.encode() in told.read_bytes():
-                    os.kill(int(told.parent.name), signal.SIGKILL)
+                    found.append(int(told.parent.name))
+        return found
 
 
 class Head(Machine):

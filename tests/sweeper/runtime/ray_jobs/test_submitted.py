@@ -17,7 +17,7 @@ from sweeper.analysis.monitor import Monitor
 from sweeper.record.runs.finding import find_run_folder
 from sweeper.record.stores.places import runs_folder
 from sweeper.record.submission.attempts import read_attempts
-from tests.sweeper.runtime.ray_jobs.head import Head
+from tests.sweeper.runtime.ray_jobs.head import Head, Machine
 from tests.sweeper.runtime.trainers.jobs import PROGRAM
 from tests.sweeper.runtime.trainers.test_sweeps import decided, decisions, space_in
 
@@ -82,7 +82,7 @@ class Laptop:
 
     def __init__(self, head: Head, address: str, folder: Path) -> None:
         self.folder = folder
-        self.environment = {**head.environment, "XDG_CACHE_HOME": str(folder / "laptop")}
+        self.environment = head.environment_of(Machine(folder / "laptop"))
         self.runs = ("--runs", address)
         self.to_head = ("--address", head.address, *self.runs)
 

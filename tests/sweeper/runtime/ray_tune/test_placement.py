@@ -12,7 +12,7 @@ import ray
 from ray.cluster_utils import Cluster as RayCluster
 from rich.console import Console
 
-from sweeper.commands.sweeping import nodes_of_cluster
+from sweeper.commands.sweeping import look_at_cluster
 from sweeper.errors import ResourceError
 from sweeper.plan.cost.preview import preview
 from sweeper.record.run_folder import RunFolder
@@ -83,7 +83,7 @@ def test_on_two_nodes(two_nodes: None, tmp_path: Path, write_space: Any) -> None
     too_much = write_space(resources={"cpu": 4})
     told = r"space.yaml:\d+: resources.cpu: a trial asks for 4, but the largest of 2 nodes has 3"
     with pytest.raises(ResourceError, match=told):
-        preview(too_much, nodes=nodes_of_cluster, probe=False)
+        preview(too_much, nodes=lambda: look_at_cluster()[0], probe=False)
     with pytest.raises(ResourceError, match=told):
         run_file(too_much, console, options)
     assert not (tmp_path / "runs").exists()
@@ -96,7 +96,7 @@ def test_on_two_nodes(two_nodes: None, tmp_path: Path, write_space: Any) -> None
         resources={"cpu": 1, "cases": [{"when": {"size": "large"}, "cpu": 2}]},
         max_concurrent=2,
     )
-    assert preview(space, nodes=nodes_of_cluster, probe=False).slots == 2
+    assert preview(space, nodes=lambda: look_at_cluster()[0], probe=False).slots == 2
     assert run_file(space, console, options).exit_code is ExitCode.DONE
     journal = list(raw_events(RunFolder(tmp_path / "runs" / "tiny").journal))
     assert most_at_once(journal) == 2

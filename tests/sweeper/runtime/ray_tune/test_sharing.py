@@ -3,15 +3,20 @@ node is about to go."""
 
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
+import ray
 from ray.cluster_utils import Cluster
 
+from sweeper.plan.placement import Share
 from sweeper.record.run_folder import RunFolder
+from sweeper.runtime.ray_tune.shared.broker import NAME, NAMESPACE, Broker, claims_now
+from sweeper.runtime.sharing.fairness import Claim
 from sweeper.status import ExitCode
 from tests.sweeper.journals import raw_events
 from tests.sweeper.runtime.ray_tune.driver import GATE, HANGS_AT, ROOT
@@ -108,3 +113,24 @@ def test_trials_leave_a_node_that_is_about_to_go(
         ("checkpoint", 4), ("checkpoint", HANGS_AT), ("gave_way", None),
     ]  # fmt: skip
     assert not told(long, "0000", "attempt_failed")
+
+
+def test_a_broker_tells_what_is_claimed_and_ends_when_nobody_claims_anything_more(
+    cluster: Cluster,
+) -> None:
+    ray.init(address=cluster.address)
+    try:
+        assert claims_now() == []
+        detached = ray.remote(num_cpus=0, max_restarts=-1)(Broker).options(
+            name=NAME, namespace=NAMESPACE, lifetime="detached"
+        )
+        broker = detached.remote(5.0)
+        claim = Claim(sweep="a", share=Share(1, 0), wants=2, holds=0)
+        ray.get(broker.renew.remote(claim))
+        assert claims_now() == [claim]
+        with pytest.raises(ValueError, match=NAME):
+            while True:
+                ray.get_actor(NAME, namespace=NAMESPACE)
+                time.sleep(0.1)
+    finally:
+        ray.shutdown()
