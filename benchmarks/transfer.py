@@ -119,7 +119,10 @@ def main() -> None:
     table = parser.parse_args().table
     show_recorded()
     if table is not None:
-        show_settings(rows_of(read_settings(table)))
+        settings = read_settings(table)
+        show_settings(rows_of(settings))
+        exponent, error = params_exponent(settings)
+        print(f"at equal tokens and batches: parameters^{exponent:.2f}, give or take {error:.2f}")
 
 
 def show_recorded() -> None:
@@ -255,6 +258,27 @@ def plain_fits(sizes: Sequence[SizeOptimum], setting: Setting) -> dict[str, floa
         "free fit": math.exp(free @ np.append(1.0, there)),
         "Step Law, own intercept": math.exp((best - logs @ known).mean() + there @ known),
     }
+
+
+def params_exponent(settings: Sequence[Setting]) -> tuple[float, float]:
+    """Of parameters at equal tokens and equal batches, and its standard error: least squares in the
+    logarithms of all three, on the best learning rate of each batch size that has one inside."""
+    rows, best = [], []
+    for setting in settings:
+        for batch in {batch for _, batch in setting.losses}:
+            losses = {rate: loss for (rate, b), loss in setting.losses.items() if b == batch}
+            rates = sorted(losses)
+            least = min(range(len(rates)), key=lambda i: losses[rates[i]])
+            if 0 < least < len(rates) - 1:
+                near = rates[least - 1 : least + 2]
+                bend, slope, _ = np.polyfit(np.log(near), [losses[rate] for rate in near], 2)
+                rows.append([1.0, *np.log([setting.params, setting.tokens, batch])])
+                best.append(-slope / (2 * bend))
+    design = np.array(rows)
+    design[:, 1:] -= design[:, 1:].mean(axis=0)
+    found, squares, *_ = np.linalg.lstsq(design, np.array(best), rcond=None)
+    variance = np.linalg.inv(design.T @ design) * squares[0] / (len(best) - design.shape[1])
+    return float(found[1]), math.sqrt(variance[1, 1])
 
 
 def regret(losses: Losses, rate: float) -> float:

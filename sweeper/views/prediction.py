@@ -107,9 +107,9 @@ def law_text(prediction: Prediction) -> str:
     params, tokens = prediction.exponents
     prior = prediction.prior
     return (
-        f"learning_rate goes with parameters^{params:.2f} and tokens^{tokens:.2f}; "
-        f"{prior.source} has {prior.params:.2f} and {prior.tokens:.2f}, which the sweep's own "
-        "sizes have corrected."
+        f"learning_rate goes with parameters^{params:.2f} and tokens^{tokens:.2f}, by the sweep's "
+        f"own sizes and what others have found: {prior.params:.2f} and {prior.tokens:.2f} "
+        f"({prior.source})."
     )
 
 

@@ -36,24 +36,28 @@ def _is_slow_in_torch(given: Tensor) -> bool:
 
 # Called by `apply`, to which torch gives no types.
 class RMSNormFunction(torch.autograd.Function):
+    """What is large is written over where it can be: passes over memory are what it costs. `hidden`
+    is kept, which the residual stream keeps anyway, and not its unit vectors."""
+
     @staticmethod
     def forward(ctx: Any, hidden: Tensor, weight: Tensor, epsilon: float) -> Tensor:
         norm = torch.linalg.vector_norm(hidden, dim=-1, keepdim=True)
-        inverse = (norm.square() / len(weight) + epsilon).rsqrt()
-        unit = hidden * inverse
-        ctx.save_for_backward(unit, inverse, weight)
-        normed: Tensor = unit * weight
+        inverse = norm.square_().div_(len(weight)).add_(epsilon).rsqrt_()
+        ctx.save_for_backward(hidden, inverse, weight)
+        normed: Tensor = (hidden * inverse).mul_(weight)
         return normed
 
     @staticmethod
     def backward(ctx: Any, *grad_outputs: Tensor) -> tuple[Tensor, Tensor, None]:
-        """With y = w u and u = x / r: dx = (w dy - u mean(u w dy)) / r, since r moves with x."""
+        """With y = w x / r: dx = (w dy - x mean(x w dy) / r^2) / r, since r moves with x."""
         (grad,) = grad_outputs
-        unit, inverse, weight = ctx.saved_tensors
-        product = grad * unit
-        along = (product @ weight)[..., None]
-        hidden_grad = (grad * weight).addcmul_(unit, along, value=-1 / len(weight)).mul_(inverse)
-        return hidden_grad, product.flatten(0, -2).sum(0), None
+        hidden, inverse, weight = ctx.saved_tensors
+        product = grad * hidden
+        along = (product @ weight)[..., None] * inverse.square()
+        weight_grad = inverse.flatten() @ product.flatten(0, -2)
+        hidden_grad = torch.mul(grad, weight, out=product)
+        hidden_grad.addcmul_(hidden, along, value=-1 / len(weight)).mul_(inverse)
+        return hidden_grad, weight_grad, None
 
 
 class RotationFunction(torch.autograd.Function):

@@ -42,7 +42,7 @@ class LearningRateLaw:
         design = np.hstack([np.ones((len(sizes), 1)), logs - self._centre])
         rates = np.array([size.log_rate for size in sizes])
         own = np.array([size.deviation for size in sizes])
-        known = np.diag([LEVEL_SPREAD**2, prior.spread**2, prior.spread**2])
+        known = np.diag([LEVEL_SPREAD, prior.params_spread, prior.tokens_spread]) ** 2
         mean = np.array([rates.mean(), prior.params, prior.tokens])
         factor, scatter = (node.ravel() for node in np.meshgrid(FACTORS, SCATTERS))
         variances = (factor[:, None] * own) ** 2 + scatter[:, None] ** 2

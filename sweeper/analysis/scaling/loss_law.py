@@ -35,7 +35,10 @@ class LossLaw:
         nodes = np.meshgrid(DEVIATIONS, DEVIATIONS, FLOORS, NOISES, indexing="ij")
         off_params, off_tokens, floor, noise = (node.ravel() for node in nodes)
         self._exponents = np.stack(
-            [prior.params + prior.spread * off_params, prior.tokens + prior.spread * off_tokens]
+            [
+                prior.params + prior.params_spread * off_params,
+                prior.tokens + prior.tokens_spread * off_tokens,
+            ]
         ).T
         self._floor = floor * losses.min()
         self._noise = noise * losses.mean()

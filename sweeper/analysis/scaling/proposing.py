@@ -196,7 +196,8 @@ def _deviation(
     centre = logs.mean(axis=0)
     design = np.hstack([np.ones((len(sizes), 1)), logs - centre])
     noise = OPTIMUM_DEVIATION**2 + SCATTER_PRIOR**2
-    precision = design.T @ design / noise + np.diag([0, prior.spread**-2, prior.spread**-2])
+    known = np.diag([0, prior.params_spread**-2, prior.tokens_spread**-2])
+    precision = design.T @ design / noise + known
     there = np.append(1.0, np.log(target) - centre)
     return float(np.sqrt(there @ np.linalg.solve(precision, there) + SCATTER_PRIOR**2))
 

@@ -76,7 +76,7 @@ def test_what_the_sizes_do_not_tell_stays_as_the_prior_has_it() -> None:
     ("parametrisation", "same_batch", "exponents"),
     [
         ("standard", False, (-0.713, 0.307)),
-        ("standard", True, (-0.23, -0.32)),
+        ("standard", True, (-0.47, -0.32)),
         ("mup", False, (0.0, 0.307)),
         ("completep", True, (0.0, SAME_BATCH.tokens)),
     ],
@@ -89,5 +89,16 @@ def test_the_prior_goes_by_parametrisation_and_batches(
 
 
 def test_its_spread_is_that_of_the_sources() -> None:
-    along = [TUNED_BATCH.params + TUNED_BATCH.tokens, SAME_BATCH.params + SAME_BATCH.tokens]
-    assert float(np.std([*along, -0.36, -0.25], ddof=1)) == pytest.approx(SPREAD, abs=0.001)
+    along = [TUNED_BATCH.params + TUNED_BATCH.tokens, -0.23 - 0.32, -0.36, -0.25]
+    assert float(np.std(along, ddof=1)) == pytest.approx(SPREAD, abs=0.001)
+    assert SAME_BATCH.params_spread == pytest.approx(np.std([-0.713, -0.23], ddof=1), abs=0.005)
+
+
+@pytest.mark.parametrize("exponent", [-0.713, -0.23])
+def test_at_like_batches_the_sizes_decide_which_source_is_right(exponent: float) -> None:
+    sizes = [
+        size(n, 1e6, -7 + exponent * math.log(n / 1e5), deviation=0.1 * OCTAVE)
+        for n in (5e4, 1e5, 2e5, 4e5)
+    ]
+    law = LearningRateLaw(sizes, SAME_BATCH)
+    assert law.exponents[0] == pytest.approx(exponent, abs=0.08)
