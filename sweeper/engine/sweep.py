@@ -5,9 +5,10 @@ on storage before anybody acts on it. Nothing here knows Ray, so anything can dr
 import time
 from collections.abc import Iterable
 from dataclasses import asdict
-from typing import Literal, NoReturn, Self
+from typing import Literal, Self
 
 from sweeper.engine.checkpoint_keeper import CheckpointKeeper
+from sweeper.engine.retries import last_error
 from sweeper.engine.session.terms import SessionTerms
 from sweeper.engine.standing import Standing
 from sweeper.engine.takeover import (
@@ -51,14 +52,6 @@ from sweeper.status import Decision, Status
 from sweeper.strategy.schedulers.scheduler import Promotion
 from trainable.loop.metrics import Metrics
 
-# In a row, without having come any further: it may be the trial that takes its nodes down.
-MOST_LOSSES = 4
-_LOST_TOO_OFTEN = (
-    f"That was the {MOST_LOSSES + 1}th time in a row that it was cut short by no failure of its "
-    "own, and it had not come to another checkpoint in between. Where its nodes were lost, it may "
-    "itself take them down, by the memory that it needs."
-)
-
 
 class Sweep:
     """A sweep at work: its state, and the journal that each change goes through first."""
@@ -72,8 +65,7 @@ class Sweep:
         self.late: dict[str, list[Metrics]] = {}  # what watchers may not have heard of
         self._upcoming = Upcoming(plan, state, self.checkpoints.has_any)
         self._waiting: list[Trial] = []  # to be handed out before any that is new
-        self._standing = Standing(folder)
-        self._storage_failure: StorageError | None = None
+        self.standing = Standing(folder, plan.spec, journal)
 
     @classmethod
     def open(
@@ -158,7 +150,7 @@ class Sweep:
     @property
     def failure(self) -> StorageError | None:
         """Why the sweep has had to stop."""
-        return self.journal.failure or self._storage_failure
+        return self.journal.failure or self.standing.failure
 
     def next_trial(self) -> Trial | None:
         """The next trial to run, from its newest checkpoint: first those that an earlier session
@@ -194,7 +186,7 @@ class Sweep:
         try:
             created = begin(self.folder, self.state, beginning)
         except OSError as error:
-            self.storage_failed(f"{error.filename}: cannot be written ({error.strerror})")
+            self.standing.storage_failed(f"{error.filename}: cannot be written ({error.strerror})")
         self._record(created)
         if beginning.source is not None:
             self.checkpoints.tidy(beginning.source.trial_id)
@@ -236,7 +228,7 @@ class Sweep:
         try:
             self.folder.store.see(self.folder.checkpoint(trial_id, checkpoint))
         except OSError as error:
-            self.storage_failed(f"{error.filename}: cannot be read ({error.strerror})")
+            self.standing.storage_failed(f"{error.filename}: cannot be read ({error.strerror})")
         late = self._catch_up(self.trials[trial_id])
         self.checkpoints.landed(trial_id, checkpoint)
         return late
@@ -268,13 +260,9 @@ class Sweep:
         """
         trial = self.trials[trial_id]
         done = self._has_nothing_left(trial)
-        if not counted and trial.losses_in_a_row >= MOST_LOSSES and not done:
-            again = f"python -m sweeper resume {self.folder.called} --retry-failed"
-            error = f"{error}\n\n{_LOST_TOO_OFTEN} To try it again: {again}"
-            self.end(trial_id, error=error)
-            return
-        if counted and trial.failures >= self.plan.spec.max_retries and not done:
-            self.end(trial_id, error=error)
+        last = last_error(trial, self.plan.spec, self.folder, error, counted=counted)
+        if last is not None and not done:
+            self.end(trial_id, error=last)
             return
         self._record(AttemptFailed(time=now(), trial=trial_id, error=error, counted=counted))
         if done:  # it failed on its way out
@@ -286,34 +274,6 @@ class Sweep:
         """What these trials failed of was not theirs: the next session tries them anew."""
         for trial_id in trial_ids:
             self._record(Retried(time=now(), trial=trial_id))
-
-    def storage_failed(self, problem: str) -> NoReturn:
-        """The sweep cannot write its record any more. That is no trial's fault, and none can go on.
-
-        Raises:
-            StorageError: always.
-        """
-        self.stop(
-            f"{problem}, so the sweep has stopped; "
-            f"{self.folder.remedy}, then: python -m sweeper resume {self.folder.called}"
-        )
-
-    def require_in_place(self) -> None:
-        """
-        Raises:
-            StorageError: somebody has deleted the run folder, or moved it away.
-        """
-        problem = self._standing.problem(self.plan.spec, self.journal)
-        if problem is not None:
-            self.stop(problem)
-
-    def stop(self, problem: str) -> NoReturn:
-        """
-        Raises:
-            StorageError: always; `problem` is all of its message.
-        """
-        self._storage_failure = StorageError(problem)
-        raise self._storage_failure
 
     def release(self, trial_id: str) -> None:
         """The trial has left its actor, as decided, and its checkpoint is on storage: it is paused

@@ -62,7 +62,7 @@ class Losses(Watcher):
         Raises:
             StorageError: the whole folder is gone, or another is in its place.
         """
-        self.sweep.require_in_place()
+        self.sweep.standing.require_in_place()
         journal = self.sweep.journal
         if not journal.is_in_place:
             journal.put_back()

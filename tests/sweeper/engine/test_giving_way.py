@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from sweeper.engine.sweep import MOST_LOSSES, Sweep
+from sweeper.engine.retries import MOST_LOSSES
+from sweeper.engine.sweep import Sweep
 from sweeper.record.replay import replay
 from sweeper.record.run_folder import create_run_folder
 from sweeper.status import Status
