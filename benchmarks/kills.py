@@ -5,7 +5,7 @@ are: a sweep's driver; the head with all drivers on it, after which a new one is
 cache, and workers for it, while the old workers are killed or left to find out; a worker with all
 on it, after which another is started. The bucket is stopped (SIGSTOP) for up to 40 s.
 
-    python benchmarks/kills.py [--kills 100] [--sweeps 3] [--seed 0]
+    python benchmarks/kills.py [--kills 100] [--minutes 120] [--sweeps 3] [--seed 0]
 
 Told at the end: whether what the journal had at each kill is how it begins at the end; whether each
 sweep has decided as one that nobody disturbs; the seconds to the next session; and the steps that a
@@ -27,6 +27,7 @@ from collections import Counter
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 from ruamel.yaml import YAML
@@ -48,7 +49,7 @@ from tests.sweeper.runtime.trainers.test_sweeps import Decisions, decided, swept
 from tests.sweeper.servers import BUCKET, KEYS, seaweed
 
 EVERY_STEPS = 10
-WEIGHTS = {"driver": 6, "worker": 3, "head": 2, "bucket": 1}
+WEIGHTS = {"driver": 8, "worker": 3, "head": 1, "bucket": 1}
 RUNS = f"s3://{BUCKET}/runs"
 # Notes each step that it takes where nobody is killed.
 PROGRAM = f"""
@@ -184,6 +185,7 @@ class Sweep:
 class Campaign:
     def __init__(self, root: Path, arguments: argparse.Namespace, endpoint: str) -> None:
         self.root, self.arguments = root, arguments
+        self.until = time.time() + 60 * arguments.minutes
         self.chance = random.Random(arguments.seed)
         self.environment = {**KEYS, "AWS_ENDPOINT_URL": endpoint}
         os.environ |= self.environment
@@ -206,8 +208,7 @@ class Campaign:
             machines.callback(self._kill_workers)
             machines.callback(self.head.kill)
             self.head.start()
-            for _ in range(2):
-                self._add_worker()
+            self._add_workers(2)
             keeper = subprocess.Popen(
                 [*self._sweeper("keep"), "--address", self.head.address, "--runs", RUNS],
                 env=self.head.environment_of(Machine(self.root / "keeper")),
@@ -218,7 +219,7 @@ class Campaign:
             kill_at = time.time() + 10
             while self.sweeps:
                 self._look()
-                if self._num_killed < self.arguments.kills and time.time() >= kill_at:
+                if self._goes_on and time.time() >= kill_at:
                     self._kill()
                     kill_at = time.time() + self.chance.uniform(1, 8)
                 time.sleep(0.3)
@@ -229,16 +230,22 @@ class Campaign:
             each.kill()
 
     @property
+    def _goes_on(self) -> bool:
+        return self._num_killed < int(self.arguments.kills) and time.time() < self.until
+
+    @property
     def _num_killed(self) -> int:
         return self.killed.total()
 
     def _sweeper(self, command: str) -> list[str]:
         return [sys.executable, "-m", "sweeper", command]
 
-    def _add_worker(self) -> None:
-        worker = Machine(self.root / f"worker{time.monotonic_ns()}")
-        self.head.join(worker, cpus=2)
-        self.workers.append(worker)
+    def _add_workers(self, number: int) -> None:
+        """Nobody waits for them, but for who has no place."""
+        for _ in range(number):
+            worker = Machine(self.root / f"worker{time.monotonic_ns()}")
+            self.workers.append(worker)
+            Thread(target=self.head.join, args=(worker,), kwargs={"cpus": 2}, daemon=True).start()
 
     def _submit(self) -> None:
         number = len(self.sweeps) + len(self.over)
@@ -277,7 +284,7 @@ class Campaign:
         self.sweeps.remove(sweep)
         self.over.append(sweep)
         self._check(sweep)
-        if self._num_killed < self.arguments.kills:
+        if self._goes_on:
             self._submit()
 
     def _check(self, sweep: Sweep) -> None:
@@ -335,12 +342,11 @@ class Campaign:
         self.workers = []
         self.head.start()
         print(f"  another head after {time.time() - since:.1f} s", flush=True)
-        for _ in range(2):
-            self._add_worker()
+        self._add_workers(2)
 
     def _kill_worker(self, hit: list[Sweep]) -> None:
         self.workers.pop(self.chance.randrange(len(self.workers))).kill()
-        self._add_worker()
+        self._add_workers(1)
 
     def _kill_bucket(self, hit: list[Sweep]) -> None:
         os.kill(self.server, signal.SIGSTOP)
@@ -370,6 +376,7 @@ class Campaign:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--kills", type=int, default=100)
+    parser.add_argument("--minutes", type=float, default=120, help="at most, but for the ends")
     parser.add_argument("--sweeps", type=int, default=3, help="at a time")
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()

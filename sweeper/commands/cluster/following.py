@@ -1,8 +1,9 @@
 """`wait` and `logs`: what becomes of a sweep that runs elsewhere."""
 
-import shutil
 import sys
 import time
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -71,12 +72,47 @@ def logs(
     trial_id: Annotated[
         str | None, typer.Argument(metavar="[ID]", help="Of a trial, as 0003.")
     ] = None,
+    follow: Annotated[
+        bool, typer.Option("--follow", "-f", help="Go on until the sweep has ended.")
+    ] = False,
     runs: Runs = RUNS,
 ) -> None:
-    folder = find_run_folder(runs, name)
-    path = _driver_log(folder) if trial_id is None else _trial_log(folder, trial_id)
-    with path.open(encoding="utf-8", errors="replace") as file:
-        shutil.copyfileobj(file, sys.stdout)
+    monitor = Monitor(find_run_folder(runs, name))
+
+    def newest() -> Path:
+        return _driver_log(monitor.folder) if trial_id is None else _trial_log(monitor, trial_id)
+
+    if follow:
+        _follow(monitor, newest)
+    else:
+        _print(newest(), 0)
+
+
+def _follow(monitor: Monitor, newest: Callable[[], Path]) -> None:
+    """Print what comes; of another attempt, from its beginning."""
+    printed: dict[Path, int] = {}
+    goes_on = True
+    while goes_on:
+        goes_on = monitor.state_name in ("running", "submitted")  # first: then all is there
+        try:
+            path = newest()
+            printed[path] = _print(path, printed.get(path, 0))
+        except RunFolderError:  # nothing yet
+            if not goes_on:
+                raise
+        if goes_on:
+            time.sleep(LOOK_EVERY_SECONDS)
+            with suppress(UnreachableError):  # for a while
+                monitor.refresh()
+
+
+def _print(path: Path, begin: int) -> int:
+    """Print what a file has from there on, and return where it ends."""
+    with path.open("rb") as file:
+        file.seek(begin)
+        sys.stdout.write(file.read().decode("utf-8", errors="replace"))
+        sys.stdout.flush()
+        return file.tell()
 
 
 def _driver_log(folder: RunFolder) -> Path:
@@ -99,12 +135,12 @@ def _driver_log(folder: RunFolder) -> Path:
     )
 
 
-def _trial_log(folder: RunFolder, trial_id: str) -> Path:
+def _trial_log(monitor: Monitor, trial_id: str) -> Path:
     """
     Raises:
         RunFolderError: there is no such trial, or it has said nothing.
     """
-    trial = Monitor(folder).trial(trial_id)
+    trial, folder = monitor.trial(trial_id), monitor.folder
     for path in (folder.trial_output(trial.trial_id), folder.trial_error(trial.trial_id)):
         if path.is_file():
             return path

@@ -30,7 +30,7 @@ from sweeper.record.run_folder import RUNS, RunFolder, create_run_folder, reache
 from sweeper.record.runs.finding import find_run_folder
 from sweeper.record.stores.places import address_of, shown
 from sweeper.record.submission.code import code_here, name_of, packed, put_code
-from sweeper.runtime.session.preparation import Options, prepare_run
+from sweeper.runtime.session.preparation import Options, WandbMode, prepare_run
 from sweeper.spec.reading.spec_file import load_spec
 from sweeper.spec.trainer.section import TrainerSpec
 from sweeper.views.console import make_console
@@ -59,6 +59,10 @@ def submit(
     ] = None,
     overrides: Overrides = [],  # noqa: B006  # typer copies it
     runs: Runs = RUNS,
+    wandb: Annotated[
+        WandbMode | None,
+        typer.Option(help="As of `run`, with the cluster's own key. [as before, or off]"),
+    ] = None,
 ) -> None:
     console, is_new = make_console(), os.path.isfile(what)
     _require_seen(runs, address)
@@ -75,7 +79,7 @@ def submit(
     jobs = Jobs(address)  # before anything is written
     folder = _put(prepared.plan, runs, name, what) if is_new else there
     try:
-        attempt = start_attempt(Monitor(folder), jobs, by_hand=True)
+        attempt = start_attempt(Monitor(folder), jobs, by_hand=True, wandb=wandb)
     except ResourceError as error:
         again = f"python -m sweeper submit {folder.called} --address {address}"
         raise ResourceError(f"{error}\n{folder.place}: is there; again: {again}") from None

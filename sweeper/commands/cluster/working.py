@@ -48,7 +48,7 @@ def _carried_on(folder: RunFolder, attempt: Attempt) -> ExitCode:
             raise OverError(f"{folder.place}: {end.how} before it began: {end.said}")
 
     console = make_console()
-    options = Options(runs=folder.path.parent, owns_process=True)
+    options = Options(runs=folder.path.parent, wandb=attempt.wandb, owns_process=True)
     try:
         require_wanted()
         with options.deadline:

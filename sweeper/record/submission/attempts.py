@@ -31,6 +31,7 @@ class Attempt:
     submitted: float  # Unix time
     sessions: int  # that there were before
     work: int  # that was done before
+    wandb: Literal["off", "offline", "online"] = "off"
     end: End | None = None
 
 

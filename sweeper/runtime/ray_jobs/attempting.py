@@ -9,12 +9,18 @@ from sweeper.record.run_folder import RunFolder
 from sweeper.record.stores.places import address_of
 from sweeper.record.submission.attempts import Attempt, End, finish_stop, record_attempt, record_end
 from sweeper.runtime.ray_jobs.client import Jobs
+from sweeper.runtime.session.preparation import WandbMode
 
 STOP_SECONDS = 20  # that a driver takes to end, beside what its program is granted
 
 
-def start_attempt(monitor: Monitor, jobs: Jobs, *, by_hand: bool) -> Attempt | None:
+def start_attempt(
+    monitor: Monitor, jobs: Jobs, *, by_hand: bool, wandb: WandbMode | None = None
+) -> Attempt | None:
     """Start the job that goes on with the sweep. None: somebody else has.
+
+    Args:
+        wandb: None: as in the attempt before.
 
     Raises:
         UserError: the bucket or the cluster does not answer.
@@ -30,6 +36,7 @@ def start_attempt(monitor: Monitor, jobs: Jobs, *, by_hand: bool) -> Attempt | N
         submitted=time.time(),
         sessions=standing.sessions,
         work=standing.work,
+        wandb=wandb or (standing.attempts[-1].wandb if standing.attempts else "off"),
     )
     # First: a job that nobody knows of could not be told from one that somebody else has started.
     if not record_attempt(folder, attempt):

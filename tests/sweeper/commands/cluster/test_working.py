@@ -62,6 +62,36 @@ def test_a_mistake_ends_the_submission_and_is_told_everywhere(
     assert "refused: " in capsys.readouterr().out
 
 
+def test_logs_follow_a_sweep_from_attempt_to_attempt_until_it_has_ended(
+    folder: RunFolder, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    refresh, looks = Monitor.refresh, iter(range(9))
+
+    def says(number: int, text: str) -> None:
+        folder.attempt_log(number).parent.mkdir(exist_ok=True)
+        with folder.attempt_log(number).open("a") as file:
+            file.write(text)
+
+    def later(monitor: Monitor) -> None:
+        match next(looks):
+            case 2:  # until then it has said nothing
+                says(1, "one\n")
+            case 3:
+                says(1, "two\n")
+            case 4:
+                record_attempt(folder, replace(ATTEMPT, number=2))
+                says(2, "three ü\n")
+            case 5:
+                record_stop(folder)
+                says(2, "four\n")
+        refresh(monitor)
+
+    monkeypatch.setattr(Monitor, "refresh", later)
+    monkeypatch.setattr(following, "LOOK_EVERY_SECONDS", 0.0)
+    logs("tiny", follow=True)
+    assert capsys.readouterr().out == "one\ntwo\nthree ü\nfour\n"
+
+
 def test_what_may_pass_ends_no_submission(
     folder: RunFolder, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

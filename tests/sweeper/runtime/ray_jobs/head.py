@@ -112,7 +112,7 @@ class Head(Machine):
         for _ in range(TRIES):
             environment = self.environment_of(worker)
             done = subprocess.run(command, env=environment, capture_output=True, text=True)
-            if done.returncode == 0:
+            if done.returncode <= 0:  # or it was killed meanwhile
                 return
             worker.kill()
         raise AssertionError(done.stdout + done.stderr)

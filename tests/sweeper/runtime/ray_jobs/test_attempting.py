@@ -94,6 +94,16 @@ def test_a_lost_sweep_is_submitted_again_and_one_in_vain_is_given_up(
     assert len({started["job"] for started in jobs.started}) == next_attempt.MOST_IN_VAIN
 
 
+def test_each_attempt_logs_to_wandb_as_the_one_before_until_somebody_says_otherwise(
+    folder: RunFolder, jobs: type[NotingJobs], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start_attempt(Monitor(folder), NotingJobs(""), by_hand=True)
+    start_attempt(Monitor(folder), NotingJobs(""), by_hand=True, wandb="online")
+    keeps(folder, monkeypatch, 300)
+    start_attempt(Monitor(folder), NotingJobs(""), by_hand=True, wandb="off")
+    assert [each.wandb for each in read_attempts(folder)] == ["off", "online", "online", "off"]
+
+
 def test_a_cluster_that_is_away_costs_no_attempt(
     folder: RunFolder, jobs: type[NotingJobs], monkeypatch: pytest.MonkeyPatch
 ) -> None:
