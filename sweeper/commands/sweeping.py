@@ -23,10 +23,11 @@ from sweeper.plan.placement import Node, place, stated_share
 from sweeper.plan.plan import make_plan
 from sweeper.record.journal import begin_unbegun
 from sweeper.record.run_folder import RUNS, RunFolder, reached
+from sweeper.record.submission.attempts import WandbMode
 from sweeper.running import resume_sweep, run_file
 from sweeper.runtime.lasting_output import lasting_output
 from sweeper.runtime.session.ending import SessionResult, written_report
-from sweeper.runtime.session.preparation import Options, WandbMode
+from sweeper.runtime.session.preparation import Options
 from sweeper.runtime.sharing.fairness import Claim
 from sweeper.runtime.sharing.queueing import part_beside
 from sweeper.runtime.trainers.checking import LEVELS, Finding, Findings, check_trainer

@@ -11,6 +11,8 @@ from typing import Any, Literal
 from sweeper.record.run_folder import RunFolder, reached
 from sweeper.record.state.sweep_state import SweepState
 
+WandbMode = Literal["off", "offline", "online"]
+
 
 @dataclass(frozen=True, kw_only=True)
 class End:
@@ -31,7 +33,7 @@ class Attempt:
     submitted: float  # Unix time
     sessions: int  # that there were before
     work: int  # that was done before
-    wandb: Literal["off", "offline", "online"] = "off"
+    wandb: WandbMode = "off"
     end: End | None = None
 
 

@@ -7,9 +7,15 @@ from sweeper.analysis.monitor import Monitor
 from sweeper.errors import ResourceError
 from sweeper.record.run_folder import RunFolder
 from sweeper.record.stores.places import address_of
-from sweeper.record.submission.attempts import Attempt, End, finish_stop, record_attempt, record_end
+from sweeper.record.submission.attempts import (
+    Attempt,
+    End,
+    WandbMode,
+    finish_stop,
+    record_attempt,
+    record_end,
+)
 from sweeper.runtime.ray_jobs.client import Jobs
-from sweeper.runtime.session.preparation import WandbMode
 
 STOP_SECONDS = 20  # that a driver takes to end, beside what its program is granted
 

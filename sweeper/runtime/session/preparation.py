@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Literal
 
 from rich.console import Console
 
@@ -19,6 +18,7 @@ from sweeper.record.run_folder import RUNS, require_free_name
 from sweeper.record.state.events import Fingerprint
 from sweeper.record.state.sweep_state import SweepState
 from sweeper.record.state.warm_start import WarmStart
+from sweeper.record.submission.attempts import WandbMode
 from sweeper.record.watcher import Watcher
 from sweeper.runtime.signals import Deadline
 from sweeper.runtime.trial_loop import TRAINER
@@ -28,8 +28,6 @@ from sweeper.spec.sweep_spec import SweepSpec
 from sweeper.spec.trainer.config import ours
 from sweeper.views.trackers.wandb_runs import require_login
 from trainable.data.token_files import check_data
-
-WandbMode = Literal["off", "offline", "online"]
 
 
 @dataclass(frozen=True, kw_only=True)
