@@ -52,6 +52,7 @@ class Outcome:
     val_loss: float | None  # its own, as what follows
     val_perplexity: float | None
     val_bits_per_byte: float | None
+    set_losses: Mapping[str, float]  # of validation sets with a name, by metric
 
 
 @dataclass(frozen=True)
@@ -160,6 +161,7 @@ def _outcome(contender: Contender, alike: SweepData) -> Outcome:
         val_loss=None if trial is None else trial.loss,
         val_perplexity=None if trial is None else trial.perplexity,
         val_bits_per_byte=None if trial is None else trial.bits_per_byte,
+        set_losses={} if trial is None else trial.set_losses,
     )
 
 

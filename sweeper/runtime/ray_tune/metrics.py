@@ -18,6 +18,7 @@ from sweeper.record.state.trial import Trial
 from sweeper.record.watcher import Watcher
 from sweeper.spec.points import point_text
 from sweeper.status import Status
+from trainable.validation_sets import set_of
 
 EVERY_SECONDS = 1.0
 LONGEST_VALUES = 120  # characters of a label
@@ -39,6 +40,8 @@ class RayMetrics(Watcher):
         self._of_trial = {
             key: Gauge(f"sweeper_trial_{key}", text, tags) for key, text in PER_TRIAL.items()
         }
+        text = "Loss of a running trial on a validation set with a name, nats a token."
+        self._of_set = Gauge("sweeper_trial_set_loss", text, (*tags, "set"))
         self._trials = Gauge("sweeper_trials", "Trials by status.", ("sweep", "status"))
         text = "The objective of the best trial; until one has completed, of the leading one."
         self._best = Gauge("sweeper_best_objective", text, ("sweep", "metric", "trial", "values"))
@@ -67,6 +70,9 @@ class RayMetrics(Watcher):
             source = evaluated if key.startswith("val_") else newest
             if source is not None and (value := source.value(key)) is not None:
                 gauge.set(value, tags)
+        for metric, loss in ({} if evaluated is None else evaluated.others).items():
+            if (name := set_of(metric)) is not None:
+                self._of_set.set(loss, {**tags, "set": name})
 
     def _tags(self, trial: Trial) -> dict[str, str]:
         # Ray takes only ASCII.

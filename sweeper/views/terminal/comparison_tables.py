@@ -6,7 +6,7 @@ from collections.abc import Callable
 from sweeper.analysis.comparison.comparison import Comparison, Outcome
 from sweeper.analysis.noise import CONFIDENCE
 from sweeper.spec.points import swept_text
-from sweeper.views.format import count, duration, flops, number
+from sweeper.views.format import count, duration, flops, number, title_of
 
 Table = list[tuple[str, list[str]]]  # labels, with a cell for each sweep
 
@@ -29,6 +29,8 @@ def outcome_table(comparison: Comparison) -> Table:
     """Rows of a label and a cell for each sweep. The values of each winner come last."""
     outcomes = comparison.outcomes
     rows = [(label, [cell(outcome) for outcome in outcomes]) for label, cell in OUTCOME]
+    for metric in sorted({metric for outcome in outcomes for metric in outcome.set_losses}):
+        rows.append((title_of(metric), [number(o.set_losses.get(metric)) for o in outcomes]))
     if any((outcome.num_seeds or 1) > 1 for outcome in outcomes):
         means = [
             f"{number(o.best_objective)} ({o.num_seeds})" if o.num_seeds else "-" for o in outcomes

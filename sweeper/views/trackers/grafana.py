@@ -12,6 +12,12 @@ _TRIAL = "trial {{trial}}: {{values}}"
 CURVES = [
     ("Validation loss", "none", f"ray_sweeper_trial_val_loss{{{_WHICH}}}", _TRIAL),
     ("Validation perplexity", "none", f"ray_sweeper_trial_val_perplexity{{{_WHICH}}}", _TRIAL),
+    (
+        "Loss on validation sets with names",
+        "none",
+        f"ray_sweeper_trial_set_loss{{{_WHICH}}}",
+        f"{{{{set}}}}, {_TRIAL}",
+    ),
     ("Steps", "none", f"ray_sweeper_trial_step{{{_WHICH}}}", _TRIAL),
     ("Tokens a second", "short", f"ray_sweeper_trial_tokens_per_second{{{_WHICH}}}", _TRIAL),
 ]

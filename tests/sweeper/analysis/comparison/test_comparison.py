@@ -78,6 +78,21 @@ def test_who_is_ahead_and_by_how_much(two: list[Contender]) -> None:
     assert (narrow.best_step, narrow.val_perplexity) == (16, None)
 
 
+def test_the_losses_on_validation_sets_with_names_are_rows_of_their_own(
+    two: list[Contender],
+) -> None:
+    narrow, wide = two
+    best, other = wide.sweep.trials
+    told = replace(best, set_losses={"val_loss_news": 3.0, "val_loss_code": 1.25})
+    sweep = replace(wide.sweep, trials=(told, replace(other, set_losses={"val_loss_code": 9.0})))
+    rows = outcome_table(compare([narrow, replace(wide, sweep=sweep)]))
+    after = [label for label, _ in rows].index("bits per byte") + 1
+    assert rows[after : after + 2] == [
+        ("validation loss on code", ["-", "1.2500"]),
+        ("validation loss on news", ["-", "3.0000"]),
+    ]
+
+
 def test_settings_that_differ_and_no_others(two: list[Contender]) -> None:
     assert compare(two).differences == (Difference("train.d_model", (16, 32)),)
 

@@ -13,7 +13,7 @@ import urllib.parse
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +50,7 @@ class Gated(ClosedFormTrainer):
             json.dumps({"pid": os.getpid(), "title": title})
         )
         for report in super().train():
-            yield report
+            yield report and replace(report, others={"val_loss_code": report.step / 4})
             while self.step == 9 and not Path(os.environ[GATE]).exists():
                 time.sleep(0.1)
                 yield None
@@ -163,6 +163,7 @@ def test_a_real_prometheus_answers_every_query_of_the_board(
             assert asked != expression
             until(asked, lambda asked=asked: query(asked))
         losses = query('ray_sweeper_trial_val_loss{sweep="tiny"}')
+        on_code = query('ray_sweeper_trial_set_loss{set="code"}')
         trials = query("ray_sweeper_trials")
         (best,) = query("ray_sweeper_best_objective")
         (share,) = query(ENDED.replace("$sweep", "tiny"))
@@ -173,6 +174,10 @@ def test_a_real_prometheus_answers_every_query_of_the_board(
     }
     at_8 = 2 + 3 / 8**0.5
     assert [float(series["value"][1]) for series in losses] == pytest.approx([at_8, at_8])
+    assert [(of["metric"]["trial"], float(of["value"][1])) for of in on_code] == [
+        ("0000", 2.0),
+        ("0001", 2.0),
+    ]
     counts = {series["metric"]["status"]: float(series["value"][1]) for series in trials}
     assert counts.pop("running") == counts.pop("pending") == 2
     assert set(counts.values()) == {0}
