@@ -47,6 +47,7 @@ _DOMAINS: Synonyms = {
     "randint": "int",
     "normal": "gaussian",
     "loguniform": "log_uniform_values",
+    "uniform, as {uniform: [low, high]}": "min max low high lower upper type distribution",
     "uniform, with a step": "quniform",
     "randint, with a step": "qrandint",
     "loguniform, with a step": "qloguniform",

@@ -35,6 +35,7 @@ EXAMPLES: dict[KeyPath, str] = {
     ("search",): "{algorithm: random, num_trials: 20}",
     ("scheduler",): "{type: asha, grace_steps: 100}",
     ("checkpoints",): "{keep: 2, budget: 20GB}",
+    ("seeds",): "[0, 1, 2]",
 }
 _ANY_SCHEDULER = " or ".join([", ".join(list(SCHEDULERS)[:-1]), list(SCHEDULERS)[-1]])
 
@@ -96,6 +97,8 @@ def _problem(
         case "list_type" if key in ("grid", "choice"):
             message = "must be a list of values, or a mapping of named bundles"
             message += f", got {shown(node)}"
+        case "list_type" if key_path in EXAMPLES:
+            message = f"must be a list, as {EXAMPLES[key_path]}, got {shown(node)}"
         case _ if kind in _MESSAGES:
             message = f"{_MESSAGES[kind].format(**context)}, got {shown(node)}"
         case _:
@@ -200,7 +203,10 @@ def _model(section: list[str | int], data: Plain) -> type[BaseModel] | None:
 def _no_domain(node: Plain) -> str:
     kinds = ", ".join(DOMAINS)
     if not isinstance(node, dict):
-        return f"must say how it is swept, as {{grid: [1, 2]}} ({kinds}), got {shown(node)}"
+        listed = json.dumps(node) if isinstance(node, list) and len(node) <= 8 else "[1, 2]"
+        return f"must say how it is swept, as {{grid: {listed}}} ({kinds}), got {shown(node)}"
+    if "times" in node:
+        return "a value that follows from another setting is not swept; move it to `train:`"
     wrong = [key for key in node if key not in DOMAINS]
     if not wrong or len(wrong) < len(node):
         return f"must have one key out of {kinds}, got {', '.join(node) or 'none'}"

@@ -82,6 +82,7 @@ def test_of_words() -> None:
     assert scheduler_hint("ashaa") == "; did you mean 'asha'?"
     assert domain_hint("values") == "; did you mean 'grid'?"
     assert domain_hint("log_uniform") == "; did you mean 'loguniform'?"
+    assert domain_hint("min") == "; did you mean 'uniform', as {uniform: [low, high]}?"
     assert word_hint("metric", "val_los", OUR_METRICS) == "; did you mean 'val_loss'?"
     assert word_hint("metric", "ppl", OUR_METRICS) == "; did you mean 'val_perplexity'?"
     assert word_hint("mode", "minimize", ("min", "max")) == "; did you mean 'min'?"
