@@ -58,6 +58,13 @@ TABLE = [
     ("space: [a]", ":1: space: must be a mapping, got [\"a\"]"),
     ("space: {d_ff: 5}", ":1: space.d_ff: must say how it is swept, as {grid: [1, 2]} "
      "(grid, choice, uniform, loguniform, randint, lograndint, normal), got 5"),
+    ("space: {d_ff: [64, 128]}", ":1: space.d_ff: must say how it is swept, as {grid: [64, 128]} "
+     "(grid, choice, uniform, loguniform, randint, lograndint, normal), got [64, 128]"),
+    ("space: {learning_rate: {min: 1e-4, max: 1e-2}}", ":1: space.learning_rate: 'min' is none of "
+     "grid, choice, uniform, loguniform, randint, lograndint, normal; did you mean 'uniform', as "
+     "{uniform: [low, high]}?"),
+    ("space: {weight_decay: {times: 3, of: learning_rate}}", ":1: space.weight_decay: a value that "
+     "follows from another setting is not swept; move it to `train:`"),
     ("space: {d_ff: {}}", ":1: space.d_ff: must have one key out of grid, choice, uniform, "
      "loguniform, randint, lograndint, normal, got none"),
     ("space: {d_ff: {randint: [1, 9], grid: [1]}}", ":1: space.d_ff: must have one key out of "
@@ -202,7 +209,7 @@ TABLE = [
      "constraints: [{less: [0.9, beta1]}]",
      ":3: constraints: none of 1,000 random draws in a row satisfies them all"),
     # every point once per seed
-    (LR + "seeds: 3", ":2: seeds: must be a list, got 3"),
+    (LR + "seeds: 3", ":2: seeds: must be a list, as [0, 1, 2], got 3"),
     (LR + "seeds: []", ":2: seeds: must not be empty"),
     (LR + "seeds: [0, 1, 0]", ":2: seeds: 0 stands twice; remove one"),
     (LR + "seeds: [0, -1]", ":2: seeds.1: must be at least 0, got -1"),
