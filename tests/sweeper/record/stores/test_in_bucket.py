@@ -200,6 +200,11 @@ def test_a_bucket_that_goes_away_stops_the_sweep_which_can_be_resumed(
         pass
 
 
+def end_without_a_word(publisher: Publisher) -> None:
+    publisher._ended.set()
+    publisher.join()
+
+
 def test_what_could_not_be_pushed_is_pushed_by_the_next_session(
     tiny_plan: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -210,7 +215,7 @@ def test_what_could_not_be_pushed_is_pushed_by_the_next_session(
     bucket = Bucket(f"{address}/tiny")
     with monkeypatch.context() as patch, pytest.raises(Killed), folder.locked():
         folder.report.write_text("after")
-        patch.setattr(Publisher, "finish", lambda publisher: None)
+        patch.setattr(Publisher, "finish", end_without_a_word)
         raise Killed
     assert bucket.get("report.html") == b"before"
     with RunFolder(folder.path).locked():
