@@ -6,7 +6,7 @@ from pathlib import Path
 from playwright.sync_api import Browser, Page
 
 from tests.programs import needs_chromium
-from tests.sweeper.views.report.conftest import on_a_desktop
+from tests.sweeper.views.report.conftest import drawn, on_a_desktop
 
 SECTIONS = [
     "winner",
@@ -29,8 +29,9 @@ def column(page: Page, number: int) -> list[str]:
 def chosen_points(page: Page) -> dict[str, int]:
     """How many points each figure shows of the chosen trial."""
     counts: dict[str, int] = page.evaluate(
-        """() => Object.fromEntries([...document.querySelectorAll("[data-figure]")].map(
-            e => [e.id, e.data.at(-1).x.filter(x => x !== null).length]))"""
+        """() => Object.fromEntries([...document.querySelectorAll("[data-figure]")]
+            .filter(e => e.data)
+            .map(e => [e.id, e.data.at(-1).x.filter(x => x !== null).length]))"""
     )
     return counts
 
@@ -96,7 +97,8 @@ def test_choosing_a_trial_shows_it_everywhere(page: Page) -> None:
 
 
 @on_a_desktop
-def test_a_click_in_a_figure_chooses_the_trial(page: Page) -> None:
+def test_a_click_in_a_figure_chooses_the_trial(opened: Page) -> None:
+    page = drawn(opened, "curves")
     page.evaluate(
         """() => { const e = document.getElementById("curves");
             const t = e.data.findIndex(t => t.customdata);
@@ -131,7 +133,8 @@ def test_the_table_filters_by_text_and_by_status(opened: Page) -> None:
 
 
 @on_a_desktop
-def test_the_curves_can_be_had_along_each_axis(page: Page) -> None:
+def test_the_curves_can_be_had_along_each_axis(opened: Page) -> None:
+    page = drawn(opened, "curves")
     last = "document.getElementById('curves').data[0].x[0]"
     at_step = page.evaluate(last)
     page.locator('.switch input[value="tokens"]').check()
@@ -140,7 +143,9 @@ def test_the_curves_can_be_had_along_each_axis(page: Page) -> None:
     page.wait_for_function(f"{last} > {at_step} * 1e5")
 
 
-def test_paper_is_light_and_no_figure_is_wider_than_it(page: Page) -> None:
+def test_paper_is_light_and_no_figure_is_wider_than_it(opened: Page) -> None:
+    page = drawn(opened, "curves")
+
     def seen() -> list[object]:
         background = "getComputedStyle(document.body).backgroundColor"
         return page.evaluate(  # type: ignore[no-any-return]
@@ -155,7 +160,8 @@ def test_paper_is_light_and_no_figure_is_wider_than_it(page: Page) -> None:
     assert seen() == before
 
 
-def test_a_change_of_the_theme_is_followed(page: Page) -> None:
+def test_a_change_of_the_theme_is_followed(opened: Page) -> None:
+    page = drawn(opened, "curves")
     ink = "document.getElementById('curves').layout.font.color"
     before = page.evaluate(ink)
     dark = page.evaluate("matchMedia('(prefers-color-scheme: dark)').matches")

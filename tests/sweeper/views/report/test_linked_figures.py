@@ -9,7 +9,7 @@ from typing import Any
 from playwright.sync_api import Page
 
 from tests.programs import needs_chromium
-from tests.sweeper.views.report.conftest import on_a_desktop
+from tests.sweeper.views.report.conftest import drawn, on_a_desktop
 
 pytestmark = [needs_chromium, on_a_desktop]
 
@@ -33,7 +33,8 @@ def lines_of(page: Page) -> list[dict[str, Any]]:
     return found
 
 
-def test_colour_says_the_setting_that_is_chosen(page: Page) -> None:
+def test_colour_says_the_setting_that_is_chosen(opened: Page) -> None:
+    page = drawn(opened, "curves")
     assert {"small", "large", "huge|one more"} <= {line["name"] for line in lines_of(page)}
     page.select_option('select[name="colour"]', "learning_rate")
     names = {line["name"]: line["colour"] for line in lines_of(page)}
@@ -43,7 +44,8 @@ def test_colour_says_the_setting_that_is_chosen(page: Page) -> None:
     assert {"0.0001", "0.001", "0.01"} <= set(labels), "named at the line's end"
 
 
-def test_other_measures_and_smoothing(page: Page) -> None:
+def test_other_measures_and_smoothing(opened: Page) -> None:
+    page = drawn(opened, "curves")
     raw = [line["y"] for line in lines_of(page)]
     page.select_option('select[name="smoothing"]', "0.8")
     smooth = [line["y"] for line in lines_of(page)]
@@ -56,7 +58,9 @@ def test_other_measures_and_smoothing(page: Page) -> None:
     assert [line["y"] for line in lines_of(page)] != raw
 
 
-def test_under_a_filter_the_front_is_that_of_what_is_shown(page: Page) -> None:
+def test_under_a_filter_the_front_is_that_of_what_is_shown(opened: Page) -> None:
+    page = drawn(opened, "cost-parameters")
+
     def front() -> list[str]:
         names: list[str] = page.evaluate(
             """() => document.getElementById("cost-parameters").data
@@ -74,7 +78,8 @@ def test_under_a_filter_the_front_is_that_of_what_is_shown(page: Page) -> None:
     assert front() == ["small"]
 
 
-def test_trials_that_diverged_are_crosses_at_the_top(page: Page) -> None:
+def test_trials_that_diverged_are_crosses_at_the_top(opened: Page) -> None:
+    page = drawn(opened, "response-0")
     crosses = page.evaluate(
         """() => { const e = document.getElementById("response-0");
             const t = e.data.find(t => t.name.endsWith("diverged"));
@@ -86,14 +91,16 @@ def test_trials_that_diverged_are_crosses_at_the_top(page: Page) -> None:
     assert len(set(crosses["names"])) == 3
 
 
-def test_a_condition_filters_the_table_and_all_figures(page: Page) -> None:
+def test_a_condition_filters_the_table_and_all_figures(opened: Page) -> None:
+    with_all, with_some = ("curves", "response-0", "timeline"), ("parallel", "cost-parameters")
+    page = drawn(opened, *with_all, *with_some)
     page.fill("#filter", "learning_rate<=1e-3 size=small|large")
     rows = page.locator("#trial-table tbody tr")
     assert rows.count() == 4
     names = {row.get_attribute("data-trial") for row in rows.all()}
-    for figure in ("curves", "response-0", "timeline"):
+    for figure in with_all:
         assert shown_in(page, figure) == names, figure
-    for figure in ("parallel", "cost-parameters"):
+    for figure in with_some:
         some = shown_in(page, figure)
         assert some and some <= names, f"{figure}: only those that got to where they are compared"
     page.fill("#filter", "status = diverged")
@@ -114,7 +121,8 @@ def test_a_condition_that_cannot_be_read_is_said(opened: Page) -> None:
     assert opened.locator("#trial-table tbody tr").count() == 3  # by the word
 
 
-def test_a_box_over_an_axis_becomes_a_condition(page: Page) -> None:
+def test_a_box_over_an_axis_becomes_a_condition(opened: Page) -> None:
+    page = drawn(opened, "parallel")
     page.fill("#filter", "size=small|large")
     page.evaluate(
         """() => document.getElementById("parallel").emit("plotly_selected",
@@ -126,7 +134,8 @@ def test_a_box_over_an_axis_becomes_a_condition(page: Page) -> None:
     assert page.locator("#trial-table tbody tr").count() == 4
 
 
-def test_names_with_spaces_and_bars_stand_in_quotes(page: Page) -> None:
+def test_names_with_spaces_and_bars_stand_in_quotes(opened: Page) -> None:
+    page = drawn(opened, "parallel")
     page.evaluate(
         """() => document.getElementById("parallel").emit("plotly_selected",
             {range: {x: [0.8, 1.2], y: [0.4, 1.1]}})"""
@@ -138,8 +147,9 @@ def test_names_with_spaces_and_bars_stand_in_quotes(page: Page) -> None:
     assert rows.count() == 1
 
 
-def test_a_box_over_the_objective_is_about_the_loss_that_its_axis_shows(page: Page) -> None:
-    drawn = shown_in(page, "parallel")
+def test_a_box_over_the_objective_is_about_the_loss_that_its_axis_shows(opened: Page) -> None:
+    page = drawn(opened, "parallel")
+    before = shown_in(page, "parallel")
     page.evaluate(
         """() => document.getElementById("parallel").emit("plotly_selected",
             {range: {x: [1.8, 2.2], y: [-0.05, 0.5]}})"""
@@ -148,7 +158,7 @@ def test_a_box_over_the_objective_is_about_the_loss_that_its_axis_shows(page: Pa
     better = shown_in(page, "parallel")
     rows = page.locator("#trial-table tbody tr").all()
     assert {row.get_attribute("data-trial") for row in rows} == better
-    assert 0 < len(better) < len(drawn)
+    assert 0 < len(better) < len(before)
     ends = page.evaluate(
         """() => document.getElementById("parallel").data.filter(t => t.meta === "trials")
             .flatMap(t => t.y.filter((_, place) => place % 4 === 2))"""
@@ -156,7 +166,8 @@ def test_a_box_over_the_objective_is_about_the_loss_that_its_axis_shows(page: Pa
     assert all(end <= 0.5 for end in ends)
 
 
-def test_the_axes_take_another_order(page: Page) -> None:
+def test_the_axes_take_another_order(opened: Page) -> None:
+    page = drawn(opened, "parallel")
     titles = "document.getElementById('parallel').layout.xaxis.ticktext"
     first, second, *_ = page.evaluate(titles)
     ys = "document.getElementById('parallel').data[0].y.slice(0, 2)"
@@ -167,7 +178,8 @@ def test_the_axes_take_another_order(page: Page) -> None:
     assert page.locator("#axes li").first.inner_text().strip("◂▸ \n") == "size"
 
 
-def test_the_table_can_be_had_as_csv_and_a_figure_as_png(page: Page) -> None:
+def test_the_table_can_be_had_as_csv_and_a_figure_as_png(opened: Page) -> None:
+    page = drawn(opened, "curves")
     page.fill("#filter", 'size="huge|one more"')
     with page.expect_download() as download:
         page.click("#csv")
@@ -179,7 +191,8 @@ def test_the_table_can_be_had_as_csv_and_a_figure_as_png(page: Page) -> None:
     assert Path(download.value.path()).read_bytes().startswith(b"\x89PNG")
 
 
-def test_a_newer_page_takes_its_place_and_what_was_chosen_stays(page: Page, report: Path) -> None:
+def test_a_newer_page_takes_its_place_and_what_was_chosen_stays(opened: Page, report: Path) -> None:
+    page = drawn(opened, "curves")
     page.locator("main details summary").click()
     page.fill("#filter", "size=small")
     page.select_option('select[name="colour"]', "learning_rate")
