@@ -19,18 +19,20 @@ test-all: $(VENV)/.dev
 	$(call run_tests,)
 
 # In parts beside one another, since they wait for processes much of the time; this screen shows the
-# one with all that the others leave. With ARGS, as ARGS="tests/sweeper/spec -x", just what is asked for.
+# one with all that the others leave. All take about as much of the cores, so that they end together.
+# With ARGS, as ARGS="tests/sweeper/spec -x", just what is asked for.
 PYTEST := $(VENV)/bin/python -m pytest
-BESIDE := ray views record
-ray    := tests/sweeper/runtime/ray_tune
-record := tests/sweeper/record tests/sweeper/engine tests/sweeper/strategy
-views  := tests/sweeper/commands tests/sweeper/views tests/sweeper/docs tests/trainable
+RAY    := tests/sweeper/runtime/ray_tune
+BESIDE := ray rays views
+ray    := $(wildcard $(RAY)/test_[a-l]*.py)
+rays   := $(wildcard $(RAY)/test_[m-z]*.py) tests/sweeper/runtime/ray_jobs
+views  := tests/sweeper/commands tests/sweeper/views tests/sweeper/docs
 # Threads that wait for one another by spinning take the cores from the other parts.
 test test-all: export OPENBLAS_NUM_THREADS := 1
 test test-all: export OMP_WAIT_POLICY := PASSIVE
 ifeq ($(strip $(ARGS)),)
 define run_tests
-@echo "Beside what you see, and shown after it: $(foreach part,$(BESIDE),$($(part)))"
+@echo "Beside what you see, and shown after it: $(RAY) in two parts, $(views)"
 @rm -f $(BESIDE:%=$(VENV)/%.rc)
 @$(foreach part,$(BESIDE),{ $(PYTEST) $(1) $($(part)) >$(VENV)/$(part).log 2>&1; echo $$? >$(VENV)/$(part).rc; } & ) \
 $(PYTEST) $(1) $(addprefix --ignore=,$(foreach part,$(BESIDE),$($(part)))); rest=$$?; \

@@ -156,6 +156,7 @@ def test_sigterm_checkpoints_every_running_trial(tmp_path: Path, write_space: An
     ]
 
 
+@pytest.mark.slow
 def test_a_whole_sweep_and_what_can_be_asked_of_it(tmp_path: Path, write_space: Any) -> None:
     space = write_space(
         train={"max_steps": 64}, space=SPACE, scheduler={"type": "asha", "grace_steps": 16}

@@ -33,7 +33,8 @@ def losses(trainer: Trainer, until: int) -> list[Metrics]:
     return [(r.step, r.train_loss, r.val_loss) for r in reports if r is not None]
 
 
-@pytest.mark.parametrize("dtype", ["float32", pytest.param("bfloat16", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
 def test_compiled_runs_resume_exactly_and_compile_once(
     tiny: MakeConfig, tmp_path: Path, dtype: str
 ) -> None:

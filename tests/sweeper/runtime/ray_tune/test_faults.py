@@ -55,6 +55,7 @@ def failures(folder: RunFolder, trial: str) -> list[str]:
     ]
 
 
+@pytest.mark.slow
 def test_every_failure_costs_its_trial_alone(
     tmp_path: Path, write_space: Any, console: Console
 ) -> None:
