@@ -1,12 +1,17 @@
 """Waiting for what another process does: for a condition, never for a time."""
 
-import subprocess
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Protocol
 
 
-def wait_until(process: "subprocess.Popen[Any]", holds: Callable[[], bool]) -> None:
+class Ends(Protocol):
+    """A process, as a `subprocess.Popen`."""
+
+    def poll(self) -> int | None: ...
+
+
+def wait_until(process: Ends, holds: Callable[[], bool]) -> None:
     while not holds():
         assert process.poll() is None, "over before its time"
         time.sleep(0.005)  # between two looks at the condition

@@ -23,6 +23,9 @@ LOOKED_AT = {
     BROKEN_WHILE: "broken",
 }
 
+# A cluster without what no trial needs, which takes more time to start than what they do.
+PLAIN = {"include_dashboard": False, "include_log_monitor": False, "no_monitor": True}
+
 
 @pytest.fixture(scope="module")
 def cluster_and_link(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
@@ -35,8 +38,9 @@ def cluster_and_link(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple
             patch.setenv(variable, str(link / name))
         # Ray's processes that no sweep needs take as long to start as those that it does.
         patch.setenv("RAY_prestart_worker_first_driver", "0")
-        head = {"num_cpus": os.cpu_count(), "include_dashboard": False}
-        cluster = Cluster(initialize_head=True, head_node_args=head)
+        cluster = Cluster(
+            initialize_head=True, head_node_args={**PLAIN, "num_cpus": os.cpu_count()}
+        )
     yield cluster.address, link
     ray.shutdown()
     cluster.shutdown()

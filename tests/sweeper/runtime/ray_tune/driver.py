@@ -88,7 +88,7 @@ def note_pauses(file: Path) -> None:
     SweepScheduler.choose_trial_to_run = asking
 
 
-def main() -> None:
+def main(what: str, argument: str, runs: str, trainer: str) -> None:
     if NODE_WAIT in os.environ:
         from sweeper.runtime import nodes
         from sweeper.runtime.ray_tune import runner
@@ -101,7 +101,6 @@ def main() -> None:
         trial.backoff_seconds = lambda failed_attempts: float(os.environ[BACKOFF])
     if PAUSING in os.environ:
         note_pauses(Path(os.environ[PAUSING]))
-    what, argument, runs, trainer = sys.argv[1:]
     if ":" not in trainer:
         trainer = f"tests.sweeper.runtime.ray_tune.driver:{trainer}"
     options = Options(runs=runs_folder(runs), dashboard=False, trainer=trainer)
@@ -116,4 +115,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(*sys.argv[1:])

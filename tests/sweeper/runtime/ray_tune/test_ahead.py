@@ -2,7 +2,6 @@
 before it, forced on a real Ray cluster: the driver stands still while its trial saves itself."""
 
 import signal
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from sweeper.record.progress import read_progress
 from sweeper.record.run_folder import RunFolder
 from sweeper.status import ExitCode
 from tests.sweeper.runtime.ray_tune.driver import PAUSING
+from tests.sweeper.runtime.ray_tune.sessions import Driver
 from tests.sweeper.runtime.ray_tune.test_kills import decided, events, rows, state_of, undisturbed
 from tests.sweeper.runtime.ray_tune.test_resume import session
 from tests.sweeper.waiting import wait_until
@@ -26,12 +26,12 @@ SECTIONS = {
 }
 
 
-def killed(driver: subprocess.Popen[bytes]) -> int:
+def killed(driver: Driver) -> int:
     driver.kill()
     return driver.wait()
 
 
-def told_twice(driver: subprocess.Popen[bytes]) -> int:
+def told_twice(driver: Driver) -> int:
     """By a second Ctrl-C."""
     driver.send_signal(signal.SIGINT)
     driver.send_signal(signal.SIGCONT)
@@ -52,7 +52,7 @@ def test_no_evaluation_is_lost(
     cluster: None,
     monkeypatch: pytest.MonkeyPatch,
     step: int,
-    end: Callable[[subprocess.Popen[bytes]], int],
+    end: Callable[[Driver], int],
     code: int,
 ) -> None:
     gate, pausing = tmp_path / "gate", tmp_path / "pausing"

@@ -1,7 +1,6 @@
 """`python -m sweeper stop`, against drivers in processes of their own."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -17,7 +16,7 @@ from sweeper.status import ExitCode, Status
 from tests.sweeper.journals import raw_events
 from tests.sweeper.runtime.ray_tune.conftest import LOOKED_AT
 from tests.sweeper.runtime.ray_tune.driver import GATE, ROOT
-from tests.sweeper.runtime.ray_tune.test_kills import session_of
+from tests.sweeper.runtime.ray_tune.sessions import session_of
 from tests.sweeper.waiting import wait_until
 
 pytestmark = pytest.mark.slow
@@ -103,7 +102,7 @@ def test_a_driver_that_is_killed_before_it_hears_of_it(
     folder = RunFolder(tmp_path / "runs" / "tiny")
     process = session_of("WaitingTrainer", "run", write_space(**SECTIONS), tmp_path / "runs")
     wait_until(process, lambda: at_the_gate(folder, "0000", "0001"))
-    os.kill(process.pid, signal.SIGSTOP)
+    process.send_signal(signal.SIGSTOP)
     request_trial_stop(folder, "0000")
     process.kill()
     process.wait()

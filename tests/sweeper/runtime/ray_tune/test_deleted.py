@@ -1,8 +1,6 @@
 """Somebody deletes what a sweep has written while it is at work: real processes on a cluster."""
 
-import os
 import shutil
-import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
@@ -29,6 +27,7 @@ def said(tmp_path: Path) -> Iterator[IO[str]]:
         yield file
 
 
+@pytest.mark.slow
 def test_the_folder_of_a_trial_that_runs(
     tmp_path: Path, write_space: Any, cluster: None, said: IO[str]
 ) -> None:
@@ -46,7 +45,7 @@ def test_the_folder_of_a_trial_that_runs(
     told = [f"Trial {trial_id}: {folder.trial(trial_id)}/ was deleted." for trial_id in waiting]
     told.append(f"{folder.journal}: was deleted, replaced or changed; it is back as it was.")
     wait_until(process, lambda: all(text in Path(said.name).read_text() for text in told))
-    os.kill(process.pid, signal.SIGKILL)
+    process.kill()
     process.wait()
     assert folder.journal.read_bytes().startswith(record)
     assert all(folder.trial_config(trial_id).is_file() for trial_id in waiting)

@@ -4,16 +4,16 @@ are killed at random, and what is decided is what would be without."""
 import os
 import random
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
 
 from sweeper.record.run_folder import RunFolder
+from sweeper.running import TRAINER
 from sweeper.status import ExitCode
-from tests.sweeper.runtime.ray_tune.driver import BACKOFF, ROOT
+from tests.sweeper.runtime.ray_tune.driver import BACKOFF
+from tests.sweeper.runtime.ray_tune.sessions import session_of
 from tests.sweeper.runtime.trainers.test_sweeps import decided, decisions, space_in
 
 pytestmark = pytest.mark.slow
@@ -49,11 +49,7 @@ def run_killed(root: Path, chance: random.Random) -> list[str]:
     code = None
     while code != ExitCode.DONE:
         begin = ["resume", "foreign"] if folder.journal.exists() else ["run", str(space)]
-        driver = subprocess.Popen(
-            [sys.executable, "-m", "tests.sweeper.runtime.ray_tune.driver", *begin,
-             str(folder.path.parent), "trainable.loop.training:Trainer"],
-            cwd=ROOT, start_new_session=True,
-        )  # fmt: skip
+        driver = session_of(TRAINER, *begin, folder.path.parent)
         who = chance.choice(["driver", "actor", "program"]) if len(killed) < KILLS else None
         lines = num_lines(folder) + chance.randint(1, 12)
         while driver.poll() is None:

@@ -1,19 +1,16 @@
 """Ended at random points, in every way: the sweep comes out as if it had never been."""
 
-import contextlib
 import json
-import os
 import random
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import pytest
 
 from sweeper.engine.audience import Audience
+from sweeper.engine.warm_starting import read_warm_start
 from sweeper.plan.plan import make_plan
 from sweeper.record.replay import replay
 from sweeper.record.run_folder import CHECKPOINT_FILE, RunFolder, create_run_folder
@@ -25,7 +22,7 @@ from sweeper.status import ExitCode
 from tests.sweeper.closed_form import ClosedFormTrainer, SeededTrainer
 from tests.sweeper.in_process import opened
 from tests.sweeper.journals import raw_events
-from tests.sweeper.runtime.ray_tune.driver import ROOT
+from tests.sweeper.runtime.ray_tune.sessions import Driver, session_of
 
 pytestmark = pytest.mark.slow
 MAX_EVENTS_A_SESSION = 16
@@ -58,17 +55,8 @@ def starts(tmp_path: Path, cluster: None) -> Path:
     return notes
 
 
-def session(*arguments: object) -> subprocess.Popen[bytes]:
+def session(*arguments: object) -> Driver:
     return session_of("NotingTrainer", *arguments)
-
-
-def session_of(
-    trainer: str, *arguments: object, stderr: IO[str] | None = None
-) -> subprocess.Popen[bytes]:
-    """`run FILE RUNS` or `resume NAME RUNS` in a process of its own, the head of its group."""
-    driver = [sys.executable, "-m", "tests.sweeper.runtime.ray_tune.driver"]
-    command = [*driver, *map(str, arguments), trainer]
-    return subprocess.Popen(command, cwd=ROOT, start_new_session=True, stderr=stderr)
 
 
 def undisturbed(
@@ -79,7 +67,9 @@ def undisturbed(
     spec, source = load_spec(space)
     plan = make_plan(spec, Path(str(spec.data)), source)
     folder = create_run_folder(runs, plan.spec, None, str(space))
-    with opened(folder, plan) as sweep:
+    searched = plan.spec.search.from_run is not None
+    warm_start = read_warm_start(plan.spec, runs, source) if searched else None
+    with opened(folder, plan, None, warm_start) as sweep:
         InProcess(sweep, Audience(sweep, []), trainer).run()
         sweep.close("finished")
     return folder
@@ -113,30 +103,29 @@ def decided(folder: RunFolder) -> list[tuple[Any, ...]]:
     ]
 
 
-def kill(driver: subprocess.Popen[bytes]) -> None:
+def kill(driver: Driver) -> None:
     driver.kill()
 
 
-def kill_all(driver: subprocess.Popen[bytes]) -> None:
-    os.killpg(driver.pid, signal.SIGKILL)
+def kill_all(driver: Driver) -> None:
+    driver.signal_group(signal.SIGKILL)
 
 
-def end(driver: subprocess.Popen[bytes]) -> None:
-    driver.terminate()
+def end(driver: Driver) -> None:
+    driver.send_signal(signal.SIGTERM)
 
 
-def interrupt(driver: subprocess.Popen[bytes]) -> None:
+def interrupt(driver: Driver) -> None:
     """Ctrl-C, as a terminal sends it."""
-    os.killpg(driver.pid, signal.SIGINT)
+    driver.signal_group(signal.SIGINT)
 
 
-def interrupt_twice(driver: subprocess.Popen[bytes]) -> None:
+def interrupt_twice(driver: Driver) -> None:
     interrupt(driver)
-    with contextlib.suppress(ProcessLookupError):  # it was quick
-        interrupt(driver)
+    interrupt(driver)
 
 
-def end_and_kill(driver: subprocess.Popen[bytes]) -> None:
+def end_and_kill(driver: Driver) -> None:
     """As a supervisor does with what does not end in time."""
     end(driver)
     kill(driver)

@@ -1,6 +1,5 @@
 """A search that learns, on Ray, killed and resumed: it suggests what it would have suggested."""
 
-import os
 import random
 import shutil
 import signal
@@ -15,7 +14,15 @@ from sweeper.record.run_folder import RunFolder
 from sweeper.spec.reading.spec_file import load_spec
 from sweeper.status import ExitCode
 from sweeper.strategy.search.optuna_search import OptunaSearcher
-from tests.sweeper.runtime.ray_tune.test_kills import decided, events, rows, session, state_of
+from tests.sweeper.closed_form import SeededTrainer
+from tests.sweeper.runtime.ray_tune.test_kills import (
+    decided,
+    events,
+    rows,
+    session,
+    state_of,
+    undisturbed,
+)
 from tests.sweeper.waiting import wait_until
 
 pytestmark = pytest.mark.slow
@@ -44,15 +51,14 @@ def created(folder: RunFolder) -> list[Any]:
 def test_tpe_with_a_warm_start_killed_twice_ends_as_if_never_killed(
     tmp_path: Path, write_space: Any, tokens_folder: Path, cluster: None
 ) -> None:
-    assert session("run", write_space(**FIRST), tmp_path / "runs").wait() == ExitCode.DONE
-    first = tmp_path / "runs" / "first"
+    first = undisturbed(write_space(**FIRST), tmp_path / "runs", SeededTrainer).path
     search = {
         "algorithm": "tpe", "num_trials": 14, "from": str(first),
         "initial": [{"learning_rate": 0.003, "size": "small"}],
     }  # fmt: skip
     space = write_space(**LATER, search=search)
-    assert session("run", space, tmp_path / "whole").wait() == ExitCode.DONE
-    whole, folder = (RunFolder(tmp_path / runs / "later") for runs in ("whole", "runs"))
+    folder = RunFolder(tmp_path / "runs" / "later")
+    whole = undisturbed(space, tmp_path / "whole", SeededTrainer)
     rng = random.Random(0)
     for kill in range(KILLS + 1):
         there = len(events(folder))
@@ -60,7 +66,7 @@ def test_tpe_with_a_warm_start_killed_twice_ends_as_if_never_killed(
         if kill < KILLS:
             limit = there + rng.randint(3, MAX_EVENTS_A_SESSION)
             wait_until(process, lambda limit=limit: len(events(folder)) >= limit)
-            os.kill(process.pid, signal.SIGKILL)
+            process.kill()
         assert process.wait() == (ExitCode.DONE if kill == KILLS else -signal.SIGKILL)
         shutil.rmtree(first, ignore_errors=True)  # its results stand in the journal
 

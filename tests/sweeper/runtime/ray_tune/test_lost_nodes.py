@@ -21,6 +21,7 @@ from sweeper.runtime.session.preparation import Options
 from sweeper.status import ExitCode
 from sweeper.views.format import headline
 from tests.sweeper.journals import raw_events
+from tests.sweeper.runtime.ray_tune.conftest import PLAIN
 from tests.sweeper.runtime.ray_tune.driver import GATE, NODE_WAIT
 from tests.sweeper.runtime.ray_tune.faulty_trainers import (
     DOOMED,
@@ -47,7 +48,7 @@ QUICK_TO_MISS_A_NODE = {
 def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[Cluster]:
     """A head that runs no trials."""
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
-    head = {"num_cpus": 0, "_system_config": QUICK_TO_MISS_A_NODE}
+    head = {**PLAIN, "num_cpus": 0, "_system_config": QUICK_TO_MISS_A_NODE}
     cluster = Cluster(initialize_head=True, head_node_args=head)
     monkeypatch.setenv("RAY_ADDRESS", cluster.address)
     yield cluster

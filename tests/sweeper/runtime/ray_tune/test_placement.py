@@ -21,6 +21,7 @@ from sweeper.runtime.session.preparation import Options
 from sweeper.status import ExitCode
 from tests.sweeper.closed_form import ClosedFormTrainer
 from tests.sweeper.journals import raw_events
+from tests.sweeper.runtime.ray_tune.conftest import PLAIN
 
 TRAINER = "tests.sweeper.runtime.ray_tune.test_placement:ThreadsTrainer"
 BEGUN = "SWEEPER_TEST_BEGUN"  # a folder, with a file for each trial that has begun
@@ -54,7 +55,9 @@ def two_nodes(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]
     """A node of 3 CPUs and one of 2."""
     monkeypatch.setenv(BEGUN, str(tmp_path / "begun"))  # which the nodes' processes inherit
     (tmp_path / "begun").mkdir()
-    cluster = RayCluster(initialize_head=True, head_node_args={"num_cpus": 3, "num_gpus": 0})
+    cluster = RayCluster(
+        initialize_head=True, head_node_args={**PLAIN, "num_cpus": 3, "num_gpus": 0}
+    )
     cluster.add_node(num_cpus=2, num_gpus=0)
     cluster.wait_for_nodes()
     monkeypatch.setenv("RAY_ADDRESS", cluster.address)

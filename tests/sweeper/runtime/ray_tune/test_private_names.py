@@ -74,6 +74,7 @@ PRIVATE = {
 }
 IN_TESTS = {
     "ray.cluster_utils.Cluster": "clusters of several nodes on one machine, whose nodes can die",
+    "ray._raylet.Config": "what a driver that is forked reads of its environment",
     "ray._private.services.find_gcs_addresses": "that no other cluster is looked for",
     "ray._private.services.find_bootstrap_address": "that none noted earlier is joined",
     "ray.tune.schedulers.pbt._explore": "Tune's own exploring, which ours equals",

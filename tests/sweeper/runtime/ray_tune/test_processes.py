@@ -15,7 +15,7 @@ from tests.sweeper.journals import raw_events
 from tests.sweeper.waiting import wait_until
 from trainable.loop.training import Trainer
 
-LENGTH = {"max_steps": 1500, "eval_every_steps": 100, "checkpoint_every_steps": 100}
+LENGTH = {"max_steps": 800, "eval_every_steps": 100, "checkpoint_every_steps": 100}
 
 
 def followers_of(driver: int) -> list[int]:
@@ -48,7 +48,7 @@ def test_a_lost_process_is_one_attempt_and_none_outlives_the_driver(
         return [event for event in there if event["event"] == kind]
 
     sweeper = [sys.executable, "-m", "sweeper"]
-    driver = subprocess.Popen([*sweeper, "run", str(space)], cwd=tmp_path)
+    driver = subprocess.Popen([*sweeper, "run", str(space), "--no-dashboard"], cwd=tmp_path)
     wait_until(driver, lambda: bool(told("checkpoint")))
     os.kill(*followers_of(driver.pid), signal.SIGKILL)
     wait_until(driver, lambda: bool(told("attempt_failed")))
@@ -61,7 +61,7 @@ def test_a_lost_process_is_one_attempt_and_none_outlives_the_driver(
         wait_until(patience, lambda: not command_of(follower))
         patience.kill()
 
-    subprocess.run([*sweeper, "resume", "tiny"], cwd=tmp_path, check=True)
+    subprocess.run([*sweeper, "resume", "tiny", "--no-dashboard"], cwd=tmp_path, check=True)
     (failed,) = told("attempt_failed")
     assert "process 2 of 2 has ended (killed by SIGKILL)" in failed["error"]
     (trial,) = tiny_plan(**sections).trials

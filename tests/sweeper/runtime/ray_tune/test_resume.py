@@ -22,11 +22,11 @@ from tests.sweeper.closed_form import REFERENCE
 from tests.sweeper.journals import raw_events
 from tests.sweeper.runtime.ray_tune.conftest import LOOKED_AT
 from tests.sweeper.runtime.ray_tune.driver import GATE, ROOT
+from tests.sweeper.runtime.ray_tune.sessions import Driver, session_of
 from tests.sweeper.runtime.ray_tune.test_kills import (
     decided,
     events,
     rows,
-    session_of,
     state_of,
     undisturbed,
 )
@@ -40,7 +40,7 @@ SECTIONS = {
 }
 
 
-def session(*arguments: object, stderr: IO[str] | None = None) -> subprocess.Popen[bytes]:
+def session(*arguments: object, stderr: IO[str] | None = None) -> Driver:
     return session_of("HangingTrainer", *arguments, stderr=stderr)
 
 
@@ -80,7 +80,7 @@ def test_moved_or_copied_it_goes_on_where_it_is_under_one_driver_at_a_time(
     assert (second.returncode, second.stdout) == (ExitCode.USER_ERROR, "")
     assert second.stderr.startswith(f"{folder.path}: another sweeper is at work in it; ")
     assert process.poll() is None
-    os.kill(process.pid, signal.SIGKILL)
+    process.kill()
     process.wait()
     assert not folder.is_locked
     assert folder.journal.read_bytes().startswith(record)
@@ -124,7 +124,7 @@ def test_ended_in_the_middle_of_a_trial_that_hangs_it_resumes(
         process = session("run", space, tmp_path / "runs", stderr=stderr)
     wait_until(process, lambda: hung(folder))
     for number in signals:
-        os.killpg(process.pid, number)
+        process.signal_group(number)
         wait_until(process, lambda: "Stopping: what runs is being" in said.read_text())
     assert process.wait() == ExitCode.INTERRUPTED
     command = f"python -m sweeper resume {folder.path}"

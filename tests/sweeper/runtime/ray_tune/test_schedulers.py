@@ -1,10 +1,8 @@
 """Every scheduler that holds trials up or stops them, on a real Ray cluster: killed and resumed."""
 
 import json
-import os
 import random
 import signal
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +13,10 @@ from sweeper.record.run_folder import CHECKPOINT_FILE, RunFolder
 from sweeper.record.tables import result_rows
 from sweeper.spec.reading.spec_file import load_spec
 from sweeper.status import ExitCode
+from tests.sweeper.closed_form import PathTrainer
 from tests.sweeper.journals import RawEvent
-from tests.sweeper.runtime.ray_tune.test_kills import events, session_of
+from tests.sweeper.runtime.ray_tune.sessions import Driver, session_of
+from tests.sweeper.runtime.ray_tune.test_kills import events, undisturbed
 from tests.sweeper.waiting import wait_until
 
 KILLS = 2
@@ -42,7 +42,7 @@ pytestmark = [
 ]
 
 
-def session(*arguments: object) -> subprocess.Popen[bytes]:
+def session(*arguments: object) -> Driver:
     return session_of("PathTrainer", *arguments)
 
 
@@ -76,8 +76,8 @@ def test_killed_and_resumed_it_decides_the_same(
             "space": LENGTHS, "train": {"schedule": "wsd", "eval_every_steps": 10}
         }  # fmt: skip
     space = write_space(**sections, resources={"cpu": 2})
-    assert session("run", space, tmp_path / "whole").wait() == ExitCode.DONE
-    whole, folder = (RunFolder(tmp_path / runs / "tiny") for runs in ("whole", "killed"))
+    folder = RunFolder(tmp_path / "killed" / "tiny")
+    whole = undisturbed(space, tmp_path / "whole", PathTrainer)
     rng = random.Random(0)
     for kill in range(KILLS + 1):
         there = len(events(folder))
@@ -86,7 +86,7 @@ def test_killed_and_resumed_it_decides_the_same(
         if kill < KILLS:
             limit = there + rng.randint(3, len(events(whole)) // (KILLS + 1))
             wait_until(process, lambda limit=limit: len(events(folder)) >= limit)
-            os.kill(process.pid, signal.SIGKILL)
+            process.kill()
         assert process.wait() == (ExitCode.DONE if kill == KILLS else -signal.SIGKILL)
     assert decided(folder) == decided(whole)
     assert table(folder) == table(whole)

@@ -14,8 +14,8 @@ import pytest
 from sweeper.record.progress import read_progress
 from sweeper.record.run_folder import RunFolder
 from sweeper.status import ExitCode
-from tests.sweeper.runtime.ray_tune.driver import GATE, SHOWN
-from tests.sweeper.runtime.ray_tune.test_kills import ROOT, events
+from tests.sweeper.runtime.ray_tune.driver import GATE, ROOT, SHOWN
+from tests.sweeper.runtime.ray_tune.test_kills import events
 from tests.sweeper.waiting import wait_until
 
 DRIVER = [sys.executable, "-m", "tests.sweeper.runtime.ray_tune.driver", "run"]

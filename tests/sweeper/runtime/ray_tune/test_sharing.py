@@ -19,8 +19,9 @@ from sweeper.runtime.ray_tune.shared.broker import NAME, NAMESPACE, Broker, clai
 from sweeper.runtime.sharing.fairness import Claim
 from sweeper.status import ExitCode
 from tests.sweeper.journals import raw_events
+from tests.sweeper.runtime.ray_tune.conftest import PLAIN
 from tests.sweeper.runtime.ray_tune.driver import GATE, HANGS_AT, ROOT
-from tests.sweeper.runtime.ray_tune.test_resume import session_of
+from tests.sweeper.runtime.ray_tune.sessions import session_of
 from tests.sweeper.waiting import wait_until
 
 pytestmark = pytest.mark.slow
@@ -38,7 +39,7 @@ def gate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def cluster(gate: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cluster]:
     """A head that runs no trials."""
-    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0})
+    cluster = Cluster(initialize_head=True, head_node_args={**PLAIN, "num_cpus": 0})
     monkeypatch.setenv("RAY_ADDRESS", cluster.address)
     yield cluster
     cluster.shutdown()

@@ -1,10 +1,6 @@
 """SIGTERM while trials are in trouble: the driver ends all the same, and has said so."""
 
-import os
 import signal
-import subprocess
-import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,8 +12,8 @@ from sweeper.status import ExitCode
 from tests.sweeper.journals import raw_events
 from tests.sweeper.runtime.ray_tune.driver import BACKOFF
 from tests.sweeper.runtime.ray_tune.faulty_trainers import RAISES, SOUND, STUCK
-
-ROOT = Path(__file__).parents[4]
+from tests.sweeper.runtime.ray_tune.sessions import session_of
+from tests.sweeper.waiting import wait_until
 
 
 def events(folder: RunFolder) -> list[dict[str, Any]]:
@@ -38,6 +34,7 @@ def test_sigterm_in_trouble(
     tmp_path: Path,
     write_space: Any,
     cluster: None,
+    monkeypatch: pytest.MonkeyPatch,
     rate: float,
     trouble: Callable[[RunFolder, Path], bool],
 ) -> None:
@@ -45,24 +42,9 @@ def test_sigterm_in_trouble(
     space = write_space(
         space={"learning_rate": {"grid": [rate]}}, scheduler={"type": "fifo"}, max_retries=9
     )
-    process = subprocess.Popen(
-        [
-            sys.executable,
-            "-m",
-            "tests.sweeper.runtime.ray_tune.driver",
-            "run",
-            str(space),
-            str(runs),
-            STUCK,
-        ],
-        cwd=ROOT,
-        env={**os.environ, BACKOFF: "60"},
-        start_new_session=True,
-    )
-    folder = RunFolder(runs / "tiny")
-    while not trouble(folder, notes):
-        assert process.poll() is None, "the sweep ended before it could be interrupted"
-        time.sleep(0.05)  # between two looks at the condition
+    monkeypatch.setenv(BACKOFF, "60")
+    process, folder = session_of(STUCK, "run", space, runs), RunFolder(runs / "tiny")
+    wait_until(process, lambda: trouble(folder, notes))
     before = events(folder)
     process.send_signal(signal.SIGTERM)
     assert process.wait() == ExitCode.INTERRUPTED

@@ -16,7 +16,7 @@ from sweeper.record.tables import write_tables
 from sweeper.status import ExitCode, Status
 from tests.programs import CHROMIUM, needs_chromium
 from tests.sweeper.in_process import drive
-from tests.sweeper.runtime.ray_tune.test_kills import session_of
+from tests.sweeper.runtime.ray_tune.sessions import session_of
 from tests.sweeper.views.report.conftest import FLAGS
 from tests.sweeper.views.serve.conftest import Served
 from tests.sweeper.waiting import wait_until
