@@ -174,14 +174,15 @@ def _require_room(
     share = share_of(resources, case)
     if num_at_once([share], nodes, 1):
         return
-    for name, wanted, largest in (
-        ("cpu", share.cpu, max(node.cpus for node in nodes)),
-        ("gpu", share.gpu, max(node.gpus for node in nodes)),
+    for name, wanted, there in (
+        ("cpu", share.cpu, [node.cpus for node in nodes]),
+        ("gpu", share.gpu, [node.gpus for node in nodes]),
     ):
-        if wanted > largest:
-            there = _where(nodes)
+        if wanted > (largest := max(there)):
             remedy = f"ask for at most {largest:g}" if largest else "remove it"
-            problem = f"a trial asks for {wanted:g}, but {there} {largest:g}; {remedy}"
+            if wanted <= sum(there):
+                remedy = f"a trial is on one node, never over several: {remedy}"
+            problem = f"a trial asks for {wanted:g}, but {_where(nodes)} {largest:g}; {remedy}"
             raise ResourceError(source.problem(stated_at(resources, case, name), problem))
     problem = (
         f"a trial asks for {share.cpu:g} CPUs and {share.gpu:g} GPUs, but no node has both; "

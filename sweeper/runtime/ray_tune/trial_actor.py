@@ -59,7 +59,9 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]  # Ray is untyped
         self.loop = TrialLoop(
             load_trainer(config["trainer"], config["processes"])
             if program is None
-            else starter(program, config["evaluated_by"], Path(config["folder"])),
+            else starter(
+                program, config["evaluated_by"], Path(config["folder"]), config["timeout_s"]
+            ),
             self.train_config,
             num_threads=config["num_threads"],
             forks_at=config["forks_at"],

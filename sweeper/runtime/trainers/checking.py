@@ -10,6 +10,7 @@ from sweeper.errors import TrainerError
 from sweeper.record.run_folder import CHECKPOINT_FILE
 from sweeper.runtime.trainers.command_trainer import CommandTrainer
 from sweeper.runtime.trainers.job import Job
+from sweeper.runtime.trainers.place import is_renamed
 from sweeper.runtime.trainers.saved import sizes
 from trainable.errors import CheckpointError
 
@@ -125,6 +126,7 @@ class _Check:
                     "each evaluation (trainer.checkpoint); keep every one, not the best alone"
                 )
                 return Finding(what=what, found=f"no checkpoint of {first}", missing=problem)
+            saved = self._how_saved(trainer, first)
             began = time.monotonic()
             trainer.job = replace(job, stop_signal=name, grace_s=grace_s)
             trainer.close()
@@ -138,7 +140,14 @@ class _Check:
             if again is not None:
                 again.close()
         size = sum(sizes(kept.parent).values()) / 1e6
-        return Finding(what=what, found=f"{ended}; goes on from {first} ({size:.1f} MB)")
+        return Finding(what=what, found=f"{ended}; goes on from {first} ({size:.1f} MB{saved})")
+
+    def _how_saved(self, trainer: CommandTrainer, step: int) -> str:
+        assert trainer.place is not None
+        path, is_marked = trainer.place.at(step), trainer.place.marker is not None
+        if is_marked or not path.is_dir() or is_renamed(path):
+            return ""
+        return ", a folder written in place: without trainer.checkpoint.marker it could be torn"
 
     def _same_numbers(self) -> Finding:
         """In two parts, with a kill between them, as straight."""

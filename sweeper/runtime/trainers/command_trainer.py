@@ -11,6 +11,7 @@ import sys
 import time
 from collections import deque
 from collections.abc import Iterator
+from heapq import merge
 from pathlib import Path
 
 from sweeper.record.run_folder import CHECKPOINT_FILE, OUTPUT_FILE
@@ -61,6 +62,7 @@ class CommandTrainer:
         self._rows: deque[Row] = deque()  # read, and not yielded yet
         self._order = faults.Order(job)
         self._newest = Newest(self.place, after=self._saves_after)
+        self._lines: JsonLines | None = None
         if resume_from is not None:
             self.step = restored(resume_from).step
 
@@ -179,21 +181,23 @@ class CommandTrainer:
                 if self._resumed and not self._order.has_spoken and self._from is not None:
                     note_fruitless_start(self._from)
                 raise faults.ended_early(self.job, self.process, self.step)
-            if not self._order.has_spoken:
-                faults.require_metrics_in_time(self.job, self.process)
+            has_spoken = self._order.has_spoken
+            faults.require_metrics_in_time(self.job, self.process, has_spoken=has_spoken)
         return self._rows.popleft() if self._rows else None
 
     def _listen(self) -> None:
         """Take what it says within an instant. At an evaluation it is held."""
-        assert self.process is not None
+        assert self.process is not None and self._lines is not None
         self._newest.look()
         lines = self.process.lines(LOOK_SECONDS)
-        rows = [*printed_rows(lines, self.patterns), *self._lines.rows()]
+        printed = printed_rows(lines, self.patterns)
+        written = self._lines.rows(ended=self.process.has_ended)
+        said = merge(printed, written, key=lambda row: row.step)
+        rows = [row for row in said if self._order.admits(row)]
         evaluated = [row.step for row in rows if self._is_evaluation(row)]
         if evaluated and not self.process.has_ended:
             self.process.hold()
         for row in rows:
-            self._order.require(row)
             self._newest.told(row.step)
             if row.stops:
                 self._newest.stopped_at = row.step
@@ -204,6 +208,7 @@ class CommandTrainer:
             return
         self._newest.nothing_evaluated()
         if lines or rows:
+            self.process.heard_at = time.monotonic()
             self._newest.heard()
 
     def _let_go(self) -> None:
@@ -223,6 +228,7 @@ class CommandTrainer:
     def _tell(self, word: str) -> None:
         """Answer `sweeper_hook`."""
         new = self.job.answer_file.with_suffix(".new")
+        new.parent.mkdir(parents=True, exist_ok=True)  # a program may begin by removing it
         new.write_text(word, encoding="utf-8")
         new.replace(self.job.answer_file)
 
@@ -270,7 +276,8 @@ class CommandTrainer:
             self._listen()
         self.process.hold()
         if not is_proven and there != signature(self.place.at(step)):
-            return None  # the rest of it came with the next evaluation
+            # Of a folder, the rest may have come with the next evaluation.
+            return None if self.place.at(step).is_dir() else kept
         return kept
 
     def _copied(self, path: Path, step: int) -> Kept | None:

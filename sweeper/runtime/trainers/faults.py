@@ -18,12 +18,31 @@ class Order:
         self.has_spoken = False
         self._step = begins_at
         self._evaluated = begins_at
+        self._objective: float | None = None  # at that step, once it was told
 
-    def require(self, row: Row) -> None:
-        """
+    def admits(self, row: Row) -> bool:
+        """Whether it says something that was not said before.
+
         Raises:
             TrainerError: it is not this row's turn.
         """
+        if (value := row.values.get(self.job.objective)) is not None and self._is_told(row, value):
+            return False
+        self._require(row)
+        return True
+
+    def _is_told(self, row: Row, value: float) -> bool:
+        """A line may be printed twice: by a progress bar, or to two places."""
+        if self._objective is None or row.step != self._evaluated:
+            return False
+        if repr(value) == repr(self._objective):  # also where it is no number
+            return True
+        raise TrainerError(
+            f"{self.job.objective} comes twice at step {row.step}, as {self._objective:g} and "
+            f"{value:g}: have one process say it, in one place (trainer.metrics)"
+        )
+
+    def _require(self, row: Row) -> None:
         resumed = self.begins_at > 0 and not self.has_spoken
         if row.step < self._step and resumed:
             raise TrainerError(
@@ -32,9 +51,9 @@ class Order:
             )
         if row.step < self._step:
             raise TrainerError(f"step {row.step} comes after step {self._step}: steps must rise")
-        if self.job.objective in row.values:
-            self._require_evaluation(row)
-            self._evaluated = row.step
+        self._require_evaluation(row)
+        if (value := row.values.get(self.job.objective)) is not None:
+            self._evaluated, self._objective = row.step, value
         self.has_spoken, self._step = True, row.step
 
     def _require_evaluation(self, row: Row) -> None:
@@ -44,9 +63,16 @@ class Order:
             return
         if self.begins_at == self._evaluated > 0:
             raise TrainerError(
-                f"it was to go on from step {self.begins_at}, and evaluates first at {row.step} in "
-                f"place of {due}: is its checkpoint written {self.job.written} the metrics of its "
-                "step? See trainer.checkpoint.written"
+                f"it was to go on from step {self.begins_at}, and comes to step {row.step} without "
+                f"{self.job.objective} at step {due}: is its checkpoint written {self.job.written} "
+                "the metrics of its step? See trainer.checkpoint.written"
+            )
+        if self.job.objective not in row.values:
+            told = ", ".join(row.values) or "nothing"
+            raise TrainerError(
+                f"step {row.step} has come ({told}), and no {self.job.objective} at step {due}: "
+                f"is eval_every_steps ({every}) what the program does, and does trainer.metrics "
+                "say where it is?"
             )
         raise TrainerError(
             f"{self.job.objective} comes at step {row.step}, and none came at step {due}: "
@@ -54,12 +80,20 @@ class Order:
         )
 
 
-def require_metrics_in_time(job: Job, process: Process) -> None:
+def require_metrics_in_time(job: Job, process: Process, *, has_spoken: bool) -> None:
     """
     Raises:
-        TrainerError: the program has said nothing of a step in a long time, or in many lines.
+        TrainerError: the program has said nothing of a step in a long time, or in many lines; or,
+            once it has, nothing at all in a long time.
     """
-    seconds = time.monotonic() - process.began_at
+    now = time.monotonic()
+    if has_spoken:
+        if job.silent_s is not None and (silent := now - process.heard_at) >= job.silent_s:
+            raise TrainerError(
+                f"nothing was heard of it for {silent:.0f} s (trial_timeout_s); {quoted(process)}"
+            )
+        return
+    seconds = now - process.began_at
     if process.num_lines >= job.first_metric_lines:
         after = f"{process.num_lines} lines"
     elif seconds >= job.first_metric_s:
@@ -81,6 +115,8 @@ def ended_early(job: Job, process: Process, step: int) -> TrainerError:
     if step >= job.max_steps:
         reached += f", without {job.objective} there"
     looked = "" if step or code else _looked_for(job)
+    if process.left is not None and not code:
+        looked += f", and left {process.left} at work, which was ended: it has to stay until then"
     return TrainerError(f"the program {how} {reached}{looked}; {quoted(process)}")
 
 

@@ -32,6 +32,7 @@ class Job:
             when `sweeper_hook` asks for one.
         first_metric_s, first_metric_lines: The program has failed if it has said nothing of a step
             in so many seconds, and in so many lines.
+        silent_s: And later, if it has said nothing at all in so many seconds; None: it may.
     """
 
     command: str
@@ -54,6 +55,7 @@ class Job:
     gpus: tuple[str, ...] = ()
     first_metric_s: float = 1800.0
     first_metric_lines: int = 10_000
+    silent_s: float | None = None
     variables: Mapping[str, str] = field(default_factory=dict)  # of the environment, beside ours
 
     @property

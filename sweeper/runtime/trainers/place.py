@@ -7,6 +7,8 @@ from functools import cached_property
 from glob import escape
 from pathlib import Path
 
+from sweeper.errors import TrainerError
+
 STEP_FIELD = "{step:d}"
 
 # What tells one state of a file or a folder from the next: each file's name, inode, size and time.
@@ -69,13 +71,21 @@ class Place:
         return self.at(step)
 
     def by_step(self) -> dict[int, Path]:
-        """The checkpoints whose path tells their step."""
-        found = {}
+        """The checkpoints whose path tells their step.
+
+        Raises:
+            TrainerError: two tell the same.
+        """
+        found: dict[int, Path] = {}
         if self.is_pattern and self._above.is_dir():
             for path in self._above.glob("*".join(map(escape, self._below.split(STEP_FIELD)))):
                 match = self._match(path)
                 if match is not None and len(steps := {*map(int, match.groups())}) == 1:
-                    found[steps.pop()] = path
+                    step = steps.pop()
+                    if (other := found.setdefault(step, path)) is not path:
+                        raise TrainerError(
+                            f"{other} and {path} are both of step {step} (trainer.checkpoint.path)"
+                        )
         return found
 
     def marker_of(self, path: Path) -> Path | None:

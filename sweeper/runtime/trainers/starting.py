@@ -18,18 +18,22 @@ from sweeper.spec.trainer.section import CommandSpec, FunctionSpec, TrainerSpec
 PROGRAM_FOLDER = "program"  # within the trial's folder: what the program writes
 
 
-def starter(spec: TrainerSpec, objective: str, folder: Path) -> Callable[..., CommandTrainer]:
+def starter(
+    spec: TrainerSpec, objective: str, folder: Path, silent_s: float | None = None
+) -> Callable[..., CommandTrainer]:
     """What makes the loop of a trial, as `TrialLoop` calls it.
 
     Args:
         folder: The trial's own.
+        silent_s: After which a program that says nothing has failed.
     """
 
     def start(
         config: ProgramConfig, *, resume_from: Path | None, num_threads: int | None
     ) -> CommandTrainer:
         job = job_of(spec, config, objective, folder / PROGRAM_FOLDER)
-        return CommandTrainer(replace(job, num_threads=num_threads), resume_from=resume_from)
+        job = replace(job, num_threads=num_threads, silent_s=silent_s)
+        return CommandTrainer(job, resume_from=resume_from)
 
     return start
 

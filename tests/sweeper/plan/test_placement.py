@@ -126,6 +126,9 @@ def test_max_concurrent_bounds_what_runs_and_is_shared_among(tiny_plan: Any) -> 
     [
         ({"cpu": 8}, [Node(4, 0), Node(4, 0)],
          "resources.cpu: a trial asks for 8, but the largest of 2 nodes has 4; "
+         "a trial is on one node, never over several: ask for at most 4"),
+        ({"cpu": 9}, [Node(4, 0), Node(4, 0)],
+         "resources.cpu: a trial asks for 9, but the largest of 2 nodes has 4; "
          "ask for at most 4"),
         ({"gpu": 1}, LAPTOP, "resources.gpu: a trial asks for 1, but this machine has 0; "
          "remove it"),

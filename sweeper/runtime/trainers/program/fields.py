@@ -12,14 +12,17 @@ from trainable.settings import shown
 
 STEP = "step"
 MAX_DIGITS = 18  # of a whole number; one with more is infinite for all that is done with it
-_WHOLE = r"[-+]?(?:\d{1,3}(?:[,_]\d{3})+|\d+)"
+_WHOLE = r"[-+]?(?:\d{1,3}(?:[,_]\d{3})+|\d+)(?:[eE]\+?\d+)?"
 _FLOAT = (
     r"[-+]?(?:(?:\d{1,3}(?:[,_]\d{3})+|\d+)(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?"
     r"|[-+]?(?:nan|inf(?:inity)?)"
 )
 NUMBERS = {"d": _WHOLE, "f": _FLOAT, "": _FLOAT}
-# What a terminal would show as colours, and nobody means.
-ESCAPES = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
+TEXT, _TEXT = "s", ".{0,200}?"  # longer, and a long line could be looked at for hours
+# What a terminal takes for colours, links and character sets, and shows no letter of.
+ESCAPES = re.compile(
+    r"\x1b(?:\[[0-9;?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[ -/]+[0-~]|[0-Z\\^-~])"
+)
 
 
 @dataclass(frozen=True)
@@ -28,8 +31,8 @@ class LinePattern:
 
     A pattern may begin anywhere in a line, though not within a word or a number; any blank is as
     good as any other. `{name:d}` is a whole number, `{name:f}` (or `{name}`) any, with separators
-    of thousands, exponents, `nan` and `inf`. Braces that are printed are written twice, as in
-    `str.format`.
+    of thousands, exponents, `nan` and `inf`; `{name:s}` is any text, which is passed over. Braces
+    that are printed are written twice, as in `str.format`.
 
     Raises:
         TrainerError: it is no such pattern; as it is made.
@@ -52,16 +55,20 @@ class LinePattern:
         for _, name, kind in parts:
             if name is not None and not name.isidentifier():
                 raise self._problem(f"has a field without a name of letters: {{{name}}}")
-            if kind not in NUMBERS:
+            if kind not in (*NUMBERS, TEXT):
                 raise self._problem(
-                    f"has a field {{{name}:{kind}}}; there are {{{name}:d}} "
-                    f"(a whole number) and {{{name}:f}} (any number)"
+                    f"has a field {{{name}:{kind}}}; there are {{{name}:d}} (a whole number), "
+                    f"{{{name}:f}} (any number) and {{{name}:s}} (any text)"
                 )
+        texts = [text for text, _, _ in parts] + [""]
+        for place, (_, name, kind) in enumerate(parts):
+            if kind == TEXT and not (texts[place].strip() and texts[place + 1].strip()):
+                raise self._problem(f"has {{{name}:s}} where no text is on both sides of it")
         return parts
 
     @cached_property
     def names(self) -> tuple[str, ...]:
-        names = tuple(name for _, name, _ in self._parts if name is not None)
+        names = tuple(name for _, name, kind in self._parts if name is not None and kind != TEXT)
         if len(set(names)) != len(names):
             raise self._problem("names a field twice")
         if STEP not in names:
@@ -86,7 +93,9 @@ class LinePattern:
         pattern = ""
         for place, (text, name, kind) in enumerate(self._parts):
             pattern += r"\s+".join(map(re.escape, re.split(r"\s+", text)))
-            if name is not None:
+            if kind == TEXT:
+                pattern += _TEXT
+            elif name is not None:
                 follows = self._parts[place + 1][0] if place + 1 < len(self._parts) else ""
                 # 1.5 is not found in 1.5.2, nor 0 in 0,25; where a text follows, it is the end.
                 end = "" if follows[:1].strip() else r"(?![\w%]|[.,:]\d)"
@@ -104,7 +113,7 @@ class LinePattern:
         if (found := self._loose.search(line)) is None:
             return None
         for _, name, kind in self._parts:
-            if name and not re.fullmatch(NUMBERS[kind], found[name], re.IGNORECASE):
+            if name in self.names and not re.fullmatch(NUMBERS[kind], found[name], re.IGNORECASE):
                 number = "a whole number" if kind == "d" else "a number"
                 raise TrainerError(
                     f"{shown(line)}: {name} must be {number} (trainer.metrics.stdout), "

@@ -58,7 +58,7 @@ class Process:
         log: Path,
         claim: Claim,
     ) -> None:
-        self.began_at = time.monotonic()
+        self.began_at = self.heard_at = time.monotonic()
         self.last_lines: deque[str] = deque(maxlen=SHOWN_LINES)
         self.num_lines = 0
         self.exit_code: int | None = None
@@ -150,6 +150,7 @@ class Process:
             read = os.read(self._output, READ_BYTES)
         except BlockingIOError:
             return b""
+        self.heard_at = time.monotonic()
         self._log.write(read)
         self._log.flush()
         if self._log.tell() > MAX_LOG_BYTES:
@@ -183,6 +184,7 @@ class Process:
             held |= new
 
     def go_on(self) -> None:
+        self.heard_at = time.monotonic()
         for pid in keeper.descendants(self._keeper.pid):
             keeper.send(pid, signal.SIGCONT)
 

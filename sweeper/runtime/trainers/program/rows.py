@@ -2,15 +2,19 @@
 
 import json
 import math
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from sweeper.errors import TrainerError
 from sweeper.runtime.trainers.program.fields import STEP, LinePattern
 from trainable.settings import shown
 
 MAX_STEP = 10**15  # a number that no run comes to, and every file can hold
+READ_BYTES = MAX_LINE = 1 << 20  # of a file of JSON lines
+NOT_FINITE = ("nan", "inf", "infinity")
 STOPS = "stops"  # in a row of `sweeper_hook`: it saves itself at this step, and ends
 
 
@@ -36,37 +40,84 @@ def printed_rows(lines: Iterable[str], patterns: Sequence[LinePattern]) -> Itera
 
 
 class JsonLines:
-    """A file that grows: what comes after what was there at first."""
+    """A file that grows: what comes after what was there at first. It may be written anew, or moved
+    away while another begins: what is in it of steps that were read before is passed over."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._read_to = path.stat().st_size if path.exists() else 0
+        self._file: IO[bytes] | None = None
+        self._open()
+        if self._file is not None:
+            self._file.seek(0, os.SEEK_END)
         self._rest = b""
+        self._newest: list[Row] = []  # that were read, of the last step
+        self._before: list[Row] = []  # the same, when the file was begun anew
 
-    def rows(self) -> Iterator[Row]:
+    def rows(self, *, ended: bool = False) -> Iterator[Row]:
         """What has come since.
+
+        Args:
+            ended: Nothing more comes, so that the last line needs no end.
 
         Raises:
             TrainerError: a line is no JSON object, has no step, or a word where a number belongs.
         """
-        try:
-            size = self.path.stat().st_size
-        except OSError:
-            return
-        if size < self._read_to:  # written anew
-            self._read_to, self._rest = 0, b""
-        if size == self._read_to:
-            return
-        with self.path.open("rb") as file:
-            file.seek(self._read_to)
-            read = file.read()
-        self._read_to += len(read)
-        *lines, self._rest = (self._rest + read).split(b"\n")
-        for line in lines:
-            if line.strip():
-                yield self._parsed(line.decode(errors="replace"))
+        yield from self._read()
+        if self._is_begun_anew():
+            yield from self._read()  # to the end of one that was moved away
+            yield from self._parsed(self._rest)
+            self._rest, self._before = b"", self._newest
+            self._open()
+            yield from self._read()
+        if ended:
+            yield from self._parsed(self._rest)
+            self._rest = b""
 
-    def _parsed(self, line: str) -> Row:
+    def __del__(self) -> None:
+        if self._file is not None:
+            self._file.close()
+
+    def _open(self) -> None:
+        if self._file is not None:
+            self._file.close()
+        if self.path.exists() and not self.path.is_file():  # a pipe's reader would wait
+            raise TrainerError(f"{self.path}: must be a file of JSON lines (trainer.metrics)")
+        self._file = self.path.open("rb") if self.path.exists() else None
+
+    def _is_begun_anew(self) -> bool:
+        try:
+            there = self.path.stat()
+        except OSError:
+            return False
+        if self._file is None:
+            return True
+        mine = os.fstat(self._file.fileno())
+        if mine.st_size < self._file.tell():
+            self._rest = b""  # half a line of what was there before
+            return True
+        return (there.st_dev, there.st_ino) != (mine.st_dev, mine.st_ino)
+
+    def _read(self) -> Iterator[Row]:
+        while self._file is not None and (read := self._file.read(READ_BYTES)):
+            *lines, self._rest = (self._rest + read).split(b"\n")
+            if len(self._rest) > MAX_LINE:
+                raise TrainerError(
+                    f"{self.path}: a line of more than {MAX_LINE >> 20} MB (trainer.metrics); "
+                    "metrics are lines of JSON, one for each evaluation"
+                )
+            for line in lines:
+                yield from self._parsed(line)
+
+    def _parsed(self, line: bytes) -> Iterator[Row]:
+        """The row of a line; none where it is empty, or was read before."""
+        if text := line.decode("utf-8-sig", errors="replace").strip():
+            row = self._row(text)
+            if self._before and (row.step < self._before[0].step or row in self._before):
+                return
+            self._newest = [*(r for r in self._newest if r.step == row.step), row]
+            yield row
+
+    def _row(self, line: str) -> Row:
         where = f"{self.path}: {shown(line)}"
         try:
             stated = json.loads(line)
@@ -77,14 +128,17 @@ class JsonLines:
         if STEP not in stated:
             raise TrainerError(f'{where} has no "step": metrics belong to a step')
         stops = stated.pop(STOPS, False) is True
-        numbers = {name: value for name, value in stated.items() if _is_number(value)}
+        numbers = {n: v for n, said in stated.items() if (v := _number(said)) is not None}
         if STEP not in numbers:
             raise TrainerError(f"{where}: step must be a whole number")
         return _row(where, numbers, stops=stops)
 
 
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+def _number(value: object) -> float | None:
+    """None where it is a word. JSON has no NaN, so some write it, and what is infinite, as text."""
+    if isinstance(value, str) and value.strip().lower().lstrip("+-") in NOT_FINITE:
+        return float(value)
+    return value if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
 def _row(where: str, numbers: dict[str, float], *, stops: bool = False) -> Row:

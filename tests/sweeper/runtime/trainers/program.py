@@ -5,6 +5,7 @@ import argparse
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -83,6 +84,8 @@ def save(step: int) -> None:
 def say(step: int, loss: float) -> None:
     fault = options.fault if step >= 2 * options.every else None
     shown = {"nan": "nan", "word": "n/a"}.get(str(fault), f"{loss!r}")
+    if fault == "misses":
+        return
     if fault == "backwards":
         step -= options.every
     if fault == "no step":
@@ -96,6 +99,8 @@ def say(step: int, loss: float) -> None:
         hook.report(step, val_loss=loss)
     else:
         print(f"step {step}: val loss {shown}")
+    if fault in ("twice", "two values"):
+        print(f"step {step}: val loss {loss if fault == 'twice' else loss + 1!r}")
 
 
 def go_wrong(step: int) -> None:
@@ -116,10 +121,16 @@ def go_wrong(step: int) -> None:
         case "floods":
             for _ in range(10_000):
                 print("x" * 10_000)
+        case "hangs":
+            time.sleep(1000)
         case "asks":
             input("Go on? ")
 
 
+if options.fault == "leaves" and os.fork():
+    sys.exit(0)
+if options.fault == "removes":  # as some do who want an empty folder
+    shutil.rmtree(options.out)
 if options.fault == "deaf":
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
 rng, weight, first = random.Random(0), 5.0, 0

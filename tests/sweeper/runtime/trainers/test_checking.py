@@ -16,7 +16,7 @@ def checked(folder: Path, **stated: Any) -> Findings:
     return findings
 
 
-@pytest.mark.parametrize("style", ["after", "before", "pattern", "hook"])
+@pytest.mark.parametrize("style", ["after", "before", "pattern", "folder", "hook"])
 def test_a_program_that_goes_on_exactly(tmp_path: Path, style: str) -> None:
     findings = checked(tmp_path, style=style)
     assert (findings.level, findings.missing) == (2, None)
@@ -28,7 +28,10 @@ def test_a_program_that_goes_on_exactly(tmp_path: Path, style: str) -> None:
         "the same numbers",
     ]
     assert said[0][1].startswith("val_loss at 10, 20, 30, the first after ")
-    assert said[1][1].startswith(" goes on from 20 (0.0 MB)")
+    assert said[1][1].startswith(" goes on from 20 (0.0 MB")
+    assert ("without trainer.checkpoint.marker it could be torn" in said[1][1]) is (
+        style == "folder"
+    )
 
 
 @pytest.mark.parametrize(

@@ -32,12 +32,37 @@ PRINTED = ["step {step:d}: val loss {val_loss:f}"]
         ("asks", "ended with exit code 1 .*\n    EOFError: EOF when reading a line"),
         ("silent", "ended with exit code 0 before its first metrics .looked for 'step {step:d}: "),
         ("encoding", "before its first metrics .*\n.its output is not in UTF-8"),
+        ("misses", "step 23 has come .train_loss., and no val_loss at step 20: is eval_every"),
+        ("two values", "val_loss comes twice at step 20, as .* and .*: have one process say it"),
+        ("leaves", "before its first metrics .*, and left python.* at work, which was ended"),
     ],
 )
 def test_a_fault_of_the_program_is_one_message(tmp_path: Path, fault: str, said: str) -> None:
     logs = [] if fault in ("silent", "encoding") else ["iter {step:d}: loss {train_loss:f}"]
     trainer = CommandTrainer(job(tmp_path, fault=fault, stdout=(*PRINTED, *logs)))
     assert re.search(said, message(trainer), re.DOTALL)
+
+
+@pytest.mark.parametrize("oddity", ["twice", "removes"])
+def test_what_is_odd_and_no_fault(tmp_path: Path, oddity: str) -> None:
+    straight = losses(CommandTrainer(job(tmp_path / "plain")))
+    said = [row for row in CommandTrainer(job(tmp_path / "odd", fault=oddity)).train() if row]
+    assert [(row.step, row.val_loss) for row in said] == list(straight.items())
+
+
+def test_a_program_that_falls_silent_is_not_waited_for(tmp_path: Path) -> None:
+    text = message(CommandTrainer(job(tmp_path, fault="hangs", silent_s=1.0)))
+    assert "nothing was heard of it for 1 s (trial_timeout_s); its last lines:" in text
+
+
+def test_two_checkpoints_of_one_step_are_told(tmp_path: Path) -> None:
+    trainer = CommandTrainer(job(tmp_path, "pattern"))
+    losses(trainer, until=10)
+    (tmp_path / "work" / "ckpt-10.json").write_text("")
+    (tmp_path / "work" / "ckpt-0010.json").write_text("")
+    with pytest.raises(TrainerError, match=r"ckpt-.* and .*ckpt-.* are both of step 10"):
+        trainer.save(tmp_path / "checkpoint_000001" / "checkpoint.pt")
+    trainer.close()
 
 
 def test_a_loss_that_is_no_number_is_a_divergence(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ import math
 import pytest
 
 from sweeper.errors import TrainerError
-from sweeper.runtime.trainers.program.fields import LinePattern
+from sweeper.runtime.trainers.program.fields import ESCAPES, LinePattern
 
 NANOGPT = "step {step:d}: train loss {train_loss:f}, val loss {val_loss:f}"
 
@@ -25,11 +25,34 @@ NANOGPT = "step {step:d}: train loss {train_loss:f}, val loss {val_loss:f}"
         ("step={step:d} loss={loss}", "step=2 loss=inf", [2, math.inf]),
         ("{step:d}/100 loss {loss}", "7/100 loss -1.", [7, -1]),
         ("{step:d}% loss {loss}", "7% loss 12.", [7, 12]),
+        (
+            "| {step:d}/{of:d} [{eta:s}, loss={loss}]",
+            "9%|# | 3/9 [0:1<2, 7it/s, loss=1]",
+            [3, 9, 1],
+        ),
+        ("step {step:d} loss {loss}", "step 1e3 loss 1", [1000, 1]),
     ],
 )
 def test_numbers_are_found(pattern: str, line: str, found: list[float] | None) -> None:
     read = LinePattern(pattern).read(line)
     assert (None if read is None else list(read.values())) == found
+
+
+@pytest.mark.parametrize(
+    "printed",
+    [
+        "\x1b[1;32mstep\x1b(B\x1b[m \x1b[38;5;9m3\x1b[0m loss \x1b[K1",
+        "\x1b]0;a title\x07step 3 loss \x1b]8;;http://x\x1b\\1\x1b]8;;\x1b\\",
+        "\x1b7step 3\x1b8\x1b=\x1b> loss 1",
+    ],
+)
+def test_what_a_terminal_takes_for_itself_is_no_text(printed: str) -> None:
+    assert ESCAPES.sub("", printed) == "step 3 loss 1"
+
+
+def test_any_text_is_not_looked_for_without_end() -> None:
+    pattern = LinePattern("| {step:d} [{a:s}] {b:s} loss {loss}")
+    assert pattern.read("| 1 [" * 4000) is None
 
 
 def test_nan_is_a_number() -> None:
@@ -56,10 +79,13 @@ def test_a_word_in_the_place_of_a_number_is_told(line: str, said: str) -> None:
     [
         ("loss {loss:f}", r"has no \{step:d\}"),
         ("step {step:d}", "finds no metric beside the step"),
-        ("step {step:d} loss {loss:g}", r"there are \{loss:d\} .* and \{loss:f\}"),
+        ("step {step:d} loss {loss:g}", r"there are \{loss:d\} .*, \{loss:f\} .* and \{loss:s\}"),
         ("step {step:d} loss {}", "a field without a name of letters"),
         ("step {step:d} {loss} {loss}", "names a field twice"),
         ("step {step:d} loss {loss", "is not readable"),
+        ("{any:s} step {step:d} loss {loss}", "has {any:s} where no text is on both sides"),
+        ("step {step:d} loss {loss} {any:s}", "has {any:s} where no text is on both sides"),
+        ("step {step:d} loss {loss:s}", "has {loss:s} where no text is on both sides"),
     ],
 )
 def test_a_pattern_that_finds_nothing_is_refused(pattern: str, said: str) -> None:
