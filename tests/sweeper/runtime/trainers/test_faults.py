@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from sweeper.errors import TrainerError
 from sweeper.runtime.trainers import work_folder
 from sweeper.runtime.trainers.command_trainer import CommandTrainer
 from sweeper.runtime.trainers.job import HOOK_FOLDER
