@@ -47,8 +47,8 @@ def _alike(
     if spec is None or len(names) > 1 or any(d.when for d in spec.space.values()):
         return None
     (name,) = names
-    if any("max_steps" in domain.sets(key) for key, domain in spec.space.items()):
-        return None
+    if len({trial.max_steps for trial in sweep.trials}) > 1:
+        return None  # their lengths are its own choice
     bundles = {
         swept_text(trial.point[name]): {
             **spec.space[name].meaning(name, trial.point[name]),

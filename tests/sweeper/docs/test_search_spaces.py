@@ -85,8 +85,16 @@ def test_where_sizes_or_warmups_are_compared_every_trial_comes_to_its_end() -> N
         assert load_spec(FOLDER / f"{name}.yaml")[0].scheduler.type == "fifo"
 
 
-@pytest.mark.parametrize("name", ["lr", "warmup", "size", "lr_warmup_size"])
-def test_each_is_shortened_by_one_set(name: str, byte_corpus: Path) -> None:
-    spec, source = load_spec(FOLDER / f"{name}.yaml", ["train.max_steps=250"])
-    trials = make_plan(spec, byte_corpus, source).trials
-    assert {trial.config.max_steps for trial in trials} == {250}
+SHORTENED = {
+    **dict.fromkeys(["lr", "warmup", "size", "lr_warmup_size"], "train.max_steps=250"),
+    "horizons": "space.max_steps.grid=[200, 300]",
+    "transfer": "train.max_steps.times=2",
+}
+
+
+@pytest.mark.parametrize("file", OURS, ids=lambda file: file.stem)
+def test_each_is_shortened_by_one_set(file: Path, byte_corpus: Path) -> None:
+    spec, source = load_spec(file, [SHORTENED[file.stem]])
+    short = make_plan(spec, byte_corpus, source).trials
+    whole = plan_of(file, byte_corpus).trials
+    assert max(t.config.max_steps for t in short) < min(t.config.max_steps for t in whole)

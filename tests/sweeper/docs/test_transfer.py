@@ -61,7 +61,8 @@ def test_the_shipped_space_lets_batches_grow_as_it_says() -> None:
     spec, _ = load_spec(ROOT / "search_spaces" / "transfer.yaml")
     sizes = spec.space["size"].model_dump()["grid"]
     per_batch = [
-        (size["max_steps"] * size["batch_size"], size["batch_size"]) for size in sizes.values()
+        (size["eval_every_steps"] * size["batch_size"], size["batch_size"])
+        for size in sizes.values()
     ]
     least = min(per_batch)
     for tokens, batch in per_batch:
