@@ -13,9 +13,7 @@ from sweeper.status import Status
 from sweeper.views.format import number
 
 NOISE_UNKNOWN = (
-    "Whether that is more than noise is not known: no two settings have repeats that completed. To "
-    "measure it, add `seeds: [0, 1, 2]` to the search space, or run the best with more seeds: "
-    "`resume --finals`."
+    "Whether that is more than noise is not known: no two settings have repeats that completed."
 )
 MAX_NAMED = 4  # points that one sentence names
 Naming = Callable[[Point], str]

@@ -1,6 +1,6 @@
 """Remarks on where the best lies: at the edge of the space, or with too few values around it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 from sweeper.analysis.reading.sweep_data import Parameter, SweepData
@@ -19,17 +19,31 @@ def edge_remarks(summary: Summary) -> Iterator[Remark]:
     """Of every size, where the answer is one for each; else of the best point's own group, and the
     others are told beside their plots."""
     for response in summary.responses:
-        for edge in response.edges:
-            own = summary.sizes or edge.group == _group(summary, response)
-            if edge.group is None or own:
-                offer = extended(summary.sweep, response.parameter, edge.side, _best(summary))
-                yield Remark(kind="edge", text=edge_text(edge), offer=offer)
+        told = {None, *({edge.group for edge in response.edges} if summary.sizes else ())}
+        told.add(_group(summary, response))
+        for edges in by_side([edge for edge in response.edges if edge.group in told]):
+            offer = extended(summary.sweep, response.parameter, edges[0].side, _best(summary))
+            yield Remark(kind="edge", text=edge_text(edges), offer=offer)
 
 
-def edge_text(edge: Edge) -> str:
-    """What to try next, as in `extend learning_rate above 0.0384`."""
+def by_side(edges: Sequence[Edge]) -> list[list[Edge]]:
+    """Those of a setting at one end of the space, which are one thing to say, at one end after the
+    other."""
+    sides = ([edge for edge in edges if edge.side == side] for side in ("low", "high"))
+    return [side for side in sides if side]
+
+
+def edge_text(edges: Sequence[Edge]) -> str:
+    """What to try next, as in `extend learning_rate above 0.0384`.
+
+    Args:
+        edges: Of one setting, at one end of the space.
+    """
+    edge, *_ = edges
     side = "below" if edge.side == "low" else "above"
-    of = "" if edge.group is None else f" for {swept_text(edge.group)}"
+    *first, last = [swept_text(edge.group) for edge in edges]
+    groups = f"{', '.join(first)} and {last}" if first else last
+    of = "" if edge.group is None else f" for {groups}"
     return (
         f"The best {edge.name}{of} lies at the edge of the space: extend {edge.name} "
         f"{side} {swept_text(edge.bound)}."

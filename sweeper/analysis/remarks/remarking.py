@@ -16,15 +16,16 @@ SEVERAL = 4  # points at most that are run again together
 
 
 def remarks_of(summary: Summary) -> tuple[Remark, ...]:
-    """What keeps the answer from being what it seems; nothing, of an ordinary good sweep."""
+    """What keeps the answer from being what it seems, what changes it most first; nothing, of an
+    ordinary good sweep."""
     return (
-        *diverged_remarks(summary),
-        *failed_remarks(summary),
-        *edge_remarks(summary),
-        *few_remarks(summary),
         *flattered_remarks(summary),
-        *size_remarks(summary),
+        *edge_remarks(summary),
+        *diverged_remarks(summary),
         *schedule_remarks(summary),
+        *failed_remarks(summary),
+        *size_remarks(summary),
+        *few_remarks(summary),
         *effect_remarks(summary),
     )
 

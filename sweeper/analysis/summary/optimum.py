@@ -69,8 +69,11 @@ def optima_of(
     deepest rung of which neither is true.
 
     Assumes that the loss is smooth over the setting in its own scale, and noise of one deviation at
-    all points (that of the seeds where there are any, otherwise what neighbours leave over).
+    all points (that of the seeds where there are any, otherwise what neighbours leave over). None
+    in a population: there a trial's values have changed on its way.
     """
+    if sweep.scheduler == "pbt":
+        return ()
     depths = [_Depth(sweep, None, ends)]
     depths += [
         _Depth(sweep, level, tuple(_at_level(sweep, level)))

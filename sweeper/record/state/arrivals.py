@@ -9,7 +9,8 @@ from sweeper.status import Decision
 
 @dataclass(frozen=True, kw_only=True)
 class Arrival:
-    """A trial at a rung. `kept`: whether it went on; None while it waits to be promoted."""
+    """A trial at a rung. `kept`: whether it went on, from its own weights; None while it waits to
+    be promoted."""
 
     rung: int  # on the scheduler's clock
     trial_id: str

@@ -241,6 +241,7 @@ class SweepState:
                 trial.values = event.values
                 trial.config = self._config(event.config)
                 self._stored(trial, event, found=False)
+                self.arrivals.settle(event.trial, event.rung, kept=False)
                 self._go_on(trial, Promotion(event.trial, event.rung, event.source))
             case AttemptFailed():
                 trial.status, trial.error = Status.PENDING, event.error

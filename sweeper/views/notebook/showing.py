@@ -2,6 +2,7 @@
 as Plotly's own objects."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import fields
 from functools import cache, cached_property
 from importlib.resources import files
@@ -14,6 +15,7 @@ from sweeper.views.report.figures.figure import Figure
 from sweeper.views.report.page import make_page
 from sweeper.views.report.rendering import with_code
 from sweeper.views.report.words import answer
+from trainable.settings import counted
 
 
 class ShownSummary(Summary):
@@ -32,9 +34,16 @@ class ShownSummary(Summary):
     def _repr_html_(self) -> str:
         said = answer(self)
         sentences = [said.lede, *said.optima, said.verdict, *said.notes]
-        sentences += [remark.text for remark in said.remarks]
-        told = "".join(f"<p>{with_code(sentence)}</p>" for sentence in sentences if sentence)
-        return f"<h3>{with_code(said.headline)}</h3>{told}"
+        sentences += [remark.text for remark in said.foremost]
+        told = f"<h3>{with_code(said.headline)}</h3>{_paragraphs(sentences)}"
+        if not (more := [remark.text for remark in said.more_remarks]):
+            return told
+        summary = counted(len(more), "more remark")
+        return f"{told}<details><summary>{summary}</summary>{_paragraphs(more)}</details>"
+
+
+def _paragraphs(sentences: Sequence[str]) -> str:
+    return "".join(f"<p>{with_code(sentence)}</p>" for sentence in sentences if sentence)
 
 
 def plotly_figure(figure: Figure) -> go.Figure:

@@ -19,16 +19,20 @@ def environment_facts(sweep: SweepData) -> Facts:
         return _data(sweep)
     newest = sweep.sessions[-1].environment
     return (
-        ("Sessions", tuple((_span(s), _command(s)) for s in sweep.sessions)),
+        ("Sessions", tuple(_session(sweep, session) for session in sweep.sessions)),
         ("Software", (*_software(newest), *_code(newest))),
         ("Machine", tuple(_machine(newest))),
         *_data(sweep),
     )
 
 
-def _span(session: Session) -> str:
+def _session(sweep: SweepData, session: Session) -> tuple[str, str]:
+    """When it was, and its command."""
+    began = _time(session.started)
+    if sweep.state == "running" and session is sweep.sessions[-1]:
+        return f"since {began}", _command(session, "running")
     end = "" if session.ended is None else f" to {_time(session.ended, since=session.started)}"
-    return f"{_time(session.started)}{end}"
+    return f"{began}{end}", _command(session, session.outcome or "did not say how it ended")
 
 
 def _time(moment: datetime, since: datetime | None = None) -> str:
@@ -37,11 +41,10 @@ def _time(moment: datetime, since: datetime | None = None) -> str:
     return f"{moment:%H:%M:%S}" if same_day else f"{moment:%Y-%m-%d %H:%M:%S}"
 
 
-def _command(session: Session) -> str:
+def _command(session: Session, outcome: str) -> str:
     words = list(session.environment.command)
     if words and words[0].endswith("__main__.py"):
         words[:1] = ["python", "-m", "sweeper"]
-    outcome = session.outcome or "did not say how it ended"
     return f"{shlex.join(words)}  → {outcome}" if words else outcome
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from sweeper.analysis.forecasts import Forecast
 from sweeper.analysis.reading.sweep_data import SweepData
-from sweeper.analysis.remarks.places import edge_text
+from sweeper.analysis.remarks.places import by_side, edge_text
 from sweeper.analysis.remarks.remark import Offer
 from sweeper.analysis.scaling.predicting import Prediction
 from sweeper.analysis.summary.levels import common_level
@@ -120,7 +120,7 @@ def make_page(summary: Summary, meta_line: str, commands: tuple[Offer, ...]) -> 
             f"{metric_title(sweep).capitalize()} against {response.parameter.name}",
             response_figure(summary, response) if response.curves else None,
             *(["Each point is the best of an eighth of the range."] if response.binned else []),
-            *[edge_text(edge) for edge in response.edges],
+            *map(edge_text, by_side(response.edges)),
         )
         for index, response in enumerate(summary.responses)
     ]

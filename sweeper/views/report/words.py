@@ -1,9 +1,10 @@
 """The sentences of a report: the answer first, then how far it can be trusted."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sweeper.analysis.reading.sweep_data import SweepData
-from sweeper.analysis.remarks.remark import Remark
+from sweeper.analysis.remarks.remark import Remark, foremost
 from sweeper.analysis.remarks.remarking import remarks_of
 from sweeper.analysis.summary.levels import Level
 from sweeper.analysis.summary.summarising import Summary, Winner
@@ -27,6 +28,15 @@ class Answer:
     verdict_kind: str = ""  # clear, tied, unknown or open
     notes: tuple[str, ...] = ()  # what could not be read
     remarks: tuple[Remark, ...] = ()
+
+    @property
+    def foremost(self) -> Sequence[Remark]:
+        return foremost(self.remarks)[0]
+
+    @property
+    def more_remarks(self) -> Sequence[Remark]:
+        """Those that are folded."""
+        return foremost(self.remarks)[1]
 
 
 def unbroken(point: Point) -> str:

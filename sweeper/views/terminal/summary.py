@@ -180,13 +180,17 @@ def _summary(state: SweepState, folder: RunFolder) -> "Summary":
 
 
 def _print_remarks(console: Console, summary: "Summary") -> None:
+    from sweeper.analysis.remarks.remark import foremost
     from sweeper.analysis.remarks.remarking import remarks_of
     from sweeper.views.prediction import next_sweeps
 
-    remarks = remarks_of(summary)
-    for remark in remarks:
+    told, others = foremost(remarks_of(summary))
+    for remark in told:
         console.print(remark.text, style="yellow")
-    for offer in next_sweeps(summary, remarks):
+    if others:
+        more = counted(len(others), "more remark")
+        console.print(f"The report has {more}, and the sweeps that would mend them.")
+    for offer in next_sweeps(summary, told):
         console.print(f"{offer.purpose}:")
         console.print(f"  {offer.command}", style="bold", soft_wrap=True)
 

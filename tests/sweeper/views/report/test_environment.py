@@ -1,5 +1,6 @@
 """What it takes to run a sweep again, as a report tells it."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from sweeper.record.state.events import (
@@ -60,3 +61,10 @@ def test_without_a_session_there_are_the_data() -> None:
     data = {"vocab_size": 4096, "sha256": {"train.npy": "ab"}}
     facts = environment_facts(sweep_of([], data=data))
     assert facts == (("Data", (("vocab size", "4,096"), ("hash of train.npy", "ab"))),)
+
+
+def test_the_session_that_runs_has_no_end() -> None:
+    now = replace(SESSION, ended=None, outcome=None)
+    (_, told), *_ = environment_facts(sweep_of([], sessions=(SESSION, now), state="running"))
+    assert [command.partition("→ ")[2] for _, command in told] == ["finished", "running"]
+    assert told[1][0] == "since 2026-11-25 03:29:26"

@@ -175,6 +175,7 @@ matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => redr
 const PRINTED = { whole: 680, column: 320 }; // pixels
 addEventListener("beforeprint", () => {
   document.documentElement.dataset.printed = "";
+  document.getElementById("more-remarks")?.setAttribute("open", "");
   document.querySelectorAll("[data-figure]").forEach((element) => {
     if (!draw(element)) return;
     Plotly.relayout(element, { width: element.closest(".columns") ? PRINTED.column : PRINTED.whole });
