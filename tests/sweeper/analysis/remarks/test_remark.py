@@ -13,7 +13,7 @@ def test_what_changes_the_decision_most_is_told_and_the_others_are_kept() -> Non
     lost = by_rate({1.0: 9.0}, status=Status.DIVERGED)
     kept = by_rate({1e-3: 2.0, 1e-2: 1.5, 1e-1: 1.25})
     remarks = remarks_of(summarise(sweep_of([*kept, *lost])))
-    assert [remark.kind for remark in remarks] == ["diverged", "few"]
+    assert [remark.kind for remark in remarks] == ["edge", "diverged"]
     more = [*remarks, Remark(kind="no effect", text="")]
     assert foremost(more) == (more[:AT_ONCE], more[AT_ONCE:])
 
