@@ -1,7 +1,7 @@
 """Whether a point is ahead by more than noise: Tukey's test on a ranking."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Generic
@@ -67,14 +67,13 @@ def noise_of(
     Returns:
         None if no point that competes has two completed seeds.
     """
-    measured = competing(points, num_finalists)
-    degrees = sum(len(result.values) - 1 for result in measured)
-    if degrees == 0:
+    spread = spread_of(competing(points, num_finalists))
+    if spread is None:
         return None
-    squares = sum((result.deviation or 0.0) ** 2 * (len(result.values) - 1) for result in measured)
+    deviation, degrees = spread
     best = points[0]
     noise = Noise(
-        deviation=math.sqrt(squares / degrees),
+        deviation=deviation,
         degrees=degrees,
         tied=(best,),
         confidence=confidence,
@@ -94,6 +93,15 @@ def noise_of(
         tied=(best, *tied(points[1 : num_racing or len(points)], among)),
         left_out=tuple(tied(points[among:], len(points))),
     )
+
+
+def spread_of(points: Iterable[PointResult[T]]) -> tuple[float, int] | None:
+    """The deviation over the seeds, pooled over these points, and its degrees of freedom; None if
+    none of them has two completed seeds."""
+    deviations = [(p.deviation, len(p.values) - 1) for p in points]
+    degrees = sum(own for _, own in deviations)
+    squares = sum((deviation or 0.0) ** 2 * own for deviation, own in deviations)
+    return (math.sqrt(squares / degrees), degrees) if degrees else None
 
 
 def noise_in(ranking: Ranking[T]) -> Noise[T] | None:

@@ -1,10 +1,10 @@
 """What sweeps have in common, and what each of them has found: values in, values out."""
 
-import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from sweeper.analysis.comparison.likeness import least_lead, tokens_of_best, unlike_of
+from sweeper.analysis.comparison.lead import Lead
+from sweeper.analysis.comparison.likeness import tokens_of_best, unlike_of
 from sweeper.analysis.reading.sweep_data import SweepData
 from sweeper.analysis.summary.ends import ends_of
 from sweeper.analysis.summary.levels import levels_of
@@ -12,7 +12,7 @@ from sweeper.analysis.summary.optimum import OptimumInterval, optima_of
 from sweeper.analysis.summary.response import Response, responses_of
 from sweeper.spec.domains.values import Scalar
 from sweeper.spec.points import Point
-from sweeper.spec.sweep_spec import Mode, SweepSpec
+from sweeper.spec.sweep_spec import SweepSpec
 from sweeper.status import Status
 
 MAX_VALUES = 20  # of a swept name, beyond which a table of them helps nobody
@@ -48,7 +48,7 @@ class Outcome:
     num_seeds: int | None  # of its point that have completed
     best_step: int | None
     best_tokens: int | None  # that it was trained on
-    best_objective: float | None  # the mean over the seeds of its point
+    best_objective: float | None  # what its point stands by beside the others: `Lead.values`
     val_loss: float | None  # its own, as what follows
     val_perplexity: float | None
     val_bits_per_byte: float | None
@@ -89,20 +89,24 @@ class Comparison:
 def compare(contenders: Sequence[Contender]) -> Comparison:
     """Side by side. The metric is the sweeps' own where they agree, else the validation loss."""
     alike = measured_alike(contenders)
-    outcomes = tuple(map(_outcome, contenders, alike))
-    won = {c.name: sweep for c, sweep in zip(contenders, alike, strict=True) if sweep.ranking.best}
+    own = {c.name: winner.trial_id for c in contenders if (winner := c.sweep.ranking.winner)}
+    lead = Lead({c.name: sweep for c, sweep in zip(contenders, alike, strict=True)}, own)
+    outcomes = tuple(
+        _outcome(contender, lead.values.get(contender.name)) for contender in contenders
+    )
+    won = {name: sweep for name, sweep in lead.sweeps.items() if sweep.ranking.best}
     unlike = tuple(unlike_of(won, [c.spec.data for c in contenders if c.name in won]))
-    best, margin = (None, None) if unlike else _ahead(outcomes, alike[0].mode)
+    margin = None if unlike else lead.margin
     return Comparison(
         metric=alike[0].metric,
         outcomes=outcomes,
         differences=tuple(_differences([c.spec for c in contenders])),
         by_value=_by_value(alike),
         unlike=unlike,
-        caveats=tuple(_caveats(contenders, outcomes)),
-        best=best,
+        caveats=tuple(_caveats(contenders, outcomes, lead)),
+        best=next(iter(lead.values), None) if not unlike and margin != 0 else None,
         margin=margin,
-        chance=least_lead(won.values()),
+        chance=None if unlike else lead.chance,
     )
 
 
@@ -136,13 +140,10 @@ def best_optima(sweep: SweepData) -> tuple[OptimumInterval, ...]:
     return optima_of(sweep, levels_of(sweep), ends_of(sweep), grouped=False)
 
 
-def _outcome(contender: Contender, alike: SweepData) -> Outcome:
+def _outcome(contender: Contender, best_objective: float | None) -> Outcome:
     sweep = contender.sweep
     best = sweep.ranking.best
     trial = None if best is None else best.best
-    values = {t.trial_id: t.value for t in alike.trials}
-    reached = [] if best is None else [values[t.trial_id] for t in best.completed]
-    measured = [value for value in reached if value is not None]
     return Outcome(
         name=contender.name,
         state=sweep.state,
@@ -157,22 +158,12 @@ def _outcome(contender: Contender, alike: SweepData) -> Outcome:
         num_seeds=None if best is None else len(best.completed),
         best_step=None if trial is None else trial.step,
         best_tokens=tokens_of_best(sweep),
-        best_objective=statistics.fmean(measured) if measured else None,
+        best_objective=best_objective,
         val_loss=None if trial is None else trial.loss,
         val_perplexity=None if trial is None else trial.perplexity,
         val_bits_per_byte=None if trial is None else trial.bits_per_byte,
         set_losses={} if trial is None else trial.set_losses,
     )
-
-
-def _ahead(outcomes: Sequence[Outcome], mode: Mode) -> tuple[str | None, float | None]:
-    """The sweep with the best winner, and by how much."""
-    won = [(o.best_objective, o.name) for o in outcomes if o.best_objective is not None]
-    won.sort(key=lambda pair: pair[0], reverse=mode == "max")
-    if not won:
-        return None, None
-    margin = abs(won[1][0] - won[0][0]) if len(won) > 1 else None
-    return None if margin == 0 else won[0][1], margin
 
 
 def _differences(specs: Sequence[SweepSpec]) -> list[Difference]:
@@ -240,11 +231,15 @@ def _order(value: Scalar) -> tuple[bool, float, str]:
     return True, 0.0, str(value)
 
 
-def _caveats(contenders: Sequence[Contender], outcomes: Sequence[Outcome]) -> list[str]:
+def _caveats(contenders: Sequence[Contender], outcomes: Sequence[Outcome], lead: Lead) -> list[str]:
     specs = [contender.spec for contender in contenders]
     caveats = [f"{c.name}: {note}" for c in contenders for note in c.sweep.notes]
     if len({(spec.objective.metric, spec.objective.mode) for spec in specs}) > 1:
         caveats.append("Their objectives differ: compared by validation loss.")
+    if lead.is_corrected:
+        caveats.append(
+            "Their means are corrected for what the seeds that they had do to all points."
+        )
     unfinished = [outcome.name for outcome in outcomes if outcome.state != "finished"]
     if unfinished:
         caveats.append(f"Not finished: {', '.join(unfinished)}.")

@@ -1,13 +1,11 @@
 """Whether the winners of several sweeps compare: on the same text, over the same windows, after as
 many tokens."""
 
-import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from statistics import fmean
 
 import numpy as np
 
-from sweeper.analysis.noise import CONFIDENCE, noise_in, tukey_quantile
 from sweeper.analysis.reading.sweep_data import SweepData
 
 PER_BYTE = {"val_bits_per_byte"}  # metrics that do not depend on the vocabulary
@@ -41,24 +39,6 @@ def tokens_of_best(sweep: SweepData) -> int | None:
     """How many tokens the winner was trained on."""
     winner = sweep.ranking.winner
     return None if winner is None else winner.step * (winner.tokens_per_step or 0)
-
-
-def least_lead(sweeps: Iterable[SweepData]) -> float | None:
-    """The least difference between the best points of any two of these sweeps that is more than
-    chance: Tukey's test over the points of all of them, with the deviation pooled.
-
-    Returns:
-        None if no point of one of them was repeated.
-    """
-    rankings = [sweep.ranking for sweep in sweeps]
-    noises = [noise for ranking in rankings if (noise := noise_in(ranking)) is not None]
-    if len(noises) < max(2, len(rankings)):
-        return None
-    degrees = sum(noise.degrees for noise in noises)
-    variance = sum(noise.deviation**2 * noise.degrees for noise in noises) / degrees
-    fewest = min(len(ranking.points[0].values) for ranking in rankings)
-    among = sum(len(ranking.points) for ranking in rankings)
-    return tukey_quantile(CONFIDENCE, among, degrees) * math.sqrt(variance / fewest)
 
 
 def _unequal(sweeps: Mapping[str, SweepData], tokens: int) -> str:

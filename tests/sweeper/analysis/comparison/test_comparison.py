@@ -3,6 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import plotly.graph_objects as go
 import pytest
 
@@ -15,6 +16,7 @@ from sweeper.analysis.comparison.comparison import (
     compare,
     measured_alike,
 )
+from sweeper.analysis.comparison.lead import Lead
 from sweeper.analysis.reading.parameters import joined
 from sweeper.analysis.reading.sweep_data import Parameter, SweepData, TrialData
 from sweeper.analysis.remarks.comparisons import comparable_offers
@@ -140,11 +142,12 @@ def test_repeated_seeds_count_by_their_mean_and_not_by_the_luckiest(tiny_plan: A
 
 def test_a_lead_is_told_from_chance(tiny_plan: Any) -> None:
     spec = tiny_plan(space=GRID, seeds=[0, 1]).spec
-    first = contender("first", spec, seeded({1e-2: [1.0, 1.02], 1e-3: [1.5, 1.52]}))
+    first = contender("first", spec, seeded({1e-2: [1.0, 1.02], 1e-3: [1.52, 1.5]}))
     near = contender("near", spec, seeded({1e-2: [1.01, 1.03], 1e-3: [1.5, 1.52]}))
     far = contender("far", spec, seeded({1e-2: [2.0, 2.02], 1e-3: [2.5, 2.52]}))
-    # By scipy's table: 5.757 for four means and four degrees, and a mean has two seeds.
-    limit = "less than 0.0576 can be chance (Tukey, 95%)"
+    # By scipy's table: 6.825 for four points and three degrees; the deviation that the seeds leave
+    # once their shift of all points is taken off is sqrt(0.0006 / 3), and a mean has two of them.
+    limit = "less than 0.0682 can be chance (Tukey, 95%)"
     close, clear = compare([first, near]), compare([first, far])
     assert verdict_text(close) == (
         f"first is ahead by 0.0100 (val_loss), which is within the noise: {limit}."
@@ -152,6 +155,53 @@ def test_a_lead_is_told_from_chance(tiny_plan: Any) -> None:
     assert verdict_text(clear) == (
         f"first is ahead by 1.0000 (val_loss), which is more than the noise: {limit}."
     )
+
+
+def test_an_easy_seed_puts_no_sweep_ahead(tiny_plan: Any) -> None:
+    """The second seed takes 0.5 off every point; `hard` did not have it."""
+    spec = tiny_plan(space=GRID, seeds=[0, 1]).spec
+    easy = contender("easy", spec, seeded({1e-3: [1.7, 1.2], 1e-2: [2.0, 1.51]}))
+    (*hard_trials,) = seeded({1e-3: [1.6], 1e-2: [1.9]})
+    hard = contender("hard", spec, hard_trials, seeds=(0,))
+    comparison = compare([easy, hard])
+    assert comparison.best == "hard", "though the mean of easy is 1.45"
+    assert comparison.margin == pytest.approx(0.1, abs=0.01)
+    assert comparison.caveats == (
+        "Their means are corrected for what the seeds that they had do to all points.",
+    )
+    assert compare([easy, easy]).caveats == ()
+
+
+@pytest.mark.parametrize("shift", [0.0, 3.0])
+def test_what_a_seed_does_to_all_sweeps_alike_hides_no_lead_and_makes_none(shift: float) -> None:
+    """Of 100 pairs of 4 points x 3 seeds: the second is behind by nothing, or by 6 deviations."""
+    claimed = {0.0: 0, 6.0: 0}
+    for number in range(100):
+        rng = np.random.default_rng(number)
+        seeds = shift * rng.normal(size=3)
+        for behind in claimed:
+            levels = 10 * np.arange(4)[:, None] + behind * np.arange(2)[:, None, None]
+            values = levels + seeds + rng.normal(size=(2, 4, 3))
+            sweeps = {
+                name: sweep_of(seeded({10.0**-k: points.tolist() for k, points in enumerate(of)}))
+                for name, of in zip(("first", "second"), values, strict=True)
+            }
+            lead = Lead(sweeps, {name: s.ranking.trials[0].trial_id for name, s in sweeps.items()})
+            assert lead.margin is not None and lead.chance is not None
+            claimed[behind] += lead.margin > lead.chance
+    assert claimed[0.0] <= 5
+    assert claimed[6.0] >= 80
+
+
+def test_the_same_seed_of_other_batches_is_another(tiny_plan: Any) -> None:
+    """No shift is taken off two sweeps whose batches differ: they count as independent."""
+    spec = tiny_plan(space=GRID, seeds=[0, 1]).spec
+    trials = seeded({1e-2: [1.0, 1.5], 1e-3: [1.51, 2.0]})
+    one, same = contender("one", spec, trials), contender("same", spec, trials)
+    larger = contender("larger", spec, [replace(t, config={"batch_size": 8}) for t in trials])
+    alike, unlike = compare([one, same]).chance, compare([one, larger]).chance
+    assert alike is not None and unlike is not None
+    assert alike < 0.1 < 1 < unlike
 
 
 def test_the_same_twice_is_tied_and_a_single_value_is_no_table(tiny_plan: Any) -> None:
