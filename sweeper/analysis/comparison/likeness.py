@@ -9,6 +9,7 @@ import numpy as np
 from sweeper.analysis.reading.sweep_data import SweepData
 
 PER_BYTE = {"val_bits_per_byte"}  # metrics that do not depend on the vocabulary
+WINDOWS = ("context_length", "eval_windows")  # that a loss is measured over
 ALIKE = 1.01  # numbers of tokens so far apart are the same
 
 
@@ -28,8 +29,8 @@ def unlike_of(sweeps: Mapping[str, SweepData], data: Sequence[str | None]) -> It
     settings = [winner.config for winner in winners if winner is not None]
     if len({of.get("vocab_size") for of in settings}) > 1 and first.metric not in PER_BYTE:
         yield "Their vocabularies differ: compare bits per byte, not losses."
-    if len({(of.get("context_length"), of.get("eval_windows")) for of in settings}) > 1:
-        yield "Their losses are measured over other windows: context_length or eval_windows differ."
+    if len({tuple(map(of.get, WINDOWS)) for of in settings}) > 1:
+        yield f"Their losses are measured over other windows: {' or '.join(WINDOWS)} differ."
     tokens = [tokens_of_best(sweep) or 0 for sweep in sweeps.values()]
     if max(tokens) > ALIKE * min(tokens):
         yield _unequal(sweeps, min(tokens))

@@ -264,6 +264,47 @@ def test_between_600_and_300_steps_no_winner_is_named(tiny_plan: Any) -> None:
     assert compare([long, replace(long, name="again")]).unlike == ()
 
 
+def planted(rng: np.random.Generator, spec: SweepSpec, unlike: str | None) -> list[Contender]:
+    """Two sweeps of a few rates and seeds, of which the second is better, and unlike in one way."""
+    seeds = int(rng.integers(1, 4))
+    pair = []
+    for number, name in enumerate(("first", "second")):
+        of_rate = {10.0**-k: rng.normal(3 - number, 0.1, seeds).tolist() for k in (1, 2, 3)}
+        its: dict[str, Any] = {"context_length": 64, "eval_windows": 128, "vocab_size": 512}
+        per_step = 10
+        if number and unlike in its:
+            its[unlike] *= int(rng.integers(2, 5))
+        if number and unlike == "tokens":
+            per_step += int(rng.integers(1, 30))
+        trials = [replace(t, config=its, tokens_per_step=per_step) for t in seeded(of_rate)]
+        data = f"data/{name if unlike == 'data' else 'same'}"
+        of = spec.model_copy(update={"data": data})
+        pair.append(Contender(name=name, sweep=sweep_of(trials), spec=of))
+    return pair if rng.integers(2) else pair[::-1]
+
+
+def test_of_planted_pairs_that_are_not_alike_none_is_named_and_a_remedy_is(tiny_plan: Any) -> None:
+    spec = tiny_plan(space=GRID).spec
+    told = {
+        "data": "--set 'data=",
+        "tokens": "--set train.max_steps=",
+        "context_length": "--set train.context_length=",
+        "eval_windows": "--set train.eval_windows=",
+        "vocab_size": None,  # which other data have, and they are named
+    }
+    for unlike, change in told.items():
+        for number in range(20):
+            pair = planted(np.random.default_rng(number), spec, unlike)
+            comparison = compare(pair)
+            assert len(comparison.unlike) == 1, unlike
+            assert (comparison.best, comparison.margin, comparison.chance) == (None, None, None)
+            offers = comparable_offers(pair, comparison)
+            assert change is None or change in offers[0].command
+    for number in range(20):
+        comparison = compare(planted(np.random.default_rng(number), spec, None))
+        assert (comparison.unlike, comparison.best) == ((), "second")
+
+
 @pytest.mark.parametrize("setting", ["vocab_size", "context_length", "eval_windows"])
 def test_losses_of_other_tokens_or_windows_do_not_compare(tiny_plan: Any, setting: str) -> None:
     spec = tiny_plan(space=GRID).spec
