@@ -37,6 +37,8 @@ class Order:
             return False
         if repr(value) == repr(self._objective):  # also where it is no number
             return True
+        if row.step < self._step:
+            return False  # it goes backwards
         raise TrainerError(
             f"{self.job.objective} comes twice at step {row.step}, as {self._objective:g} and "
             f"{value:g}: have one process say it, in one place (trainer.metrics)"

@@ -35,7 +35,7 @@ PRINTED = ["step {step:d}: val loss {val_loss:f}"]
         ("encoding", "before its first metrics .*\n.its output is not in UTF-8"),
         ("misses", "step 23 has come .train_loss., and no val_loss at step 20: is eval_every"),
         ("two values", "val_loss comes twice at step 20, as .* and .*: have one process say it"),
-        ("leaves", "before its first metrics .*, and left python.* at work, which was ended"),
+        ("leaves", "ended with exit code 0 .*, and left python.* at work, which was ended"),
     ],
 )
 def test_a_fault_of_the_program_is_one_message(tmp_path: Path, fault: str, said: str) -> None:
