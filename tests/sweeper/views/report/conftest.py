@@ -1,7 +1,9 @@
 """A real browser for the pages, and a report in it."""
 
-from collections.abc import Iterator
+import functools
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
@@ -57,26 +59,47 @@ def report(tmp_path_factory: pytest.TempPathFactory, tokens_folder: Path) -> Pat
     return write_report(run).path
 
 
-SCREENS = {"desktop": (1280, "light"), "phone": (390, "dark")}
+Scheme = Literal["light", "dark"]
+SCREENS: dict[str, tuple[int, Scheme]] = {"desktop": (1280, "light"), "phone": (390, "dark")}
 # Where the screen makes no difference: a report with its figures takes seconds to draw.
 on_a_desktop = pytest.mark.parametrize("opened", ["desktop"], indirect=True)
 
 
+class Screen:
+    """In which one test after another opens the report: its scripts stay compiled."""
+
+    def __init__(self, browser: Browser, width: int, scheme: Scheme) -> None:
+        self.scheme = scheme
+        self.page = browser.new_page(viewport={"width": width, "height": 900}, offline=True)
+        self.said: list[str] = []
+        self.page.on("console", lambda message: self.said.append(message.text))
+        self.page.on("pageerror", lambda error: self.said.append(str(error)))
+        self.page.on("request", lambda request: self._notice(request.url))
+
+    def _notice(self, url: str) -> None:
+        if url.startswith("http"):
+            self.said.append(url)
+
+    def open(self, report: Path) -> None:
+        self.page.goto("about:blank")  # nothing of what the test before has chosen stays
+        self.page.emulate_media(color_scheme=self.scheme)
+        self.page.goto(report.as_uri())
+
+
+@pytest.fixture(scope="module")
+def screens(browser: Browser) -> Callable[[str], Screen]:
+    return functools.cache(lambda name: Screen(browser, *SCREENS[name]))
+
+
 @pytest.fixture(params=["desktop", pytest.param("phone", marks=pytest.mark.slow)])
-def opened(request: pytest.FixtureRequest, browser: Browser, report: Path) -> Iterator[Page]:
+def opened(
+    request: pytest.FixtureRequest, screens: Callable[[str], Screen], report: Path
+) -> Iterator[Page]:
     """The report as it is opened; whatever the console said is an error."""
-    width, scheme = SCREENS[request.param]
-    context = browser.new_context(
-        viewport={"width": width, "height": 900}, color_scheme=scheme, offline=True
-    )
-    page = context.new_page()
-    said: list[str] = []
-    page.on("console", lambda message: said.append(message.text))
-    page.on("pageerror", lambda error: said.append(str(error)))
-    page.on("request", lambda r: said.append(r.url) if r.url.startswith("http") else None)
-    page.goto(report.as_uri())
-    yield page
-    context.close()
+    screen = screens(request.param)
+    screen.open(report)
+    yield screen.page
+    said, screen.said = screen.said, []
     assert said == []
 
 
