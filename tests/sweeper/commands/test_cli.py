@@ -20,9 +20,9 @@ from tests.sweeper.waiting import wait_until
 from trainable.config import TrainConfig
 from trainable.loop.training import Trainer
 
-SLOW = {"max_steps": 480, "d_model": 64, "eval_every_steps": 40, "dtype": "float32"}
+SLOW = {"max_steps": 240, "d_model": 64, "eval_every_steps": 20, "dtype": "float32"}
 SPACE = {"learning_rate": {"grid": [1e-4, 1e-3, 1e-2, 3e-2]}}
-ASHA = {"type": "asha", "grace_steps": 80}
+ASHA = {"type": "asha", "grace_steps": 40}
 
 
 def sweeper(*arguments: object) -> list[str]:

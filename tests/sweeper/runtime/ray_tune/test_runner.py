@@ -200,13 +200,6 @@ def test_a_full_disk_stops_the_sweep_and_it_resumes(
     assert all(trial.status.ended for trial in opened(folder).trials.values())
 
 
-def test_no_success_at_all_is_exit_code_1(
-    tmp_path: Path, write_space: Any, console: Console
-) -> None:
-    space = write_space(space={"learning_rate": {"grid": [0.6, 0.7]}})
-    assert run_file(space, console, options(tmp_path)).exit_code is ExitCode.FAILED
-
-
 # A process that is killed does not close its files.
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_a_damaged_checkpoint_falls_back_to_the_one_before(

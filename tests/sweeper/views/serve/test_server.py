@@ -117,23 +117,18 @@ def test_a_button_runs_the_command(served: Served, folder: RunFolder) -> None:
     assert job["said"].startswith(f"{folder.path}: no sweep runs there: it is finished.")
 
 
-@pytest.mark.parametrize(
-    "asked, problem",
-    [
+def test_what_is_no_button_is_refused(served: Served, folder: RunFolder) -> None:
+    path = f"/{served.token}/sweeps/lr/commands"
+    for asked, problem in (
         ({"action": "delete"}, "no button is called 'delete'"),
         ({"action": "stop trial", "trial": "--runs"}, "must be the id of a trial"),
         ({"action": "stop trial"}, "must be the id of a trial"),
         ({"action": "more trials", "number": "4 --finals"}, "must be how many trials in all"),
         ({"action": "more trials", "number": "0"}, "must be from 1 to 1,000,000 trials"),
-    ],
-)
-def test_what_is_no_button_is_refused(
-    served: Served, folder: RunFolder, asked: object, problem: str
-) -> None:
-    path = f"/{served.token}/sweeps/lr/commands"
-    status, body, _ = ask(served, path, asked, **own(served))
-    assert status == 400
-    assert problem in json.loads(body)["error"]
+    ):
+        status, body, _ = ask(served, path, asked, **own(served))
+        assert status == 400
+        assert problem in json.loads(body)["error"], asked
     assert told(served, "sweeps/lr/events")["jobs"] == []
     assert ask(served, path, ["stop"], **own(served))[:2] == (400, b"")
 
