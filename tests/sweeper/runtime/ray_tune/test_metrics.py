@@ -131,7 +131,7 @@ class Sweeping:
 
     def go_on(self) -> None:
         self.gate.touch()
-        assert self.driver.wait(60) == 0, self.out.read_text()
+        assert self.driver.wait() == 0, self.out.read_text()
 
 
 @pytest.fixture
