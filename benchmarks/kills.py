@@ -146,6 +146,16 @@ class Sweep:
         return begun[-1] if begun else None
 
     @property
+    def gets_on(self) -> bool:
+        """This session has brought it further. `keep` gives up one that never does."""
+        for each in reversed(self.events):
+            if isinstance(each, SessionStarted):
+                return False
+            if isinstance(each, Evaluated):
+                return True
+        return False
+
+    @property
     def is_over(self) -> bool:
         last = self.events[-1] if self.events else None
         return isinstance(last, SessionEnded) and last.outcome == "finished"
@@ -306,7 +316,7 @@ class Campaign:
             print({"found": found, "expected": self.expected[sweep.kind]})
 
     def _kill(self) -> None:
-        at_work = [sweep for sweep in self.sweeps if sweep.session and not sweep.lost]
+        at_work = [sweep for sweep in self.sweeps if sweep.gets_on and not sweep.lost]
         if not at_work:
             return
         kind = self.chance.choices(list(WEIGHTS), list(WEIGHTS.values()))[0]

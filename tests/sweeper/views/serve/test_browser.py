@@ -3,6 +3,7 @@
 import contextlib
 import os
 import re
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from sweeper.record.run_folder import RunFolder, create_run_folder
 from sweeper.record.tables import write_tables
 from sweeper.status import ExitCode, Status
 from tests.programs import CHROMIUM, needs_chromium
-from tests.sweeper.in_process import drive
+from tests.sweeper.in_process import drive, opened
 from tests.sweeper.runtime.ray_tune.sessions import session_of
 from tests.sweeper.views.report.conftest import FLAGS
 from tests.sweeper.views.serve.conftest import Served
@@ -53,6 +54,47 @@ def page(browser: Browser) -> Iterator[Page]:
     yield page
     context.close()
     assert [text for text in said if not text.startswith(("data:", "blob:"))] == []
+
+
+MARKS = '<img src=x onerror="window.taken=1"><script>window.taken=1</script>'
+NOT_MARKED = "() => !window.taken && !document.querySelector('[onerror]')"
+
+
+def test_what_others_have_written_into_a_bucket_is_text_in_every_page(
+    served_bucket: Served,
+    page: Page,
+    tiny_plan: Any,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A sweep's name, its labels, its note, who ran it on what, and why a trial has failed."""
+    sizes = {f"{MARKS}[b]": {"d_model": 16}, "</b>": {"d_model": 32}}
+    plan = tiny_plan(space={"size": {"grid": sizes}}, scheduler={"type": "fifo"})
+    monkeypatch.setattr("socket.gethostname", lambda: MARKS)
+    folder = create_run_folder(served_bucket.runs, plan.spec, None, "space.yaml")
+    with folder.locked(), opened(folder, plan) as sweep:
+        for trial in (sweep.next_trial(), sweep.next_trial()):
+            assert trial is not None
+            sweep.start(trial.trial_id)
+            sweep.end(trial.trial_id, error=f"Error: {MARKS}\n  {MARKS}")
+        folder.write_note(MARKS)
+        sweep.close("failed")
+    bucket = tmp_path / "bucket"
+    shutil.copytree(bucket / "tiny", bucket / MARKS.replace("/", ""))
+
+    page.goto(served_bucket.address)
+    page.wait_for_function("document.querySelectorAll('#sweeps a').length === 2")
+    assert "onerror" in page.inner_text("#sweeps")
+    assert page.evaluate(NOT_MARKED)
+    for number in range(2):
+        page.goto(served_bucket.address)
+        page.locator("#sweeps a").nth(number).click()
+        report = page.frame_locator("#report")
+        report.locator("header #note").wait_for()
+        assert report.locator("header #note").inner_text() == MARKS
+        assert report.locator("body").inner_text().count("onerror") > 3
+        assert report.locator("body").evaluate(NOT_MARKED)
+        assert page.evaluate(NOT_MARKED)
 
 
 def points(page: Page) -> int:
