@@ -34,7 +34,8 @@ DRIVER = """
 import sys
 from pathlib import Path
 from rich.console import Console
-from sweeper.running import Options, run_file
+from sweeper.running import run_file
+from sweeper.runtime.session.preparation import Options
 trainer = "tests.sweeper.runtime.ray_tune.test_metrics:Gated"
 options = Options(runs=Path(sys.argv[2]), trainer=trainer)
 sys.exit(run_file(Path(sys.argv[1]), Console(width=200), options).exit_code)

@@ -47,7 +47,8 @@ ONLINE_SWEEP = f"""
 import sys
 from pathlib import Path
 from rich.console import Console
-from sweeper.running import Options, run_file
+from sweeper.running import run_file
+from sweeper.runtime.session.preparation import Options
 options = Options(
     runs=Path(sys.argv[2]), wandb="online", dashboard=False, trainer="{REFERENCE}"
 )
