@@ -131,6 +131,7 @@ if options.fault == "leaves" and os.fork():
     sys.exit(0)
 if options.fault == "removes":  # as some do who want an empty folder
     shutil.rmtree(options.out)
+    options.out.mkdir()
 if options.fault == "deaf":
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
 rng, weight, first = random.Random(0), 5.0, 0
