@@ -14,4 +14,4 @@ class Ends(Protocol):
 def wait_until(process: Ends, holds: Callable[[], bool]) -> None:
     while not holds():
         assert process.poll() is None, "over before its time"
-        time.sleep(0.005)  # between two looks at the condition
+        time.sleep(0.02)  # between two looks at the condition

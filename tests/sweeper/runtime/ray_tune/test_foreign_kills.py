@@ -12,6 +12,7 @@ import pytest
 from sweeper.record.run_folder import RunFolder
 from sweeper.running import TRAINER
 from sweeper.status import ExitCode
+from tests.sweeper.journals import num_events
 from tests.sweeper.runtime.ray_tune.driver import BACKOFF
 from tests.sweeper.runtime.ray_tune.sessions import session_of
 from tests.sweeper.runtime.trainers.test_sweeps import decided, decisions, space_in
@@ -51,24 +52,20 @@ def run_killed(root: Path, chance: random.Random) -> list[str]:
         begin = ["resume", "foreign"] if folder.journal.exists() else ["run", str(space)]
         driver = session_of(TRAINER, *begin, folder.path.parent)
         who = chance.choice(["driver", "actor", "program"]) if len(killed) < KILLS else None
-        lines = num_lines(folder) + chance.randint(1, 12)
+        lines = num_events(folder.journal) + chance.randint(1, 12)
         while driver.poll() is None:
             time.sleep(0.002)  # between two looks at the condition
-            if who is None or num_lines(folder) < lines:
+            if who is None or num_events(folder.journal) < lines:
                 continue
             pid = driver.pid if who == "driver" else processes_of(root).get(who)
             if pid is not None:
                 os.kill(pid, signal.SIGKILL)
                 killed.append(who)
                 who = chance.choice(["driver", "actor", "program"]) if len(killed) < KILLS else None
-                lines = num_lines(folder) + chance.randint(1, 12)
+                lines = num_events(folder.journal) + chance.randint(1, 12)
         code = driver.wait()
         assert code in (ExitCode.DONE, -signal.SIGKILL)
     return killed
-
-
-def num_lines(folder: RunFolder) -> int:
-    return folder.journal.read_bytes().count(b"\n") if folder.journal.exists() else 0
 
 
 @pytest.mark.timeout(7200)  # with many more sweeps than by itself

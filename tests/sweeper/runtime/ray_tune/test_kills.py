@@ -21,7 +21,7 @@ from sweeper.spec.reading.spec_file import load_spec
 from sweeper.status import ExitCode
 from tests.sweeper.closed_form import ClosedFormTrainer, SeededTrainer
 from tests.sweeper.in_process import opened
-from tests.sweeper.journals import raw_events
+from tests.sweeper.journals import num_events, raw_events
 from tests.sweeper.runtime.ray_tune.sessions import Driver, session_of
 
 pytestmark = pytest.mark.slow
@@ -165,13 +165,13 @@ def run_killed(space: Path, folder: RunFolder, starts: Path, rng: random.Random,
     saved: dict[Run, int] = {}  # steps on storage
     code = None
     while code != ExitCode.DONE:
-        noted, there = len(starts.read_text().splitlines()), len(events(folder))
+        noted, there = len(starts.read_text().splitlines()), num_events(folder.journal)
         begin = ("resume", "tiny") if folder.journal.exists() else ("run", space)
         driver = session(*begin, folder.path.parent)
         limit = there + rng.randint(1, MAX_EVENTS_A_SESSION)
         while kills and driver.poll() is None:
             time.sleep(0.002)  # between two looks at the condition
-            if len(events(folder)) >= limit:
+            if num_events(folder.journal) >= limit:
                 rng.choice(ENDS)(driver)
                 kills -= 1
                 break

@@ -15,6 +15,7 @@ from sweeper.spec.reading.spec_file import load_spec
 from sweeper.status import ExitCode
 from sweeper.strategy.search.optuna_search import OptunaSearcher
 from tests.sweeper.closed_form import SeededTrainer
+from tests.sweeper.journals import num_events
 from tests.sweeper.runtime.ray_tune.test_kills import (
     decided,
     events,
@@ -61,11 +62,11 @@ def test_tpe_with_a_warm_start_killed_twice_ends_as_if_never_killed(
     whole = undisturbed(space, tmp_path / "whole", SeededTrainer)
     rng = random.Random(0)
     for kill in range(KILLS + 1):
-        there = len(events(folder))
+        there = num_events(folder.journal)
         process = session(*(("resume", "later") if kill else ("run", space)), tmp_path / "runs")
         if kill < KILLS:
             limit = there + rng.randint(3, MAX_EVENTS_A_SESSION)
-            wait_until(process, lambda limit=limit: len(events(folder)) >= limit)
+            wait_until(process, lambda limit=limit: num_events(folder.journal) >= limit)
             process.kill()
         assert process.wait() == (ExitCode.DONE if kill == KILLS else -signal.SIGKILL)
         shutil.rmtree(first, ignore_errors=True)  # its results stand in the journal

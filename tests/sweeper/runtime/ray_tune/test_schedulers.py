@@ -14,7 +14,7 @@ from sweeper.record.tables import result_rows
 from sweeper.spec.reading.spec_file import load_spec
 from sweeper.status import ExitCode
 from tests.sweeper.closed_form import PathTrainer
-from tests.sweeper.journals import RawEvent
+from tests.sweeper.journals import RawEvent, num_events
 from tests.sweeper.runtime.ray_tune.sessions import Driver, session_of
 from tests.sweeper.runtime.ray_tune.test_kills import events, undisturbed
 from tests.sweeper.waiting import wait_until
@@ -80,12 +80,12 @@ def test_killed_and_resumed_it_decides_the_same(
     whole = undisturbed(space, tmp_path / "whole", PathTrainer)
     rng = random.Random(0)
     for kill in range(KILLS + 1):
-        there = len(events(folder))
+        there = num_events(folder.journal)
         begin = ("resume", "tiny") if kill else ("run", space)
         process = session(*begin, folder.path.parent)
         if kill < KILLS:
             limit = there + rng.randint(3, len(events(whole)) // (KILLS + 1))
-            wait_until(process, lambda limit=limit: len(events(folder)) >= limit)
+            wait_until(process, lambda limit=limit: num_events(folder.journal) >= limit)
             process.kill()
         assert process.wait() == (ExitCode.DONE if kill == KILLS else -signal.SIGKILL)
     assert decided(folder) == decided(whole)
