@@ -10,7 +10,7 @@ from sweeper.record.run_folder import RunFolder
 from sweeper.record.state.sweep_state import SweepState
 from sweeper.record.submission.attempts import Attempt, read_attempts, work_done
 
-BEGIN_SECONDS = 45.0  # that a job may take until it gives a sign of life
+BEGIN_SECONDS = 90.0  # that a job may take until it gives a sign of life
 FIRST_WAIT_SECONDS = 15.0  # after one attempt in vain; twice as long after each other
 CLUSTER_WAIT_SECONDS = 10.0  # after one that the cluster did not take; twice as long likewise
 LONGEST_WAIT_SECONDS = 600.0  # however often it did not
