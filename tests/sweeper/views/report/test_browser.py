@@ -1,6 +1,7 @@
 """The report in a real browser, from its file, without a network."""
 
 import math
+from itertools import pairwise
 from pathlib import Path
 
 from playwright.sync_api import Browser, Page
@@ -189,3 +190,26 @@ def test_everything_is_reached_by_the_keyboard(opened: Page) -> None:
             !(e.ariaLabel || e.innerText.trim() || e.labels?.length)).length"""
     )
     assert named == 0, "each has a name for who cannot see it"
+
+
+@on_a_desktop
+def test_who_hears_the_page_is_told_what_each_thing_is(opened: Page) -> None:
+    """By Chromium's own accessibility tree."""
+    opened.locator(".main-svg").first.wait_for()
+    tree = opened.context.new_cdp_session(opened).send("Accessibility.getFullAXTree")["nodes"]
+    nodes = [node for node in tree if not node["ignored"]]
+    named = [(n["role"]["value"], n.get("name", {}).get("value", "").strip()) for n in nodes]
+    roles = {"button", "link", "searchbox", "combobox", "radio", "img", "image", "table"}
+    assert [role for role, name in named if role in roles and not name] == []
+    pictures = {name for role, name in named if role in ("img", "image")}
+    assert pictures >= set(opened.locator("figcaption").all_inner_texts())
+    assert {"banner", "main", "navigation", "columnheader", "rowheader"} <= dict(named).keys()
+    levels = [
+        of["value"]["value"]
+        for node in nodes
+        if node["role"]["value"] == "heading"
+        for of in node["properties"]
+        if of["name"] == "level"
+    ]
+    assert levels[0] == 1
+    assert all(level <= before + 1 for before, level in pairwise(levels))

@@ -123,6 +123,8 @@ function plot(element) {
   layout.uirevision = Object.values(page.views).join(); // the zoom stays when the data change
   keepZoom(element, layout);
   Plotly.react(element, traces, layout, CONFIG);
+  // Plotly measures text in a picture beside the page, of which nobody is to hear.
+  document.getElementById("js-plotly-tester")?.setAttribute("aria-hidden", "true");
   if (drawn.has(element)) return;
   drawn.add(element);
   element.on("plotly_click", ({ points: [point] }) => {
