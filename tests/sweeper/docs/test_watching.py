@@ -50,7 +50,7 @@ def test_the_examples_in_python_are_run(
 def test_every_metric_and_command_of_the_page_exists() -> None:
     page = (DOCS / "watching.md").read_text()
     told = {f"ray_sweeper_trial_{key}" for key in PER_TRIAL}
-    told |= {"ray_sweeper_trials", "ray_sweeper_best_objective"}
+    told |= {"ray_sweeper_trial_set_loss", "ray_sweeper_trials", "ray_sweeper_best_objective"}
     asked = set(re.findall(r"ray_sweeper_\w+", " ".join(queries(board()))))
     assert asked == told
     for name in told:
