@@ -26,6 +26,10 @@ class RunFolderError(UserError):
 class InUseError(RunFolderError):
     """A run folder at which another driver is at work."""
 
+    def __init__(self, message: str, *, left: float | None = None) -> None:
+        self.left = left  # seconds until it is known whether that one is gone
+        super().__init__(message)
+
 
 class UnreachableError(RunFolderError):
     """A bucket that does not answer, or refuses."""

@@ -36,6 +36,7 @@ from sweeper.spec.reading.section_problems import processes_problems
 from sweeper.views.terminal.screen import Screen
 from sweeper.views.terminal.summary import print_beginning
 from sweeper.views.trackers.wandb_runs import WandbProcess
+from trainable.errors import UserError
 
 TOO_EARLY = "Ended before the sweep began: nothing was changed."
 
@@ -75,12 +76,14 @@ def resume_sweep(
     options: Options,
     changes: Changes = NO_CHANGES,
     require_wanted: Callable[[], None] = lambda: None,
+    ended: Callable[[SessionResult | UserError], None] = lambda _: None,
 ) -> SessionResult:
     """Go on with an interrupted sweep, or with a finished one that has been given more to do.
 
     Args:
         require_wanted: Called just before it goes on, when all can see that it runs. It raises
             where that is not to be.
+        ended: Is told how it has ended, while nobody else can go on with it.
 
     Raises:
         UserError: as in `run_file`; there is no such sweep, or it is running; a change is not
@@ -89,16 +92,32 @@ def resume_sweep(
     _tell_ray_version(console)
     folder = find_run_folder(options.runs, name)
     with folder.locked():  # before anything is read, so that what has been checked stays true
-        resumption = prepare_resumption(folder, changes, options.trainer)
-        if (session := resumption.session) is None:
-            return SessionResult(
-                folder=folder, state=resumption.state, outcome="finished", had_work=False
-            )
-        prepared = prepare_resume(resumption, session, console, options)
-        there = replace(options, runs=folder.path.parent)
-        with options.deadline, started_workers(prepared, console, there) as workers:
-            require_wanted()
-            return carry_out(prepared, folder, workers, console, options)
+        try:
+            result = _gone_on_with(folder, console, options, changes, require_wanted)
+        except UserError as error:
+            ended(error)
+            raise
+        ended(result)
+        return result
+
+
+def _gone_on_with(
+    folder: RunFolder,
+    console: Console,
+    options: Options,
+    changes: Changes,
+    require_wanted: Callable[[], None],
+) -> SessionResult:
+    resumption = prepare_resumption(folder, changes, options.trainer)
+    if (session := resumption.session) is None:
+        return SessionResult(
+            folder=folder, state=resumption.state, outcome="finished", had_work=False
+        )
+    prepared = prepare_resume(resumption, session, console, options)
+    there = replace(options, runs=folder.path.parent)
+    with options.deadline, started_workers(prepared, console, there) as workers:
+        require_wanted()
+        return carry_out(prepared, folder, workers, console, options)
 
 
 def _tell_ray_version(console: Console) -> None:

@@ -190,7 +190,8 @@ class RunFolder:
             except InUse as who:
                 raise InUseError(
                     f"{self.place}: another sweeper is at work in it{who}; "
-                    f"watch it with: python -m sweeper status {self.called}"
+                    f"watch it with: python -m sweeper status {self.called}",
+                    left=who.left,
                 ) from None
             except OSError as error:
                 on_disk = self.store.address is None

@@ -1,7 +1,9 @@
 """`work`: what the job of a submitted sweep runs. It begins the sweep, or goes on with it."""
 
 import sys
+import time
 import traceback
+from collections.abc import Callable
 from contextlib import suppress
 from typing import TextIO
 
@@ -14,6 +16,7 @@ from sweeper.record.run_folder import RUNS, RunFolder
 from sweeper.record.runs.finding import find_run_folder
 from sweeper.record.submission.attempts import Attempt, End, end_of, read_attempts, record_end
 from sweeper.running import resume_sweep
+from sweeper.runtime.session.ending import SessionResult
 from sweeper.runtime.session.preparation import Options
 from sweeper.status import ExitCode
 from sweeper.views.console import make_console
@@ -47,29 +50,52 @@ def _carried_on(folder: RunFolder, attempt: Attempt) -> ExitCode:
         if (end := end_of(folder, attempt.number)) is not None:
             raise OverError(f"{folder.place}: {end.how} before it began: {end.said}")
 
+    def resumed() -> SessionResult:
+        require_wanted()
+        return resume_sweep(
+            folder.name, console, options, require_wanted=require_wanted,
+            ended=lambda how: _record(folder, attempt, how),
+        )  # fmt: skip
+
     console = make_console()
     options = Options(runs=folder.path.parent, wandb=attempt.wandb, owns_process=True)
     try:
-        require_wanted()
         with options.deadline:
-            result = resume_sweep(folder.name, console, options, require_wanted=require_wanted)
-            code = conclude(console, result)
+            return conclude(console, _waited(resumed))
     except OverError as over:
         print(over)
         return ExitCode.INTERRUPTED
     except UserError as error:
         print(error, file=sys.stderr)
-        if isinstance(error, PASSING):
-            return ExitCode.FAILED
-        record_end(folder, attempt, End(how="refused", said=str(error)))
-        return ExitCode.USER_ERROR
+        return ExitCode.FAILED if isinstance(error, PASSING) else ExitCode.USER_ERROR
     except Exception:
         traceback.print_exc()
         return ExitCode.FAILED
-    if result.outcome == "failed":
+
+
+def _waited(resumed: Callable[[], SessionResult]) -> SessionResult:
+    """By this machine's clock a lost driver may be believed to be at work a while longer."""
+    try:
+        return resumed()
+    except InUseError as error:
+        if error.left is None:
+            raise
+        print(error)
+        time.sleep(error.left + 1)
+    return resumed()
+
+
+def _record(folder: RunFolder, attempt: Attempt, how: SessionResult | UserError) -> None:
+    """What no other attempt would mend. Once nobody is at work, `keep` goes by it."""
+    if isinstance(how, SessionResult):
+        if how.outcome != "failed":
+            return
         said = "its trials failed from the start; python -m sweeper logs tells how"
-        record_end(folder, attempt, End(how="refused", said=said))
-    return code
+    elif isinstance(how, (OverError, *PASSING)):
+        return
+    else:
+        said = str(how)
+    record_end(folder, attempt, End(how="refused", said=said))
 
 
 class Both:

@@ -1,6 +1,6 @@
 """The sweeps of a folder: the one of a name, the newest, all of them."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 from sweeper.errors import RunFolderError
@@ -60,11 +60,16 @@ def _there_are(known: list[str], runs: Path) -> str:
     return f"; there are: {', '.join(newest)}" + (f" and {more} more" if more else "")
 
 
-def list_run_folders(runs: Path, known: Collection[str] = ()) -> list[RunFolder]:
+def list_run_folders(
+    runs: Path,
+    known: Collection[str] = (),
+    unread: Callable[[str, OSError], None] | None = None,
+) -> list[RunFolder]:
     """Every sweep under `runs`, oldest first; what is left of one counts.
 
     Args:
         known: Names of which nothing new is to be brought here.
+        unread: Is told of a sweep in a bucket that cannot be read, in place of an error.
     """
     if _is_file(runs):
         return []
@@ -72,7 +77,7 @@ def list_run_folders(runs: Path, known: Collection[str] = ()) -> list[RunFolder]
         from sweeper.record.stores.in_bucket import pull_all  # a disk needs none of it
 
         with reached(runs):
-            pull_all(runs, address, known)
+            pull_all(runs, address, known, unread)
     names, changed = RunFolder(Path("*")), dict[Path, float]()
     for record in (*runs.glob(str(names.journal)), *runs.glob(str(names.results))):
         if record.is_file():

@@ -4,7 +4,7 @@ import errno
 import shutil
 import threading
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -57,7 +57,8 @@ class InBucket:
                 driver, left = there
                 raise InUse(
                     f" (process {driver.pid} on {driver.host}; if that machine is gone, try again "
-                    f"in {left:.0f} s)"
+                    f"in {left:.0f} s)",
+                    left,
                 )
             self.working.pull(as_driver=True)
             self.working.is_fenced = False
@@ -84,7 +85,7 @@ class InBucket:
         return self.disk.is_held or self._driver is not None
 
     def is_silent(self) -> bool:
-        return not self.disk.is_held and self._ear.is_silent(time.monotonic())
+        return not self.disk.is_held and self._ear.is_silent()
 
     def pull(self, *, all_files: bool = True) -> None:
         now = time.monotonic()
@@ -107,18 +108,29 @@ class InBucket:
         return SegmentLog(self.working)
 
 
-def pull_all(runs: Path, address: str, known: Collection[str] = ()) -> None:
+def pull_all(
+    runs: Path,
+    address: str,
+    known: Collection[str] = (),
+    unread: Callable[[str, OSError], None] | None = None,
+) -> None:
     """Have here what the bucket has, and no other sweep.
 
     Args:
         known: Names of sweeps that are left as they are here.
+        unread: Is told of a sweep that cannot be read, in place of an error.
 
     Raises:
         OSError: the bucket does not answer.
     """
     names = Bucket(address).folders()
     for name in set(names) - set(known):
-        InBucket(runs / name, f"{address}/{name}").pull()
+        try:
+            InBucket(runs / name, f"{address}/{name}").pull()
+        except OSError as error:
+            if unread is None:
+                raise
+            unread(name, error)
     for folder in runs.glob("[!.]*/"):  # a sweep that is being made is hidden
         if folder.name not in names and not Disk(folder).is_held:
             shutil.rmtree(folder, ignore_errors=True)

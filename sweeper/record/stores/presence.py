@@ -7,6 +7,7 @@ import json
 import os
 import secrets
 import socket
+import time
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -87,18 +88,20 @@ class Ear:
         self._asked: float | None = None
         self._silent = 0.0  # seconds that one has listened since the last word
 
-    def is_silent(self, now: float) -> bool:
-        """Is asked again and again. A long time in between counts for half of what it takes: who
-        could not ask may have met a bucket in which the driver could not speak either.
+    def is_silent(self) -> bool:
+        """Is asked again and again. A long time in between counts for half of what it takes, and
+        after a bucket that did not answer one listens anew: the driver could not speak either.
 
         Raises:
             OSError: the bucket does not answer.
         """
-        before, self._asked = self._asked, now
+        before, self._asked = self._asked, None
+        now = time.monotonic()
         try:
             said, word = self._bucket.read(PRESENCE)
         except FileNotFoundError:
             return True
+        self._asked = time.monotonic()  # what was tried again and again until then is no listening
         if (driver := _read(said)) is not None and driver.is_of(self._copy):
             return True
         if before is None or word != self._last:

@@ -11,6 +11,14 @@ STUB = ".in_bucket"  # in a checkpoint of which the bucket has the rest; how man
 class InUse(Exception):
     """A driver is at work; the message says more of it, if there is more."""
 
+    def __init__(self, said: str = "", left: float | None = None) -> None:
+        """
+        Args:
+            left: Seconds after which a driver that is gone is no more believed to be at work.
+        """
+        super().__init__(said)
+        self.left = left
+
 
 class Log(Protocol):
     """A driver's journal, beyond the file in its folder."""

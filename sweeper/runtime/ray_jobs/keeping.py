@@ -3,6 +3,7 @@ folders, so whoever keeps them can be ended and started anew, anywhere, and two 
 
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from sweeper.runtime.ray_jobs.client import Jobs
 from trainable.errors import UserError
 
 ALL_EVERY_SECONDS = 60.0
+ASKED_AT_ONCE = 16
 
 
 class Keeper:
@@ -47,25 +49,31 @@ class Keeper:
         if time.monotonic() > self._left_until:
             self._left.clear()
             self._left_until = time.monotonic() + ALL_EVERY_SECONDS
-        with reached(self.runs):
-            live = {name for name, each in self._heard.items() if not each.store.is_silent()}
-        for folder in list_run_folders(self.runs, self._left | live):
+        asked = [each for name, each in self._heard.items() if name not in self._left]
+        with ThreadPoolExecutor(ASKED_AT_ONCE) as pool:
+            heard = dict(zip((each.name for each in asked), pool.map(_silence, asked), strict=True))
+        live = {name for name, silence in heard.items() if silence is not True}
+        folders = list_run_folders(self.runs, self._left | live, self._tell_unread)
+        there = {folder.name for folder in folders}
+        self._heard = {name: each for name, each in self._heard.items() if name in there}
+        is_listening = False
+        for folder in folders:
             if folder.name not in self._left and not read_attempts(folder):
                 self._left.add(folder.name)
-            if folder.name in self._left | live:
+            if folder.name in self._left:
                 continue
-            with reached(self.runs):
-                known = self._heard.setdefault(folder.name, folder)
-                if known is folder and not folder.store.is_silent():
-                    live.add(folder.name)
-                    continue
-            try:
-                self._tell(folder.name, self._keep(folder))
-            except UserError as error:  # the others are not to wait for this one
+            if self._heard.setdefault(folder.name, folder) is folder:
+                heard[folder.name] = _silence(folder)
+            is_listening |= heard[folder.name] is not True
+            try:  # the others are not to wait for this one
+                self._tell(folder.name, self._keep(folder, heard[folder.name]))
+            except UserError as error:
                 self._tell(folder.name, str(error))
-        return bool(live)
+        return is_listening
 
-    def _keep(self, folder: RunFolder) -> str | None:
+    def _keep(self, folder: RunFolder, silence: bool | UserError) -> str | None:
+        if silence is not True:
+            return str(silence) if silence else None
         monitor = Monitor(folder)
         standing = replace(monitor.standing, is_live=False)
         step = next_step(standing, time.time())
@@ -77,12 +85,26 @@ class Keeper:
             return step.why
         # Before anything is recorded: a cluster that is away is no fault of the sweep's.
         jobs = Jobs(self.address)
+        if _silence(self._heard[folder.name]) is not True:  # a job that was late has begun by now
+            return None
         attempt = start_attempt(monitor, jobs, by_hand=False)
         if attempt is None:
             return None
         return f"{step.why}: attempt {attempt.number} is job {attempt.job}"
 
+    def _tell_unread(self, name: str, error: OSError) -> None:
+        self._tell(name, f"cannot be read ({error.strerror or error})")
+
     def _tell(self, name: str, said: str | None) -> None:
         if said is not None and self._said.get(name) != said:
             self._said[name] = said
             self.say(f"{name}: {said}")
+
+
+def _silence(folder: RunFolder) -> bool | UserError:
+    """Whether no driver is heard, or why that cannot be known."""
+    try:
+        with reached(folder.path.parent):
+            return folder.store.is_silent()
+    except UserError as error:
+        return error

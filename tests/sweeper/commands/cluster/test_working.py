@@ -10,12 +10,15 @@ import pytest
 import typer
 
 from sweeper.analysis.monitor import Monitor
-from sweeper.commands.cluster import following
+from sweeper.commands.cluster import following, working
 from sweeper.commands.cluster.following import logs, wait
 from sweeper.commands.cluster.working import work
 from sweeper.errors import RunFolderError, UnreachableError
+from sweeper.record.buckets.bucket import Bucket
 from sweeper.record.journal import begin_journal
 from sweeper.record.run_folder import RunFolder, create_run_folder
+from sweeper.record.stores.places import runs_folder
+from sweeper.record.stores.presence import GONE_SECONDS, PRESENCE, Driver
 from sweeper.record.submission.attempts import (
     Attempt,
     End,
@@ -24,6 +27,7 @@ from sweeper.record.submission.attempts import (
     record_end,
     record_stop,
 )
+from sweeper.runtime.session.ending import SessionResult
 from sweeper.runtime.stopping.asking import stop_sweep
 from sweeper.status import ExitCode
 
@@ -39,6 +43,11 @@ def folder(tmp_path: Path, tiny_plan: Any, monkeypatch: pytest.MonkeyPatch) -> R
     return folder
 
 
+def lose_data(folder: RunFolder) -> None:
+    data = Monitor(folder).state.spec.data
+    folder.spec.write_text(folder.spec.read_text().replace(str(data), "/nowhere"))
+
+
 def exit_code(command: Any, *arguments: Any) -> int:
     with pytest.raises(typer.Exit) as ended:
         command(*arguments)
@@ -48,10 +57,13 @@ def exit_code(command: Any, *arguments: Any) -> int:
 def test_a_mistake_ends_the_submission_and_is_told_everywhere(
     folder: RunFolder, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    text = folder.spec.read_text()
-    data = Monitor(folder).state.spec.data
-    folder.spec.write_text(text.replace(str(data), "/nowhere"))
+    lose_data(folder)
+    held = []
+    monkeypatch.setattr(
+        working, "record_end", lambda of, *told: (held.append(of.is_locked), record_end(of, *told))
+    )
     assert exit_code(work, "tiny", 1) == ExitCode.USER_ERROR
+    assert held == [True], "before `keep` could take the sweep for a lost one"
     [attempt] = read_attempts(folder)
     assert attempt.end is not None and attempt.end.how == "refused"
     assert "/nowhere" in attempt.end.said
@@ -90,6 +102,47 @@ def test_logs_follow_a_sweep_from_attempt_to_attempt_until_it_has_ended(
     monkeypatch.setattr(following, "LOOK_EVERY_SECONDS", 0.0)
     logs("tiny", follow=True)
     assert capsys.readouterr().out == "one\ntwo\nthree ü\nfour\n"
+
+
+def test_a_sweep_whose_trials_fail_has_its_end_before_its_report(
+    folder: RunFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state, ends = Monitor(folder).state, []
+
+    def concluded(*_: Any) -> ExitCode:
+        ends.append(read_attempts(folder)[0].end)
+        return ExitCode.FAILED
+
+    monkeypatch.setattr(
+        "sweeper.running._gone_on_with",
+        lambda *_: SessionResult(folder=folder, state=state, outcome="failed"),
+    )
+    monkeypatch.setattr(working, "conclude", concluded)
+    assert exit_code(work, "tiny", 1) == ExitCode.FAILED
+    assert ends[0] is not None and ends[0].how == "refused"
+
+
+def test_a_lost_driver_that_may_be_at_work_by_this_clock_is_waited_for(
+    tmp_path: Path, tiny_plan: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    address = f"file://{tmp_path}/bucket"
+    folder = create_run_folder(runs_folder(address), tiny_plan().spec, None, "space.yaml")
+    begin_journal(folder)
+    record_attempt(folder, ATTEMPT)
+    bucket = Bucket(f"{address}/tiny")
+    Driver(host="elsewhere", pid=12, copy="another").say(bucket)
+    waited = []
+
+    def passes(seconds: float) -> None:
+        waited.append(seconds)
+        bucket.delete([PRESENCE])
+
+    monkeypatch.setattr("sweeper.commands.cluster.working.time.sleep", passes)
+    monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:1")  # nobody listens there
+    assert exit_code(work, "tiny", 1, folder.path.parent) == ExitCode.FAILED
+    assert waited[0] > GONE_SECONDS / 2
+    assert "no Ray cluster answers" in folder.attempt_log(1).read_text()
 
 
 def test_what_may_pass_ends_no_submission(

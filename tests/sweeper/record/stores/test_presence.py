@@ -1,5 +1,6 @@
 """Of drivers on several machines one goes on: who may, and what becomes of the other."""
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from sweeper.record.run_folder import RunFolder, create_run_folder
 from sweeper.record.runs.finding import find_run_folder
 from sweeper.record.stores.in_bucket import Publisher
 from sweeper.record.stores.places import runs_folder
-from sweeper.record.stores.presence import PRESENCE, Driver
+from sweeper.record.stores.presence import GONE_SECONDS, PRESENCE, Driver, Ear
 from sweeper.record.stores.working_copy import WorkingCopy
 from tests.sweeper.engine.sweeps import decisions
 from tests.sweeper.in_process import drive, opened
@@ -90,3 +91,33 @@ def test_a_long_push_is_no_silence_and_ends_where_another_driver_goes_on(
     bucket.put(PRESENCE, b'{"host": "elsewhere", "pid": 12, "copy": "another"}')
     publisher.working.push(publisher._is_at_work)
     assert "d" not in bucket.objects()
+
+
+@pytest.mark.parametrize("answers", [False, True], ids=["it raises", "it answers at last"])
+def test_while_the_bucket_is_away_nobody_listens(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answers: bool
+) -> None:
+    bucket, clock = Bucket(f"file://{tmp_path}/bucket"), [0.0]
+    monkeypatch.setattr("time.monotonic", lambda: clock[0])
+    Driver(host="elsewhere", pid=12, copy="another").say(bucket)
+    ear, read = Ear(bucket, tmp_path), bucket.read
+
+    def is_away(name: str) -> Any:
+        clock[0] += 30
+        if answers:
+            return read(name)
+        raise OSError("it does not answer")
+
+    def asked_for(seconds: float) -> bool:
+        for _ in range(int(seconds)):
+            clock[0] += 1
+            said = ear.is_silent()
+        return said
+
+    assert not asked_for(3)
+    monkeypatch.setattr(bucket, "read", is_away)
+    with nullcontext() if answers else pytest.raises(OSError, match="does not answer"):
+        ear.is_silent()
+    monkeypatch.setattr(bucket, "read", read)
+    assert not asked_for(GONE_SECONDS - 3)
+    assert asked_for(5)

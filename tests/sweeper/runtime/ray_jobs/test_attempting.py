@@ -1,5 +1,7 @@
 """What a job is started with, what a keeper does: a cluster that only notes what it is told."""
 
+import errno
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +15,10 @@ from sweeper.record.buckets.bucket import Bucket
 from sweeper.record.journal import begin_journal
 from sweeper.record.run_folder import RunFolder, create_run_folder
 from sweeper.record.stores import presence
+from sweeper.record.stores.in_bucket import InBucket
 from sweeper.record.stores.places import runs_folder
 from sweeper.record.submission import next_attempt
-from sweeper.record.submission.attempts import read_attempts
+from sweeper.record.submission.attempts import End, read_attempts, record_end
 from sweeper.runtime.ray_jobs import keeping
 from sweeper.runtime.ray_jobs.attempting import start_attempt
 from tests.sweeper.servers import KEYS
@@ -161,3 +164,65 @@ def test_a_name_that_another_sweep_has_by_now_is_looked_at_again(
     clock[0] = keeping.ALL_EVERY_SECONDS + 1
     keeper.look()
     assert "attempt 2 is job" in said[0]
+
+
+def test_a_job_that_begins_late_is_not_doubled(
+    folder: RunFolder, jobs: type[NotingJobs], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start_attempt(Monitor(folder), NotingJobs(""), by_hand=True)
+
+    def begins(self: NotingJobs, address: str) -> None:  # while the cluster is asked
+        presence.Driver("gpu-1", 7, "another").say(Bucket(str(folder.store.address)))
+
+    monkeypatch.setattr(jobs, "__init__", begins)
+    assert keeps(folder, monkeypatch, 300) == []
+    assert len(jobs.started) == 1
+
+
+def test_a_sweep_that_cannot_be_read_keeps_no_other_from_being_looked_at(
+    folder: RunFolder, jobs: type[NotingJobs], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start_attempt(Monitor(folder), NotingJobs(""), by_hand=True)
+    bad = RunFolder(folder.path.with_name("bad"))
+    Bucket(str(bad.store.address)).put("journal/1", b"")
+    pull = InBucket.pull
+
+    def refused(store: InBucket, **about: Any) -> None:
+        if store.address == bad.store.address:
+            raise OSError(errno.EREMOTEIO, "it is another's")
+        pull(store, **about)
+
+    monkeypatch.setattr(InBucket, "pull", refused)
+    told, went_on = keeps(folder, monkeypatch, 300)
+    assert told == "bad: cannot be read (it is another's)"
+    assert "attempt 2 is job" in went_on
+
+
+def test_only_what_may_be_lost_is_listened_to(
+    folder: RunFolder, jobs: type[NotingJobs], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    attempt = start_attempt(Monitor(folder), NotingJobs(""), by_hand=True)
+    assert attempt is not None
+    bucket = Bucket(str(folder.store.address))
+    presence.Driver("gpu-1", 7, "another").say(bucket)
+    asked: list[str] = []
+    is_silent = InBucket.is_silent
+
+    def noted(store: InBucket) -> bool:
+        asked.append(store.address)
+        return is_silent(store)
+
+    monkeypatch.setattr(InBucket, "is_silent", noted)
+    keeper = keeping.Keeper(folder.path.parent, "http://head:8265", lambda said: None)
+    assert [keeper.look(), keeper.look()] == [True, True]
+    record_end(folder, attempt, End(how="refused", said="no data"))
+    bucket.delete([presence.PRESENCE])
+    assert not keeper.look()
+    before = len(asked)
+    keeper.look()
+    assert len(asked) == before
+    shutil.rmtree(str(folder.store.address).removeprefix("file://"))
+    keeper._left.clear()
+    keeper.look()
+    keeper.look()
+    assert len(asked) == before + 1
