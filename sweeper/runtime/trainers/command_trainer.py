@@ -61,6 +61,7 @@ class CommandTrainer:
         self._awaits_evaluation = False  # the last row was of training alone
         self._rows: deque[Row] = deque()  # read, and not yielded yet
         self._order = faults.Order(job)
+        self._silence = faults.Silence(job)
         self._newest = Newest(self.place, after=self._saves_after)
         self._lines: JsonLines | None = None
         if resume_from is not None:
@@ -159,8 +160,9 @@ class CommandTrainer:
         self._from, self._resumed = source, resumed is not None
         self._rows.clear()
         self._order = faults.Order(job, begins_at=self.step)
+        self._silence = faults.Silence(job)
         self._newest = Newest(self.place, after=self._saves_after, begins_at=self.step)
-        self._lines = JsonLines(job.metrics_file)
+        self._lines = JsonLines(job.metrics_file, begins_at=self.step)
         return resumed
 
     @property
@@ -176,17 +178,22 @@ class CommandTrainer:
         assert self.process is not None
         deadline = time.monotonic() + BREATH_SECONDS
         while not self._rows and time.monotonic() < deadline:
-            self._listen()
-            if self.process.has_ended and not self._rows:
+            began, num_bytes = time.monotonic(), self.process.num_bytes
+            told = self._listen()
+            heard = told or self.process.num_bytes > num_bytes
+            self._silence.watched(time.monotonic() - began, heard=heard)
+            if self._rows:
+                break
+            if self.process.has_ended:
                 if self._resumed and not self._order.has_spoken and self._from is not None:
                     note_fruitless_start(self._from)
                 raise faults.ended_early(self.job, self.process, self.step)
-            has_spoken = self._order.has_spoken
-            faults.require_metrics_in_time(self.job, self.process, has_spoken=has_spoken)
+            self._silence.require_metrics(self.process, has_spoken=self._order.has_spoken)
         return self._rows.popleft() if self._rows else None
 
-    def _listen(self) -> None:
-        """Take what it says within an instant. At an evaluation it is held."""
+    def _listen(self) -> bool:
+        """Take what it says within an instant; whether that is anything of a step. At an evaluation
+        it is held."""
         assert self.process is not None and self._lines is not None
         self._newest.look()
         lines = self.process.lines(LOOK_SECONDS)
@@ -205,11 +212,11 @@ class CommandTrainer:
                 self._rows.append(row)
         if evaluated:
             self._newest.evaluated(evaluated)
-            return
+            return True
         self._newest.nothing_evaluated()
         if lines or rows:
-            self.process.heard_at = time.monotonic()
             self._newest.heard()
+        return bool(rows)
 
     def _let_go(self) -> None:
         """Let it go on, unless it waits at an evaluation that is still to be told."""
@@ -275,10 +282,8 @@ class CommandTrainer:
                 break
             self._listen()
         self.process.hold()
-        if not is_proven and there != signature(self.place.at(step)):
-            # Of a folder, the rest may have come with the next evaluation.
-            return None if self.place.at(step).is_dir() else kept
-        return kept
+        # The rest may have come with the next evaluation.
+        return kept if is_proven or there == signature(self.place.at(step)) else None
 
     def _copied(self, path: Path, step: int) -> Kept | None:
         """Keep the checkpoint of the last evaluation, if it stays as it was at the last look: one

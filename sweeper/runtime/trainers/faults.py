@@ -1,12 +1,13 @@
 """What a training program may not do, each in one message that says what to change."""
 
 import signal
-import time
 
 from sweeper.errors import TrainerError
 from sweeper.runtime.trainers.job import Job
 from sweeper.runtime.trainers.program.process import Process
 from sweeper.runtime.trainers.program.rows import Row
+
+LONGEST_LOOK_SECONDS = 1.0  # longer than that, no look takes by itself
 
 
 class Order:
@@ -61,7 +62,7 @@ class Order:
     def _require_evaluation(self, row: Row) -> None:
         every = self.job.eval_every_steps
         due = min((self._evaluated // every + 1) * every, self.job.max_steps)
-        if row.step <= due:
+        if row.step <= due or self._evaluated >= self.job.max_steps:
             return
         if self.begins_at == self._evaluated > 0:
             raise TrainerError(
@@ -82,27 +83,40 @@ class Order:
         )
 
 
-def require_metrics_in_time(job: Job, process: Process, *, has_spoken: bool) -> None:
-    """
-    Raises:
-        TrainerError: the program has said nothing of a step in a long time, or in many lines; or,
-            once it has, nothing at all in a long time.
-    """
-    now = time.monotonic()
-    if has_spoken:
-        if job.silent_s is not None and (silent := now - process.heard_at) >= job.silent_s:
-            raise TrainerError(
-                f"nothing was heard of it for {silent:.0f} s (trial_timeout_s); {quoted(process)}"
-            )
-        return
-    seconds = now - process.began_at
-    if process.num_lines >= job.first_metric_lines:
-        after = f"{process.num_lines} lines"
-    elif seconds >= job.first_metric_s:
-        after = f"{seconds:.0f} s"
-    else:
-        return
-    raise TrainerError(f"no metrics after {after}{_looked_for(job)}; {quoted(process)}")
+class Silence:
+    """How long nothing has come of the program. Only the time in which we look for it counts: not
+    what the sweep needs to decide, and not what passes while our own process is suspended."""
+
+    def __init__(self, job: Job) -> None:
+        self.job = job
+        self._watched_s = 0.0  # since the program began
+        self._silent_s = 0.0
+
+    def watched(self, seconds: float, *, heard: bool) -> None:
+        counted = min(seconds, LONGEST_LOOK_SECONDS)
+        self._watched_s += counted
+        self._silent_s = 0.0 if heard else self._silent_s + counted
+
+    def require_metrics(self, process: Process, *, has_spoken: bool) -> None:
+        """
+        Raises:
+            TrainerError: the program has said nothing of a step in a long time, or in many lines;
+                or, once it has, nothing at all in a long time.
+        """
+        job = self.job
+        if has_spoken:
+            if job.silent_s is not None and self._silent_s >= job.silent_s:
+                raise TrainerError(
+                    f"nothing was heard of it for {self._silent_s:.0f} s (trial_timeout_s): have it"
+                    f" print more often, or raise that, or set it to null; {quoted(process)}"
+                )
+        elif process.num_lines >= job.first_metric_lines:
+            raise self._no_metrics(f"{process.num_lines} lines", process)
+        elif self._watched_s >= job.first_metric_s:
+            raise self._no_metrics(f"{self._watched_s:.0f} s", process)
+
+    def _no_metrics(self, after: str, process: Process) -> TrainerError:
+        return TrainerError(f"no metrics after {after}{_looked_for(self.job)}; {quoted(process)}")
 
 
 def ended_early(job: Job, process: Process, step: int) -> TrainerError:

@@ -58,9 +58,8 @@ class Process:
         log: Path,
         claim: Claim,
     ) -> None:
-        self.began_at = self.heard_at = time.monotonic()
         self.last_lines: deque[str] = deque(maxlen=SHOWN_LINES)
-        self.num_lines = 0
+        self.num_lines = self.num_bytes = 0  # that it has printed
         self.exit_code: int | None = None
         self.left: str | None = None  # the names of processes that it has left behind
         self._rest = b""
@@ -150,7 +149,7 @@ class Process:
             read = os.read(self._output, READ_BYTES)
         except BlockingIOError:
             return b""
-        self.heard_at = time.monotonic()
+        self.num_bytes += len(read)
         self._log.write(read)
         self._log.flush()
         if self._log.tell() > MAX_LOG_BYTES:
@@ -184,7 +183,6 @@ class Process:
             held |= new
 
     def go_on(self) -> None:
-        self.heard_at = time.monotonic()
         for pid in keeper.descendants(self._keeper.pid):
             keeper.send(pid, signal.SIGCONT)
 

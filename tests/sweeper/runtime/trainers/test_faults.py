@@ -14,8 +14,10 @@ import pytest
 from sweeper.errors import TrainerError
 from sweeper.runtime.trainers import work_folder
 from sweeper.runtime.trainers.command_trainer import CommandTrainer
+from sweeper.runtime.trainers.faults import Order
 from sweeper.runtime.trainers.job import HOOK_FOLDER
 from sweeper.runtime.trainers.program import process
+from sweeper.runtime.trainers.program.rows import Row
 from tests.sweeper.runtime.trainers.jobs import job, losses, message
 
 PRINTED = ["step {step:d}: val loss {val_loss:f}"]
@@ -44,6 +46,31 @@ def test_a_fault_of_the_program_is_one_message(tmp_path: Path, fault: str, said:
     assert re.search(said, message(trainer), re.DOTALL)
 
 
+def test_a_program_that_goes_a_step_too_far(tmp_path: Path) -> None:
+    order = Order(job(tmp_path))
+    for step in (10, 20, 30, 40):
+        assert order.admits(Row(step, {"val_loss": 1.0}))
+    assert order.admits(Row(41, {"train_loss": 1.0}))
+    assert order.admits(Row(60, {"val_loss": 1.0}))
+
+
+def test_only_the_time_in_which_somebody_listens_is_silence(tmp_path: Path) -> None:
+    """A suspended driver finds that hours have passed, and ends no program for that."""
+    trainer = CommandTrainer(job(tmp_path, silent_s=10.0))
+    losses(trainer, until=10)
+    assert trainer.process is not None
+    silence = trainer._silence
+    for _ in range(9):
+        silence.watched(3600.0, heard=False)
+    silence.require_metrics(trainer.process, has_spoken=True)
+    silence.watched(3600.0, heard=False)
+    with pytest.raises(TrainerError, match=r"for 10 s \(trial_timeout_s\): .* or set it to null;"):
+        silence.require_metrics(trainer.process, has_spoken=True)
+    silence.watched(3600.0, heard=True)
+    silence.require_metrics(trainer.process, has_spoken=True)
+    trainer.close()
+
+
 @pytest.mark.parametrize("oddity", ["twice", "removes"])
 def test_what_is_odd_and_no_fault(tmp_path: Path, oddity: str) -> None:
     straight = losses(CommandTrainer(job(tmp_path / "plain")))
@@ -53,7 +80,7 @@ def test_what_is_odd_and_no_fault(tmp_path: Path, oddity: str) -> None:
 
 def test_a_program_that_falls_silent_is_not_waited_for(tmp_path: Path) -> None:
     text = message(CommandTrainer(job(tmp_path, fault="hangs", silent_s=1.0)))
-    assert "nothing was heard of it for 1 s (trial_timeout_s); its last lines:" in text
+    assert "nothing was heard of it for 1 s (trial_timeout_s): have it print more often" in text
 
 
 def test_two_checkpoints_of_one_step_are_told(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import json
 import math
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -59,6 +60,12 @@ def steps(lines: JsonLines, *, ended: bool = False) -> list[int]:
     return [row.step for row in lines.rows(ended=ended)]
 
 
+def replaced(file: Path, text: str) -> None:
+    new = file.with_suffix(".new")
+    new.write_text(text)
+    new.replace(file)
+
+
 def test_a_file_that_is_written_anew_each_time(file: Path, lines: JsonLines) -> None:
     """It is read while it has its first lines only, and half a line, and whole."""
     file.write_text(line(10) + line(20))
@@ -67,6 +74,37 @@ def test_a_file_that_is_written_anew_each_time(file: Path, lines: JsonLines) -> 
     assert steps(lines) == []
     file.write_text(line(10) + line(20) + line(30))
     assert steps(lines) == [30]
+
+
+@pytest.mark.parametrize("told", [[20], [200], [20, 30]])
+def test_a_file_that_is_overwritten_and_never_seen_shorter(
+    file: Path, lines: JsonLines, told: list[int]
+) -> None:
+    file.write_text(line(10))
+    assert steps(lines) == [10]
+    file.write_text("".join(map(line, told)))
+    assert steps(lines) == told
+
+
+@pytest.mark.parametrize("way", [Path.write_text, replaced])
+def test_a_program_that_goes_on_may_write_its_history_first(
+    file: Path, way: Callable[[Path, str], object]
+) -> None:
+    file.write_text(line(10) + line(20) + line(30) + line(40))
+    lines = JsonLines(file, begins_at=20)
+    assert steps(lines) == []
+    way(file, line(10) + line(20, "1.0001") + line(30))
+    assert steps(lines) == [30]
+
+
+def test_a_program_that_begins_anew_is_not_taken_for_one_that_writes_its_history(
+    file: Path,
+) -> None:
+    file.write_text(line(10) + line(20))
+    lines = JsonLines(file, begins_at=20)
+    with file.open("a") as opened:
+        opened.write(line(10))
+    assert steps(lines) == [10]
 
 
 def test_a_file_that_is_replaced_or_moved_away(file: Path, lines: JsonLines) -> None:
@@ -78,9 +116,7 @@ def test_a_file_that_is_replaced_or_moved_away(file: Path, lines: JsonLines) -> 
     assert steps(lines) == [], "half a line, for all that is known"
     file.write_text(line(30))
     assert steps(lines) == [20, 30]
-    new = file.with_suffix(".new")
-    new.write_text(line(10) + line(20) + line(30) + line(40))
-    new.replace(file)
+    replaced(file, line(10) + line(20) + line(30) + line(40))
     assert steps(lines) == [40]
 
 
@@ -98,6 +134,16 @@ def test_the_last_line_needs_no_end(file: Path, lines: JsonLines) -> None:
     file.write_text(line(10) + line(20).strip())
     assert steps(lines) == [10]
     assert steps(lines, ended=True) == [20]
+
+
+@pytest.mark.parametrize("way", ["ended", "moved away"])
+def test_a_line_that_was_broken_off_says_nothing(file: Path, lines: JsonLines, way: str) -> None:
+    """So that it is told how the program has ended."""
+    file.write_text(line(10) + line(20)[:14])
+    assert steps(lines, ended=way == "ended") == [10]
+    if way == "moved away":
+        replaced(file, line(30))
+        assert steps(lines) == [30]
 
 
 @pytest.mark.parametrize("loss", ["NaN", '"NaN"', '"-Infinity"', '"inf"', "1e999"])

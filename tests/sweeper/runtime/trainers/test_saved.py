@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
@@ -55,6 +56,34 @@ def test_what_came_after_the_last_look_is_not_taken_for_what_was_looked_at(tmp_p
     assert trainer._copied(kept, 10) is not None
     there.write_text("of step 20, perhaps")
     assert trainer._copied(kept, 10) is None
+    trainer.close()
+
+
+HALF = """
+import pathlib, sys, time
+there, kept = map(pathlib.Path, sys.argv[1:])
+print("step 10: val loss 1", flush=True)
+there.write_text("half")
+while not kept.exists():
+    time.sleep(0.01)
+time.sleep(0.02)
+with there.open("a") as opened:
+    opened.write(" of it")
+print("step 20: val loss 1", flush=True)
+time.sleep(1000)
+"""
+
+
+def test_a_file_of_which_the_rest_comes_before_the_next_evaluation_is_not_kept_by_half(
+    tmp_path: Path,
+) -> None:
+    """It was quiet for a while, and is copied; nothing but that evaluation is said after it."""
+    (tmp_path / "half.py").write_text(HALF)
+    kept = tmp_path / "kept" / "checkpoint.pt"
+    command = f"{sys.executable} half.py {{trial_dir}}/ckpt.json {kept}"
+    trainer = CommandTrainer(job(tmp_path, command=command))
+    losses(trainer, until=10)
+    assert trainer.save(kept) == 0
     trainer.close()
 
 
