@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from math import isclose
 
 from sweeper.analysis.comparison.lead import Lead
 from sweeper.analysis.comparison.likeness import tokens_of_best, unlike_of
@@ -48,7 +49,8 @@ class Outcome:
     num_seeds: int | None  # of its point that have completed
     best_step: int | None
     best_tokens: int | None  # that it was trained on
-    best_objective: float | None  # what its point stands by beside the others: `Lead.values`
+    best_objective: float | None  # the mean over the seeds of its point
+    stands_by: float | None  # what is compared in its place: corrected for what its seeds do
     val_loss: float | None  # its own, as what follows
     val_perplexity: float | None
     val_bits_per_byte: float | None
@@ -89,22 +91,25 @@ class Comparison:
 def compare(contenders: Sequence[Contender]) -> Comparison:
     """Side by side. The metric is the sweeps' own where they agree, else the validation loss."""
     alike = measured_alike(contenders)
+    assert len({c.name for c in contenders}) == len(contenders), "a name for each"
     own = {c.name: winner.trial_id for c in contenders if (winner := c.sweep.ranking.winner)}
     lead = Lead({c.name: sweep for c, sweep in zip(contenders, alike, strict=True)}, own)
-    outcomes = tuple(
-        _outcome(contender, lead.values.get(contender.name)) for contender in contenders
-    )
     won = {name: sweep for name, sweep in lead.sweeps.items() if sweep.ranking.best}
     unlike = tuple(unlike_of(won, [c.spec.data for c in contenders if c.name in won]))
+    values = [
+        _own_values(sweep) if unlike else lead.values(contender.name)
+        for contender, sweep in zip(contenders, alike, strict=True)
+    ]
+    outcomes = tuple(map(_outcome, contenders, alike, values))
     margin = None if unlike else lead.margin
     return Comparison(
         metric=alike[0].metric,
         outcomes=outcomes,
         differences=tuple(_differences([c.spec for c in contenders])),
-        by_value=_by_value(alike),
+        by_value=_by_value(alike, values),
         unlike=unlike,
-        caveats=tuple(_caveats(contenders, outcomes, lead)),
-        best=next(iter(lead.values), None) if not unlike and margin != 0 else None,
+        caveats=tuple(_caveats(contenders, outcomes, None if unlike else lead)),
+        best=next(iter(lead.order), None) if not unlike and margin != 0 else None,
         margin=margin,
         chance=None if unlike else lead.chance,
     )
@@ -140,10 +145,19 @@ def best_optima(sweep: SweepData) -> tuple[OptimumInterval, ...]:
     return optima_of(sweep, levels_of(sweep), ends_of(sweep), grouped=False)
 
 
-def _outcome(contender: Contender, best_objective: float | None) -> Outcome:
+def _own_values(sweep: SweepData) -> dict[str, float]:
+    """What each point stands by beside the others of its own sweep, by the ids of its trials."""
+    value_of = sweep.ranking.value_of
+    return {t.trial_id: value_of(p) for p in sweep.ranking.points for t in p.completed}
+
+
+def _outcome(contender: Contender, alike: SweepData, values: Mapping[str, float]) -> Outcome:
     sweep = contender.sweep
     best = sweep.ranking.best
     trial = None if best is None else best.best
+    means = {t.trial_id: p.mean for p in alike.ranking.points for t in p.completed}
+    mean, value = (None if trial is None else of.get(trial.trial_id) for of in (means, values))
+    same = mean is None or value is None or isclose(mean, value)
     return Outcome(
         name=contender.name,
         state=sweep.state,
@@ -158,7 +172,8 @@ def _outcome(contender: Contender, best_objective: float | None) -> Outcome:
         num_seeds=None if best is None else len(best.completed),
         best_step=None if trial is None else trial.step,
         best_tokens=tokens_of_best(sweep),
-        best_objective=best_objective,
+        best_objective=mean,
+        stands_by=None if same else value,
         val_loss=None if trial is None else trial.loss,
         val_perplexity=None if trial is None else trial.perplexity,
         val_bits_per_byte=None if trial is None else trial.bits_per_byte,
@@ -196,13 +211,15 @@ def _without_nulls(domain: object) -> object:
     return {key: value for key, value in domain.items() if value is not None}
 
 
-def _by_value(sweeps: Sequence[SweepData]) -> dict[str, tuple[ValueRow, ...]]:
+def _by_value(
+    sweeps: Sequence[SweepData], values_of: Sequence[Mapping[str, float]]
+) -> dict[str, tuple[ValueRow, ...]]:
     """For names of which sweeps have tried the same values, where these are few. What was stopped
     counts where it was compared last; the end counts where a trial of the value got there."""
     found = {}
     names = [parameter.name for sweep in sweeps for parameter in sweep.parameters]
     for name in [n for n in dict.fromkeys(names) if names.count(n) > 1]:
-        columns = [_best_by_value(sweep, name) for sweep in sweeps]
+        columns = [_best_by_value(*each, name) for each in zip(sweeps, values_of, strict=True)]
         tried = [value for column in columns for value in column]
         values = list(dict.fromkeys(tried))
         if len(values) < len(tried) and 1 < len(values) <= MAX_VALUES:
@@ -213,14 +230,17 @@ def _by_value(sweeps: Sequence[SweepData]) -> dict[str, tuple[ValueRow, ...]]:
     return found
 
 
-def _best_by_value(sweep: SweepData, name: str) -> dict[Scalar, float | None]:
+def _best_by_value(
+    sweep: SweepData, values: Mapping[str, float], name: str
+) -> dict[Scalar, float | None]:
     """Of every value that was tried; None where no trial of it got to where trials compare."""
     best: dict[Scalar, float | None] = {
         trial.point[name]: None for trial in sweep.trials if name in trial.point
     }
     response = best_responses(sweep).get(name)
     for curve in () if response is None else response.curves:  # the last level of a value counts
-        best |= {sample.x: sample.value for sample in curve.samples}
+        at_end = values if curve.level.is_end else {}
+        best |= {each.x: at_end.get(each.trial_id, each.value) for each in curve.samples}
     return best
 
 
@@ -231,15 +251,16 @@ def _order(value: Scalar) -> tuple[bool, float, str]:
     return True, 0.0, str(value)
 
 
-def _caveats(contenders: Sequence[Contender], outcomes: Sequence[Outcome], lead: Lead) -> list[str]:
+def _caveats(
+    contenders: Sequence[Contender], outcomes: Sequence[Outcome], lead: Lead | None
+) -> list[str]:
+    """With those about who is ahead, where that can be said."""
     specs = [contender.spec for contender in contenders]
     caveats = [f"{c.name}: {note}" for c in contenders for note in c.sweep.notes]
     if len({(spec.objective.metric, spec.objective.mode) for spec in specs}) > 1:
         caveats.append("Their objectives differ: compared by validation loss.")
-    if lead.is_corrected:
-        caveats.append(
-            "Their means are corrected for what the seeds that they had do to all points."
-        )
+    if lead is not None:
+        caveats += lead.caveats
     unfinished = [outcome.name for outcome in outcomes if outcome.state != "finished"]
     if unfinished:
         caveats.append(f"Not finished: {', '.join(unfinished)}.")

@@ -36,6 +36,8 @@ def outcome_table(comparison: Comparison) -> Table:
             f"{number(o.best_objective)} ({o.num_seeds})" if o.num_seeds else "-" for o in outcomes
         ]
         rows.append(("mean (seeds)", means))
+    if any(outcome.stands_by is not None for outcome in outcomes):
+        rows.append(("corrected for its seeds", [number(o.stands_by) for o in outcomes]))
     for name in dict.fromkeys(name for outcome in outcomes for name in outcome.best_values):
         given = [
             swept_text(o.best_values[name]) if name in o.best_values else "-" for o in outcomes
