@@ -9,7 +9,8 @@ on it, after which another is started. The bucket is stopped (SIGSTOP) for up to
 
 Told at the end: whether what the journal had at each kill is how it begins at the end; whether each
 sweep has decided as one that nobody disturbs; the seconds to the next session; and the steps that a
-trial had to repeat, of which a checkpoint saves every tenth.
+trial had to repeat, of which a checkpoint saves every tenth. Exit code 1 where a journal or a
+decision is another.
 """
 
 import argparse
@@ -140,6 +141,10 @@ class Sweep:
         self.events += events
         return events
 
+    def lose(self, kind: str, since: float) -> None:
+        """What comes before the next session does not shorten the time to it."""
+        self.lost = self.lost or (kind, since)
+
     @property
     def session(self) -> SessionStarted | None:
         begun = [each for each in self.events if isinstance(each, SessionStarted)]
@@ -205,6 +210,7 @@ class Campaign:
         self.left: list[Machine] = []  # of heads that are gone
         self.sweeps: list[Sweep] = []
         self.over: list[Sweep] = []
+        self.is_well = True  # each sweep so far is as it is to be
         self.killed: Counter[str] = Counter()
         self.seconds: dict[str, list[float]] = {kind: [] for kind in WEIGHTS}
         self.expected = [self._undisturbed(number) for number in range(len(SCHEDULERS))]
@@ -269,7 +275,9 @@ class Campaign:
             )
             if done.returncode == 0:
                 break
-            command[3] = name
+            time.sleep(5)
+            if name in Bucket(RUNS).folders():  # it is there, and has no job yet
+                command[4] = name
         else:
             sys.exit(done.stdout + done.stderr)
         bucket = Bucket(f"{RUNS}/{name}")
@@ -304,11 +312,13 @@ class Campaign:
                 seen = each.metrics.step, each.metrics.val_loss, each.decision
                 found.setdefault(each.trial, []).append(seen)
         same = found == self.expected[sweep.kind]
+        begins = sweep.begins_as_it_did()
+        self.is_well &= same and begins
         sessions = sum(isinstance(each, SessionStarted) for each in sweep.events)
         print(
             f"{sweep.name}: {len(sweep.before)} faults, {sessions} sessions; decisions "
             f"{'as undisturbed' if same else 'DIFFER'}; journal "
-            f"{'begins as at each' if sweep.begins_as_it_did() else 'IS ANOTHER'}; repeated steps "
+            f"{'begins as at each' if begins else 'IS ANOTHER'}; repeated steps "
             f"{sorted(sweep.repeated(), reverse=True)[:8]}",
             flush=True,
         )
@@ -333,7 +343,7 @@ class Campaign:
             assert sweep.session is not None and sweep.session.pid is not None
             try:
                 os.kill(sweep.session.pid, signal.SIGKILL)
-                sweep.lost = "driver", time.time()
+                sweep.lose("driver", time.time())
             except ProcessLookupError:
                 self.killed["driver"] -= 1
 
@@ -344,7 +354,7 @@ class Campaign:
         self.head.kill()
         since = time.time()
         for sweep in hit:
-            sweep.lost = "head", since
+            sweep.lose("head", since)
         if self.chance.random() < 0.5:
             for machine in self.left:
                 machine.kill()
@@ -363,7 +373,7 @@ class Campaign:
         time.sleep(self.chance.uniform(3, 40))
         os.kill(self.server, signal.SIGCONT)
         for sweep in hit:
-            sweep.lost = "bucket", time.time()
+            sweep.lose("bucket", time.time())
 
     def _tell(self) -> None:
         print(f"{self._num_killed} faults: {dict(self.killed)}")
@@ -397,6 +407,7 @@ def main() -> None:
         campaign.run()
     for folder in (root, *map(Path, campaign.head.folders)):
         shutil.rmtree(folder, ignore_errors=True)
+    sys.exit(not campaign.is_well)
 
 
 if __name__ == "__main__":

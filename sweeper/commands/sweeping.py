@@ -165,8 +165,8 @@ def plan(
         print_forecast(make_console(), forecast)
 
 
-def look_at_cluster() -> tuple[Sequence[Node], Sequence[Claim]]:
-    """What is there, and what the sweeps on it want."""
+def look_at_cluster() -> tuple[Sequence[Node], Sequence[Claim] | None]:
+    """What is there, and what the sweeps on it want. None: that is not known."""
     from sweeper.runtime.ray_tune.cluster import ray_cluster  # takes seconds
     from sweeper.runtime.ray_tune.shared.broker import claims_now
 

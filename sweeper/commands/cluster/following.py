@@ -1,9 +1,9 @@
 """`wait` and `logs`: what becomes of a sweep that runs elsewhere."""
 
+import codecs
 import sys
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -27,8 +27,7 @@ def wait(name: NameOrNewest = None, runs: Runs = RUNS) -> None:
     monitor = Monitor(named_or_newest(runs, name))
     console, told = make_console(), set[str]()
     while monitor.state_name in ("running", "submitted"):
-        if (said := _look(monitor)) is not None and said not in told:
-            told.add(said)
+        if (said := _news(monitor, told)) is not None:
             console.print(said, markup=False, soft_wrap=True)
         time.sleep(LOOK_EVERY_SECONDS)
     print_summary(console, monitor.state, monitor.folder)
@@ -36,6 +35,15 @@ def wait(name: NameOrNewest = None, runs: Runs = RUNS) -> None:
         why = f" ({monitor.next_step.why})" if monitor.standing.attempts else ""
         console.print(f"{monitor.folder.place}: {monitor.state_name}{why}")
     raise typer.Exit(_exit_code(monitor))
+
+
+def _news(monitor: Monitor, told: set[str]) -> str | None:
+    """As `_look`, once."""
+    said = _look(monitor)
+    if said is None or said in told:
+        return None
+    told.add(said)
+    return said
 
 
 def _look(monitor: Monitor) -> str | None:
@@ -77,53 +85,75 @@ def logs(
     ] = False,
     runs: Runs = RUNS,
 ) -> None:
-    monitor = Monitor(find_run_folder(runs, name))
+    folder = find_run_folder(runs, name)
+    if trial_id is None and not follow:  # a damaged journal is no hindrance
+        Tail(_driver_logs(folder)[-1]).print()
+        return
+    monitor = Monitor(folder)
 
-    def newest() -> Path:
-        return _driver_log(monitor.folder) if trial_id is None else _trial_log(monitor, trial_id)
+    def logs() -> list[Path]:
+        return _driver_logs(folder) if trial_id is None else [_trial_log(monitor, trial_id)]
 
     if follow:
-        _follow(monitor, newest)
+        _follow(monitor, logs)
     else:
-        _print(newest(), 0)
+        Tail(logs()[-1]).print()
 
 
-def _follow(monitor: Monitor, newest: Callable[[], Path]) -> None:
-    """Print what comes; of another attempt, from its beginning."""
-    printed: dict[Path, int] = {}
+def _follow(monitor: Monitor, logs: Callable[[], list[Path]]) -> None:
+    """Print the newest and what comes; of another attempt, from its beginning. What holds the sweep
+    up is no part of a log."""
+    old: list[Path] = []
+    tails: dict[Path, Tail] = {}
+    told = set[str]()
     goes_on = True
     while goes_on:
         goes_on = monitor.state_name in ("running", "submitted")  # first: then all is there
         try:
-            path = newest()
-            printed[path] = _print(path, printed.get(path, 0))
+            paths = logs()
+            old = old if tails else paths[:-1]
+            for path in paths:
+                if path not in old:
+                    tails.setdefault(path, Tail(path)).print(is_whole=not goes_on)
         except RunFolderError:  # nothing yet
             if not goes_on:
                 raise
         if goes_on:
             time.sleep(LOOK_EVERY_SECONDS)
-            with suppress(UnreachableError):  # for a while
-                monitor.refresh()
+            if (said := _news(monitor, told)) is not None:
+                print(said, file=sys.stderr)
 
 
-def _print(path: Path, begin: int) -> int:
-    """Print what a file has from there on, and return where it ends."""
-    with path.open("rb") as file:
-        file.seek(begin)
-        sys.stdout.write(file.read().decode("utf-8", errors="replace"))
-        sys.stdout.flush()
-        return file.tell()
+class Tail:
+    """Prints what a file has, and then what has come to it."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._end = 0
+        self._decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
+
+    def print(self, *, is_whole: bool = True) -> None:
+        """
+        Args:
+            is_whole: False: more may come, of a letter too.
+        """
+        with self._path.open("rb") as file:
+            file.seek(self._end)
+            sys.stdout.write(self._decoder.decode(file.read(), is_whole))
+            sys.stdout.flush()
+            self._end = file.tell()
 
 
-def _driver_log(folder: RunFolder) -> Path:
-    """
+def _driver_logs(folder: RunFolder) -> list[Path]:
+    """In order.
+
     Raises:
         RunFolderError: there is none.
     """
     attempts = read_attempts(folder)
     written = [path for a in attempts if (path := folder.attempt_log(a.number)).is_file()]
     if written:
-        return written[-1]
+        return written
     if attempts:
         raise RunFolderError(
             f"{folder.place}: job {attempts[-1].job} has said nothing yet; "

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 class Part:
     """Of a cluster, while all that are on it want what they want now."""
 
-    others: int  # sweeps that want some
+    others: int | None  # sweeps that want some; None: not known
     slots: float  # need not be whole: sweeps take turns
 
 
@@ -17,7 +17,7 @@ class Part:
 class QueueForecast:
     """With that part. None: not known, or never."""
 
-    others: int
+    others: int | None
     slots: float
     wall_seconds: float | None  # every trial to its end
     expected_wall_seconds: float | None

@@ -11,9 +11,15 @@ PLANNED = ""  # no sweep is called so
 
 
 def part_beside(
-    claims: Sequence[Claim], nodes: Sequence[Node], plan: Plan, placement: Placement
+    claims: Sequence[Claim] | None, nodes: Sequence[Node], plan: Plan, placement: Placement
 ) -> Part | None:
-    """None: it would have the cluster for itself."""
+    """None: it would have the cluster for itself.
+
+    Args:
+        claims: None: not known.
+    """
+    if claims is None:
+        return Part(others=None, slots=placement.slots)
     others = [claim for claim in claims if claim.wants > 0]
     if not others:
         return None

@@ -160,6 +160,11 @@ def _notes(forecast: Forecast) -> list[str | Text]:
 
 
 def _queue_note(queue: QueueForecast, slots: int) -> str:
+    if queue.others is None:
+        return (
+            "What other sweeps want of this cluster is not known, since nobody answers there: this "
+            "is for the whole of it."
+        )
     now = f"Now {counted(queue.others, 'other sweep')} want{'s' if queue.others == 1 else ''} slots"
     if not queue.slots:
         return f"{now} of this cluster, and there are none for this one until they want fewer."

@@ -78,13 +78,17 @@ class AskBroker:
             self._broker.leave.remote(sweep)
 
 
-def claims_now() -> list[Claim]:
-    """What the sweeps on the cluster that one has joined claim. None, where no broker answers."""
+def claims_now() -> list[Claim] | None:
+    """What the sweeps on the cluster that one has joined claim. Without a broker there are none;
+    None: the broker does not answer."""
     try:
         broker = ray.get_actor(NAME, namespace=NAMESPACE)
-        told: list[Claim] = ray.get(broker.claims.remote(), timeout=ANSWER_SECONDS)
-    except (RayError, ValueError, AttributeError):  # the last: one of an earlier version
+    except ValueError:
         return []
+    try:
+        told: list[Claim] = ray.get(broker.claims.remote(), timeout=ANSWER_SECONDS)
+    except (RayError, AttributeError):  # the last: one of an earlier version
+        return None
     return told
 
 

@@ -79,10 +79,10 @@ def test_logs_follow_a_sweep_from_attempt_to_attempt_until_it_has_ended(
 ) -> None:
     refresh, looks = Monitor.refresh, iter(range(9))
 
-    def says(number: int, text: str) -> None:
+    def says(number: int, text: str | bytes) -> None:
         folder.attempt_log(number).parent.mkdir(exist_ok=True)
-        with folder.attempt_log(number).open("a") as file:
-            file.write(text)
+        with folder.attempt_log(number).open("ab") as file:
+            file.write(text if isinstance(text, bytes) else text.encode())
 
     def later(monitor: Monitor) -> None:
         match next(looks):
@@ -92,16 +92,29 @@ def test_logs_follow_a_sweep_from_attempt_to_attempt_until_it_has_ended(
                 says(1, "two\n")
             case 4:
                 record_attempt(folder, replace(ATTEMPT, number=2))
-                says(2, "three ü\n")
+                says(1, "three\n")
+                says(2, "four ü".encode()[:-1])
             case 5:
+                says(2, "ü\n".encode()[1:])
                 record_stop(folder)
-                says(2, "four\n")
+                says(2, "five\n")
         refresh(monitor)
 
     monkeypatch.setattr(Monitor, "refresh", later)
     monkeypatch.setattr(following, "LOOK_EVERY_SECONDS", 0.0)
     logs("tiny", follow=True)
-    assert capsys.readouterr().out == "one\ntwo\nthree ü\nfour\n"
+    said = capsys.readouterr()
+    assert said.out == "one\ntwo\nthree\nfour ü\nfive\n"
+    assert said.err.count("attempt 1 has not begun; `keep` submits it again") == 1
+
+
+def test_logs_of_a_sweep_whose_journal_is_damaged(
+    folder: RunFolder, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder.attempt_log(1).write_text("what went wrong\n")
+    folder.journal.write_text("damaged\n" + folder.journal.read_text())
+    logs("tiny")
+    assert capsys.readouterr().out == "what went wrong\n"
 
 
 def test_a_sweep_whose_trials_fail_has_its_end_before_its_report(

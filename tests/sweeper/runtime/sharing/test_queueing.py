@@ -27,7 +27,7 @@ def beside(write_space: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     space = write_space(
         space=rates, scheduler={"type": "fifo"}, resources={"cpu": 1}, max_concurrent=4
     )
-    return lambda *claims: preview(
+    return lambda claims: preview(
         space, nodes=lambda: NODES, part=lambda plan, at: part_beside(claims, NODES, plan, at)
     )
 
@@ -56,7 +56,7 @@ def shown(forecast: Forecast) -> str:
 def test_a_plan_has_its_share_of_what_others_want_and_takes_as_much_longer(
     beside: Any, claims: list[Claim], slots: float
 ) -> None:
-    forecast = beside(*claims)
+    forecast = beside(claims)
     assert forecast.slots == 4
     assert forecast.queue.slots == pytest.approx(slots)
     rounds = {3: 3}.get(slots, 8 / slots)  # eight on three go in three rounds
@@ -67,6 +67,10 @@ def test_a_plan_has_its_share_of_what_others_want_and_takes_as_much_longer(
 
 def test_an_empty_cluster_and_one_whose_sweeps_want_nothing_are_no_queue(beside: Any) -> None:
     for claims in ([], [other(wants=0, holds=0)]):
-        forecast = beside(*claims)
+        forecast = beside(claims)
         assert forecast.queue is None
         assert "other sweep" not in shown(forecast)
+
+
+def test_where_nobody_says_what_others_want_that_is_told(beside: Any) -> None:
+    assert "other sweeps want of this cluster is not known" in shown(beside(None))
