@@ -97,6 +97,17 @@ def test_a_notebook_shows_a_sweep(folder: RunFolder, tiny_plan: Any) -> None:
     assert "<b>" not in told
 
 
+def test_what_is_not_known_stands_in_a_notebook_with_what_tells(
+    folder: RunFolder, tiny_plan: Any
+) -> None:
+    plan = tiny_plan(scheduler={"type": "fifo"})
+    named = create_run_folder(folder.path.parent, plan.spec, "named", "space.yaml")
+    drive(named, plan)
+    told = summarise(load_sweep(named.path))._repr_html_()
+    assert "not known: no two settings have repeats" in told
+    assert "<code>python -m sweeper resume named --finals</code>" in told
+
+
 def test_the_figures_of_the_report_in_a_notebook(folder: RunFolder, tiny_plan: Any) -> None:
     """With their colours, and the curves along steps."""
     drive(folder, tiny_plan())

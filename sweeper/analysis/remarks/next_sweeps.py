@@ -5,6 +5,7 @@ import json
 import math
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -61,24 +62,37 @@ def reusing(sweep: SweepData, spec: SweepSpec) -> dict[str, object]:
     return {"search": search}
 
 
-def extended(sweep: SweepData, parameter: Parameter, side: str, best: Point) -> Offer | None:
-    """The same sweep with values beyond an edge; None where no run can go on there."""
-    if (spec := _spec(sweep, parameter)) is None:
+def extended(sweep: SweepData, edges: Iterable[tuple[Parameter, str]], best: Point) -> Offer | None:
+    """The same sweep with values beyond these edges, each a setting and its side; None where no run
+    can go on beyond any."""
+    wider: dict[str, Parameter] = {}
+    purposes = []
+    for parameter, side in edges:
+        if (spec := _spec(sweep, parameter)) is None:
+            continue
+        further = _further(spec, wider.get(parameter.name, parameter), side, best)
+        if further is not None:
+            wider[parameter.name] = further
+            purposes.append(f"{parameter.name} {'below' if side == 'low' else 'above'}")
+    if sweep.spec is None or not wider:
         return None
+    changes = {_key(sweep.spec, p): list(p.options) or [p.low, p.high] for p in wider.values()}
+    purpose = f"Extend {' and '.join(purposes)}"
+    command = run_command(sweep, {**changes, **reusing(sweep, sweep.spec)})
+    return Offer(purpose=purpose, command=command)
+
+
+def _further(spec: SweepSpec, parameter: Parameter, side: str, best: Point) -> Parameter | None:
+    """A setting with values beyond an edge; None where no run accepts them."""
     if parameter.options:
         values = _numbers(parameter)
         beyond = _beyond(parameter, values, side)
         more = [x for x in beyond if _is_possible(spec, best, parameter.name, x)]
-        change = sorted([*values, *more])
-    else:
-        more = change = _wider(parameter, side)
-        if not all(_is_possible(spec, best, parameter.name, x) for x in change):
-            return None
-    if not more:
+        return replace(parameter, options=tuple(sorted([*values, *more]))) if more else None
+    low, high = _wider(parameter, side)
+    if not all(_is_possible(spec, best, parameter.name, x) for x in (low, high)):
         return None
-    purpose = f"Extend {parameter.name} {'below' if side == 'low' else 'above'}"
-    key = _key(spec, parameter)
-    return Offer(purpose=purpose, command=run_command(sweep, {key: change, **reusing(sweep, spec)}))
+    return replace(parameter, low=low, high=high)
 
 
 def refined(sweep: SweepData, parameter: Parameter, around: Sequence[float]) -> Offer | None:

@@ -17,13 +17,17 @@ COARSE = 4.0  # two octaves between the best value and the next is more than a c
 
 def edge_remarks(summary: Summary) -> Iterator[Remark]:
     """Of every size, where the answer is one for each; else of the best point's own group, and the
-    others are told beside their plots."""
+    others are told beside their plots. Those of all settings are one remark with one sweep."""
+    texts, beyond = [], []
     for response in summary.responses:
         told = {None, *({edge.group for edge in response.edges} if summary.sizes else ())}
         told.add(_group(summary, response))
         for edges in by_side([edge for edge in response.edges if edge.group in told]):
-            offer = extended(summary.sweep, response.parameter, edges[0].side, _best(summary))
-            yield Remark(kind="edge", text=edge_text(edges), offer=offer)
+            texts.append(edge_text(edges))
+            beyond.append((response.parameter, edges[0].side))
+    if texts:
+        offer = extended(summary.sweep, beyond, _best(summary))
+        yield Remark(kind="edge", text=" ".join(texts), offer=offer)
 
 
 def by_side(edges: Sequence[Edge]) -> list[list[Edge]]:

@@ -1,17 +1,17 @@
 """A remark on a sweep's answer, and the command that goes with it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 AT_ONCE = 2  # remarks that are read beside an answer
 Kind = Literal[  # what changes the decision most comes first
     "flattered",  # seeds that were stopped
-    "edge",  # the best lies at the edge of the space
-    "diverged",
-    "schedule",  # a warmup or a cooldown of too few steps
     "failed",
     "sizes",  # at different tokens a parameter
+    "diverged",
+    "edge",  # the best lies at the edge of the space
+    "schedule",  # a warmup or a cooldown of too few steps
     "few",  # too few values around the best
     "no effect",  # of a setting, beyond the noise
 ]
@@ -35,6 +35,14 @@ class Remark:
     offer: Offer | None = None
 
 
+def by_weight(remarks: Iterable[Remark]) -> tuple[Remark, ...]:
+    """What changes the decision most first, as the kinds stand."""
+    return tuple(sorted(remarks, key=lambda remark: get_args(Kind).index(remark.kind)))
+
+
 def foremost(remarks: Sequence[Remark]) -> tuple[Sequence[Remark], Sequence[Remark]]:
-    """Those that are told beside the answer, and the others, which a view keeps for who asks."""
-    return remarks[:AT_ONCE], remarks[AT_ONCE:]
+    """Those that are told beside the answer, no two of a kind, and the others, which a view keeps
+    for who asks."""
+    firsts = {remark.kind: remark for remark in reversed(remarks)}
+    told = [remark for remark in remarks if firsts[remark.kind] is remark][:AT_ONCE]
+    return told, [remark for remark in remarks if remark not in told]

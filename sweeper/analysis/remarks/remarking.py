@@ -7,7 +7,7 @@ from sweeper.analysis.remarks.effects import MORE_SEEDS, effect_remarks
 from sweeper.analysis.remarks.losses import diverged_remarks, failed_remarks, flattered_remarks
 from sweeper.analysis.remarks.next_sweeps import resume_command, seeded
 from sweeper.analysis.remarks.places import edge_remarks, few_remarks
-from sweeper.analysis.remarks.remark import Offer, Remark
+from sweeper.analysis.remarks.remark import Offer, Remark, by_weight
 from sweeper.analysis.remarks.schedules import schedule_remarks
 from sweeper.analysis.remarks.sizes import size_remarks
 from sweeper.analysis.summary.summarising import Summary
@@ -15,19 +15,22 @@ from sweeper.analysis.summary.summarising import Summary
 SEVERAL = 4  # points at most that are run again together
 
 
+REMARKS = (
+    flattered_remarks,
+    failed_remarks,
+    size_remarks,
+    diverged_remarks,
+    edge_remarks,
+    schedule_remarks,
+    few_remarks,
+    effect_remarks,
+)
+
+
 def remarks_of(summary: Summary) -> tuple[Remark, ...]:
     """What keeps the answer from being what it seems, what changes it most first; nothing, of an
     ordinary good sweep."""
-    return (
-        *flattered_remarks(summary),
-        *edge_remarks(summary),
-        *diverged_remarks(summary),
-        *schedule_remarks(summary),
-        *failed_remarks(summary),
-        *size_remarks(summary),
-        *few_remarks(summary),
-        *effect_remarks(summary),
-    )
+    return by_weight(remark for remarks in REMARKS for remark in remarks(summary))
 
 
 def offers_of(summary: Summary, remarks: Sequence[Remark]) -> tuple[Offer, ...]:

@@ -151,7 +151,7 @@ def _optimum(sweep: SweepData, group: _Group) -> SizeOptimum | LeftOut:
         return size
     side, end = size.edge
     parameter = next(p for p in sweep.parameters if p.name == LEARNING_RATE)
-    offer = extended(sweep, parameter, side, group.trials[0].point)
+    offer = extended(sweep, [(parameter, side)], group.trials[0].point)
     beyond = f"{'below' if side == 'low' else 'above'} {swept_text(end)}"
     return LeftOut(
         params=group.params,

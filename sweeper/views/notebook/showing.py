@@ -11,6 +11,7 @@ from typing import Any, Self
 import plotly.graph_objects as go
 
 from sweeper.analysis.summary import Summary
+from sweeper.views.prediction import next_sweeps
 from sweeper.views.report.figures.figure import Figure
 from sweeper.views.report.page import make_page
 from sweeper.views.report.rendering import with_code
@@ -36,10 +37,11 @@ class ShownSummary(Summary):
         sentences = [said.lede, *said.optima, said.verdict, *said.notes]
         sentences += [remark.text for remark in said.foremost]
         told = f"<h3>{with_code(said.headline)}</h3>{_paragraphs(sentences)}"
-        if not (more := [remark.text for remark in said.more_remarks]):
-            return told
-        summary = counted(len(more), "more remark")
-        return f"{told}<details><summary>{summary}</summary>{_paragraphs(more)}</details>"
+        if more := [remark.text for remark in said.more_remarks]:
+            summary = counted(len(more), "more remark")
+            told += f"<details><summary>{summary}</summary>{_paragraphs(more)}</details>"
+        offers = next_sweeps(self, said.remarks)
+        return told + _paragraphs([f"{offer.purpose}: `{offer.command}`" for offer in offers])
 
 
 def _paragraphs(sentences: Sequence[str]) -> str:

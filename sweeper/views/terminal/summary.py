@@ -184,13 +184,15 @@ def _print_remarks(console: Console, summary: "Summary") -> None:
     from sweeper.analysis.remarks.remarking import remarks_of
     from sweeper.views.prediction import next_sweeps
 
-    told, others = foremost(remarks_of(summary))
+    remarks = remarks_of(summary)
+    told, others = foremost(remarks)
     for remark in told:
         console.print(remark.text, style="yellow")
     if others:
+        report = f"python -m sweeper report {RunFolder(Path(summary.sweep.folder)).called}"
         more = counted(len(others), "more remark")
-        console.print(f"The report has {more}, and the sweeps that would mend them.")
-    for offer in next_sweeps(summary, told):
+        console.print(f"{more} in the report:  {report}", soft_wrap=True)
+    for offer in next_sweeps(summary, remarks):
         console.print(f"{offer.purpose}:")
         console.print(f"  {offer.command}", style="bold", soft_wrap=True)
 

@@ -138,6 +138,16 @@ def test_an_extended_grid_goes_on_from_the_old_one(swept: Any, sweeper: Sweeper)
     assert "5 trials" in planned(sweeper, offer)
 
 
+def test_the_edges_of_two_settings_are_one_sweep(swept: Any) -> None:
+    space = {"learning_rate": {"grid": [1e-5, 1e-4, 1e-3]}, "weight_decay": {"grid": [1, 2, 3]}}
+    remarks = {remark.kind: remark for remark in remarks_of(swept(space=space))}
+    offer = remarks["edge"].offer
+    assert offer is not None
+    assert offer.purpose == "Extend learning_rate above and weight_decay below"
+    assert "space.learning_rate.grid=[1e-05, 0.0001, 0.001, 0.01, 0.1]" in offer.command
+    assert "space.weight_decay.grid=[0, 1, 2, 3]" in offer.command
+
+
 def test_what_failed_is_tried_again_by_resume(project: Path, tiny_plan: Any) -> None:
     plan = tiny_plan(scheduler=FIFO)
     folder = create_run_folder(Path("runs"), plan.spec, "lr", "space.yaml")

@@ -161,6 +161,18 @@ def test_paper_is_light_and_no_figure_is_wider_than_it(opened: Page) -> None:
     assert seen() == before
 
 
+@on_a_desktop
+def test_what_is_folded_is_unfolded_on_paper_alone(opened: Page) -> None:
+    last = opened.locator("#more-remarks p").last
+    assert not last.is_visible()
+    opened.emulate_media(media="print")
+    opened.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert last.is_visible()
+    opened.evaluate("dispatchEvent(new Event('afterprint'))")
+    assert not last.is_visible()
+    opened.emulate_media(media="screen")
+
+
 def test_a_change_of_the_theme_is_followed(opened: Page) -> None:
     page = drawn(opened, "curves")
     ink = "document.getElementById('curves').layout.font.color"

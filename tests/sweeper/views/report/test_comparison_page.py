@@ -50,6 +50,10 @@ def test_it_shows_everything_offline_and_fits_a_phone(page_file: Path, browser_p
         "Best validation loss by learning_rate",
         "What was different",
     ]
+    tables = page.get_by_role("table").evaluate_all(
+        "all => all.map(e => e.ariaLabelledByElements[0].innerText)"
+    )
+    assert tables == [heading for heading in headings if heading[0] in "WB"]
     assert page.locator("figcaption").all_inner_texts() == [
         "Learning curves",
         "Validation loss against learning_rate",

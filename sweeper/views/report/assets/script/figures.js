@@ -175,9 +175,11 @@ watch();
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => redraw());
 // Paper is light, and as wide as this, whatever the window is.
 const PRINTED = { whole: 680, column: 320 }; // pixels
+let unfolded = false; // for paper alone
 addEventListener("beforeprint", () => {
   document.documentElement.dataset.printed = "";
-  document.getElementById("more-remarks")?.setAttribute("open", "");
+  const more = document.getElementById("more-remarks");
+  if (more && !more.open) more.open = unfolded = true;
   document.querySelectorAll("[data-figure]").forEach((element) => {
     if (!draw(element)) return;
     Plotly.relayout(element, { width: element.closest(".columns") ? PRINTED.column : PRINTED.whole });
@@ -185,6 +187,8 @@ addEventListener("beforeprint", () => {
 });
 addEventListener("afterprint", () => {
   delete document.documentElement.dataset.printed;
+  if (unfolded) document.getElementById("more-remarks")?.removeAttribute("open");
+  unfolded = false;
   redraw();
   for (const element of drawn) Plotly.relayout(element, { autosize: true });
 });

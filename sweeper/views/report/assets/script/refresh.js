@@ -1,11 +1,10 @@
 // A newer page of the same sweep in the place of this one, without losing what its reader has chosen:
-// the filter, the sorting, the switches, the trial, the zoom of each figure, the cursor.
+// the filter, the sorting, the switches, the trial, the zoom of each figure, what is unfolded, the cursor.
 function refresh(html) {
   const fresh = new DOMParser().parseFromString(html, "text/html");
   const text = filterText();
   const focused = focusedNow();
-  const titleOf = (details) => details.querySelector("summary").textContent;
-  const opened = new Set([...document.querySelectorAll("main details[open]")].map(titleOf));
+  const opened = new Set([...document.querySelectorAll("details[open]")].map(({ id }) => id));
   page.data = JSON.parse(fresh.getElementById("data").textContent);
   for (const element of fresh.querySelectorAll("[data-figure]")) {
     const here = document.getElementById(element.id);
@@ -33,7 +32,7 @@ function refresh(html) {
   showChoice();
   redraw();
   watch();
-  document.querySelectorAll("main details").forEach((element) => { element.open = opened.has(titleOf(element)); });
+  document.querySelectorAll("details").forEach((element) => { element.open = opened.has(element.id); });
   focused();
 }
 
