@@ -105,7 +105,7 @@ def test_what_is_not_known_stands_in_a_notebook_with_what_tells(
     drive(named, plan)
     told = summarise(load_sweep(named.path))._repr_html_()
     assert "not known: no two settings have repeats" in told
-    assert "<code>python -m sweeper resume named --finals</code>" in told
+    assert f"<code>python -m sweeper resume {named.called} --finals</code>" in told
 
 
 def test_the_figures_of_the_report_in_a_notebook(folder: RunFolder, tiny_plan: Any) -> None:
