@@ -1,12 +1,14 @@
 """Whether the report's intervals hold the true optimum as often as they say, and whether its noise
 names winners where there are none.
 
-    python -m benchmarks.optimum [--sweeps 1000] [--only synthetic recorded alike]
+    python -m benchmarks.optimum [--sweeps 1000] [--only synthetic random recorded alike]
 
 Synthetic sweeps have curves of four forms, none of them the model's own, with noise added; their
-best learning rate is known. Of a recorded family (benchmarks/curves) one sweep is each pair of
-seeds at each warmup and weight decay. Its truth is the lowest point of the cubic spline (in the
-logarithm of the learning rate) through the means over all seeds.
+best learning rate is known. Random ones draw three settings at once, without seeds: what a warmup
+does is added to such a curve, and what weight decay does, which is little. Of a recorded family
+(benchmarks/curves) one sweep is each pair of seeds at each warmup and weight decay. Its truth is
+the lowest point of the cubic spline (in the logarithm of the learning rate) through the means over
+all seeds.
 """
 
 import argparse
@@ -37,12 +39,18 @@ KINDS = (  # learning rates, seeds, octaves from the first to the last, noise
     (8, 1, 7, 0.01),
     (9, 3, 8, 0.01),
 )
+RANDOM_KINDS = (  # trials, noise, how much worse weight decay is 0.1 away from its best
+    (24, 0.01, 0.004),
+    (24, 0.003, 0.004),
+    (40, 0.01, 0.004),
+)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--sweeps", type=int, default=1000, help="of each kind")
-    parts = {"synthetic": show_synthetic, "recorded": show_recorded, "alike": show_alike}
+    parts = {"synthetic": show_synthetic, "random": show_random}
+    parts |= {"recorded": show_recorded, "alike": show_alike}
     parser.add_argument("--only", choices=parts, nargs="*", default=list(parts))
     arguments = parser.parse_args()
     with ProcessPoolExecutor(os.cpu_count()) as pool:
@@ -82,6 +90,61 @@ def synthetic(kind: tuple[int, int, float, float], number: int) -> tuple[bool, b
     )
 
 
+def show_random(pool: ProcessPoolExecutor, sweeps: int) -> None:
+    print(f"\n## Random: {sweeps} sweeps of each kind over three settings\n")
+    print("| trials, noise, weight decay | setting | holds the best | says nothing | open |")
+    print("|---|---|---|---|---|")
+    for kind in RANDOM_KINDS:
+        found = list(pool.map(partial(drawn_at_random, kind), range(sweeps), chunksize=10))
+        for name in ("learning_rate", "warmup_steps", "weight_decay"):
+            of_name = [(o, best) for sweep in found for o, best in sweep if o.name == name]
+            known = [o for o, _ in of_name if o.is_known]
+            held = fmean(not o.is_known or within(o, best) for o, best in of_name)
+            is_open = fmean(o.at_low_end or o.at_high_end for o in known)
+            shares = f"{held:.1%} | {1 - len(known) / len(of_name):.0%} | {is_open:.0%}"
+            print(f"| {kind[0]}, {kind[1]:g}, {kind[2]:g} | {name} | {shares} |", flush=True)
+
+
+def drawn_at_random(
+    kind: tuple[int, float, float], number: int
+) -> list[tuple[OptimumInterval, float]]:
+    """The intervals of a sweep over three settings at once, each with the true best."""
+    num_trials, noise, decay = kind
+    rng = np.random.default_rng([number, num_trials])
+    of_rate, best_octave = drawn_curve(rng)
+    best_warmup, best_decay = rng.uniform(15, 50), rng.uniform(0.05, 0.25)
+    points, losses = [], []
+    for _ in range(num_trials):
+        x, warmup, wd = rng.uniform(-3, 3), int(rng.integers(1, 61)), float(rng.uniform(0, 0.3))
+        points.append({"learning_rate": 1e-3 * 2**x, "warmup_steps": warmup, "weight_decay": wd})
+        worse = 0.05 * ((warmup - best_warmup) / 20) ** 2 + decay * ((wd - best_decay) / 0.1) ** 2
+        losses.append(3 + of_rate(x) + worse + rng.normal(0, noise))
+    sweep = SweepData(
+        name="random",
+        folder="runs/random",
+        parameters=(
+            Parameter(name="learning_rate", scale="log", options=(), low=1.25e-4, high=8e-3),
+            Parameter(name="warmup_steps", scale="linear", options=(), low=1, high=60),
+            Parameter(name="weight_decay", scale="linear", options=(), low=0, high=0.3),
+        ),
+        trials=tuple(
+            TrialData(
+                trial_id=f"{number:04d}",
+                status=Status.COMPLETED,
+                point=point,
+                seed=None,
+                config={},
+                evaluations=(Evaluation(step=1, value=loss),),
+            )
+            for number, (point, loss) in enumerate(zip(points, losses, strict=True))
+        ),
+        seeds=(),
+    )
+    bests = {"learning_rate": 1e-3 * 2**best_octave, "warmup_steps": best_warmup}
+    found = optima_of(sweep, levels_of(sweep), ends_of(sweep))
+    return [(each, bests.get(each.name, best_decay)) for each in found]
+
+
 def drawn_curve(rng: np.random.Generator) -> tuple[Callable[[float], float], float]:
     """A loss over octaves around 1e-3, steeper to the right as learning rates are, and its best."""
     best, bend, steeper = rng.uniform(-1, 1), rng.uniform(0.02, 0.12), rng.uniform(1, 3)
@@ -99,10 +162,13 @@ def octave(rate: float) -> float:
 
 
 def holds(found: OptimumInterval, best: float) -> bool:
+    """Whether it holds a best learning rate, in octaves."""
+    return within(found, 1e-3 * 2**best)
+
+
+def within(found: OptimumInterval, best: float) -> bool:
     """An open end holds all that lies beyond it."""
-    low = -math.inf if found.at_low_end else octave(found.low)
-    high = math.inf if found.at_high_end else octave(found.high)
-    return low <= best <= high
+    return (found.at_low_end or found.low <= best) and (found.at_high_end or best <= found.high)
 
 
 def interval(losses: Losses) -> OptimumInterval:
