@@ -12,9 +12,11 @@ from typing import Any
 import pytest
 import ray
 from ray.cluster_utils import Cluster
+from ray.exceptions import RayActorError
 
 from sweeper.plan.placement import Share
 from sweeper.record.run_folder import RunFolder
+from sweeper.runtime.ray_tune.shared import broker as broker_module
 from sweeper.runtime.ray_tune.shared.broker import NAME, NAMESPACE, Broker, claims_now
 from sweeper.runtime.sharing.fairness import Claim
 from sweeper.status import ExitCode
@@ -116,22 +118,31 @@ def test_trials_leave_a_node_that_is_about_to_go(
     assert not told(long, "0000", "attempt_failed")
 
 
+class Earlier:
+    """A broker of a version that does not tell what is claimed."""
+
+
 def test_a_broker_tells_what_is_claimed_and_ends_when_nobody_claims_anything_more(
-    cluster: Cluster,
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ray.init(address=cluster.address)
     try:
         assert claims_now() == []
-        detached = ray.remote(num_cpus=0, max_restarts=-1)(Broker).options(
-            name=NAME, namespace=NAMESPACE, lifetime="detached"
-        )
-        broker = detached.remote(5.0)
+        actor = ray.remote(num_cpus=0, max_restarts=-1)(Broker)
+        where = {"namespace": NAMESPACE, "lifetime": "detached"}
+        broker = actor.options(name=NAME, **where).remote()
         claim = Claim(sweep="a", share=Share(1, 0), wants=2, holds=0)
         ray.get(broker.renew.remote(claim))
         assert claims_now() == [claim]
-        with pytest.raises(ValueError, match=NAME):
-            while True:
-                ray.get_actor(NAME, namespace=NAMESPACE)
+        gone = actor.options(name="another", **where).remote(0.0)
+        with pytest.raises(RayActorError):
+            for _ in range(1000):
+                assert ray.get(gone.claims.remote()) == []
                 time.sleep(0.1)
+        ray.get_actor(NAME, namespace=NAMESPACE)  # the first is there
+        earlier = ray.remote(num_cpus=0)(Earlier).options(name="earlier", **where).remote()
+        monkeypatch.setattr(broker_module, "NAME", "earlier")
+        assert claims_now() is None, "what is claimed is not known"
+        ray.kill(earlier)
     finally:
         ray.shutdown()
