@@ -52,18 +52,24 @@ def test_compiled_runs_resume_exactly_and_compile_once(
         [loss for _, loss, _ in expected], rel=rel
     )
 
-    resumed = Trainer(config)
+    assert_resumes_exactly(straight, expected, tmp_path / "checkpoint.pt")
+
+
+def assert_resumes_exactly(straight: Trainer, expected: list[Metrics], checkpoint: Path) -> None:
+    resumed = Trainer(straight.config)
     reports = losses(resumed, 3)
-    resumed.save(tmp_path / "checkpoint.pt")
-    resumed = Trainer(config, resume_from=tmp_path / "checkpoint.pt")
-    reports += losses(resumed, 8)
+    resumed.save(checkpoint)
+    resumed = Trainer(straight.config, resume_from=checkpoint)
+    reports += losses(resumed, straight.step)
     assert reports == expected
     for name, weight in straight.model.state_dict().items():
         assert torch.equal(weight, resumed.model.state_dict()[name])
 
 
-def test_other_rates_warmups_and_steps_compile_nothing_new(tiny: MakeConfig) -> None:
-    shape = {"compile": True, "num_layers": 1, "eval_windows": 4}
+def test_other_rates_warmups_and_steps_compile_nothing_new_and_resume_exactly(
+    tiny: MakeConfig, tmp_path: Path
+) -> None:
+    shape = {"compile": True, "num_layers": 1, "eval_windows": 4, "log_every_steps": 1}
     trials = [
         tiny(**shape, learning_rate=rate, warmup_steps=warmup, max_steps=steps)
         for rate, warmup, steps in ((1e-2, 2, 6), (3e-3, 0, 9), (1.5e-3, 4, 7))
@@ -72,11 +78,13 @@ def test_other_rates_warmups_and_steps_compile_nothing_new(tiny: MakeConfig) -> 
     for config in trials:
         torch.compiler.reset()  # as in another process: only the cache on disk is left
         counters.clear()
-        losses(Trainer(config), config.max_steps)
+        trainer = Trainer(config)
+        reports = losses(trainer, config.max_steps)
         misses.append(counters["aot_autograd"]["autograd_cache_miss"])
         hits.append(counters["aot_autograd"]["autograd_cache_hit"])
     assert misses[1:] == [0, 0]
     assert hits[1:] == [2, 2]  # training and evaluation
+    assert_resumes_exactly(trainer, reports, tmp_path / "checkpoint.pt")
 
 
 def test_a_failed_compile_is_a_warning_and_training_goes_on() -> None:

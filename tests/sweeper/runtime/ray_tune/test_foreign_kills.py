@@ -14,7 +14,7 @@ from sweeper.running import TRAINER
 from sweeper.status import ExitCode
 from tests.sweeper.journals import num_events
 from tests.sweeper.runtime.ray_tune.driver import BACKOFF
-from tests.sweeper.runtime.ray_tune.sessions import session_of
+from tests.sweeper.runtime.ray_tune.sessions import forked_session_of
 from tests.sweeper.runtime.trainers.test_sweeps import decided, decisions, space_in
 
 pytestmark = pytest.mark.slow
@@ -50,7 +50,7 @@ def run_killed(root: Path, chance: random.Random) -> list[str]:
     code = None
     while code != ExitCode.DONE:
         begin = ["resume", "foreign"] if folder.journal.exists() else ["run", str(space)]
-        driver = session_of(TRAINER, *begin, folder.path.parent)
+        driver = forked_session_of(TRAINER, *begin, folder.path.parent)
         who = chance.choice(["driver", "actor", "program"]) if len(killed) < KILLS else None
         lines = num_events(folder.journal) + chance.randint(1, 12)
         while driver.poll() is None:

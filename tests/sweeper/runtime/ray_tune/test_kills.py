@@ -4,6 +4,7 @@ import json
 import random
 import signal
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from sweeper.status import ExitCode
 from tests.sweeper.closed_form import ClosedFormTrainer, SeededTrainer
 from tests.sweeper.in_process import opened
 from tests.sweeper.journals import num_events, raw_events
-from tests.sweeper.runtime.ray_tune.sessions import Driver, session_of
+from tests.sweeper.runtime.ray_tune.sessions import Driver, forked_session_of, session_of
 
 pytestmark = pytest.mark.slow
 MAX_EVENTS_A_SESSION = 16
@@ -53,10 +54,6 @@ def starts(tmp_path: Path, cluster: None) -> Path:
     notes = tmp_path / "starts"
     notes.touch()
     return notes
-
-
-def session(*arguments: object) -> Driver:
-    return session_of("NotingTrainer", *arguments)
 
 
 def undisturbed(
@@ -111,7 +108,7 @@ def kill_all(driver: Driver) -> None:
     driver.signal_group(signal.SIGKILL)
 
 
-def end(driver: Driver) -> None:
+def terminate(driver: Driver) -> None:
     driver.send_signal(signal.SIGTERM)
 
 
@@ -125,13 +122,13 @@ def interrupt_twice(driver: Driver) -> None:
     interrupt(driver)
 
 
-def end_and_kill(driver: Driver) -> None:
+def terminate_and_kill(driver: Driver) -> None:
     """As a supervisor does with what does not end in time."""
-    end(driver)
+    terminate(driver)
     kill(driver)
 
 
-ENDS = [kill, kill_all, end, interrupt, interrupt_twice, end_and_kill]
+ENDS = [kill, kill_all, terminate, interrupt, interrupt_twice, terminate_and_kill]
 
 
 @pytest.mark.timeout(3600)  # with many more kills than by itself
@@ -167,12 +164,15 @@ def run_killed(space: Path, folder: RunFolder, starts: Path, rng: random.Random,
     while code != ExitCode.DONE:
         noted, there = len(starts.read_text().splitlines()), num_events(folder.journal)
         begin = ("resume", "tiny") if folder.journal.exists() else ("run", space)
-        driver = session(*begin, folder.path.parent)
+        end = rng.choice(ENDS) if kills else None
+        session = forked_session_of if end in (kill, kill_all) else session_of
+        driver = session("NotingTrainer", *begin, folder.path.parent)
         limit = there + rng.randint(1, MAX_EVENTS_A_SESSION)
-        while kills and driver.poll() is None:
+        while end is not None and driver.poll() is None:
             time.sleep(0.002)  # between two looks at the condition
             if num_events(folder.journal) >= limit:
-                rng.choice(ENDS)(driver)
+                with suppress(ProcessLookupError):  # it may have ended by itself just now
+                    end(driver)
                 kills -= 1
                 break
         code = driver.wait()

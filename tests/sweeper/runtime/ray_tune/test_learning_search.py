@@ -16,11 +16,11 @@ from sweeper.status import ExitCode
 from sweeper.strategy.search.optuna_search import OptunaSearcher
 from tests.sweeper.closed_form import SeededTrainer
 from tests.sweeper.journals import num_events
+from tests.sweeper.runtime.ray_tune.sessions import forked_session_of
 from tests.sweeper.runtime.ray_tune.test_kills import (
     decided,
     events,
     rows,
-    session,
     state_of,
     undisturbed,
 )
@@ -63,7 +63,8 @@ def test_tpe_with_a_warm_start_killed_twice_ends_as_if_never_killed(
     rng = random.Random(0)
     for kill in range(KILLS + 1):
         there = num_events(folder.journal)
-        process = session(*(("resume", "later") if kill else ("run", space)), tmp_path / "runs")
+        begin = ("resume", "later") if kill else ("run", space)
+        process = forked_session_of("SeededTrainer", *begin, tmp_path / "runs")
         if kill < KILLS:
             limit = there + rng.randint(3, MAX_EVENTS_A_SESSION)
             wait_until(process, lambda limit=limit: num_events(folder.journal) >= limit)

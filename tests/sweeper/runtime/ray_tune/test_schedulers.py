@@ -15,7 +15,7 @@ from sweeper.spec.reading.spec_file import load_spec
 from sweeper.status import ExitCode
 from tests.sweeper.closed_form import PathTrainer
 from tests.sweeper.journals import RawEvent, num_events
-from tests.sweeper.runtime.ray_tune.sessions import Driver, session_of
+from tests.sweeper.runtime.ray_tune.sessions import Driver, forked_session_of
 from tests.sweeper.runtime.ray_tune.test_kills import events, undisturbed
 from tests.sweeper.waiting import wait_until
 
@@ -43,7 +43,7 @@ pytestmark = [
 
 
 def session(*arguments: object) -> Driver:
-    return session_of("PathTrainer", *arguments)
+    return forked_session_of("PathTrainer", *arguments)
 
 
 def decided(folder: RunFolder) -> list[RawEvent]:
