@@ -19,12 +19,12 @@ from sweeper.record.run_folder import RUNS, RunFolder
 from sweeper.record.runs.finding import find_run_folder
 from sweeper.record.state.trial import Trial
 from sweeper.record.stores.places import runs_folder
-from sweeper.record.submission.attempts import WandbMode
 from sweeper.record.tables import history_table, results_table
 from sweeper.running import run_file
 from sweeper.runtime.lasting_output import lasting_output
 from sweeper.runtime.session.ending import written_report
 from sweeper.runtime.session.preparation import Options
+from sweeper.spec.operating.tracking import WandbMode
 from sweeper.spec.points import point_text
 from sweeper.spec.sweep_spec import SweepSpec
 from sweeper.views.console import make_console

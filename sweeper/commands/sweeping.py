@@ -23,7 +23,6 @@ from sweeper.plan.placement import Node, place, stated_share
 from sweeper.plan.plan import make_plan
 from sweeper.record.journal import begin_unbegun
 from sweeper.record.run_folder import RUNS, RunFolder, reached
-from sweeper.record.submission.attempts import WandbMode
 from sweeper.running import resume_sweep, run_file
 from sweeper.runtime.lasting_output import lasting_output
 from sweeper.runtime.session.ending import SessionResult, written_report
@@ -34,6 +33,7 @@ from sweeper.runtime.trainers.checking import LEVELS, Finding, Findings, check_t
 from sweeper.runtime.trainers.job import Job, visible_gpus
 from sweeper.runtime.trainers.starting import PROGRAM_FOLDER, job_of
 from sweeper.runtime.trial_loop import TRAINER
+from sweeper.spec.operating.tracking import WandbMode
 from sweeper.spec.reading.spec_file import load_spec
 from sweeper.spec.trainer.config import ProgramConfig
 from sweeper.status import ExitCode

@@ -50,5 +50,5 @@ class Audience(Watcher):
                 if self.sweep.failure is not None:
                     continue  # all is at an end anyway
                 if is_storage_error(error) and watcher.keeps_the_record:
-                    self.sweep.standing.storage_failed(f"{type(watcher).__name__}: {error}")
+                    self.sweep.storage.failed(f"{type(watcher).__name__}: {error}")
                 self.sweep.watcher_failed(type(watcher).__name__, traceback.format_exc())

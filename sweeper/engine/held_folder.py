@@ -1,12 +1,10 @@
 """Whether a run folder still stands where a session has begun in it, and can be written. Somebody
-may delete it or move it away; then the session ends, and what it still has is written again."""
+may delete it or move it away; then what the session still has is written again."""
 
 import os
 import weakref
 from pathlib import Path
-from typing import NoReturn
 
-from sweeper.errors import StorageError
 from sweeper.record.journal import Journal
 from sweeper.record.run_folder import RunFolder, write_spec
 from sweeper.spec.sweep_spec import SweepSpec
@@ -14,40 +12,16 @@ from sweeper.spec.sweep_spec import SweepSpec
 PUT_BACK = "What a deleted sweep.yaml said,"  # in the first line of the one in its place
 
 
-class Standing:
-    """Of one session's folder, and of that of its trials."""
+class HeldFolder:
+    """One session's folder, with that of its trials."""
 
     def __init__(self, folder: RunFolder, spec: SweepSpec, journal: Journal) -> None:
         self.folder = folder
-        self.failure: StorageError | None = None  # why the sweep has had to stop
         self._spec = spec
         self._journal = journal
         self._held = [*map(_Held, (folder.path, folder.trials))]
 
-    def storage_failed(self, problem: str) -> NoReturn:
-        """The sweep cannot write its record any more. That is no trial's fault, and none can go on.
-
-        Raises:
-            StorageError: always.
-        """
-        self._stop(
-            f"{problem}, so the sweep has stopped; "
-            f"{self.folder.remedy}, then: python -m sweeper resume {self.folder.called}"
-        )
-
-    def require_in_place(self) -> None:
-        """
-        Raises:
-            StorageError: somebody has deleted the run folder, or moved it away.
-        """
-        if (problem := self._problem()) is not None:
-            self._stop(problem)
-
-    def _stop(self, problem: str) -> NoReturn:
-        self.failure = StorageError(problem)
-        raise self.failure
-
-    def _problem(self) -> str | None:
+    def loss(self) -> str | None:
         """What to say if it stands no more, once what can be written again has been."""
         gone = [held.path for held in self._held if not held.is_in_place]
         if not gone:

@@ -10,7 +10,7 @@ from typing import Literal, Self
 from sweeper.engine.checkpoint_keeper import CheckpointKeeper
 from sweeper.engine.retries import last_error
 from sweeper.engine.session.terms import SessionTerms
-from sweeper.engine.standing import Standing
+from sweeper.engine.storage import Storage
 from sweeper.engine.takeover import (
     begin,
     drop_unrecorded_checkpoints,
@@ -65,7 +65,7 @@ class Sweep:
         self.late: dict[str, list[Metrics]] = {}  # what watchers may not have heard of
         self._upcoming = Upcoming(plan, state, self.checkpoints.has_any)
         self._waiting: list[Trial] = []  # to be handed out before any that is new
-        self.standing = Standing(folder, plan.spec, journal)
+        self.storage = Storage(folder, plan.spec, journal)
 
     @classmethod
     def open(
@@ -150,7 +150,7 @@ class Sweep:
     @property
     def failure(self) -> StorageError | None:
         """Why the sweep has had to stop."""
-        return self.journal.failure or self.standing.failure
+        return self.storage.failure
 
     def next_trial(self) -> Trial | None:
         """The next trial to run, from its newest checkpoint: first those that an earlier session
@@ -186,7 +186,7 @@ class Sweep:
         try:
             created = begin(self.folder, self.state, beginning)
         except OSError as error:
-            self.standing.storage_failed(f"{error.filename}: cannot be written ({error.strerror})")
+            self.storage.failed(f"{error.filename}: cannot be written ({error.strerror})")
         self._record(created)
         if beginning.source is not None:
             self.checkpoints.tidy(beginning.source.trial_id)
@@ -228,7 +228,7 @@ class Sweep:
         try:
             self.folder.store.see(self.folder.checkpoint(trial_id, checkpoint))
         except OSError as error:
-            self.standing.storage_failed(f"{error.filename}: cannot be read ({error.strerror})")
+            self.storage.failed(f"{error.filename}: cannot be read ({error.strerror})")
         late = self._catch_up(self.trials[trial_id])
         self.checkpoints.landed(trial_id, checkpoint)
         return late

@@ -5,7 +5,7 @@ import os
 import time
 from collections.abc import Callable
 
-from sweeper.engine.standing import PUT_BACK
+from sweeper.engine.held_folder import PUT_BACK
 from sweeper.engine.sweep import Sweep
 from sweeper.record.metrics_files import write_metrics
 from sweeper.record.run_folder import write_json, write_spec
@@ -62,7 +62,7 @@ class Losses(Watcher):
         Raises:
             StorageError: the whole folder is gone, or another is in its place.
         """
-        self.sweep.standing.require_in_place()
+        self.sweep.storage.require_in_place()
         journal = self.sweep.journal
         if not journal.is_in_place:
             journal.put_back()

@@ -29,9 +29,9 @@ from sweeper.record.journal import begin_journal, begin_unbegun
 from sweeper.record.run_folder import RUNS, RunFolder, create_run_folder, reached
 from sweeper.record.runs.finding import find_run_folder
 from sweeper.record.stores.places import address_of, shown
-from sweeper.record.submission.attempts import WandbMode
 from sweeper.record.submission.code import code_here, name_of, packed, put_code
 from sweeper.runtime.session.preparation import Options, prepare_run
+from sweeper.spec.operating.tracking import WandbMode
 from sweeper.spec.reading.spec_file import load_spec
 from sweeper.spec.trainer.section import TrainerSpec
 from sweeper.views.console import make_console

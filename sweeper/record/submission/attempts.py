@@ -10,8 +10,7 @@ from typing import Any, Literal
 
 from sweeper.record.run_folder import RunFolder, reached
 from sweeper.record.state.sweep_state import SweepState
-
-WandbMode = Literal["off", "offline", "online"]
+from sweeper.spec.operating.tracking import WandbMode
 
 
 @dataclass(frozen=True, kw_only=True)

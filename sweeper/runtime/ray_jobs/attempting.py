@@ -10,12 +10,12 @@ from sweeper.record.stores.places import address_of
 from sweeper.record.submission.attempts import (
     Attempt,
     End,
-    WandbMode,
     finish_stop,
     record_attempt,
     record_end,
 )
 from sweeper.runtime.ray_jobs.client import Jobs
+from sweeper.spec.operating.tracking import WandbMode
 
 STOP_SECONDS = 20  # that a driver takes to end, beside what its program is granted
 

@@ -115,11 +115,11 @@ class Faults:
         """
         if self.sweep.failure is not None:
             raise self.sweep.failure  # Tune takes it for a trial's
-        self.sweep.standing.require_in_place()  # else no trial can save itself
+        self.sweep.storage.require_in_place()  # else no trial can save itself
         if self.interrupt.requested:
             return  # who stops the driver may have stopped the trial: it is interrupted
         if (problem := full_storage(exception)) is not None:
-            self.sweep.standing.storage_failed(f"trial {trial_id}: {problem}")
+            self.sweep.storage.failed(f"trial {trial_id}: {problem}")
         if trial_id in self._killed:
             self._killed.remove(trial_id)
             assert self.timeout_s is not None

@@ -18,10 +18,10 @@ from sweeper.record.run_folder import RUNS, require_free_name
 from sweeper.record.state.events import Fingerprint
 from sweeper.record.state.sweep_state import SweepState
 from sweeper.record.state.warm_start import WarmStart
-from sweeper.record.submission.attempts import WandbMode
 from sweeper.record.watcher import Watcher
 from sweeper.runtime.signals import Deadline
 from sweeper.runtime.trial_loop import TRAINER
+from sweeper.spec.operating.tracking import WandbMode
 from sweeper.spec.reading.spec_file import load_spec
 from sweeper.spec.reading.yaml_source import YamlSource
 from sweeper.spec.sweep_spec import SweepSpec
