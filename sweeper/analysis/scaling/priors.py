@@ -10,6 +10,12 @@ The best learning rate goes with N^params x D^tokens, N the parameters, D the to
   of as many tokens had like batches (`benchmarks/transfer.py` fits its runs so). The prior is their
   mean and their deviation, so the sizes decide. In theory a matrix wants 1 / width
   (https://arxiv.org/abs/2203.03466): -1/2 in width alone, -1/3 where depth grows with it.
+  So the pair is no source's own. Where D grows as N does it has -0.79, give or take 0.36. The one
+  that was measured at like batches, by Bjorck et al., has -0.55. Step Law says nothing of D there
+  but what a law of the batch makes of it: 0.307 - 0.571 k, if the best learning rate goes with the
+  batch to the k. Where D grows as N does that is -0.69 for a root, -0.98 for k = 1. Of D alone the
+  root makes 0.02, which lies far outside the prior: that stands by Bjorck et al. alone. N and D are
+  taken as independent, which the sources' pairs are not; two of them tell no covariance.
 - under mup and completep: as often said, constant in N (https://arxiv.org/abs/2203.03466,
   https://arxiv.org/abs/2505.01618). In D it is as above: Bjorck et al. find their exponent under
   mup as well.
@@ -17,7 +23,7 @@ The best learning rate goes with N^params x D^tokens, N the parameters, D the to
 How far a sweep's own exponents may lie from the others is taken as well from how far the sources
 lie from one another. Where D grows as N does, those of N are -0.41 (Step Law), -0.55 (Bjorck et
 al.), -0.36 (https://arxiv.org/abs/2406.19146) and -0.25 (https://arxiv.org/abs/2401.02954:
-C^-0.125). The deviation of these four is 0.125.
+C^-0.125). The deviation of these four is 0.125. Bjorck et al. alone had like batches.
 """
 
 from dataclasses import dataclass

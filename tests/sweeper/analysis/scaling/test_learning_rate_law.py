@@ -8,12 +8,14 @@ import pytest
 
 from sweeper.analysis.scaling.learning_rate_law import OCTAVE, LearningRateLaw
 from sweeper.analysis.scaling.priors import (
+    OF_PARAMS,
     SAME_BATCH,
     SPREAD,
     TUNED_BATCH,
     Parametrisation,
     learning_rate_prior,
 )
+from sweeper.analysis.scaling.proposing import BATCH_EXPONENT
 from sweeper.analysis.scaling.size_optimum import SizeOptimum
 from tests.sweeper.analysis.scaling.truths import size
 
@@ -89,9 +91,20 @@ def test_the_prior_goes_by_parametrisation_and_batches(
 
 
 def test_its_spread_is_that_of_the_sources() -> None:
-    along = [TUNED_BATCH.params + TUNED_BATCH.tokens, -0.23 - 0.32, -0.36, -0.25]
-    assert float(np.std(along, ddof=1)) == pytest.approx(SPREAD, abs=0.001)
-    assert SAME_BATCH.params_spread == pytest.approx(np.std([-0.713, -0.23], ddof=1), abs=0.005)
+    along = [TUNED_BATCH.params + TUNED_BATCH.tokens, OF_PARAMS[1] + SAME_BATCH.tokens]
+    assert float(np.std([*along, -0.36, -0.25], ddof=1)) == pytest.approx(SPREAD, abs=0.001)
+
+
+def test_at_like_batches_what_the_sources_make_of_tokens_that_grow_lies_in_its_spread() -> None:
+    """Bjorck et al., and Step Law if the best rate goes with the batch or with its root."""
+    prior = learning_rate_prior("standard", same_batch=True)
+    measured = OF_PARAMS[1] + prior.tokens
+    by_batch = [OF_PARAMS[0] + TUNED_BATCH.tokens - BATCH_EXPONENT * k for k in (0.5, 1)]
+    spread = math.hypot(prior.params_spread, prior.tokens_spread)
+    along = prior.params + prior.tokens
+    assert min(by_batch) < along < measured
+    assert all(abs(exponent - along) < spread for exponent in (measured, *by_batch))
+    assert (f"{along:.2f}", f"{spread:.2f}") == ("-0.79", "0.36"), "as docs/transfer.md says"
 
 
 @pytest.mark.parametrize("exponent", [-0.713, -0.23])
