@@ -109,12 +109,13 @@ def test_random_kills_change_no_decision(
     chance, killed = random.Random(0), 0
     listen = CommandTrainer._listen
 
-    def killing(trainer: CommandTrainer) -> None:
+    def killing(trainer: CommandTrainer) -> bool:
         nonlocal killed
-        listen(trainer)
+        told = listen(trainer)
         if chance.random() < 0.05 and trainer.process is not None:
             killed += 1
             os.killpg(trainer.process.pid, signal.SIGKILL)
+        return told
 
     monkeypatch.setattr(CommandTrainer, "_listen", killing)
     for number in range(NUM_SWEEPS):
