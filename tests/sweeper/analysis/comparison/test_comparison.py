@@ -1,6 +1,9 @@
 """Sweeps side by side, against values set by hand."""
 
+import json
+import shlex
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -235,7 +238,7 @@ def test_a_run_that_two_sweeps_share_tells_of_the_noise_once(tiny_plan: Any) -> 
     assert compare([one, replace(one, name="taken")]).chance == pytest.approx(limit)
 
 
-@pytest.mark.parametrize("shift", [0.0, 3.0])
+@pytest.mark.parametrize("shift", [0.0, 10.0])
 def test_what_a_seed_does_to_all_sweeps_alike_hides_no_lead_and_makes_none(shift: float) -> None:
     """Of 100 draws of 3 sweeps of 4 equal points x 3 seeds: the first is ahead of the next by
     nothing, or by 6 deviations. It lacks a seed, and the last sweep has others than they."""
@@ -332,6 +335,27 @@ def test_between_600_and_300_steps_no_winner_is_named(tiny_plan: Any) -> None:
     assert compare([long, replace(long, name="again")]).unlike == ()
 
 
+def ended(one: TrialData, step: int) -> TrialData:
+    return replace(one, evaluations=tuple(replace(e, step=step) for e in one.evaluations))
+
+
+def offered(of: Contender, command: str) -> Contender:
+    """What the command trains, as if it came to the same losses."""
+    words = shlex.split(command)
+    sets = (word.split("=", 1) for before, word in pairwise(words) if before == "--set")
+    changes = {key: json.loads(value) for key, value in sets}
+    train = {key.removeprefix("train."): v for key, v in changes.items() if key != "data"}
+    trials = []
+    for one in of.sweep.trials:
+        config = {**one.config, **train}
+        longer = config.get("context_length", 1) / one.config.get("context_length", 1)
+        per_step = round((one.tokens_per_step or 0) * longer)
+        again = ended(one, config.pop("max_steps", one.step))
+        trials.append(replace(again, config=config, tokens_per_step=per_step))
+    spec = of.spec.model_copy(update={"data": changes.get("data", of.spec.data)})
+    return replace(of, sweep=replace(of.sweep, trials=tuple(trials)), spec=spec)
+
+
 def planted(rng: np.random.Generator, spec: SweepSpec, unlike: str | None) -> list[Contender]:
     """Two sweeps of a few rates and seeds, of which the second is better, and unlike in one way."""
     seeds = int(rng.integers(1, 4))
@@ -339,14 +363,16 @@ def planted(rng: np.random.Generator, spec: SweepSpec, unlike: str | None) -> li
     for number, name in enumerate(("first", "second")):
         of_rate = {10.0**-k: rng.normal(3 - number, 0.1, seeds).tolist() for k in (1, 2, 3)}
         its: dict[str, Any] = {"context_length": 64, "eval_windows": 128, "vocab_size": 512}
-        per_step = 10
+        per_step = 960
         if number and unlike in its:
             its[unlike] *= int(rng.integers(2, 5))
         if number and unlike == "tokens":
-            per_step += int(rng.integers(1, 30))
-        trials = [replace(t, config=its, tokens_per_step=per_step) for t in seeded(of_rate)]
+            per_step += 96 * int(rng.integers(1, 30))
+        trials = [
+            ended(replace(t, config=its, tokens_per_step=per_step), 1000) for t in seeded(of_rate)
+        ]
         data = f"data/{name if unlike == 'data' else 'same'}"
-        of = spec.model_copy(update={"data": data})
+        of = spec.model_copy(update={"data": data if number or unlike != "null" else None})
         pair.append(Contender(name=name, sweep=sweep_of(trials), spec=of))
     return pair if rng.integers(2) else pair[::-1]
 
@@ -355,6 +381,7 @@ def test_of_planted_pairs_that_are_not_alike_none_is_named_and_a_remedy_is(tiny_
     spec = tiny_plan(space=GRID).spec
     told = {
         "data": "--set 'data=",
+        "null": "data=",  # the one of most tokens has none, or the other
         "tokens": "--set train.max_steps=",
         "context_length": "--set train.context_length=",
         "eval_windows": "--set train.eval_windows=",
@@ -367,10 +394,22 @@ def test_of_planted_pairs_that_are_not_alike_none_is_named_and_a_remedy_is(tiny_
             assert len(comparison.unlike) == 1, unlike
             assert (comparison.best, comparison.margin, comparison.chance) == (None, None, None)
             offers = comparable_offers(pair, comparison)
-            assert change is None or change in offers[0].command
+            assert [change in offer.command for offer in offers] == [True] * (change is not None)
+            for offer in offers:
+                whose = offer.purpose.split()[1]
+                pair = [offered(c, offer.command) if c.name == whose else c for c in pair]
+                assert compare(pair).unlike == ()
     for number in range(20):
         comparison = compare(planted(np.random.default_rng(number), spec, None))
         assert (comparison.unlike, comparison.best) == ((), "second")
+
+
+def test_where_the_lengths_follow_from_the_space_no_one_length_is_offered(tiny_plan: Any) -> None:
+    pair = planted(np.random.default_rng(0), tiny_plan(space=GRID).spec, "tokens")
+    assert comparable_offers(pair, compare(pair)) != ()
+    stray = at_rate("stray", 1.0, 9.0, seed=0, max_steps=8)
+    varied = [replace(c, sweep=replace(c.sweep, trials=(*c.sweep.trials, stray))) for c in pair]
+    assert comparable_offers(varied, compare(varied)) == ()
 
 
 @pytest.mark.parametrize("setting", ["vocab_size", "context_length", "eval_windows"])
