@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from sweeper.analysis.remarks import remark
 from sweeper.engine.sweep import Sweep
 from sweeper.plan.plan import Plan
 from sweeper.record.run_folder import RunFolder, create_run_folder
@@ -241,3 +242,18 @@ def test_only_what_was_stopped_is_said_to_have_stopped(
     assert "behind learning_rate" in shown, "it was worse at the step that both reached"
     assert ("where that one stopped" in shown) == (status is Status.STOPPED)
     assert ("the last that both were evaluated at" in shown) == (status is not Status.STOPPED)
+
+
+def test_of_a_remark_that_only_the_report_has_the_command_is_told(
+    tmp_path: Path, tiny_plan: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(remark, "AT_ONCE", 0)
+    plan = tiny_plan(scheduler={"type": "fifo"})
+    folder = create_run_folder(tmp_path, plan.spec, None, "space.yaml")
+    sweep = drive(folder, plan, fault=lambda t, _: "ends" if t.trial_id == "0001" else None)
+    screen = console(200)
+    print_summary(screen, sweep.state, folder)
+    shown = text(screen)
+    assert f"in the report:  python -m sweeper report {folder.called}" in shown
+    assert "nothing is known of them" not in shown
+    assert f"python -m sweeper resume {folder.called} --retry-failed" in shown
