@@ -152,7 +152,9 @@ def started_workers(prepared: Prepared, console: Console, options: Options) -> I
         placement = place(plan, cluster.nodes, source)
         if own_loop:
             require_gpus(plan, placement.resources, source)
-        yield Workers(placement=placement, dashboard=_dashboard_text(cluster.dashboard_url))
+        yield Workers(
+            placement=placement, dashboard=_dashboard_text(cluster.dashboard_url, options)
+        )
 
 
 def carry_out(
@@ -213,8 +215,8 @@ def _close(sweep: Sweep, audience: Audience, outcome: Outcome) -> None:
             log_traceback(sweep.folder)
 
 
-def _dashboard_text(url: str | None) -> str | None:
+def _dashboard_text(url: str | None, options: Options) -> str | None:
     if url is None:
-        return None
+        return "none has come up; the sweep goes on without it" if options.dashboard else None
     command = token_command()
     return f"{url} (it asks for a token: `{command}` prints it)" if command else url

@@ -73,7 +73,8 @@ def ray_cluster(*, dashboard: bool = True) -> Iterator[Cluster]:
                 context = ray.init(
                     # By itself Ray would join what was last started on this machine.
                     address=None if address else "local",
-                    include_dashboard=None if address else dashboard,
+                    # None: one that is not there in time (a busy machine) is done without.
+                    include_dashboard=None if address or dashboard else False,
                     log_to_driver=False,
                     configure_logging=False,
                 )

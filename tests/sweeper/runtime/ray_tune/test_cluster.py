@@ -90,3 +90,16 @@ def test_a_machine_on_which_ray_cannot_start(
     assert done.stderr.splitlines()[-1].startswith(told.format(tmp_path=tmp_path))
     assert "Traceback" not in done.stderr
     assert not runs.exists()
+
+
+def test_a_dashboard_that_does_not_start_in_time_is_done_without() -> None:
+    program = (
+        "from sweeper.runtime.ray_tune.cluster import ray_cluster\n"
+        "with ray_cluster() as cluster: print(len(cluster.nodes), cluster.dashboard_url)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=ROOT, env=os.environ | {"RAY_DASHBOARD_STARTUP_TIMEOUT_S": "0"},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.stdout.split() == ["1", "None"], done.stderr
