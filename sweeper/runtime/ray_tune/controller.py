@@ -26,6 +26,16 @@ class ActorManager(RayActorManager):  # type: ignore[misc]  # Ray is untyped
     that it does not know: a kill by the memory monitor, a lost node, an error that cannot be read
     here."""
 
+    def next(self, timeout: float | None = None) -> bool:
+        """Take the next event. Where there is none to wait for, Ray's own returns at once, and a
+        driver whose sweep waits for its place, or for its next attempt, would keep a core busy."""
+        began = time.monotonic()
+        if super().next(timeout):
+            return True
+        if timeout is not None:
+            time.sleep(max(0.0, began + timeout - time.monotonic()))
+        return False
+
     def _actor_task_failed(self, tracked_actor_task: object, exception: Exception) -> None:
         if not isinstance(exception, RayActorError | RayTaskError):
             exception = ActorLost(exception)

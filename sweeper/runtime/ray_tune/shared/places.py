@@ -3,7 +3,6 @@
 import os
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
-from uuid import uuid4
 
 from sweeper.engine.sweep import Sweep
 from sweeper.plan.placement import Placement, num_at_once
@@ -23,7 +22,7 @@ LOOK_EVERY_SECONDS = 2.0
 @contextmanager
 def sharing(sweep: Sweep, placement: Placement) -> Iterator[Allowance]:
     """A sweep's part of the cluster, where others may be on it: on one that it has joined."""
-    name = f"{sweep.folder.name} {uuid4().hex}"
+    name = _claimant(sweep)
     claim = claim_of(name, sweep.plan, placement, wants=0)
     ask = AskBroker() if os.environ.get("RAY_ADDRESS") else None
     try:
@@ -31,6 +30,13 @@ def sharing(sweep: Sweep, placement: Placement) -> Iterator[Allowance]:
     finally:
         if ask is not None:
             ask.leave(name)
+
+
+def _claimant(sweep: Sweep) -> str:
+    """No other driver's, and the same in a resume: what a session that was killed has claimed
+    stands for a while, and the next one would wait for itself."""
+    first, now = (sweep.state.sessions[at].environment for at in (0, -1))
+    return f"{sweep.folder.path.resolve()} on {now.host} since {first.time}"
 
 
 class Places:

@@ -11,6 +11,7 @@ from typing import IO
 
 from ray._raylet import Config
 
+import sweeper.runtime.ray_tune.cluster  # noqa: F401  # sets in the environment what Ray reads of it
 from tests.sweeper.runtime.ray_tune.driver import ROOT, main
 
 FORKS = multiprocessing.get_context("forkserver")

@@ -7,7 +7,7 @@ import pytest
 from ray.tune.experiment import Trial as TuneTrial
 
 from sweeper.plan.placement import Share
-from sweeper.runtime.ray_tune.controller import SweepController
+from sweeper.runtime.ray_tune.controller import ActorManager, SweepController
 from sweeper.runtime.ray_tune.shared import broker as module
 from sweeper.runtime.ray_tune.shared.broker import AskBroker
 from sweeper.runtime.sharing.fairness import Claim
@@ -40,6 +40,19 @@ def test_a_failed_attempt_is_live_no_more() -> None:
     SweepController._process_trial_failure(controller, failed, RuntimeError())
     controller.faults.failed.assert_called_once()
     assert controller.get_live_trials() == set()
+
+
+def test_a_turn_without_anything_to_wait_for_takes_its_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Else a driver whose sweep waits for its place keeps a core busy."""
+    slept: list[float] = []
+    monkeypatch.setattr("ray.wait", lambda futures, **_: ([], futures))
+    monkeypatch.setattr("time.monotonic", lambda: 7.0)
+    monkeypatch.setattr("time.sleep", slept.append)
+    manager = ActorManager(resource_manager=MagicMock(get_resource_futures=list))
+    assert manager.next(timeout=0.5) is False
+    assert slept == [0.5]
 
 
 def test_who_has_to_make_the_broker_waits_for_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:

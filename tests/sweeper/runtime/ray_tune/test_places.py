@@ -9,7 +9,8 @@ import pytest
 
 from sweeper.engine.audience import Audience
 from sweeper.plan.placement import Node, Placement, Share
-from sweeper.record.run_folder import create_run_folder
+from sweeper.plan.plan import Plan
+from sweeper.record.run_folder import RunFolder, create_run_folder
 from sweeper.runtime.ray_tune.shared import places as module
 from sweeper.runtime.ray_tune.shared.places import Places, sharing
 from sweeper.runtime.sharing.allowance import Allowance
@@ -141,9 +142,23 @@ def test_a_sweep_whose_trials_get_different_shares_claims_the_largest(
     monkeypatch.setenv("RAY_ADDRESS", "there:6379")
     monkeypatch.setattr(module.AskBroker, "__call__", lambda _, claim: claims.append(claim))
     folder = create_run_folder(tmp_path, plan.spec, None, "space.yaml")
-    with (
-        opened(folder, plan) as sweep,
-        sharing(sweep, Placement(Resources(cases=[case]), slots=4)) as allowance,
-    ):
-        allowance.look(0.0, live=0, placed=0, more=True)
+    look_once(folder, plan, Placement(Resources(cases=[case]), slots=4))
     assert claims[0].share.gpu == 2
+
+
+def test_a_resumed_sweep_does_not_wait_for_what_its_killed_session_claims(
+    tmp_path: Path, tiny_plan: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan, asked = tiny_plan(), list[Claim]()
+    monkeypatch.setenv("RAY_ADDRESS", "there:6379")
+    monkeypatch.setattr(module.AskBroker, "__call__", lambda _, claim: asked.append(claim))
+    folders = [create_run_folder(tmp_path, plan.spec, None, "space.yaml") for _ in range(2)]
+    for folder in (*folders, folders[0]):
+        look_once(folder, plan, Placement(Resources(), slots=4))
+    first, another, resumed = asked
+    assert resumed == first != another
+
+
+def look_once(folder: RunFolder, plan: Plan, placement: Placement) -> None:
+    with opened(folder, plan) as sweep, sharing(sweep, placement) as allowance:
+        allowance.look(0.0, live=0, placed=0, more=True)
