@@ -89,6 +89,15 @@ def hung(seconds: float, stack: Path) -> Failure:
         return Failure(error)
 
 
+def not_ready(seconds: float) -> Failure:
+    """The failure of a trial that was killed before it began."""
+    error = (
+        f"The trial was not made ready within {seconds:g} s, in a process of its own or in one that"
+        " had run others: it was taken for hung, and its process killed."
+    )
+    return Failure(error, begun=False)
+
+
 def full_storage(exception: Exception) -> str | None:
     """What could not be written, if the failure comes from a full or read-only file system."""
     if not isinstance(exception, exceptions.RayTaskError):

@@ -17,19 +17,24 @@ from sweeper.runtime.ray_tune.failures import (
     hung,
     node_is_lost,
     node_of,
+    not_ready,
     not_reused,
 )
 from sweeper.runtime.ray_tune.interrupt import Interrupt
 from sweeper.runtime.signals import tell
+from sweeper.status import Status
 from sweeper.views.format import headline
 
 # A machine that goes down ends its processes before it is missed.
 NODE_GRACE_SECONDS = 5.0
 LONGEST_TICK_SECONDS = 5.0
+# For a process to come up with a trial made ready in it, before its silence counts: on a busy
+# machine, over a slow disk, with data to fetch.
+START_SECONDS = 600.0
 
 
 class Silence:
-    """Which trials have not been heard of for too long.
+    """Which trials have not been heard of for too long; who has not begun, for START_SECONDS more.
 
     It counts only the time in which the driver watches: if the driver itself is suspended or held
     up for an hour, that no trial was heard of in that time is no trial's fault.
@@ -54,7 +59,8 @@ class Silence:
         """Those of these trials (all that have a process) that have been silent for too long. Each
         is returned once."""
         self._tick(now)
-        self._heard = {name: self._heard.get(name, self._clock) for name in placed}
+        begins = self._clock + START_SECONDS  # of who is seen here first
+        self._heard = {name: self._heard.get(name, begins) for name in placed}
         if self.limit_seconds is None:
             return []
         late = [n for n, at in self._heard.items() if self._clock - at > self.limit_seconds]
@@ -123,7 +129,10 @@ class Faults:
         if trial_id in self._killed:
             self._killed.remove(trial_id)
             assert self.timeout_s is not None
-            self._tell(trial_id, hung(self.timeout_s, self.sweep.folder.trial_stack(trial_id)))
+            begun = self.sweep.trials[trial_id].status is Status.RUNNING
+            stack = self.sweep.folder.trial_stack(trial_id)
+            seconds = START_SECONDS + self.timeout_s
+            self._tell(trial_id, hung(self.timeout_s, stack) if begun else not_ready(seconds))
             return
         if not had_process:
             self._tell(trial_id, not_reused(exception))

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from sweeper.runtime.ray_tune.faults import LONGEST_TICK_SECONDS, Silence
+from sweeper.runtime.ray_tune.faults import LONGEST_TICK_SECONDS, START_SECONDS, Silence
 from sweeper.runtime.stack import stack_if_longer
 
 
@@ -15,29 +15,43 @@ def watch(silence: Silence, placed: list[str], seconds: range) -> dict[int, list
     return {second: names for second, names in told.items() if names}
 
 
+def heard(silence: Silence, *trials: str, at: float = 0.0) -> Silence:
+    for trial in trials:
+        silence.heard(trial, at)
+    return silence
+
+
 def test_who_is_silent_for_longer_than_the_limit_is_told_once() -> None:
-    silence = Silence(10)
+    silence = heard(Silence(10), "a", "b")
     assert watch(silence, ["a", "b"], range(6)) == {}
     silence.heard("b", 5.0)
     assert watch(silence, ["a", "b"], range(6, 20)) == {11: ["a"], 16: ["b"]}
 
 
 def test_the_silence_begins_when_it_was_heard_not_when_the_driver_last_looked() -> None:
-    silence = Silence(10)
+    silence = heard(Silence(10), "a")
     assert silence.overdue(["a"], 0.0) == []
     silence.heard("a", 4.0)
     assert watch(silence, ["a"], range(5, 20)) == {15: ["a"]}
 
 
 def test_waiting_for_a_slot_is_no_silence() -> None:
-    silence = Silence(10)
+    silence = heard(Silence(10), "a")
     assert watch(silence, ["a"], range(9)) == {}
     assert watch(silence, [], range(9, 100)) == {}
+    heard(silence, "a", at=100.0)
     assert watch(silence, ["a"], range(100, 120)) == {111: ["a"]}
 
 
+def test_the_start_of_a_process_is_none_unless_it_takes_very_long() -> None:
+    silence, start = Silence(10), int(START_SECONDS)
+    assert watch(silence, ["a", "b"], range(start)) == {}
+    silence.heard("b", START_SECONDS)
+    assert watch(silence, ["a", "b"], range(start, start + 12)) == {start + 11: ["a", "b"]}
+
+
 def test_a_driver_that_was_away_has_not_heard_of_anyone() -> None:
-    silence = Silence(10)
+    silence = heard(Silence(10), "a")
     assert silence.overdue(["a"], 0.0) == []
     assert silence.overdue(["a"], 3600.0) == []
     silence.heard("a", 3600.0)
