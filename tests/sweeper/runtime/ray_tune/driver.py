@@ -15,7 +15,6 @@ from sweeper.running import resume_sweep, run_file
 from sweeper.runtime.lasting_output import lasting_output
 from sweeper.runtime.session.preparation import Options
 from tests.sweeper.closed_form import ClosedFormTrainer, SeededTrainer
-from tests.sweeper.closed_form import PathTrainer as PathTrainer  # to be named
 from trainable.config import TrainConfig
 from trainable.loop.metrics import Metrics
 

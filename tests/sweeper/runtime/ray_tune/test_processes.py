@@ -3,23 +3,26 @@
 import os
 import signal
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from sweeper.record.run_folder import RunFolder
+from sweeper.runtime.session.preparation import Options
 from sweeper.runtime.trainers.program.keeper import descendants
-from tests.sweeper.journals import raw_events
+from sweeper.status import ExitCode
+from tests.sweeper.runtime.ray_tune.sessions import forked_session_of
+from tests.sweeper.runtime.ray_tune.test_kills import events
 from tests.sweeper.waiting import wait_until
 from trainable.loop.training import Trainer
 
 LENGTH = {"max_steps": 800, "eval_every_steps": 100, "checkpoint_every_steps": 100}
 
 
-def followers_of(driver: int) -> list[int]:
-    return [pid for pid in descendants(driver) if b"trainable.followers" in command_of(pid)]
+def followers() -> list[int]:
+    """Of the trial: on a cluster that this process has started."""
+    return [pid for pid in descendants(os.getpid()) if b"trainable.followers" in command_of(pid)]
 
 
 def command_of(pid: int) -> bytes:
@@ -31,7 +34,7 @@ def command_of(pid: int) -> bytes:
 
 @pytest.mark.slow
 def test_a_lost_process_is_one_attempt_and_none_outlives_the_driver(
-    tmp_path: Path, write_space: Any, tiny_plan: Any
+    tmp_path: Path, write_space: Any, tiny_plan: Any, cluster: None
 ) -> None:
     """The sweep ends as one process that nobody disturbs: it adds up the gradients of the same
     halves of each batch."""
@@ -42,26 +45,26 @@ def test_a_lost_process_is_one_attempt_and_none_outlives_the_driver(
     }
     space = write_space(**sections, resources={"cpu": 2, "processes": 2})
     folder = RunFolder(tmp_path / "runs" / "tiny")
+    trainer = Options().trainer
 
     def told(kind: str) -> list[dict[str, Any]]:
-        there = raw_events(folder.journal) if folder.journal.exists() else ()
-        return [event for event in there if event["event"] == kind]
+        return [event for event in events(folder) if event["event"] == kind]
 
-    sweeper = [sys.executable, "-m", "sweeper"]
-    driver = subprocess.Popen([*sweeper, "run", str(space), "--no-dashboard"], cwd=tmp_path)
+    driver = forked_session_of(trainer, "run", space, folder.path.parent)
     wait_until(driver, lambda: bool(told("checkpoint")))
-    os.kill(*followers_of(driver.pid), signal.SIGKILL)
+    os.kill(*followers(), signal.SIGKILL)
     wait_until(driver, lambda: bool(told("attempt_failed")))
     again = len(told("checkpoint"))
     wait_until(driver, lambda: len(told("checkpoint")) > again)
-    (follower,) = followers_of(driver.pid)
+    (follower,) = followers()
     driver.kill()
     driver.wait()
-    with subprocess.Popen(["sleep", "60"]) as patience:
+    with subprocess.Popen(["sleep", "600"]) as patience:
         wait_until(patience, lambda: not command_of(follower))
         patience.kill()
 
-    subprocess.run([*sweeper, "resume", "tiny", "--no-dashboard"], cwd=tmp_path, check=True)
+    resumed = forked_session_of(trainer, "resume", "tiny", folder.path.parent)
+    assert resumed.wait() == ExitCode.DONE
     (failed,) = told("attempt_failed")
     assert "process 2 of 2 has ended (killed by SIGKILL)" in failed["error"]
     (trial,) = tiny_plan(**sections).trials
