@@ -7,6 +7,7 @@ sweeps take turns with what is left over: each has an account of what it is owed
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from math import ceil, floor
 
 from sweeper.plan.placement import Node, Room, Share
 
@@ -57,17 +58,22 @@ class _Capacity:
 
 def leases(claims: Sequence[Claim], nodes: Sequence[Node]) -> dict[str, int]:
     """How many slots each sweep may have now. Slot by slot, the one goes first that lacks most of
-    what is fair and of what it is owed; what nobody else can use goes to whoever can."""
+    what is fair and of what it is owed; what nobody else can use goes to whoever can.
+
+    What is owed counts up to what moves a part of a slot from one to the other. Beyond that it
+    would take whole slots from who has no more than is fair."""
     fair, parts = fair_slots(claims, nodes), _parts(claims, nodes)
     rooms = [Room(node) for node in nodes]
     given = dict.fromkeys(fair, 0)
     first_room = dict.fromkeys(fair, 0)  # those before have none for its slots any more
     left = [claim for claim in claims if claim.wants > 0 and parts[claim.sweep] > 0]
+    most = (1 + STAY) / 2 * max((parts[claim.sweep] for claim in left), default=0.0)
 
     def lacks(claim: Claim) -> float:
         had, part = given[claim.sweep], parts[claim.sweep]
         stays = STAY if had < claim.holds else 0.0
-        return part * (fair[claim.sweep] - had + stays) + claim.owed / TURN_SECONDS
+        owed = min(most, max(-most, claim.owed / TURN_SECONDS))
+        return part * (fair[claim.sweep] - had + stays) + owed
 
     while left:
         claim = max(left, key=lacks)
@@ -83,12 +89,20 @@ def leases(claims: Sequence[Claim], nodes: Sequence[Node]) -> dict[str, int]:
 
 def after(claims: Sequence[Claim], nodes: Sequence[Node], seconds: float) -> list[Claim]:
     """The claims when their sweeps have held what they hold for so long: who had less than what is
-    fair is owed it, and who had more owes it. It is forgotten beyond some turns."""
+    fair is owed it, and who had more owes it. It is forgotten beyond some turns.
+
+    Turns are taken with parts of slots. A whole slot is given at once, and that others first end
+    their turns there is owed by nobody: to have it back, who was alone before would have to leave
+    altogether for a minute. What nobody had is owed to nobody."""
     fair, parts = fair_slots(claims, nodes), _parts(claims, nodes)
+    lacked = [parts[each.sweep] * (fair[each.sweep] - each.holds) for each in claims]
+    too_little = sum(each for each in lacked if each > 0)
+    of_others = min(1.0, -sum(each for each in lacked if each < 0) / (too_little or 1.0))
     found = []
     for claim in claims:
-        part = parts[claim.sweep]
-        owed = claim.owed + part * (fair[claim.sweep] - claim.holds) * seconds
+        part, due = parts[claim.sweep], fair[claim.sweep]
+        had = min(max(claim.holds, floor(due + ENOUGH)), ceil(due - ENOUGH))
+        owed = claim.owed + part * (due - had) * seconds * (of_others if due > had else 1.0)
         most = 3 * TURN_SECONDS * part
         found.append(replace(claim, owed=min(most, max(-most, owed))))
     return found
