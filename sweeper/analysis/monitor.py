@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from pathlib import Path
 
 from sweeper.analysis.time_left import TimeLeft, TimeLeftEstimator
 from sweeper.errors import RunFolderError
@@ -9,6 +10,7 @@ from sweeper.plan.plan import plan_again
 from sweeper.record.follower import Follower
 from sweeper.record.ranking import best_trial
 from sweeper.record.run_folder import RunFolder
+from sweeper.record.runs.finding import list_with_unread
 from sweeper.record.state.sweep_state import SweepState
 from sweeper.record.state.trial import Trial
 from sweeper.record.submission.next_attempt import Act, Standing, Step, next_step, standing_of
@@ -108,12 +110,12 @@ def _hint(trial_id: str, known: Sequence[str]) -> str:
     return f"; they go from {known[0]} to {known[-1]}"
 
 
-def monitors(folders: Sequence[RunFolder]) -> list[tuple[RunFolder, Monitor | UserError]]:
+def monitors(runs: Path) -> list[tuple[RunFolder, Monitor | UserError]]:
     """A monitor of each sweep, or the error that says why it cannot be read."""
     found: list[tuple[RunFolder, Monitor | UserError]] = []
-    for folder in folders:
+    for folder, unread in list_with_unread(runs):
         try:
-            found.append((folder, Monitor(folder)))
+            found.append((folder, unread or Monitor(folder)))
         except UserError as error:
             found.append((folder, error))
     return found

@@ -20,7 +20,7 @@ from sweeper.commands.arguments import (
 from sweeper.errors import RunFolderError
 from sweeper.record.ranking import ranking_of
 from sweeper.record.run_folder import RUNS, RunFolder
-from sweeper.record.runs.finding import find_run_folder, list_run_folders
+from sweeper.record.runs.finding import find_run_folder
 from sweeper.record.state.trial import Trial
 from sweeper.spec.points import point_text
 from sweeper.status import ExitCode
@@ -45,7 +45,7 @@ from trainable.errors import UserError
 
 
 def list_(runs: Runs = RUNS, json: Json = False) -> None:
-    found = monitors(list_run_folders(runs))
+    found = monitors(runs)
     if json:
         print_json(
             [

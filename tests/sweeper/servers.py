@@ -1,5 +1,6 @@
 """A bucket on a server of S3's kind (SeaweedFS), and a network that cuts connections."""
 
+import errno
 import random
 import socket
 import subprocess
@@ -11,8 +12,11 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import obstore
+import pytest
 from obstore.exceptions import BaseError
 from obstore.store import S3Store
+
+from sweeper.record.stores.in_bucket import InBucket
 
 BUCKET = "sweeps"
 KEYS = {
@@ -72,6 +76,18 @@ def _is_ready(endpoint: str) -> bool:
     except BaseError:
         return False
     return True
+
+
+def refuse_to_read(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A prefix of the bucket that is there, and is another's."""
+    pull = InBucket.pull
+
+    def refused(store: InBucket, *, all_files: bool = True) -> None:
+        if store.address.endswith(f"/{name}"):
+            raise OSError(errno.EREMOTEIO, "it is another's")
+        pull(store, all_files=all_files)
+
+    monkeypatch.setattr(InBucket, "pull", refused)
 
 
 class Network:

@@ -63,7 +63,7 @@ def _there_are(known: list[str], runs: Path) -> str:
 def list_run_folders(
     runs: Path,
     known: Collection[str] = (),
-    unread: Callable[[str, OSError], None] | None = None,
+    unread: Callable[[str, RunFolderError], None] | None = None,
 ) -> list[RunFolder]:
     """Every sweep under `runs`, oldest first; what is left of one counts.
 
@@ -77,7 +77,7 @@ def list_run_folders(
         from sweeper.record.stores.in_bucket import pull_all  # a disk needs none of it
 
         with reached(runs):
-            pull_all(runs, address, known, unread)
+            pull_all(runs, address, known, unread and _told(unread))
     names, changed = RunFolder(Path("*")), dict[Path, float]()
     for record in (*runs.glob(str(names.journal)), *runs.glob(str(names.results))):
         if record.is_file():
@@ -85,3 +85,19 @@ def list_run_folders(
             when = status.st_ctime if address is None else status.st_mtime
             changed.setdefault(record.parent, when)
     return [RunFolder(path) for path in sorted(changed, key=changed.__getitem__)]
+
+
+def _told(unread: Callable[[str, RunFolderError], None]) -> Callable[[str, OSError], None]:
+    def tell(name: str, error: OSError) -> None:
+        unread(name, RunFolderError(f"cannot be read ({error.strerror or error})"))
+
+    return tell
+
+
+def list_with_unread(runs: Path) -> list[tuple[RunFolder, RunFolderError | None]]:
+    """Every sweep under `runs`, oldest first; before them those of a bucket that cannot be read,
+    with the reason."""
+    unread: dict[str, RunFolderError] = {}
+    folders = list_run_folders(runs, unread=unread.__setitem__)
+    first = [(RunFolder(runs / name), unread[name]) for name in sorted(unread)]
+    return [*first, *((folder, None) for folder in folders if folder.name not in unread)]

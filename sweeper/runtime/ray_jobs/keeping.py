@@ -92,8 +92,8 @@ class Keeper:
             return None
         return f"{step.why}: attempt {attempt.number} is job {attempt.job}"
 
-    def _tell_unread(self, name: str, error: OSError) -> None:
-        self._tell(name, f"cannot be read ({error.strerror or error})")
+    def _tell_unread(self, name: str, error: UserError) -> None:
+        self._tell(name, str(error))
 
     def _tell(self, name: str, said: str | None) -> None:
         if said is not None and self._said.get(name) != said:

@@ -9,7 +9,7 @@ from pathlib import Path
 from sweeper.analysis.monitor import Monitor
 from sweeper.record.ranking import ranking_of
 from sweeper.record.run_folder import RunFolder
-from sweeper.record.runs.finding import list_run_folders
+from sweeper.record.runs.finding import list_with_unread
 from sweeper.spec.points import point_text
 from sweeper.views.format import number
 from sweeper.views.report.writing import report_page
@@ -67,7 +67,7 @@ class Look:
                 self._refresh()
             except UserError as error:
                 self._monitor = None
-                self._shown = {"state": "unreadable", "progress": str(error), "best": ""}
+                self._shown = _unreadable(self.folder, error)
                 if not self.folder.journal.exists():
                     self._shown |= {"state": "a table", "progress": ONLY_RESULTS}
         if is_new and time.monotonic() >= self._due:
@@ -78,7 +78,7 @@ class Look:
             "name": shown_name(self.folder),
             "edition": self._edition,
             "note": self.folder.read_note(),
-            "as_of": f"{datetime.now().astimezone():%Y-%m-%d %H:%M:%S}",
+            "as_of": _now(),
         }
 
     def _refresh(self) -> None:
@@ -131,12 +131,27 @@ def shown_name(folder: RunFolder) -> str:
     return os.fsencode(folder.name).decode("utf-8", "backslashreplace")
 
 
+def _unreadable(folder: RunFolder, error: UserError) -> Shown:
+    return {
+        "name": shown_name(folder),
+        "state": "unreadable",
+        "progress": str(error),
+        "best": "",
+        "as_of": _now(),
+    }
+
+
+def _now() -> str:
+    return f"{datetime.now().astimezone():%Y-%m-%d %H:%M:%S}"
+
+
 class Looks:
     """All sweeps of a folder."""
 
     def __init__(self, runs: Path) -> None:
         self.runs = runs
         self._looks: dict[str, Look] = {}
+        self._unread: list[Shown] = []
 
     def named(self, name: str) -> Look | None:
         """A name that is in no address of ours leads nowhere: folders are listed, not joined."""
@@ -145,10 +160,12 @@ class Looks:
 
     def shown(self) -> list[Shown]:
         """The newest first."""
-        return [look.shown() for look in reversed(self._list())]
+        looks = self._list()
+        return [*self._unread, *(look.shown() for look in reversed(looks))]
 
     def _list(self) -> list[Look]:
-        folders = {shown_name(folder): folder for folder in list_run_folders(self.runs)}
-        old = self._looks
+        found, old = list_with_unread(self.runs), self._looks
+        folders = {shown_name(folder): folder for folder, unread in found if unread is None}
+        self._unread = [_unreadable(folder, unread) for folder, unread in found if unread]
         self._looks = {name: old.get(name) or Look(folder) for name, folder in folders.items()}
         return list(self._looks.values())

@@ -3,15 +3,20 @@
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 import ray
 import torch
 
 from sweeper.plan.plan import Plan
+from sweeper.record.journal import begin_journal
 from sweeper.record.run_folder import RunFolder, create_run_folder
+from sweeper.record.stores.places import runs_folder
+from sweeper.views.serve.looks import Looks
 from tests.sweeper.commands.conftest import Sweeper
 from tests.sweeper.in_process import opened
+from tests.sweeper.servers import refuse_to_read
 
 
 @pytest.mark.parametrize(
@@ -43,6 +48,28 @@ def test_list_for_scripts(sweeper: Sweeper, finished: RunFolder, interrupted: Ru
     assert cut["trials"]["total"] == 4
     assert cut["trials"]["interrupted"] == 1
     assert cut["seconds_left"] is None
+
+
+def test_what_a_bucket_does_not_let_one_read_keeps_no_other_from_being_listed(
+    sweeper: Sweeper, tmp_path: Path, tiny_plan: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address = f"file://{tmp_path}/bucket"
+    for name in ("bad", "good"):
+        create_run_folder(runs_folder(address), tiny_plan().spec, name, "space.yaml")
+        begin_journal(RunFolder(runs_folder(address) / name))
+    refuse_to_read("bad", monkeypatch)
+    listed = json.loads(sweeper("list", "--json", "--runs", address).out)
+    assert [(each["name"], each["state"], each.get("error")) for each in listed] == [
+        ("bad", "unreadable", "cannot be read (it is another's)"), ("good", "interrupted", None),
+    ]  # fmt: skip
+    _, bad, good = sweeper("list", "--runs", address).out.splitlines()
+    assert bad.split(maxsplit=2) == ["bad", "unreadable", "cannot be read (it is another's)"]
+    assert good.startswith("good")
+    shown = Looks(runs_folder(address)).shown()
+    assert [(each["name"], each["state"]) for each in shown] == [
+        ("bad", "unreadable"), ("good", "interrupted"),
+    ]  # fmt: skip
+    assert shown[0]["progress"] == "cannot be read (it is another's)"
 
 
 def test_list_without_sweeps(sweeper: Sweeper) -> None:

@@ -1,6 +1,5 @@
 """What a job is started with, what a keeper does: a cluster that only notes what it is told."""
 
-import errno
 import shutil
 from pathlib import Path
 from typing import Any
@@ -21,7 +20,7 @@ from sweeper.record.submission import next_attempt
 from sweeper.record.submission.attempts import End, read_attempts, record_end
 from sweeper.runtime.ray_jobs import keeping
 from sweeper.runtime.ray_jobs.attempting import start_attempt
-from tests.sweeper.servers import KEYS
+from tests.sweeper.servers import KEYS, refuse_to_read
 
 
 class NotingJobs:
@@ -185,14 +184,7 @@ def test_a_sweep_that_cannot_be_read_keeps_no_other_from_being_looked_at(
     start_attempt(Monitor(folder), NotingJobs(""), by_hand=True)
     bad = RunFolder(folder.path.with_name("bad"))
     Bucket(str(bad.store.address)).put("journal/1", b"")
-    pull = InBucket.pull
-
-    def refused(store: InBucket, **about: Any) -> None:
-        if store.address == bad.store.address:
-            raise OSError(errno.EREMOTEIO, "it is another's")
-        pull(store, **about)
-
-    monkeypatch.setattr(InBucket, "pull", refused)
+    refuse_to_read("bad", monkeypatch)
     told, went_on = keeps(folder, monkeypatch, 300)
     assert told == "bad: cannot be read (it is another's)"
     assert "attempt 2 is job" in went_on
