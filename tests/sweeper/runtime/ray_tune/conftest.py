@@ -5,6 +5,7 @@ some moment on, and why is not known (300 placement groups, one after the other,
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import ray
@@ -27,6 +28,18 @@ LOOKED_AT = {
 PLAIN = {"include_dashboard": False, "include_log_monitor": False, "no_monitor": True}
 
 
+TRIES = 3  # Ray gives a node 30 s to start, which may be short where much else runs
+
+
+def started_cluster(tries: int = TRIES, **head: Any) -> Cluster:
+    try:
+        return Cluster(initialize_head=True, head_node_args={**PLAIN, **head})
+    except Exception as error:  # Ray has no class for it
+        if tries == 1 or "timed out during startup" not in str(error):
+            raise
+    return started_cluster(tries - 1, **head)
+
+
 @pytest.fixture(scope="module")
 def cluster_and_link(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
     """The cluster's address, and the link that its processes take for the folder of a test: they
@@ -38,9 +51,7 @@ def cluster_and_link(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple
             patch.setenv(variable, str(link / name))
         # Ray's processes that no sweep needs take as long to start as those that it does.
         patch.setenv("RAY_prestart_worker_first_driver", "0")
-        cluster = Cluster(
-            initialize_head=True, head_node_args={**PLAIN, "num_cpus": os.cpu_count()}
-        )
+        cluster = started_cluster(num_cpus=os.cpu_count())
     yield cluster.address, link
     ray.shutdown()
     cluster.shutdown()

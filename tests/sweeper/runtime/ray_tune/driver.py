@@ -23,6 +23,9 @@ GATE = "SWEEPER_TEST_GATE"  # names a file without which trials hang
 HANG_AT = "SWEEPER_TEST_HANG_AT"  # names a file with the step at which they do; none: HANGS_AT
 NODE_WAIT = "SWEEPER_TEST_NODE_WAIT"  # seconds in which a lost node, or the head, may come back
 BACKOFF = "SWEEPER_TEST_BACKOFF"  # seconds that a trial waits after each of its failures
+# Seconds that a driver which is to end gives its trials to save themselves, and itself all the time
+# that a busy machine needs.
+PATIENCE = "SWEEPER_TEST_PATIENCE"
 SHOWN = "SWEEPER_TEST_SHOWN"  # is set where the driver is to print, and to write the report
 PAUSING = "SWEEPER_TEST_PAUSING"  # names a file that is there once a trial is being paused
 HANGS_AT = 6  # between two checkpoints
@@ -94,6 +97,12 @@ def main(what: str, argument: str, runs: str, trainer: str) -> None:
 
         nodes.HEAD_WAIT_SECONDS = float(os.environ[NODE_WAIT])
         runner.OWN_WAIT_SECONDS = float(os.environ[NODE_WAIT])
+    if PATIENCE in os.environ:
+        from sweeper.runtime import signals
+        from sweeper.runtime.ray_tune import interrupt
+
+        signals.EXIT_SECONDS = 600.0
+        interrupt.INTERRUPT_GRACE_SECONDS = float(os.environ[PATIENCE])
     if BACKOFF in os.environ:
         from sweeper.record.state import trial
 

@@ -1,6 +1,7 @@
 """Drivers in processes of their own, to be signalled and killed. Who is told to end does so as
 Python does; to be killed at random a driver may be forked from one that has imported what all of
-them need: to import Ray and Tune takes half of what a driver does in these tests."""
+them need: to import Ray and Tune takes half of what a driver does in these tests. So may one that
+ends by itself, on a cluster that outlives it."""
 
 import multiprocessing
 import os
@@ -64,7 +65,8 @@ class Driver:
 
 
 class Fork(Driver):
-    """Ends without what Python does at its end: only for one that is to be killed."""
+    """Ends without what Python does at its end, as to end a Ray of its own: for one that is to be
+    killed, or on a cluster that outlives it."""
 
     def __init__(self, arguments: list[str]) -> None:
         what = (arguments, dict(os.environ))
@@ -88,7 +90,7 @@ def session_of(trainer: str, *arguments: object, stderr: IO[str] | None = None) 
 
 
 def forked_session_of(trainer: str, *arguments: object) -> Driver:
-    """To be killed."""
+    """The same, to be killed, or on a cluster that outlives it."""
     return Fork([*map(str, arguments), trainer])
 
 

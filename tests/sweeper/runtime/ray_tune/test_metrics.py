@@ -29,6 +29,7 @@ from tests.sweeper.in_process import opened, run_trial
 
 TITLES = "SWEEPER_TEST_TITLES"  # names a folder: a file a trial, with the name of its process
 GATE = "SWEEPER_TEST_GATE"  # names a file: trials train no further until it is there
+FIRST_TWO = {"tiny 0000 learning_rate 0.01", "tiny 0001 learning_rate 0.0001"}
 
 DRIVER = """
 import sys
@@ -153,10 +154,24 @@ def sweeping(
 
 @pytest.mark.slow
 @needs_prometheus
-def test_a_real_prometheus_answers_every_query_of_the_board(
+def test_a_sweep_in_a_real_prometheus_and_in_the_dashboard(
     tmp_path: Path, sweeping: Sweeping, ray_home: Path
 ) -> None:
-    """With the configuration that Ray writes, as docs/watching.md says."""
+    """Trials have their names though they share actors."""
+    assert_prometheus_answers(tmp_path, ray_home)
+    assert_dashboard_names_trials(sweeping.out.read_text())
+    sweeping.go_on()
+    told = [json.loads(file.read_text()) for file in sweeping.titles.iterdir()]
+    assert {trial["title"] for trial in told} == {f"ray::{name}" for name in FIRST_TWO} | {
+        "ray::tiny 0002 learning_rate 0.001",
+        "ray::tiny 0003 learning_rate 0.1",
+    }
+    assert len({trial["pid"] for trial in told}) == 2  # actors are reused
+
+
+def assert_prometheus_answers(tmp_path: Path, ray_home: Path) -> None:
+    """Every query of the board, with the configuration that Ray writes, as docs/watching.md
+    says."""
     config = ray_home / "session_latest" / "metrics" / "prometheus" / "prometheus.yml"
     with prometheus(config, tmp_path) as query:
         for expression in queries(board()):
@@ -184,39 +199,25 @@ def test_a_real_prometheus_answers_every_query_of_the_board(
     assert set(counts.values()) == {0}
     assert float(best["value"][1]) == pytest.approx(at_8)
     assert (best["metric"]["metric"], float(share["value"][1])) == ("val_loss", 0)
-    sweeping.go_on()
 
 
-@pytest.mark.slow
-def test_trials_have_their_names_in_the_dashboard_though_they_share_actors(
-    sweeping: Sweeping,
-) -> None:
+def assert_dashboard_names_trials(said: str) -> None:
     """The address and the command for the token are those that the sweep has printed."""
-    printed = re.search(
-        r"Ray dashboard: (\S+) \(it asks for a token: `(.*)` prints it", sweeping.out.read_text()
-    )
+    printed = re.search(r"Ray dashboard: (\S+) \(it asks for a token: `(.*)` prints it", said)
     assert printed is not None
     url, command = printed.groups()
     token = subprocess.run(command, shell=True, capture_output=True, text=True).stdout
     actors = get(f"{url}/api/v0/actors?detail=1", token)["data"]["result"]["result"]
-    names = {"tiny 0000 learning_rate 0.01", "tiny 0001 learning_rate 0.0001"}
-    assert {actor["repr_name"] for actor in actors} == {f"{name}, …" for name in names}
+    assert {actor["repr_name"] for actor in actors} == {f"{name}, …" for name in FIRST_TWO}
 
     (node,) = get(f"{url}/nodes?view=summary", token)["data"]["summary"]
     path = f"{url}/nodes/{node['raylet']['nodeId']}"
 
     def shown() -> bool:
         workers = get(path, token)["data"]["detail"]["workers"]
-        return {f"ray::{name}" for name in names} <= {w["cmdline"][0] for w in workers}
+        return {f"ray::{name}" for name in FIRST_TWO} <= {w["cmdline"][0] for w in workers}
 
     until("the workers' names on the cluster's page", shown)
-    sweeping.go_on()
-    told = [json.loads(file.read_text()) for file in sweeping.titles.iterdir()]
-    assert {trial["title"] for trial in told} == {f"ray::{name}" for name in names} | {
-        "ray::tiny 0002 learning_rate 0.001",
-        "ray::tiny 0003 learning_rate 0.1",
-    }
-    assert len({trial["pid"] for trial in told}) == 2  # actors are reused
 
 
 def test_a_label_is_ascii_whatever_is_swept_and_what_is_to_come_is_pending(

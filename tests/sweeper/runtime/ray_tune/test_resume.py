@@ -1,11 +1,11 @@
-"""Resumed elsewhere, resumed with changes, resumed after a second Ctrl-C: on a real Ray cluster."""
+"""Resumed elsewhere, resumed with changes, resumed after a second Ctrl-C: on a real Ray cluster.
+And SIGTERM while trials are in trouble."""
 
 import io
 import os
 import shutil
 import signal
-import subprocess
-import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any
 
@@ -14,15 +14,16 @@ import pytest
 from rich.console import Console
 
 from sweeper.engine.session.resuming import Changes
+from sweeper.errors import InUseError
 from sweeper.record.run_folder import CHECKPOINT_FILE, RunFolder
 from sweeper.running import resume_sweep, run_file
 from sweeper.runtime.session.preparation import Options
 from sweeper.status import ExitCode, Status
 from tests.sweeper.closed_form import REFERENCE
 from tests.sweeper.journals import raw_events
-from tests.sweeper.runtime.ray_tune.conftest import LOOKED_AT
-from tests.sweeper.runtime.ray_tune.driver import GATE, ROOT
-from tests.sweeper.runtime.ray_tune.sessions import Driver, session_of
+from tests.sweeper.runtime.ray_tune.driver import BACKOFF, GATE, PATIENCE, ROOT
+from tests.sweeper.runtime.ray_tune.faulty_trainers import RAISES, SOUND, STUCK
+from tests.sweeper.runtime.ray_tune.sessions import Driver, forked_session_of, session_of
 from tests.sweeper.runtime.ray_tune.test_kills import (
     decided,
     events,
@@ -65,20 +66,16 @@ def hung(folder: RunFolder) -> bool:
 
 
 @pytest.mark.slow
-def test_moved_or_copied_it_goes_on_where_it_is_under_one_driver_at_a_time(
-    tmp_path: Path, write_space: Any, cluster: None
+def test_copied_it_goes_on_where_it_is_under_one_driver_at_a_time(
+    tmp_path: Path, write_space: Any, cluster: None, gate: Path
 ) -> None:
     space = write_space(**SECTIONS, resources=ONE_AT_A_TIME)
     folder = RunFolder(tmp_path / "runs" / "tiny")
-    process = session("run", space, tmp_path / "runs")
+    process = forked_session_of("HangingTrainer", "run", space, tmp_path / "runs")
     wait_until(process, lambda: hung(folder))
     record = folder.journal.read_bytes()
-    second = subprocess.run(
-        [sys.executable, "-m", "sweeper", "resume", "tiny", "--runs", str(tmp_path / "runs")],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert (second.returncode, second.stdout) == (ExitCode.USER_ERROR, "")
-    assert second.stderr.startswith(f"{folder.path}: another sweeper is at work in it; ")
+    with pytest.raises(InUseError, match=f"{folder.path}: another sweep is at work in it; "):
+        resume_sweep("tiny", Console(file=io.StringIO()), Options(runs=tmp_path / "runs"))
     assert process.poll() is None
     process.kill()
     process.wait()
@@ -86,22 +83,17 @@ def test_moved_or_copied_it_goes_on_where_it_is_under_one_driver_at_a_time(
     assert folder.journal.read_bytes().startswith(record)
     original = contents(folder)
 
-    (tmp_path / LOOKED_AT[GATE]).touch()
-    whole = undisturbed(space, tmp_path / "whole")
+    gate.touch()
     copy = RunFolder(tmp_path / "copies" / "another-name")
     shutil.copytree(folder.path, copy.path)
     relative = os.path.relpath(copy.path, ROOT)
-    assert session("resume", relative, tmp_path / "no-runs").wait() == ExitCode.DONE
-    assert_ended_as(copy, whole)
+    assert resumed(relative, tmp_path / "no-runs") == ExitCode.DONE
+    assert_ended_as(copy, undisturbed(space, tmp_path / "whole"))
     assert contents(folder) == original, "the original is left alone"
 
-    moved = RunFolder(tmp_path / "moved" / "tiny")
-    moved.path.parent.mkdir()
-    shutil.move(folder.path, moved.path)
-    assert session("resume", "tiny", moved.path.parent).wait() == ExitCode.DONE
-    assert_ended_as(moved, whole)
-    assert moved.journal.read_bytes().startswith(original["journal.jsonl"])
-    assert not folder.path.exists(), "nothing is written where it was"
+
+def resumed(name: str, runs: Path) -> int:
+    return forked_session_of("HangingTrainer", "resume", name, runs).wait()
 
 
 def contents(folder: RunFolder) -> dict[str, bytes]:
@@ -112,15 +104,22 @@ def contents(folder: RunFolder) -> dict[str, bytes]:
 @pytest.mark.parametrize(
     "signals",
     [[signal.SIGINT, signal.SIGINT], pytest.param([signal.SIGTERM], marks=pytest.mark.slow)],
+    ids=["SIGINT twice", "SIGTERM"],
 )
 def test_ended_in_the_middle_of_a_trial_that_hangs_it_resumes(
-    tmp_path: Path, write_space: Any, gate: Path, signals: list[int]
+    tmp_path: Path,
+    write_space: Any,
+    cluster: None,
+    gate: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    signals: list[int],
 ) -> None:
-    """By a second Ctrl-C at once, and by a single SIGTERM after the grace; Ctrl-C goes to Ray's
-    processes too, as from a terminal."""
+    """By a second Ctrl-C at once, and by a single SIGTERM after the grace; they go to Ray's
+    processes too, as from a terminal and from a supervisor."""
     space = write_space(**SECTIONS, resources=ONE_AT_A_TIME)
     folder, said = RunFolder(tmp_path / "runs" / "tiny"), tmp_path / "stderr"
-    with said.open("w") as stderr:
+    with monkeypatch.context() as patch, said.open("w") as stderr:
+        patch.delenv("RAY_ADDRESS")
         process = session("run", space, tmp_path / "runs", stderr=stderr)
     wait_until(process, lambda: hung(folder))
     for number in signals:
@@ -132,8 +131,41 @@ def test_ended_in_the_middle_of_a_trial_that_hangs_it_resumes(
     assert events(folder)[-1]["event"] != "session_ended"
 
     gate.touch()
-    assert session("resume", "tiny", tmp_path / "runs").wait() == ExitCode.DONE
+    assert resumed("tiny", tmp_path / "runs") == ExitCode.DONE
     assert_ended_as(folder, undisturbed(space, tmp_path / "whole"))
+
+
+def waits(folder: RunFolder, notes: Path) -> bool:
+    """A trial waits for its next attempt, for longer than the driver may take to end."""
+    return any(event["event"] == "attempt_failed" for event in events(folder))
+
+
+def hangs(folder: RunFolder, notes: Path) -> bool:
+    return notes.exists()
+
+
+@pytest.mark.parametrize("rate, trouble", [(RAISES, waits), (SOUND, hangs)])
+def test_sigterm_in_trouble_ends_the_driver_and_is_recorded(
+    tmp_path: Path,
+    write_space: Any,
+    cluster: None,
+    monkeypatch: pytest.MonkeyPatch,
+    rate: float,
+    trouble: Callable[[RunFolder, Path], bool],
+) -> None:
+    notes, runs = tmp_path / "notes", tmp_path / "runs"
+    space = write_space(
+        space={"learning_rate": {"grid": [rate]}}, scheduler={"type": "fifo"}, max_retries=9
+    )
+    monkeypatch.setenv(BACKOFF, "300")
+    monkeypatch.setenv(PATIENCE, "1")
+    process, folder = session_of(STUCK, "run", space, runs), RunFolder(runs / "tiny")
+    wait_until(process, lambda: trouble(folder, notes))
+    before = events(folder)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait() == ExitCode.INTERRUPTED
+    (last,) = events(folder)[len(before) :]
+    assert (last["event"], last["outcome"]) == ("session_ended", "interrupted")
 
 
 def test_a_finished_sweep_gets_more_trials_another_chance_and_other_resources(
@@ -142,7 +174,7 @@ def test_a_finished_sweep_gets_more_trials_another_chance_and_other_resources(
     space = write_space(
         space={"learning_rate": {"choice": [1e-3, 0.2]}}, scheduler={"type": "fifo"},
         search={"algorithm": "random", "num_trials": 3, "seed": 1},
-        train={"eval_every_steps": 2}, max_retries=0,
+        train={"eval_every_steps": 2}, max_retries=0, max_concurrent=1,
     )  # fmt: skip
     console = Console(file=io.StringIO(), width=100)
 

@@ -148,7 +148,7 @@ def test_one_failure_costs_one_trial(
     monkeypatch.setattr("sweeper.views.terminal.screen.Screen._line", lambda *_: 1 / 0)
     space = write_space(
         space={"learning_rate": {"grid": [1e-3, 1e-2, 0.2]}}, scheduler={"type": "fifo"},
-        train={"eval_every_steps": 4}, max_retries=1,
+        train={"eval_every_steps": 4}, max_retries=1, max_concurrent=1,
     )  # fmt: skip
     result = run_file(space, console, options(tmp_path, FAILING))
     assert conclude(console, result) is ExitCode.DONE
@@ -226,7 +226,7 @@ def test_a_damaged_checkpoint_falls_back_to_the_one_before(
     assert [r["metrics"]["step"] for r in reports(moved) if r["trial"] == "0000"] == [4, 8, 12, 16]
     steps = [row.step for row in read_metrics(moved.trial_metrics("0000"))]
     assert steps == [4, 8, 12, 16]  # the checkpoints told what the killed driver had not written
-    assert not (tmp_path / "elsewhere" / "tiny").exists()
+    assert not (tmp_path / "elsewhere" / "tiny").exists(), "nothing is written where it was"
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1:1", "auto"])

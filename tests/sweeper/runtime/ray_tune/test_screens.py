@@ -14,7 +14,7 @@ import pytest
 from sweeper.record.progress import read_progress
 from sweeper.record.run_folder import RunFolder
 from sweeper.status import ExitCode
-from tests.sweeper.runtime.ray_tune.driver import GATE, ROOT, SHOWN
+from tests.sweeper.runtime.ray_tune.driver import GATE, PATIENCE, PAUSING, ROOT, SHOWN
 from tests.sweeper.runtime.ray_tune.test_kills import events
 from tests.sweeper.waiting import wait_until
 
@@ -104,16 +104,29 @@ def test_a_terminal_that_is_gone_ends_nothing(sweep: tuple[Path, RunFolder], gat
 
 
 @pytest.mark.parametrize(
-    "number", [signal.SIGINT, pytest.param(signal.SIGHUP, marks=pytest.mark.slow)]
+    ("number", "own"),
+    [(signal.SIGINT, True), pytest.param(signal.SIGHUP, False, marks=pytest.mark.slow)],
+    ids=["SIGINT", "SIGHUP"],
 )
 def test_interrupted_without_a_screen_it_saves_what_runs(
-    sweep: tuple[Path, RunFolder], gate: Path, number: int
+    sweep: tuple[Path, RunFolder],
+    cluster: None,
+    gate: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    number: int,
+    own: bool,
 ) -> None:
-    """`… 2>&1 | tee log` and Ctrl-C, which ends `tee` too; a terminal that is closed."""
-    space, folder = sweep
+    """`… 2>&1 | tee log` and Ctrl-C, which ends `tee` too, and goes to a Ray of the sweep's own; a
+    terminal that is closed."""
+    (space, folder), pausing = sweep, gate.with_suffix(".pausing")
+    monkeypatch.setenv(PAUSING, str(pausing))
+    monkeypatch.setenv(PATIENCE, "300")
+    if own:
+        monkeypatch.delenv("RAY_ADDRESS")
     driver = started(space, folder, gate, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     driver.stdout.close()  # type: ignore[union-attr]
     os.killpg(driver.pid, number)
+    wait_until(driver, pausing.exists)  # type: ignore[arg-type]
     gate.touch()
     assert driver.wait() == ExitCode.INTERRUPTED
     assert_checkpointed(folder, step=8)  # where its stretch of training ends

@@ -21,9 +21,9 @@ from sweeper.runtime.ray_tune.shared.broker import NAME, NAMESPACE, Broker, clai
 from sweeper.runtime.sharing.fairness import Claim
 from sweeper.status import ExitCode
 from tests.sweeper.journals import raw_events
-from tests.sweeper.runtime.ray_tune.conftest import PLAIN
+from tests.sweeper.runtime.ray_tune.conftest import started_cluster
 from tests.sweeper.runtime.ray_tune.driver import GATE, HANGS_AT, ROOT
-from tests.sweeper.runtime.ray_tune.sessions import session_of
+from tests.sweeper.runtime.ray_tune.sessions import forked_session_of
 from tests.sweeper.waiting import wait_until
 
 pytestmark = pytest.mark.slow
@@ -41,7 +41,7 @@ def gate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def cluster(gate: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cluster]:
     """A head that runs no trials."""
-    cluster = Cluster(initialize_head=True, head_node_args={**PLAIN, "num_cpus": 0})
+    cluster = started_cluster(num_cpus=0)
     monkeypatch.setenv("RAY_ADDRESS", cluster.address)
     yield cluster
     cluster.shutdown()
@@ -68,10 +68,10 @@ def test_an_urgent_sweep_has_a_place_at_once_and_no_step_is_lost(
     runs = tmp_path / "runs"
     long = RunFolder(runs / "long")
     space = write_space(name="long", resources={"cpu": 1}, train={"eval_every_steps": 4}, **TWO)
-    first = session_of("WaitingTrainer", "run", space, runs)
+    first = forked_session_of("WaitingTrainer", "run", space, runs)
     wait_until(first, lambda: started(long) == 2)
     space = write_space(name="urgent", resources={"cpu": 1}, share={"priority": 1}, **TWO)
-    second = session_of("SlowTrainer", "run", space, runs)
+    second = forked_session_of("SlowTrainer", "run", space, runs)
     assert second.wait() == ExitCode.DONE, "though the first has all CPUs until the gate opens"
     gate.touch()
     assert first.wait() == ExitCode.DONE
@@ -94,7 +94,7 @@ def test_trials_leave_a_node_that_is_about_to_go(
     goes = cluster.add_node(num_cpus=1)
     space = write_space(name="long", resources={"cpu": 1}, train={"eval_every_steps": 4}, **TWO)
     long = RunFolder(tmp_path / "runs" / "long")
-    driver = session_of("WaitingTrainer", "run", space, tmp_path / "runs")
+    driver = forked_session_of("WaitingTrainer", "run", space, tmp_path / "runs")
     wait_until(
         driver,
         lambda: ("checkpoint", 4) in told(long, "0000", "checkpoint") if started(long) else False,
