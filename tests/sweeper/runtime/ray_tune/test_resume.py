@@ -74,7 +74,7 @@ def test_copied_it_goes_on_where_it_is_under_one_driver_at_a_time(
     process = forked_session_of("HangingTrainer", "run", space, tmp_path / "runs")
     wait_until(process, lambda: hung(folder))
     record = folder.journal.read_bytes()
-    with pytest.raises(InUseError, match=f"{folder.path}: another sweep is at work in it; "):
+    with pytest.raises(InUseError, match=f"{folder.path}: another sweeper is at work in it; "):
         resume_sweep("tiny", Console(file=io.StringIO()), Options(runs=tmp_path / "runs"))
     assert process.poll() is None
     process.kill()
