@@ -47,6 +47,7 @@ from sweeper.record.state.trial import Trial
 from sweeper.record.state.warm_start import WarmStart
 from sweeper.spec.clock import clock_per_step
 from sweeper.spec.domains.values import Settings
+from sweeper.spec.points import fitted
 from sweeper.spec.sweep_spec import SweepSpec
 from sweeper.spec.trainer.config import AnyConfig, num_params
 from sweeper.status import Decision, Status
@@ -157,7 +158,7 @@ class SweepState:
     def _create(self, event: TrialCreated) -> None:
         if event.id in self.trials:
             raise ValueError(f"id: trial {event.id} has been created before")
-        trial = Trial(event.id, event.values, self._config(event.config))
+        trial = Trial(event.id, self._values(event.values), self._config(event.config))
         if event.taken is not None:
             self._take(trial, event.taken)
         self._branch(trial, event)
@@ -238,7 +239,7 @@ class SweepState:
             case Exploited():
                 if event.source not in self.trials:
                     raise ValueError(f"source: there is no trial {event.source!r}")
-                trial.values = event.values
+                trial.values = self._values(event.values)
                 trial.config = self._config(event.config)
                 self._stored(trial, event, found=False)
                 self.arrivals.settle(event.trial, event.rung, kept=False)
@@ -277,6 +278,19 @@ class SweepState:
         newest = self.checkpoints.newest(trial.trial_id)
         trial.checkpoint = newest.name if newest else None
         trial.checkpoint_step = newest.step if newest else None
+
+    def _values(self, recorded: Settings) -> Settings:
+        """
+        Raises:
+            ValueError: one is no value that the search could have given.
+        """
+        for name, domain in self.spec.space.items():
+            if name in recorded:
+                try:
+                    fitted(name, domain, recorded[name], self.spec.known)
+                except ValueError as error:
+                    raise ValueError(f"values.{name}: {error}") from None
+        return recorded
 
     def _config(self, recorded: Settings) -> AnyConfig:
         data = (

@@ -39,17 +39,22 @@ def events(folder: RunFolder) -> list[dict[str, Any]]:
     return list(raw_events(folder.journal)) if folder.journal.exists() else []
 
 
-def start_and_wait(folder: Path, space: Path, holds: Callable[[RunFolder], bool]) -> Any:
+def start_and_wait(
+    folder: RunFolder, holds: Callable[[RunFolder], bool], *arguments: object
+) -> subprocess.Popen[bytes]:
     process = subprocess.Popen(
-        sweeper("run", space, "--no-dashboard"),
-        cwd=folder,
+        sweeper(*arguments, "--no-dashboard"),
+        cwd=folder.path.parents[1],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
     )
-    run_folder = RunFolder(folder / "runs" / "tiny")
-    wait_until(process, lambda: holds(run_folder))
-    return process, run_folder
+    wait_until(process, lambda: holds(folder))
+    return process
+
+
+def one_is_under_way(folder: RunFolder) -> bool:
+    return bool(read_metrics(folder.trial_metrics("0000")))
 
 
 def one_has_ended_and_one_is_under_way(folder: RunFolder) -> bool:
@@ -60,12 +65,21 @@ def one_has_ended_and_one_is_under_way(folder: RunFolder) -> bool:
 
 
 @pytest.mark.slow
-def test_killed_in_mid_sweep_it_goes_on_from_its_checkpoints(
+def test_ended_and_killed_in_mid_sweep_it_goes_on_from_its_checkpoints(
     tmp_path: Path, write_space: Any
 ) -> None:
-    space = write_space(train=SLOW, space=SPACE, scheduler=ASHA)
-    process, folder = start_and_wait(tmp_path, space, one_has_ended_and_one_is_under_way)
-    os.kill(process.pid, signal.SIGKILL)
+    space = write_space(train=SLOW, space=SPACE, scheduler=ASHA, max_concurrent=1)
+    folder = RunFolder(tmp_path / "runs" / "tiny")
+    process = start_and_wait(folder, one_is_under_way, "run", space)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait() == 130
+    assert events(folder)[-1]["outcome"] == "interrupted"
+    assert (folder.checkpoint_folders("0000")[-1] / CHECKPOINT_FILE).stat().st_size > 0
+    row = run(tmp_path, "list").stdout.splitlines()[1]
+    assert row.split()[:3] == ["tiny", "interrupted", "0/4"]
+
+    process = start_and_wait(folder, one_has_ended_and_one_is_under_way, "resume", "tiny")
+    process.kill()
     process.wait()
     before = events(folder)
     ended = {e["trial"]: e["status"] for e in before if e["event"] == "trial_ended"}
@@ -134,32 +148,12 @@ def trained_at_once(config: dict[str, Any], last_step: int) -> dict[int, float |
 
 
 @pytest.mark.slow
-def test_sigterm_checkpoints_every_running_trial(tmp_path: Path, write_space: Any) -> None:
-    space = write_space(
-        train={**SLOW, "max_steps": 50000, "eval_every_steps": 25000}, scheduler={"type": "fifo"}
-    )
-    process, folder = start_and_wait(
-        tmp_path,
-        space,
-        lambda f: sum(bool(read_metrics(f.trial_metrics(i))) for i in ("0000", "0001")) == 2,
-    )
-    process.send_signal(signal.SIGTERM)
-    assert process.wait() == 130
-    assert events(folder)[-1]["outcome"] == "interrupted"
-    for trial_id in ("0000", "0001"):  # in the middle between two evaluations
-        (checkpoint,) = folder.checkpoint_folders(trial_id)
-        assert (checkpoint / CHECKPOINT_FILE).stat().st_size > 0
-    assert run(tmp_path, "list").stdout.splitlines()[1].split()[:3] == [
-        "tiny",
-        "interrupted",
-        "0/4",
-    ]
-
-
-@pytest.mark.slow
 def test_a_whole_sweep_and_what_can_be_asked_of_it(tmp_path: Path, write_space: Any) -> None:
     space = write_space(
-        train={"max_steps": 64}, space=SPACE, scheduler={"type": "asha", "grace_steps": 16}
+        train={"max_steps": 64},
+        space=SPACE,
+        scheduler={"type": "asha", "grace_steps": 16},
+        max_concurrent=1,
     )
     first = run(tmp_path, "run", space, "--no-dashboard", "--wandb", "offline")
     assert first.returncode == 0, first.stderr

@@ -1,6 +1,7 @@
 """A run folder of whose journal a field is anything else: it is fine, or the line and the field are
 named. No command ends in a traceback."""
 
+import itertools
 import json
 import shutil
 from collections.abc import Callable, Iterator
@@ -93,8 +94,8 @@ def test_whatever_a_field_is_no_command_ends_in_a_traceback(
     of_sweep = RunFolder(folder.path / name)
     lines = of_sweep.journal.read_bytes().splitlines(keepends=True)
     event = json.loads(lines[number])
+    turns = itertools.cycle(COMMANDS)
     for path in places(event):
-        survived = False
         for wrong in WRONG:
             line = json.dumps(changed(event, path, wrong)).encode() + b"\n"
             of_sweep.journal.write_bytes(b"".join([*lines[:number], line, *lines[number + 1 :]]))
@@ -103,12 +104,10 @@ def test_whatever_a_field_is_no_command_ends_in_a_traceback(
             except RunFolderError as error:
                 is_told(str(error), number + 1, path)
             else:
-                # All commands for one value of each field, and one for the others: it takes long.
-                commands, survived = COMMANDS[1:2] if survived else COMMANDS, True
-                for command in commands:
-                    said: Said = sweeper(*[name if word == "NAME" else word for word in command])
-                    assert said.code in {0, 2}, (path, wrong, command, said.err)
-                    assert "Traceback" not in said.err, (path, wrong, command, said.err)
+                command = next(turns)  # all of them for each value would take minutes
+                said: Said = sweeper(*[name if word == "NAME" else word for word in command])
+                assert said.code in {0, 2}, (path, wrong, command, said.err)
+                assert "Traceback" not in said.err, (path, wrong, command, said.err)
 
 
 def is_told(message: str, number: int, path: tuple[str | int, ...]) -> None:
