@@ -67,10 +67,10 @@ def asked(folder: RunFolder, plan: Plan, when: str) -> Sweep:
     return sweep
 
 
-@pytest.mark.parametrize("when", [STOPPED, "0002"], ids=["as it runs", "as another does"])
 @pytest.mark.parametrize(
-    "before",
-    [pytest.param(True, id="before"), pytest.param(False, id="after", marks=pytest.mark.slow)],
+    ("when", "before"),
+    [(STOPPED, True), ("0002", False)],
+    ids=["as it runs, killed before", "as another does, killed after"],
 )
 def test_a_trial_that_is_stopped_stays_so_whatever_is_killed_when(
     tmp_path: Path, plan: Plan, when: str, before: bool
