@@ -1,7 +1,6 @@
 """The program as a person runs it: real processes, real training, real kills."""
 
 import json
-import os
 import shlex
 import signal
 import subprocess
