@@ -92,7 +92,6 @@ def _end(
 def surface_of(sweep: SweepData, ends: Sequence[End]) -> "Surface":
     """The surface through the ends, of which there is at least one."""
     from sweeper.strategy.surface.axes import Axes  # scipy takes a moment
-    from sweeper.strategy.surface.process import MISFIT, NOISE
     from sweeper.strategy.surface.surface import Final, Surface
 
     space = {
@@ -104,12 +103,17 @@ def surface_of(sweep: SweepData, ends: Sequence[End]) -> "Surface":
         for end in _telling(sweep, ends)
     ]
     measured = any(end.measured and end.deviation for end in ends)
-    return Surface(Axes(space), finals, MISFIT if measured else NOISE)
+    return Surface(Axes(space), finals, measured=measured, thorough=True)
 
 
 def _telling(sweep: SweepData, ends: Sequence[End]) -> list[End]:
-    """All of them; of very many the best, and as many of the others, from the better to the worse,
-    which tell where the best is not."""
+    """All of them, but for forecasts that are less sure than what was measured differs. Of very
+    many the best, and as many of the others, from the better to the worse, which tell where the
+    best is not."""
+    measured = [end.value for end in ends if end.measured]
+    if len(measured) >= FEWEST:
+        apart = max(measured) - min(measured)
+        ends = [end for end in ends if end.measured or end.deviation <= apart]
     ordered = sorted(ends, key=lambda end: sweep.sign * end.value)
     best, others = ordered[: MOST_ON_SURFACE // 2], ordered[MOST_ON_SURFACE // 2 :]
     return best + others[:: -(-len(others) // (MOST_ON_SURFACE // 2)) or 1]

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 LEVEL = 0.95
 FEWEST = 4  # values of the setting, below which a curve says nothing of its own shape
 NODES = 97  # between the lowest and the highest value that was tried
-DRAWS = 64  # of each kernel
+DRAWS = 16  # of each kernel
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,22 +1,20 @@
 """A Gaussian process over coordinates, averaged over what its kernel may be.
 
-There is no optimiser in it: the lengths of the kernel and the share of noise are averaged over a
-fixed set of draws from their priors, and the deviation of the signal over a grid, each weighted by
-how well it explains the values (Rasmussen and Williams, Gaussian Processes for Machine Learning,
-chapters 2 and 5.2). So the same values give the same process, few values give a wide one, and none
-is ever fitted badly.
+There is no optimiser in it: the lengths of the kernel and the share of noise are averaged over
+draws of what they may be, and the deviation of the signal over a grid, each weighted by how well it
+explains the values (Rasmussen and Williams, Gaussian Processes for Machine Learning, chapters 2 and
+5.2). So the same values give the same process, few values give a wide one, and none is ever fitted
+badly.
 """
 
-from functools import cache
+import math
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy.special import ndtr, ndtri
-from scipy.stats import qmc
+from scipy.special import logsumexp, ndtr
 
 from sweeper.strategy.surface.axes import Array
+from sweeper.strategy.surface.integration import weighted_draws
 
-DRAWS = 32  # 16 and 256 name the same points
 LENGTH, LENGTH_SPREAD = 1.0, 0.5  # of the kernel in units of the axes: median, deviation of its log
 NOISE, NOISE_SPREAD = 3e-3, 1.5  # its variance as a share of the signal's: the same
 MISFIT = 3e-4  # that share where the noise is measured: what is left is no noise
@@ -40,7 +38,8 @@ class Process:
         values: Array,
         variances: Array | None = None,
         bends: Array | None = None,
-        noise: float = NOISE,
+        noise: float | Array = NOISE,
+        rounds: int = 1,
     ) -> None:
         """
         Args:
@@ -50,47 +49,71 @@ class Process:
                 have. None: not at all.
             bends: Shape (dimensions,): the second derivative that is expected along each dimension,
                 in units of the signal's deviation. None: as likely upwards as downwards.
-            noise: The median of the prior of its share.
+            noise: The median of the prior of its share: at all values, or at each.
+            rounds: Of draws of the kernel (`weighted_draws`). One names the same points as many,
+                and is too sure of where the best lies.
         """
         self._centre = at.mean(0)
         self._at = at - self._centre
         self._bends = np.zeros(at.shape[1]) if bends is None else bends
         self._slope = TREND if bends is None else SLOPE
         self._level, self._scale = float(values.mean()), float(values.std()) or 1.0
-        scaled, valley = (values - self._level) / self._scale, self._valley(self._at)
-        self._lengths, spreads = _prior(at.shape[1])
-        share = noise * spreads
-        own = np.zeros(len(values)) if variances is None else variances / self._scale**2
-        spread = share[:, None] + own + JITTER
-        kernel = self._covariance(self._at, self._at) + spread[:, :, None] * np.eye(len(values))
-        both = np.linalg.solve(kernel, np.stack([scaled, valley], axis=1))
-        self._pull, self._sag = both[..., 0], both[..., 1]
-        # How likely the values are under each kernel (a row) and each deviation s of the signal
-        # (equation 2.30): they lie around s valley with the covariance s^2 kernel.
-        square = (
-            (self._pull @ scaled)[:, None] / SIGNALS**2
-            - 2 * (self._pull @ valley)[:, None] / SIGNALS
-            + (self._sag @ valley)[:, None]
-        )
-        log_weights = LOG_PRIOR - len(values) * np.log(SIGNALS) - square / 2
-        log_weights -= np.linalg.slogdet(kernel)[1][:, None] / 2
-        weights = np.exp(log_weights - log_weights.max())
-        of_kernel = weights.sum(axis=1)
+        self._values = (values - self._level) / self._scale
+        self._shares = np.broadcast_to(noise, len(values))
+        self._own = np.zeros(len(values)) if variances is None else variances / self._scale**2
+        found = list[tuple[Array, Array, Array]]()  # of each round
+
+        def log_likelihood(draws: Array) -> Array:
+            found.append(self._explained(self._kernel(draws)))
+            evidence: Array = logsumexp(found[-1][2], axis=1)
+            return evidence
+
+        draws, weights, evidence = weighted_draws(log_likelihood, at.shape[1] + 1, rounds)
+        # How likely the values are, whatever the kernel: the logarithm, but for a constant.
+        self.evidence = evidence - len(values) * math.log(self._scale)
         # Of many values a few kernels are left; what the others would say is not worked out.
-        self.kept = kept = np.flatnonzero(of_kernel > NEGLIGIBLE * of_kernel.max())
-        self.weights: Array = of_kernel[kept] / of_kernel[kept].sum()
-        self._lengths, self._inverse = self._lengths[kept], np.linalg.inv(kernel[kept])
-        self._pull, self._sag = self._pull[kept], self._sag[kept]
-        self._signals = weights[kept] / of_kernel[kept, None]
+        kept = weights > NEGLIGIBLE * weights.max()
+        self.draws, self.weights = draws[kept], weights[kept] / weights[kept].sum()
+        pull, sag, log_weights = (np.concatenate(parts)[kept] for parts in zip(*found, strict=True))
+        self._pull, self._sag, self._inverse = pull, sag, np.linalg.inv(self._kernel(self.draws))
+        self._lengths, spreads = lengths_and_spreads(self.draws)
+        self._signals = np.exp(log_weights - logsumexp(log_weights, axis=1, keepdims=True))
         self._signal, self._variance = self._signals @ SIGNALS, self._signals @ SIGNALS**2
-        noise_variance = self.weights @ (share[kept] * self._variance)
-        self.noise = self._scale * float(np.sqrt(noise_variance))  # of a value by noise alone
+        noise_variance = self._shares.max() * self.weights @ (spreads * self._variance)
+        self.noise = self._scale * float(np.sqrt(noise_variance))  # of a value, where it is most
+
+    def _kernel(self, draws: Array) -> Array:
+        """The covariance of the known values, noise included, with each of the kernels that were
+        drawn: shape (kernels, n, n), as a share of the signal's variance."""
+        lengths, spreads = lengths_and_spreads(draws)
+        spread = spreads[:, None] * self._shares + self._own + JITTER
+        kernel = _covariance(self._at, self._at, lengths, self._slope)
+        each = np.arange(len(self._at))
+        kernel[:, each, each] += spread
+        return kernel
+
+    def _explained(self, kernel: Array) -> tuple[Array, Array, Array]:
+        """How the values, and the expected valley, pull at others with each of the kernels: shape
+        (kernels, n) each. And how likely the values are with each kernel and each deviation s of
+        the signal (equation 2.30), times the prior of that: the logarithm. They lie around s valley
+        with the covariance s^2 kernel."""
+        values, valley = self._values, self._valley(self._at)
+        both = np.linalg.solve(kernel, np.stack([values, valley], axis=1))
+        pull, sag = both[..., 0].astype(np.float64), both[..., 1].astype(np.float64)
+        square = (
+            (pull @ values)[:, None] / SIGNALS**2
+            - 2 * (pull @ valley)[:, None] / SIGNALS
+            + (sag @ valley)[:, None]
+        )
+        log_weights: Array = LOG_PRIOR - len(values) * np.log(SIGNALS) - square / 2
+        log_weights -= np.linalg.slogdet(kernel)[1][:, None] / 2
+        return pull, sag, log_weights
 
     def each(self, at: Array) -> tuple[Array, Array]:
         """The mean and the variance there under each of the kernels, apart from noise: two arrays
         of shape (kernels, m)."""
         at = at - self._centre
-        kernel = self._covariance(at, self._at)
+        kernel = self._to(at, self._at)
         pulled, sagged = self._means(at, kernel)
         mean = self._level + self._scale * (pulled + self._signal[:, None] * sagged)
         unsure = (self._variance - self._signal**2)[:, None] * sagged**2  # of the signal
@@ -103,8 +126,8 @@ class Process:
         is hardly known, a point far up in the expected valley is so with every deviation, which
         the moments of all together do not tell."""
         at = at - self._centre
-        kernel = self._covariance(at, self._at)
-        known = self._means(self._at, self._covariance(self._at, self._at))
+        kernel = self._to(at, self._at)
+        known = self._means(self._at, self._to(self._at, self._at))
         weights = self.weights[:, None] * self._signals
         of, nth = np.nonzero(weights > NEGLIGIBLE * weights.max())
         signal = SIGNALS[nth, None]
@@ -141,8 +164,8 @@ class Process:
         """Draws of the values there together, apart from noise: shape (kernels, number, m). The
         same process and coordinates give the same draws."""
         at = at - self._centre
-        known = self._covariance(at, self._at)
-        prior = self._covariance(at, at)
+        known = self._to(at, self._at)
+        prior = self._to(at, at)
         left = prior - known @ self._inverse @ known.transpose(0, 2, 1)
         root = np.linalg.cholesky(left + 1e-6 * np.eye(len(at)))
         normal = np.random.default_rng(0).standard_normal((len(root), number, len(at)))
@@ -174,27 +197,27 @@ class Process:
         valley: Array = (at * at) @ self._bends / 2
         return valley
 
-    def _covariance(self, a: Array, b: Array) -> Array:
-        """Under each kernel, shape (kernels, m, n), as a share of the signal's variance: Matérn's
-        with 5/2 (equation 4.17), which is not as sure between two values as an infinitely smooth
-        one, and a trend of second degree that goes on beyond the values."""
-        square = (a[:, None, :] - b[None, :, :]) ** 2
-        distance = np.sqrt(5 * np.tensordot(1 / self._lengths**2, square, axes=(1, 2)))
-        smooth = (1 + distance + distance**2 / 3) * np.exp(-distance)
-        product = a @ b.T
-        trend = TREND * (1 + product**2 / 2) + self._slope * product
-        covariance: Array = smooth + trend
-        return covariance
+    def _to(self, a: Array, b: Array) -> Array:
+        return _covariance(a, b, self._lengths, self._slope)
 
 
-@cache
-def _prior(dimensions: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Draws of the lengths, shape (kernels, dimensions), and of the noise's share in units of its
-    median."""
-    unit = qmc.Sobol(dimensions + 1, rng=0).random(DRAWS)
-    normal = ndtri(np.clip(unit, 1e-9, 1 - 1e-9))
-    lengths = LENGTH * np.exp(LENGTH_SPREAD * normal[:, :dimensions])
-    return lengths, np.exp(NOISE_SPREAD * normal[:, dimensions])
+def _covariance(a: Array, b: Array, lengths: Array, slope: float) -> Array:
+    """With each kernel, shape (kernels, m, n), as a share of the signal's variance: Matérn's with
+    5/2 (equation 4.17), which is not as sure between two values as an infinitely smooth one, and a
+    trend of second degree that goes on beyond the values."""
+    square = (a[:, None, :] - b[None, :, :]) ** 2
+    distance = np.sqrt(5 * np.tensordot(1 / lengths**2, square, axes=(1, 2)))
+    smooth = (1 + distance + distance**2 / 3) * np.exp(-distance)
+    product = a @ b.T
+    trend = TREND * (1 + product**2 / 2) + slope * product
+    covariance: Array = smooth + trend
+    return covariance
+
+
+def lengths_and_spreads(draws: Array) -> tuple[Array, Array]:
+    """Of standard normal draws, shape (kernels, dimensions + 1): the lengths of each kernel, shape
+    (kernels, dimensions), and its share of noise in units of the median."""
+    return LENGTH * np.exp(LENGTH_SPREAD * draws[:, :-1]), np.exp(NOISE_SPREAD * draws[:, -1])
 
 
 def expected_improvement(best: Array, mean: Array, variance: Array) -> Array:

@@ -2,21 +2,31 @@
 
 Values are compared after `log(1 + gap / spread)`, the gap to the best so far in units of the median
 gap: a loss near the best then counts as it is, and one that is far off, or diverged, does not bend
-the surface where it matters.
+the surface where it matters. How far off that is, a thorough surface asks the values: of several
+spreads it takes the one with which they are most likely (Box and Cox 1964; Snelson, Rasmussen and
+Ghahramani 2003).
+
+Noise is taken to be the same at all points. After that transform T it is not: its variance is
+T'^2 times as much (the delta method), so it is largest near the best. What the surface leaves over
+besides, which is no noise, is taken to be the same everywhere after it.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from operator import itemgetter
 
 import numpy as np
 
 from sweeper.spec.points import Point
 from sweeper.strategy.surface.axes import Array, Axes
-from sweeper.strategy.surface.process import NOISE, Process
+from sweeper.strategy.surface.process import MISFIT, NOISE, Process
 
 CONTENDERS = 64  # whose chances are worked out together
 SAMPLES = 32  # of each kernel
+# Of a thorough surface, in units of the median gap: of the last one hardly any loss is far off.
+SPREADS = (1.0, 4.0, 16.0)
+ROUNDS = 4  # of draws of the kernel
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,33 +41,57 @@ class Final:
 class Surface:
     """The finals of some points, and what they say about others."""
 
-    def __init__(self, axes: Axes, finals: Sequence[Final], noise: float = NOISE) -> None:
+    def __init__(
+        self,
+        axes: Axes,
+        finals: Sequence[Final],
+        *,
+        measured: bool = False,
+        thorough: bool = False,
+    ) -> None:
         """
         Args:
             finals: At least one; their values are finite.
-            noise: The share of it beside the finals' own deviations, as `Process` has it.
+            measured: Whether the noise is in the finals' own deviations; else it is estimated.
+            thorough: Not as fast, and not too sure of where the best lies. Searches do without.
         """
-        self._axes, self._noise = axes, noise
+        self._axes, self._measured, self._thorough = axes, measured, thorough
         self.finals = list(finals)
+        self._at = axes.coordinates([final.point for final in finals])
         values = np.array([final.value for final in finals])
         self._best = float(values.min())
-        self._spread = float(np.median(values - self._best)) or float(np.ptp(values)) or 1.0
         gap = values - self._best
-        own = np.array([final.deviation for final in finals]) / (self._spread + gap)
-        self._at = axes.coordinates([final.point for final in finals])
-        scores = np.log1p(gap / self._spread)
-        self._process = Process(self._at, scores, own**2, axes.bends, noise)
+        unit = float(np.median(gap)) or float(np.ptp(values)) or 1.0
+        found = []
+        for spread in unit * np.array(SPREADS if thorough else SPREADS[:1]):
+            fitted = self._fitted(gap, float(spread))
+            # The likelihood is that of the values before the transform, whose slope this is.
+            likely = fitted.evidence - np.log(spread + gap).sum()
+            found.append((likely, float(spread), fitted))
+        _, self.spread, self._process = max(found, key=itemgetter(0))
+
+    def _fitted(self, gap: Array, spread: float) -> Process:
+        deviations = np.array([final.deviation for final in self.finals])
+        noise = 0.0 if self._measured else NOISE / (1 + gap / spread) ** 2
+        return Process(
+            self._at,
+            np.log1p(gap / spread),
+            (deviations / (spread + gap)) ** 2,
+            self._axes.bends,
+            noise + MISFIT,
+            ROUNDS if self._thorough else 1,
+        )
 
     def forecast(self, points: Sequence[Point]) -> tuple[Array, Array]:
         """Where these points end: the median and the deviation, shape (m,) each."""
         mean, deviation = self._process.forecast(self._axes.coordinates(points))
         gap = np.expm1(mean)
-        return self._best + self._spread * gap, self._spread * (1 + gap) * deviation
+        return self._best + self.spread * gap, self.spread * (1 + gap) * deviation
 
     @property
     def noise(self) -> float:
         """The deviation of an end near the best by noise alone."""
-        return self._spread * self._process.noise
+        return self.spread * self._process.noise
 
     @cached_property
     def named(self) -> int:
@@ -74,7 +108,12 @@ class Surface:
             Final(point=point, value=float(value))
             for point, value in zip(points, values, strict=True)
         ]
-        return Surface(self._axes, [*self.finals, *believed], self._noise)
+        return Surface(
+            self._axes,
+            [*self.finals, *believed],
+            measured=self._measured,
+            thorough=self._thorough,
+        )
 
     def expected_improvement(self, points: Sequence[Point]) -> Array:
         """How much each point is expected to improve on the best final, shape (m,)."""
@@ -85,7 +124,7 @@ class Surface:
         coordinates = self._axes.coordinates(points)
         drawn = self._process.sample(coordinates, number)
         weights = np.repeat(self._process.weights / number, number)
-        return self._best + self._spread * np.expm1(drawn.reshape(-1, len(points))), weights
+        return self._best + self.spread * np.expm1(drawn.reshape(-1, len(points))), weights
 
     def chance_of_better(self, points: Sequence[Point], promise: Array) -> float:
         """How likely it is that any of these points ends below the named one by more than noise.

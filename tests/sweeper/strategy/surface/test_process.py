@@ -23,13 +23,13 @@ def test_under_each_kernel_it_is_the_textbooks_posterior(bends: np.ndarray | Non
     at, there, values = rng.normal(size=(7, 2)), rng.normal(size=(3, 2)), rng.normal(size=7)
     fitted = Process(at, values, bends=bends)
     means, variances = fitted.each(there)
-    assert len(fitted.kept) > 3
-    lengths, spread = process._prior(2)
-    share = process.NOISE * spread
+    assert len(fitted.draws) > 3
+    lengths, spreads = process.lengths_and_spreads(fitted.draws)
+    share = process.NOISE * spreads
     scaled, centre = (values - values.mean()) / values.std(), at.mean(0)
     expected = np.zeros(2) if bends is None else bends
     valley, valley_there = ((x - centre) ** 2 @ expected / 2 for x in (at, there))
-    for row, j in enumerate(fitted.kept):
+    for j in range(len(fitted.draws)):
         inner = kernel(at - centre, at - centre, lengths[j], slope) + np.eye(7) * (share[j] + 1e-8)
         across = kernel(there - centre, at - centre, lengths[j], slope)
         left = kernel(there - centre, there - centre, lengths[j], slope) - across @ np.linalg.solve(
@@ -47,8 +47,8 @@ def test_under_each_kernel_it_is_the_textbooks_posterior(bends: np.ndarray | Non
         mean = chances @ [m for _, m in of_signal]
         spread = chances @ [(m - mean) ** 2 for _, m in of_signal]
         variance = chances @ process.SIGNALS**2 * np.diag(left) + spread
-        assert means[row] == pytest.approx(values.mean() + values.std() * mean, rel=1e-6)
-        assert variances[row] == pytest.approx(values.std() ** 2 * variance, rel=1e-5)
+        assert means[j] == pytest.approx(values.mean() + values.std() * mean, rel=1e-6)
+        assert variances[j] == pytest.approx(values.std() ** 2 * variance, rel=1e-5)
 
 
 @pytest.mark.parametrize("bends", [None, np.array([4.0])])
