@@ -8,13 +8,13 @@ on it, after which another is started. The bucket is stopped (SIGSTOP) for up to
     python benchmarks/kills.py [--kills 100] [--minutes 120] [--sweeps 3] [--seed 0]
 
 Told at the end: whether what the journal had at each kill is how it begins at the end; whether each
-sweep has decided as one that nobody disturbs; the seconds to the next session; and the steps that a
-trial had to repeat, of which a checkpoint saves every tenth. Exit code 1 where a journal or a
-decision is another.
+sweep has decided as one that nobody disturbs; the seconds to the next session, and what they went
+by with; and the steps that a trial had to repeat, of which a checkpoint saves every tenth. A sweep
+is hit again once it has come further. Exit code 1 where a journal or a decision is another, or a
+sweep does not end.
 """
 
 import argparse
-import itertools
 import os
 import random
 import shutil
@@ -26,175 +26,25 @@ import tempfile
 import time
 from collections import Counter
 from contextlib import ExitStack
-from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Thread
-from typing import Any
 
-from ruamel.yaml import YAML
-
+from benchmarks.killing.recovery import Recovery, tell
+from benchmarks.killing.sweeps import EVERY_STEPS, SCHEDULERS, Sweep, space_in
 from sweeper.record.buckets.bucket import Bucket
-from sweeper.record.state.event_lines import read_line
-from sweeper.record.state.events import (
-    AttemptFailed,
-    Evaluated,
-    Event,
-    SessionEnded,
-    SessionStarted,
-    TrialCreated,
-    TrialPaused,
-)
-from sweeper.record.stores.segments import read_segments
+from sweeper.record.state.events import Evaluated, SessionStarted
 from tests.sweeper.runtime.ray_jobs.head import Head, Machine
 from tests.sweeper.runtime.trainers.test_sweeps import Decisions, decided, swept
 from tests.sweeper.servers import BUCKET, KEYS, seaweed
 
-EVERY_STEPS = 10
 WEIGHTS = {"driver": 8, "worker": 3, "head": 1, "bucket": 1}
 RUNS = f"s3://{BUCKET}/runs"
-# Notes each step that it takes where nobody is killed.
-PROGRAM = f"""
-import argparse, json, os, pathlib, random, time
-parser = argparse.ArgumentParser()
-for name in ("--lr", "--seconds"):
-    parser.add_argument(name, type=float)
-for name in ("--out", "--steps"):
-    parser.add_argument(name, type=pathlib.Path)
-parser.add_argument("--resume", action="store_true")
-options = parser.parse_args()
-step, weight = 0, 5.0
-if options.resume:
-    newest = max(options.out.glob("ckpt-*.json"), key=lambda path: int(path.stem[5:]))
-    step, weight = json.loads(newest.read_text())
-while step < 40:
-    step += 1
-    time.sleep(options.seconds)
-    with open(options.steps / str(options.lr), "a") as file:
-        file.write(f"{{step}} {{time.time()}}\\n")
-    weight -= options.lr * (2 * weight + random.Random(step).gauss(0, 0.1))
-    if step % {EVERY_STEPS} == 0:
-        print(f"step {{step}}: val loss {{weight * weight!r}}", flush=True)
-        saved = options.out / f"ckpt-{{step}}.json"
-        saved.with_suffix(".new").write_text(json.dumps([step, weight]))
-        os.replace(saved.with_suffix(".new"), saved)
-"""
-SCHEDULERS: list[tuple[dict[str, Any], int]] = [  # with the number of trials at a time
-    ({"type": "asha", "mode": "promote", "grace_steps": 10, "reduction_factor": 2}, 1),
-    ({"type": "hyperband", "grace_steps": 10, "reduction_factor": 2}, 2),
-]
-
-
-def space_in(folder: Path, name: str, number: int, seconds: float) -> Path:
-    scheduler, at_once = SCHEDULERS[number % len(SCHEDULERS)]
-    (folder / "code").mkdir(parents=True)
-    (folder / "steps").mkdir()
-    (folder / "code" / "train.py").write_text(PROGRAM)
-    document = {
-        "name": name,
-        "trainer": {
-            "folder": str(folder / "code"),
-            "command": f"{sys.executable} train.py --lr={{learning_rate}} --out={{trial_dir}} "
-            f"--seconds={seconds} --steps={folder / 'steps'}",
-            "resume": "--resume",
-            "checkpoint": {"path": "ckpt-{step:d}.json"},
-            "settings": {"learning_rate": {"type": "float", "above": 0}},
-            "metrics": {"stdout": "step {step:d}: val loss {val_loss:f}"},
-            "max_steps": 40,
-            "eval_every_steps": EVERY_STEPS,
-        },
-        "space": {"learning_rate": {"grid": [0.01, 0.015, 0.02, 0.03, 0.05, 0.07, 0.1, 0.15]}},
-        "scheduler": scheduler,
-        "max_retries": 50,
-        "max_concurrent": at_once,
-    }  # fmt: skip
-    with (folder / "space.yaml").open("w") as file:
-        YAML().dump(document, file)
-    return folder / "space.yaml"
+END_SECONDS = 600.0  # that sweeps may take to end when no more faults come
 
 
 def server_in(folder: Path) -> int:
     told = Path("/proc").glob("[0-9]*/cmdline")
     return next(int(t.parent.name) for t in told if f"-dir={folder}".encode() in t.read_bytes())
-
-
-@dataclass
-class Sweep:
-    """One that was submitted, as its bucket shows it."""
-
-    name: str
-    folder: Path
-    kind: int
-    bucket: Bucket
-    segments: int = 0
-    journal: bytes = b""
-    events: list[Event] = field(default_factory=list)
-    before: list[bytes] = field(default_factory=list)  # the journal at each kill
-    lost: tuple[str, float] | None = None  # its driver, by what and since when
-
-    def look(self) -> list[Event]:
-        """What is new in its journal."""
-        new = read_segments(self.bucket, self.segments)
-        lines = b"".join(each for each, _ in new)
-        self.segments += len(new)
-        self.journal += lines
-        events = [read_line(line) for line in lines.splitlines()]
-        self.events += events
-        return events
-
-    def lose(self, kind: str, since: float) -> None:
-        """What comes before the next session does not shorten the time to it."""
-        self.lost = self.lost or (kind, since)
-
-    @property
-    def session(self) -> SessionStarted | None:
-        begun = [each for each in self.events if isinstance(each, SessionStarted)]
-        return begun[-1] if begun else None
-
-    @property
-    def gets_on(self) -> bool:
-        """This session has brought it further. `keep` gives up one that never does."""
-        for each in reversed(self.events):
-            if isinstance(each, SessionStarted):
-                return False
-            if isinstance(each, Evaluated):
-                return True
-        return False
-
-    @property
-    def is_over(self) -> bool:
-        last = self.events[-1] if self.events else None
-        return isinstance(last, SessionEnded) and last.outcome == "finished"
-
-    def repeated(self) -> list[int]:
-        """Of each time that a trial went back, how many steps. A program that is paused goes on
-        until it hears of it: those steps are not meant."""
-        found = []
-        for created in (each for each in self.events if isinstance(each, TrialCreated)):
-            path = self.folder / "steps" / str(created.values["learning_rate"])
-            lines = (
-                [line.split() for line in path.read_text().splitlines()] if path.exists() else []
-            )
-            steps = [(int(step), float(when)) for step, when in lines]
-            for (before, _), (after, when) in itertools.pairwise(steps):
-                if after <= before and not self._was_paused(created.id, when):
-                    found.append(before - after + 1)
-        return found
-
-    def _was_paused(self, trial: str, until: float) -> bool:
-        """Rather than killed."""
-        ended = False
-        for each in self.events:
-            if each.time.timestamp() > until:
-                break
-            if isinstance(each, SessionStarted):
-                ended = False
-            elif isinstance(each, TrialPaused | AttemptFailed) and each.trial == trial:
-                ended = isinstance(each, TrialPaused)
-        return ended
-
-    def begins_as_it_did(self) -> bool:
-        whole = b"".join(each for each, _ in read_segments(self.bucket, 0))
-        return all(whole.startswith(before) for before in self.before)
 
 
 class Campaign:
@@ -212,7 +62,8 @@ class Campaign:
         self.over: list[Sweep] = []
         self.is_well = True  # each sweep so far is as it is to be
         self.killed: Counter[str] = Counter()
-        self.seconds: dict[str, list[float]] = {kind: [] for kind in WEIGHTS}
+        self.recoveries: list[Recovery] = []
+        self.next_kind = self._drawn()
         self.expected = [self._undisturbed(number) for number in range(len(SCHEDULERS))]
 
     def _undisturbed(self, number: int) -> Decisions:
@@ -233,10 +84,11 @@ class Campaign:
             for _ in range(self.arguments.sweeps):
                 self._submit()
             kill_at = time.time() + 10
-            while self.sweeps:
+            while self.sweeps and time.time() < self.until + END_SECONDS:
                 self._look()
-                if self._goes_on and time.time() >= kill_at:
-                    self._kill()
+                if self._goes_on and time.time() >= kill_at and (hit := self._to_hit()):
+                    self._kill(hit)
+                    self.next_kind = self._drawn()
                     kill_at = time.time() + self.chance.uniform(1, 8)
                 time.sleep(0.3)
         self._tell()
@@ -285,16 +137,9 @@ class Campaign:
 
     def _look(self) -> None:
         for sweep in list(self.sweeps):
-            for event in sweep.look():
-                if sweep.lost is None:
-                    continue
-                (kind, since), begins = sweep.lost, isinstance(event, SessionStarted)
-                if begins:
-                    seconds = event.time.timestamp() - since
-                    self.seconds[kind].append(seconds)
-                    print(f"  {sweep.name}: {seconds:.1f} s after {kind}", flush=True)
-                if begins or (kind == "bucket" and not isinstance(event, SessionEnded)):
-                    sweep.lost = None
+            for recovery in sweep.look():
+                self.recoveries.append(recovery)
+                print(f"  {sweep.name}: {recovery}", flush=True)
             if sweep.is_over:
                 self._end(sweep)
 
@@ -325,17 +170,23 @@ class Campaign:
         if not same:
             print({"found": found, "expected": self.expected[sweep.kind]})
 
-    def _kill(self) -> None:
-        at_work = [sweep for sweep in self.sweeps if sweep.gets_on and not sweep.lost]
-        if not at_work:
-            return
-        kind = self.chance.choices(list(WEIGHTS), list(WEIGHTS.values()))[0]
-        self._look()
-        hit = [self.chance.choice(at_work)] if kind == "driver" else self.sweeps
+    def _drawn(self) -> str:
+        return self.chance.choices(list(WEIGHTS), list(WEIGHTS.values()))[0]
+
+    def _to_hit(self) -> list[Sweep]:
+        """Whom the next fault hits. None yet: first each of them is to get on from the last."""
+        if self.next_kind == "driver":
+            at_work = [sweep for sweep in self.sweeps if sweep.gets_on]
+            return [self.chance.choice(at_work)] if at_work else []
+        return self.sweeps if all(sweep.may_be_hit for sweep in self.sweeps) else []
+
+    def _kill(self, hit: list[Sweep]) -> None:
+        kind = self.next_kind
         for sweep in hit:
-            sweep.before.append(sweep.journal)
+            sweep.hit()
         self.killed[kind] += 1
-        print(f"{time.strftime('%T')} fault {self._num_killed}: {kind}", flush=True)
+        whom = hit[0].name if kind == "driver" else "all"
+        print(f"{time.strftime('%T')} fault {self._num_killed}: {kind} ({whom})", flush=True)
         getattr(self, f"_kill_{kind}")(hit)
 
     def _kill_driver(self, hit: list[Sweep]) -> None:
@@ -377,13 +228,10 @@ class Campaign:
 
     def _tell(self) -> None:
         print(f"{self._num_killed} faults: {dict(self.killed)}")
-        for kind, seconds in self.seconds.items():
-            if seconds:
-                print(
-                    f"{kind}: {len(seconds)} times to the next session, {min(seconds):.1f} to "
-                    f"{max(seconds):.1f} s, in the middle {statistics.median(seconds):.1f}; "
-                    f"above 60 s: {sum(each > 60 for each in seconds)}"
-                )
+        tell(self.recoveries)
+        for sweep in self.sweeps:
+            self.is_well = False
+            print(f"{sweep.name}: HAS NOT ENDED after {len(sweep.before)} faults")
         repeated = [steps for sweep in self.over for steps in sweep.repeated()]
         beyond = sum(steps > EVERY_STEPS for steps in repeated)
         print(
