@@ -42,7 +42,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--kills",
         type=int,
-        default=12,
+        default=6,
         help="How often test_kills.py kills sweeps at random, in all",
     )
 

@@ -91,7 +91,7 @@ def test_a_second_signal_ends_it_at_once(where: str) -> None:
 
 
 def test_who_comes_to_its_end_in_time_goes_on_with_something_else() -> None:
-    process = start("afterwards", 0.5)
+    process = start("afterwards", 4.0)
     process.send_signal(signal.SIGINT)
     process.communicate()
     assert process.returncode == 7

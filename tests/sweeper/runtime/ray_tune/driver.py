@@ -62,13 +62,13 @@ class SlowTrainer(ClosedFormTrainer):
 
 
 class WaitingTrainer(ClosedFormTrainer):
-    """Stays at a step, where it can be paused."""
+    """Stays at a step, or where it goes on beyond it, and can be paused there."""
 
     def train(self) -> Iterator[Metrics | None]:
         gate = Path(os.environ[GATE])
         for metrics in super().train():
             yield metrics
-            while self.step == HANGS_AT and not gate.exists():
+            while self.step >= HANGS_AT and not gate.exists():
                 time.sleep(0.05)
                 yield None
 

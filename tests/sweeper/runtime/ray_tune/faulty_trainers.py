@@ -36,7 +36,7 @@ EATER = "tests.sweeper.runtime.ray_tune.faulty_trainers:EatingTrainer"
 EATEN_AT_MOST = 2 * 2**30
 STUCK = "tests.sweeper.runtime.ray_tune.faulty_trainers:StuckTrainer"
 DOOMED = "tests.sweeper.runtime.ray_tune.faulty_trainers:DoomedTrainer"
-DOOMED_NODE = "SWEEPER_TEST_DOOMED_NODE"  # names the file with the id of a node that is to die
+DOOMED_NODES = "SWEEPER_TEST_DOOMED_NODES"  # names the file with the ids of nodes that are to die
 NOTES = "SWEEPER_TEST_NOTES"  # names the file in which a trainer notes that it is where it hangs
 
 
@@ -111,8 +111,6 @@ class BrokenTrainer(ClosedFormTrainer):
         self.broken = _text_of(Path(os.environ[BROKEN_WHILE]))
         if self.broken == "raises":
             raise RuntimeError("no driver of version 12 or newer")
-        if self.broken == "exits as it is made":
-            os._exit(3)
         super().__init__(*args, **named)
 
     def take_step(self) -> None:
@@ -178,16 +176,17 @@ class StuckTrainer(ClosedFormTrainer):
 
 
 class DoomedTrainer(ClosedFormTrainer):
-    """Says its process id and waits for its end at step 7, if it is on the doomed node; elsewhere
-    it waits there until one is."""
+    """Says its process id and waits for its end at step 7, if it is on a doomed node; elsewhere it
+    waits there until one is on each of them."""
 
     def train(self) -> Iterator[Metrics | None]:
         notes, here = Path(os.environ[NOTES]), ray.get_runtime_context().get_node_id()
+        doomed = Path(os.environ[DOOMED_NODES]).read_text().split()
         for metrics in super().train():
-            if self.step == 7 and here == Path(os.environ[DOOMED_NODE]).read_text():
-                notes.write_text(f"{os.getpid()}\n")
+            if self.step == 7 and here in doomed:
+                (notes / here).write_text(f"{os.getpid()}\n")
                 wait_for_a_message_that_never_comes()
-            while self.step == 7 and not notes.exists():
+            while self.step == 7 and not all((notes / node).exists() for node in doomed):
                 time.sleep(0.05)  # between two looks at the condition
             yield metrics
 

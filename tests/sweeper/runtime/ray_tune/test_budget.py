@@ -19,7 +19,9 @@ from sweeper.runtime.session.preparation import Options
 from sweeper.spec.reading.spec_file import load_spec
 from sweeper.status import ExitCode, Status
 from sweeper.views.format import size
+from tests.sweeper.closed_form import SeededTrainer
 from tests.sweeper.journals import raw_events
+from tests.sweeper.runtime.ray_tune.test_kills import state_of, undisturbed
 
 SECTIONS = {
     "space": {"learning_rate": {"grid": [1e-4, 2e-4, 4e-4, 8e-4, 1e-3, 2e-3, 1e-2, 3e-2, 0.7]}},
@@ -56,12 +58,11 @@ def test_promoted_after_all_it_starts_again_and_nothing_else_changes(
     tmp_path: Path, write_space: Any, cluster: None
 ) -> None:
     starts = tmp_path / "starts"
-    straight, without, _ = run(write_space(**SECTIONS), tmp_path / "straight")
+    straight = undisturbed(write_space(**SECTIONS), tmp_path / "straight", SeededTrainer)
     largest = max(e["bytes"] for e in raw_events(straight.journal) if e["event"] == "checkpoint")
     budget = 3 * largest + largest // 2
-    assert without.checkpoints.high_water > budget
+    assert state_of(straight).checkpoints.high_water > budget
 
-    starts.unlink()
     space = write_space(**SECTIONS, checkpoints={"budget": budget})
     folder, state, shown = run(space, tmp_path / "tight")
 

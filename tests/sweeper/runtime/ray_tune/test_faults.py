@@ -13,6 +13,7 @@ from rich.console import Console
 from sweeper.errors import StorageError
 from sweeper.record.metrics_files import read_metrics
 from sweeper.record.run_folder import RunFolder
+from sweeper.record.tables import result_rows
 from sweeper.running import resume_sweep, run_file
 from sweeper.runtime.session.preparation import Options
 from sweeper.status import ExitCode
@@ -30,9 +31,11 @@ from tests.sweeper.runtime.ray_tune.faulty_trainers import (
     UNREADABLE,
     UNSAVED,
     ZOO,
+    ZooTrainer,
 )
+from tests.sweeper.runtime.ray_tune.test_kills import state_of, undisturbed
 
-RATES = [SOUND, EXITS, RAISES, UNREADABLE, SILENT, UNSAVED]
+RATES = [SOUND, EXITS, RAISES, UNREADABLE, HANGS, SILENT, UNSAVED]
 
 pytestmark = pytest.mark.usefixtures("cluster")
 
@@ -64,13 +67,14 @@ def test_every_failure_costs_its_trial_alone(
         scheduler={"type": "fifo"},
         train={"eval_every_steps": 4},
         max_retries=1,
+        trial_timeout_s=30,
     )
     assert run_file(space, console, options(tmp_path / "runs", ZOO)).exit_code is ExitCode.DONE
     folder = RunFolder(tmp_path / "runs" / "tiny")
     rows = {r["learning_rate"]: r for r in pq.read_table(folder.results).to_pylist()}
-    assert Counter(row["status"] for row in rows.values()) == {"completed": 5, "failed": 1}
+    assert Counter(row["status"] for row in rows.values()) == {"completed": 6, "failed": 1}
     assert {rate: row["num_failures"] for rate, row in rows.items()} == {
-        SOUND: 0, EXITS: 1, RAISES: 2, UNREADABLE: 1, SILENT: 0, UNSAVED: 1,
+        SOUND: 0, EXITS: 1, RAISES: 2, UNREADABLE: 1, HANGS: 1, SILENT: 0, UNSAVED: 1,
     }  # fmt: skip
     assert sorted(path.name for path in folder.trials.iterdir()) == sorted(
         row["trial_id"] for row in rows.values()
@@ -85,6 +89,13 @@ def test_every_failure_costs_its_trial_alone(
     assert said[RAISES] == ["RuntimeError: no such kernel"] * 2
     assert said[UNSAVED] == ["trainable.errors.CheckpointError: not written: the weights are odd"]
     assert "UnreadableError" in str(said[UNREADABLE])
+
+    hung = rows[HANGS]["trial_id"]
+    assert said[HANGS][0].startswith("No result for 30 s (`trial_timeout_s`)")
+    errors = [e for e in raw_events(folder.journal) if e.get("trial") == hung and e.get("error")]
+    (hang,) = (event["error"] for event in errors)
+    assert "in wait_for_a_message_that_never_comes" in hang
+    assert not folder.trial_stack(hung).exists()
 
     failed = rows[RAISES]
     assert folder.trial_error(failed["trial_id"]).read_text() == failed["error"]
@@ -102,43 +113,10 @@ def test_every_failure_costs_its_trial_alone(
     )
 
 
-@pytest.mark.slow
-def test_a_trial_that_hangs_is_ended_and_says_where(
-    tmp_path: Path, write_space: Any, console: Console
-) -> None:
-    space = write_space(
-        space={"learning_rate": {"grid": [SOUND, HANGS]}},
-        scheduler={"type": "fifo"},
-        train={"eval_every_steps": 4},
-        max_retries=1,
-        trial_timeout_s=30,
-    )
-    assert run_file(space, console, options(tmp_path / "runs", ZOO)).exit_code is ExitCode.DONE
-    folder = RunFolder(tmp_path / "runs" / "tiny")
-    rows = {r["learning_rate"]: r for r in pq.read_table(folder.results).to_pylist()}
-    assert {rate: (row["status"], row["num_failures"]) for rate, row in rows.items()} == {
-        SOUND: ("completed", 0),
-        HANGS: ("completed", 1),
-    }
-    trial = rows[HANGS]["trial_id"]
-    steps = [r.step for r in read_metrics(folder.trial_metrics(trial))]
-    assert steps == [4, 8, 12, 16]
-    assert failures(folder, trial)[0].startswith("No result for 30 s (`trial_timeout_s`)")
-    (hang,) = [
-        e["error"] for e in raw_events(folder.journal) if e.get("trial") == trial and e.get("error")
-    ]
-    assert "in wait_for_a_message_that_never_comes" in hang
-    assert not folder.trial_stack(trial).exists()
-
-
-@pytest.mark.slow
-def test_a_report_without_the_metric_stops_at_its_rung(
-    tmp_path: Path, write_space: Any, console: Console
-) -> None:
-    space = write_space(space={"learning_rate": {"grid": [SOUND, SILENT]}}, resources={"cpu": 2})
-    assert run_file(space, console, options(tmp_path / "runs", ZOO)).exit_code is ExitCode.DONE
-    folder = RunFolder(tmp_path / "runs" / "tiny")
-    rows = {r["learning_rate"]: r for r in pq.read_table(folder.results).to_pylist()}
+def test_a_report_without_the_metric_stops_at_its_rung(tmp_path: Path, write_space: Any) -> None:
+    space = write_space(space={"learning_rate": {"grid": [SOUND, SILENT]}})
+    folder = undisturbed(space, tmp_path / "runs", ZooTrainer)
+    rows = {row["learning_rate"]: row for row in result_rows(state_of(folder), folder)}
     assert (rows[SOUND]["status"], rows[SILENT]["status"]) == ("completed", "stopped")
     assert (rows[SILENT]["step"], rows[SILENT]["val_loss"]) == (4, None)
 
@@ -148,17 +126,17 @@ def test_a_process_that_cannot_be_used_again_is_not_the_next_trials_failure(
     tmp_path: Path, write_space: Any, console: Console
 ) -> None:
     space = write_space(
-        space={"learning_rate": {"grid": [1e-3, 2e-3, 3e-3]}}, scheduler={"type": "fifo"},
+        space={"learning_rate": {"grid": [1e-3, 2e-3]}}, scheduler={"type": "fifo"},
         max_concurrent=1, max_retries=0,
     )  # fmt: skip
     assert run_file(space, console, options(tmp_path / "runs", POISON)).exit_code is ExitCode.DONE
     folder = RunFolder(tmp_path / "runs" / "tiny")
     rows = pq.read_table(folder.results).to_pylist()
-    assert [(row["status"], row["num_failures"]) for row in rows] == [("completed", 0)] * 3
-    failed = [e for e in raw_events(folder.journal) if e["event"] == "attempt_failed"]
-    assert [event["counted"] for event in failed] == [False, False]
-    assert all("could not be used again" in event["error"] for event in failed)
-    assert all("has no attribute 'cuda'" in event["error"] for event in failed)
+    assert [(row["status"], row["num_failures"]) for row in rows] == [("completed", 0)] * 2
+    (failed,) = [e for e in raw_events(folder.journal) if e["event"] == "attempt_failed"]
+    assert failed["counted"] is False
+    assert "could not be used again" in failed["error"]
+    assert "has no attribute 'cuda'" in failed["error"]
 
 
 def test_a_checkpoint_on_a_full_disk_stops_the_sweep_and_costs_no_trial_anything(
@@ -166,7 +144,9 @@ def test_a_checkpoint_on_a_full_disk_stops_the_sweep_and_costs_no_trial_anything
 ) -> None:
     full = tmp_path / "full"
     full.touch()
-    space = write_space(scheduler={"type": "fifo"}, train={"eval_every_steps": 4}, max_retries=0)
+    space = write_space(
+        scheduler={"type": "fifo"}, train={"eval_every_steps": 4}, max_retries=0, max_concurrent=1
+    )
     with pytest.raises(StorageError, match=r"trial 000\d: .*No space left .* resume \S+/tiny"):
         run_file(space, console, options(tmp_path / "runs", FULL))
     folder = RunFolder(tmp_path / "runs" / "tiny")
@@ -201,8 +181,8 @@ def test_a_disk_that_fills_up_stops_the_sweep_and_with_room_it_goes_on(
     """The disk is real: what meets it first, a checkpoint, the journal or a table, is chance."""
     runs = small_disk / "runs"
     space = write_space(
-        space={"learning_rate": {"grid": [k * 1e-4 for k in range(1, 7)]}},
-        scheduler={"type": "fifo"}, train={"eval_every_steps": 4}, max_retries=0,
+        space={"learning_rate": {"grid": [k * 1e-4 for k in range(1, 10)]}},
+        scheduler={"type": "fifo"}, train={"eval_every_steps": 4}, max_retries=0, max_concurrent=1,
     )  # fmt: skip
     with pytest.raises(StorageError, match=r"No space left .* resume \S+/tiny"):
         run_file(space, console, options(runs, HEAVY))
@@ -215,4 +195,4 @@ def test_a_disk_that_fills_up_stops_the_sweep_and_with_room_it_goes_on(
     assert resume_sweep("tiny", console, options(runs, HEAVY)).exit_code is ExitCode.DONE
     assert list(raw_events(folder.journal))[: len(before)] == before
     rows = pq.read_table(folder.results).to_pylist()
-    assert [(row["status"], row["num_failures"]) for row in rows] == [("completed", 0)] * 6
+    assert [(row["status"], row["num_failures"]) for row in rows] == [("completed", 0)] * 9

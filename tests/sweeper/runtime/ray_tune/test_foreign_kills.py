@@ -19,7 +19,7 @@ from tests.sweeper.runtime.trainers.test_sweeps import decided, decisions, space
 
 pytestmark = pytest.mark.slow
 NUM_SWEEPS = int(os.environ.get("SWEEPER_TEST_SWEEPS", "1"))
-KILLS = 3  # of a sweep, at most
+KILLED = ["driver", "actor", "program"]  # each once in a sweep, in any order
 STYLE = "pattern"
 
 
@@ -47,21 +47,20 @@ def run_killed(root: Path, chance: random.Random) -> list[str]:
     """Run a sweep to its end, whoever is killed on the way. What was killed."""
     space, folder = space_in(root, STYLE), RunFolder(root / "runs" / "foreign")
     killed: list[str] = []
+    left = chance.sample(KILLED, len(KILLED))
     code = None
     while code != ExitCode.DONE:
         begin = ["resume", "foreign"] if folder.journal.exists() else ["run", str(space)]
         driver = forked_session_of(TRAINER, *begin, folder.path.parent)
-        who = chance.choice(["driver", "actor", "program"]) if len(killed) < KILLS else None
         lines = num_events(folder.journal) + chance.randint(1, 12)
         while driver.poll() is None:
             time.sleep(0.002)  # between two looks at the condition
-            if who is None or num_events(folder.journal) < lines:
+            if not left or num_events(folder.journal) < lines:
                 continue
-            pid = driver.pid if who == "driver" else processes_of(root).get(who)
+            pid = driver.pid if left[0] == "driver" else processes_of(root).get(left[0])
             if pid is not None:
                 os.kill(pid, signal.SIGKILL)
-                killed.append(who)
-                who = chance.choice(["driver", "actor", "program"]) if len(killed) < KILLS else None
+                killed.append(left.pop(0))
                 lines = num_events(folder.journal) + chance.randint(1, 12)
         code = driver.wait()
         assert code in (ExitCode.DONE, -signal.SIGKILL)

@@ -12,6 +12,7 @@ from sweeper.record.stores.presence import PRESENCE
 from sweeper.status import ExitCode
 from tests.sweeper.runtime.ray_tune.conftest import LOOKED_AT
 from tests.sweeper.runtime.ray_tune.driver import GATE, ROOT
+from tests.sweeper.runtime.ray_tune.sessions import forked_session_of
 from tests.sweeper.runtime.ray_tune.test_kills import decided, rows, state_of, undisturbed
 from tests.sweeper.runtime.ray_tune.test_resume import session
 from tests.sweeper.waiting import wait_until
@@ -45,7 +46,7 @@ def test_killed_and_resumed_on_another_machine_it_decides_as_on_a_disk(
     space = write_space(**SECTIONS, data=data.address)
 
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "one"))
-    driver = session("run", space, s3)
+    driver = forked_session_of("HangingTrainer", "run", space, s3)
     wait_until(driver, gate.with_suffix(".waited-at").exists)
     driver.kill()
     driver.wait()

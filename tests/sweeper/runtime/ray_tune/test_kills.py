@@ -1,9 +1,11 @@
 """Ended at random points, in every way: the sweep comes out as if it had never been."""
 
+import itertools
 import json
 import random
 import signal
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -26,25 +28,41 @@ from tests.sweeper.journals import num_events, raw_events
 from tests.sweeper.runtime.ray_tune.sessions import Driver, forked_session_of, session_of
 
 pytestmark = pytest.mark.slow
-MAX_EVENTS_A_SESSION = 16
+MAX_EVENTS_A_SESSION = 40
 RATES = [float(f"{10 ** (-4 + n / 8):.3g}") for n in range(24)] + [0.7]
 SECTIONS = {
-    "space": {"learning_rate": {"grid": RATES}},
     # Every evaluation has its checkpoint: one may be on storage, and the other not in the journal.
     "train": {"eval_every_steps": 2, "checkpoint_every_steps": 2},
     "resources": {"cpu": 2},  # one at a time: with more, who comes first is chance
 }
-SWEEPS: dict[str, tuple[dict[str, Any], str]] = {  # with what its journal tells
-    "promote": ({"scheduler": {"type": "asha", "mode": "promote", "grace_steps": 2}}, "promoted"),
+GRID = {"learning_rate": {"grid": RATES}}
+# The first has all of it at once; the others take turns with it where more kills are asked for. In
+# one process each of its parts is killed at every event (`test_optuna_kills.py` and others).
+SWEEPS: dict[str, tuple[dict[str, Any], set[str]]] = {  # with what its journal tells
+    "all": (
+        {
+            "space": {"learning_rate": {"loguniform": [1e-4, 1]}},
+            "search": {"algorithm": "tpe", "num_trials": 12},
+            "scheduler": {
+                "type": "asha", "mode": "promote", "compare": "forecast", "grace_steps": 2,
+            },
+            "finals": {"top": 2, "seeds": 3},
+        },
+        {"promoted", "forecast", "finals_ended"},
+    ),
+    "promote": (
+        {"space": GRID, "scheduler": {"type": "asha", "mode": "promote", "grace_steps": 2}},
+        {"promoted"},
+    ),
     "stop-by-forecast": (
-        {"scheduler": {"type": "asha", "compare": "forecast", "grace_steps": 2}},
-        "forecast",
+        {"space": GRID, "scheduler": {"type": "asha", "compare": "forecast", "grace_steps": 2}},
+        {"forecast"},
     ),
     "model-and-finals": (
-        {"search": {"algorithm": "model"}, "finals": {"top": 3, "seeds": 3}},
-        "finals_ended",
+        {"space": GRID, "search": {"algorithm": "model"}, "finals": {"top": 3, "seeds": 3}},
+        {"finals_ended"},
     ),
-}
+}  # fmt: skip
 Run = tuple[float, int]  # the learning rate and the seed of a trial
 
 
@@ -132,39 +150,36 @@ ENDS = [kill, kill_all, terminate, interrupt, interrupt_twice, terminate_and_kil
 
 
 @pytest.mark.timeout(3600)  # with many more kills than by itself
-@pytest.mark.parametrize(("sections", "telling"), SWEEPS.values(), ids=SWEEPS)
 def test_killed_again_and_again_it_ends_as_if_never_killed(
-    tmp_path: Path,
-    write_space: Any,
-    starts: Path,
-    pytestconfig: pytest.Config,
-    sections: dict[str, Any],
-    telling: str,
+    tmp_path: Path, write_space: Any, starts: Path, pytestconfig: pytest.Config
 ) -> None:
     """In every way, at random, from the first event of a session on."""
-    space = write_space(**SECTIONS, **sections)
-    whole = undisturbed(space, tmp_path / "whole", SeededTrainer)
-    told = {key for event in events(whole) for key in (event["event"], *event)}
-    assert telling in told
-    rng = random.Random(0)
-    left, sweep = pytestconfig.getoption("--kills") // len(SWEEPS), 0
-    while left:
-        sweep += 1
-        folder = RunFolder(tmp_path / f"killed{sweep}" / "tiny")
+    rng, left = random.Random(0), pytestconfig.getoption("--kills")
+    for number, (name, (sections, telling)) in enumerate(itertools.cycle(SWEEPS.items())):
+        if not left:
+            return
+        space = write_space(**SECTIONS, **sections)
+        whole = undisturbed(space, tmp_path / f"whole{number}", SeededTrainer)
+        told = {key for event in events(whole) for key in (event["event"], *event)}
+        assert telling <= told, name
+        folder = RunFolder(tmp_path / f"killed{number}" / "tiny")
         left = run_killed(space, folder, starts, rng, left)
-        assert decided(folder) == decided(whole), f"sweep {sweep}"
-        assert rows(state_of(folder), folder) == rows(state_of(whole), whole), f"sweep {sweep}"
+        assert decided(folder) == decided(whole), f"sweep {number}: {name}"
+        assert rows(state_of(folder), folder) == rows(state_of(whole), whole), name
 
 
 def run_killed(space: Path, folder: RunFolder, starts: Path, rng: random.Random, kills: int) -> int:
-    """Run a sweep to its end, killed on the way at most so often; how many kills are left."""
+    """Run a sweep to its end, killed on the way at most so often, in each way before in any again;
+    how many kills are left."""
     ended: set[Run] = set()
+    ends: list[Callable[[Driver], None]] = []
     saved: dict[Run, int] = {}  # steps on storage
     code = None
     while code != ExitCode.DONE:
         noted, there = len(starts.read_text().splitlines()), num_events(folder.journal)
         begin = ("resume", "tiny") if folder.journal.exists() else ("run", space)
-        end = rng.choice(ENDS) if kills else None
+        ends = ends or rng.sample(ENDS, len(ENDS))
+        end = ends.pop() if kills else None
         session = forked_session_of if end in (kill, kill_all) else session_of
         driver = session("NotingTrainer", *begin, folder.path.parent)
         limit = there + rng.randint(1, MAX_EVENTS_A_SESSION)

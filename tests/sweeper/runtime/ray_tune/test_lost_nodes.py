@@ -5,7 +5,7 @@ import os
 import signal
 import subprocess
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,7 @@ from tests.sweeper.runtime.ray_tune.conftest import PLAIN
 from tests.sweeper.runtime.ray_tune.driver import GATE, NODE_WAIT
 from tests.sweeper.runtime.ray_tune.faulty_trainers import (
     DOOMED,
-    DOOMED_NODE,
+    DOOMED_NODES,
     EATER,
     EXITS,
     NOTES,
@@ -77,35 +77,31 @@ def go_down(cluster: Cluster, node: Any, pid: int) -> None:
     leave(cluster, node, pid)
 
 
-@pytest.mark.parametrize("end", [crash, leave, go_down])
 def test_a_lost_node_costs_nothing_but_the_steps_since_the_checkpoint(
-    tmp_path: Path,
-    write_space: Any,
-    cluster: Cluster,
-    monkeypatch: pytest.MonkeyPatch,
-    end: Callable[[Cluster, Any, int], None],
+    tmp_path: Path, write_space: Any, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    notes, doomed_node = tmp_path / "notes", tmp_path / "doomed"
-    monkeypatch.setenv(NOTES, str(notes))
-    monkeypatch.setenv(DOOMED_NODE, str(doomed_node))
+    """Three nodes with a trial each, one after the other, in three ways; one stays."""
+    notes, doomed_nodes = tmp_path / "notes", tmp_path / "doomed"
+    notes.mkdir()
+    looked_at = {NOTES: str(notes), DOOMED_NODES: str(doomed_nodes)}
     monkeypatch.setattr("sweeper.runtime.ray_tune.faults.NODE_GRACE_SECONDS", 60.0)
-    workers = [
-        cluster.add_node(num_cpus=1, env_vars={NOTES: str(notes), DOOMED_NODE: str(doomed_node)})
-        for _ in range(2)
-    ]
-    doomed_node.write_text(workers[1].node_id)
+    nodes = [cluster.add_node(num_cpus=1, env_vars=looked_at) for _ in range(4)]
+    ends = dict(zip(nodes[1:], (crash, leave, go_down), strict=True))
+    doomed_nodes.write_text("\n".join(node.node_id for node in ends))
 
     def doom() -> None:
-        while not notes.exists() or not notes.read_text().endswith("\n"):
-            if over.wait(0.05):  # between two looks at the condition
-                return
-        end(cluster, workers[1], int(notes.read_text()))
+        for node, end in ends.items():
+            note = notes / node.node_id
+            while not note.exists() or not note.read_text().endswith("\n"):
+                if over.wait(0.05):  # between two looks at the condition
+                    return
+            end(cluster, node, int(note.read_text()))
 
     over = threading.Event()
     fate = threading.Thread(target=doom)
     fate.start()
     space = write_space(
-        space={"learning_rate": {"grid": [1e-3, 2e-3, 3e-3]}}, scheduler={"type": "fifo"},
+        space={"learning_rate": {"grid": [1e-3, 2e-3, 3e-3, 4e-3]}}, scheduler={"type": "fifo"},
         train={"eval_every_steps": 4}, max_retries=0,
     )  # fmt: skip
     try:
@@ -117,10 +113,12 @@ def test_a_lost_node_costs_nothing_but_the_steps_since_the_checkpoint(
     rows = pq.read_table(folder.results).to_pylist()
     assert [(r["status"], r["num_failures"], r["error"]) for r in rows] == [
         ("completed", 0, None)
-    ] * 3
-    (lost,) = [e for e in raw_events(folder.journal) if e["event"] == "attempt_failed"]
-    assert lost["counted"] is False
-    assert headline(lost["error"]).startswith("The node of the trial was lost")
+    ] * 4
+    lost = [e for e in raw_events(folder.journal) if e["event"] == "attempt_failed"]
+    assert len({event["trial"] for event in lost}) == len(lost) == 3
+    for event in lost:
+        assert event["counted"] is False
+        assert headline(event["error"]).startswith("The node of the trial was lost")
     for row in rows:
         steps = [r.step for r in read_metrics(folder.trial_metrics(row["trial_id"]))]
         assert steps == [4, 8, 12, 16]
@@ -153,32 +151,36 @@ def test_a_kill_by_rays_memory_monitor_is_one_failure(
     assert rows[EXITS]["num_failures"] == len(said)
 
 
-@pytest.mark.parametrize(
-    ("process", "told"),
-    [
-        ("raylet", "none is alive. Waiting 2 s for one; then the sweep ends here"),
-        ("gcs_server", "does not answer. Waiting 2 s for it; then the sweep ends here"),
-    ],
-)
 def test_ray_of_this_machine_dies(
-    tmp_path: Path, write_space: Any, monkeypatch: pytest.MonkeyPatch, process: str, told: str
+    tmp_path: Path, write_space: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Its only node, and when the sweep has been resumed its head."""
     gate, said = tmp_path / "gate", tmp_path / "stderr"
+    waited = gate.with_suffix(".waited-at")
     monkeypatch.setenv(GATE, str(gate))
     monkeypatch.setenv(NODE_WAIT, "2")
     space = write_space(resources={"cpu": os.cpu_count()})
     folder, whole = RunFolder(tmp_path / "runs" / "tiny"), undisturbed(space, tmp_path / "whole")
-    with said.open("w") as stderr:
-        driver = session("run", space, folder.path.parent, stderr=stderr)
-    wait_until(driver, gate.with_suffix(".waited-at").exists)
-    of_driver = ["pgrep", "-P", str(driver.pid), "-x", process]
-    found = subprocess.run(of_driver, capture_output=True, text=True, check=True).stdout
-    os.kill(int(found), signal.SIGKILL)
-    assert driver.wait() == ExitCode.INTERRUPTED
-    assert told in said.read_text()
-    by_itself = events(folder)[-1].get("outcome") == "interrupted"
-    assert by_itself or "Ended at once. Go on with:  python -m sweeper res" in said.read_text()
-    assert not any(event.get("counted") for event in events(folder))
+    for begin, process, told in (
+        (("run", space), "raylet", "none is alive. Waiting 2 s for one; then the sweep ends here"),
+        (
+            ("resume", "tiny"),
+            "gcs_server",
+            "does not answer. Waiting 2 s for it; then the sweep ends here",
+        ),
+    ):
+        waited.unlink(missing_ok=True)
+        with said.open("w") as stderr:
+            driver = session(*begin, folder.path.parent, stderr=stderr)
+        wait_until(driver, waited.exists)
+        of_driver = ["pgrep", "-P", str(driver.pid), "-x", process]
+        found = subprocess.run(of_driver, capture_output=True, text=True, check=True).stdout
+        os.kill(int(found), signal.SIGKILL)
+        assert driver.wait() == ExitCode.INTERRUPTED
+        assert told in said.read_text()
+        by_itself = events(folder)[-1].get("outcome") == "interrupted"
+        assert by_itself or "Ended at once. Go on with:  python -m sweeper res" in said.read_text()
+        assert not any(event.get("counted") for event in events(folder))
 
     gate.touch()
     assert session("resume", "tiny", folder.path.parent).wait() == ExitCode.DONE

@@ -41,7 +41,7 @@ def job(folder: Path, style: str = "after", fault: str | None = None, **changes:
         eval_every_steps=10,
         trial_dir=folder / "work",
         folder=folder,
-        grace_s=5.0,
+        grace_s=60.0,
     )
     return replace(made, **changes)
 

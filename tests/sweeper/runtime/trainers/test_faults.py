@@ -57,15 +57,15 @@ def test_a_program_that_goes_a_step_too_far(tmp_path: Path) -> None:
 
 def test_only_the_time_in_which_somebody_listens_is_silence(tmp_path: Path) -> None:
     """A suspended driver finds that hours have passed, and ends no program for that."""
-    trainer = CommandTrainer(job(tmp_path, silent_s=10.0))
+    trainer = CommandTrainer(job(tmp_path, silent_s=60.0))
     losses(trainer, until=10)
     assert trainer.process is not None
     silence = trainer._silence
-    for _ in range(9):
+    for _ in range(59):
         silence.watched(3600.0, heard=False)
     silence.require_metrics(trainer.process, has_spoken=True)
     silence.watched(3600.0, heard=False)
-    with pytest.raises(TrainerError, match=r"for 10 s \(trial_timeout_s\): .* or set it to null;"):
+    with pytest.raises(TrainerError, match=r"for 60 s \(trial_timeout_s\): .* or set it to null;"):
         silence.require_metrics(trainer.process, has_spoken=True)
     silence.watched(3600.0, heard=True)
     silence.require_metrics(trainer.process, has_spoken=True)
