@@ -144,6 +144,7 @@ class SegmentLog:
     def __init__(self, working: WorkingCopy) -> None:
         self.working = working
         self.writer = SegmentWriter(working.bucket, working.copied().segments)
+        working.writer = self.writer
 
     def commit(self, lines: bytes) -> None:
         try:
@@ -205,4 +206,7 @@ class Publisher(threading.Thread):
         if self.working.is_fenced or (there is not None and there[0] != self.driver):
             return False
         newest = max(bucket.objects(JOURNAL, segment_name(known)), default="")
-        return newest <= segment_name(self.working.copied().segments)  # this driver writes on
+        if newest <= segment_name(self.working.copied().segments):  # this driver writes on
+            return True
+        writer = self.working.writer  # it may be there before that is known here
+        return writer is not None and writer.has_written(bucket.get(newest))

@@ -58,6 +58,9 @@ class SegmentWriter:
                 raise Fenced(_writer(there))
         self.number += 1
 
+    def has_written(self, segment: bytes) -> bool:
+        return segment.startswith(self._header)
+
 
 def read_segments(bucket: Bucket, after: int) -> list[tuple[bytes, datetime]]:
     """The lines of the segments beyond the first `after`, in order, and when each was written.

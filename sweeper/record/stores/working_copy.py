@@ -27,7 +27,7 @@ from sweeper.record.stores.contents import (
     signature_of,
 )
 from sweeper.record.stores.disk import Disk
-from sweeper.record.stores.segments import AT_ONCE, read_segments
+from sweeper.record.stores.segments import AT_ONCE, SegmentWriter, read_segments
 from sweeper.record.stores.store import STUB
 from trainable.atomic_file import new_folder_beside
 
@@ -40,6 +40,7 @@ class WorkingCopy:
     def __init__(self, path: Path, bucket: Bucket) -> None:
         self.path = path
         self.bucket = bucket
+        self.writer: SegmentWriter | None = None  # of the driver here
         self.is_fenced = False  # another driver has gone on: what is written here counts no more
         self._written: tuple[int, int] | None = None  # segments and bytes, by the driver here
         self._asked: set[str] = set()

@@ -10,9 +10,10 @@ from sweeper.errors import RunFolderError, StorageError
 from sweeper.record.buckets.bucket import Bucket
 from sweeper.record.run_folder import RunFolder, create_run_folder
 from sweeper.record.runs.finding import find_run_folder
-from sweeper.record.stores.in_bucket import Publisher
+from sweeper.record.stores.in_bucket import InBucket, Publisher
 from sweeper.record.stores.places import runs_folder
 from sweeper.record.stores.presence import GONE_SECONDS, PRESENCE, Driver, Ear
+from sweeper.record.stores.segments import SegmentWriter
 from sweeper.record.stores.working_copy import WorkingCopy
 from tests.sweeper.engine.sweeps import decisions
 from tests.sweeper.in_process import drive, opened
@@ -72,6 +73,20 @@ def test_a_driver_that_wakes_after_the_end_of_the_sweep_changes_nothing_of_it(
             found.report.write_text("the end")
         folder.report.write_text("asleep")
     assert Bucket(f"{address}/tiny").get("report.html") == b"the end"
+
+
+def test_a_segment_that_is_just_being_written_is_of_no_other_driver(
+    tiny_plan: Any, tmp_path: Path
+) -> None:
+    """It is in the bucket before its writer hears of that. A driver that writes much and took it
+    for another's would fall silent, and be taken for a lost one."""
+    address, _, folder = made_in_bucket(tiny_plan, tmp_path)
+    store = InBucket(folder.path, f"{address}/tiny")
+    store.log().commit(b"{}\n")
+    publisher = Publisher(store.working)
+    assert publisher._is_ours()
+    SegmentWriter(store.bucket, 1).commit(b"{}\n")
+    assert not publisher._is_ours()
 
 
 def test_a_long_push_is_no_silence_and_ends_where_another_driver_goes_on(
