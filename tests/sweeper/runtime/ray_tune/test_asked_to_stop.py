@@ -14,9 +14,8 @@ from sweeper.record.run_folder import RunFolder
 from sweeper.runtime.stopping.requests import request_trial_stop
 from sweeper.status import ExitCode, Status
 from tests.sweeper.journals import raw_events
-from tests.sweeper.runtime.ray_tune.conftest import LOOKED_AT
-from tests.sweeper.runtime.ray_tune.driver import GATE
 from tests.sweeper.runtime.ray_tune.sessions import forked_session_of, session_of
+from tests.sweeper.runtime.ray_tune.test_kills import go_on_without_ray
 from tests.sweeper.waiting import wait_until
 from trainable.errors import UserError
 
@@ -28,12 +27,6 @@ SECTIONS = {
     "resources": {"cpu": 1},
     "max_concurrent": 2,
 }
-
-
-@pytest.fixture
-def gate(tmp_path: Path, cluster: None) -> Path:
-    """The file without which a `WaitingTrainer` waits."""
-    return tmp_path / LOOKED_AT[GATE]
 
 
 def stop(folder: RunFolder, *trial: str) -> tuple[int, str]:
@@ -49,7 +42,7 @@ def events(folder: RunFolder) -> list[dict[str, Any]]:
 
 
 def at_the_gate(folder: RunFolder, *trials: str) -> bool:
-    """These trials are as far as they come without it."""
+    """These trials are as far as a `WaitingTrainer` comes without its gate."""
     at = {
         e["trial"] for e in events(folder) if e["event"] == "report" and e["metrics"]["step"] == 6
     }
@@ -64,7 +57,7 @@ def said_of(folder: RunFolder, since: int) -> dict[str, list[str]]:
     return trials
 
 
-def test_trials_and_then_the_sweep(tmp_path: Path, write_space: Any, gate: Path) -> None:
+def test_trials_and_then_the_sweep(tmp_path: Path, write_space: Any, cluster: None) -> None:
     """The second trial of a driver that is killed before it hears of it; the sweep when it has been
     resumed."""
     folder = RunFolder(tmp_path / "runs" / "tiny")
@@ -104,8 +97,7 @@ def test_trials_and_then_the_sweep(tmp_path: Path, write_space: Any, gate: Path)
     code, said = stop(folder)
     assert (code, said[: len(idle)]) == (ExitCode.USER_ERROR, idle)
 
-    gate.touch()
-    assert session_of("WaitingTrainer", "resume", "tiny", tmp_path / "runs").wait() == 0
+    go_on_without_ray(folder)
     assert said_of(folder, before)["trial_started"] == ["0002", "0002"]
     status = {trial.trial_id: trial.status for trial in read_state(folder).trials.values()}
     assert status == {

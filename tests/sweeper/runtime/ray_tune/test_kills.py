@@ -18,6 +18,7 @@ from sweeper.plan.plan import make_plan
 from sweeper.record.replay import replay
 from sweeper.record.run_folder import CHECKPOINT_FILE, RunFolder, create_run_folder
 from sweeper.record.state.sweep_state import SweepState
+from sweeper.record.state.warm_start import WarmStart
 from sweeper.record.tables import result_rows
 from sweeper.runtime.in_process import InProcess
 from sweeper.spec.reading.spec_file import load_spec
@@ -84,10 +85,21 @@ def undisturbed(
     folder = create_run_folder(runs, plan.spec, None, str(space))
     searched = plan.spec.search.from_run is not None
     warm_start = read_warm_start(plan.spec, runs, source) if searched else None
+    go_on_without_ray(folder, trainer, warm_start)
+    return folder
+
+
+def go_on_without_ray(
+    folder: RunFolder,
+    trainer: type[ClosedFormTrainer] = ClosedFormTrainer,
+    warm_start: WarmStart | None = None,
+) -> None:
+    """To its end: where it matters what a session on Ray has left, and not what goes on from it."""
+    spec, source = load_spec(folder.spec)
+    plan = make_plan(spec, Path(str(spec.data)), source)
     with opened(folder, plan, None, warm_start) as sweep:
         InProcess(sweep, Audience(sweep, []), trainer).run()
         sweep.close("finished")
-    return folder
 
 
 def events(folder: RunFolder) -> list[dict[str, Any]]:

@@ -31,7 +31,14 @@ from tests.sweeper.runtime.ray_tune.faulty_trainers import (
     NOTES,
     SOUND,
 )
-from tests.sweeper.runtime.ray_tune.test_kills import decided, events, rows, state_of, undisturbed
+from tests.sweeper.runtime.ray_tune.test_kills import (
+    decided,
+    events,
+    go_on_without_ray,
+    rows,
+    state_of,
+    undisturbed,
+)
 from tests.sweeper.runtime.ray_tune.test_resume import session
 from tests.sweeper.waiting import wait_until
 
@@ -182,7 +189,6 @@ def test_ray_of_this_machine_dies(
         assert by_itself or "Ended at once. Go on with:  python -m sweeper res" in said.read_text()
         assert not any(event.get("counted") for event in events(folder))
 
-    gate.touch()
-    assert session("resume", "tiny", folder.path.parent).wait() == ExitCode.DONE
+    go_on_without_ray(folder)
     assert decided(folder) == decided(whole)
     assert rows(state_of(folder), folder) == rows(state_of(whole), whole)
