@@ -89,8 +89,9 @@ def _end(
         )
 
 
-def surface_of(sweep: SweepData, ends: Sequence[End]) -> "Surface":
-    """The surface through the ends, of which there is at least one."""
+def surface_of(sweep: SweepData, ends: Sequence[End], *, thorough: bool = False) -> "Surface":
+    """The surface through the ends, of which there is at least one; thorough where it has to tell
+    in what interval something lies."""
     from sweeper.strategy.surface.axes import Axes  # scipy takes a moment
     from sweeper.strategy.surface.surface import Final, Surface
 
@@ -103,7 +104,7 @@ def surface_of(sweep: SweepData, ends: Sequence[End]) -> "Surface":
         for end in _telling(sweep, ends)
     ]
     measured = any(end.measured and end.deviation for end in ends)
-    return Surface(Axes(space), finals, measured=measured, thorough=True)
+    return Surface(Axes(space), finals, measured=measured, thorough=thorough)
 
 
 def _telling(sweep: SweepData, ends: Sequence[End]) -> list[End]:

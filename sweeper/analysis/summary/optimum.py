@@ -139,7 +139,7 @@ class _Depth:
         """Through all points that have the same names as the best."""
         if (names := frozenset(best)) not in self._surfaces:
             alike = [end for end in self.ends if end.point.keys() == names]
-            self._surfaces[names] = surface_of(self.sweep, alike)
+            self._surfaces[names] = surface_of(self.sweep, alike, thorough=True)
         return self._surfaces[names]
 
 

@@ -53,7 +53,8 @@ class Surface:
         Args:
             finals: At least one; their values are finite.
             measured: Whether the noise is in the finals' own deviations; else it is estimated.
-            thorough: Not as fast, and not too sure of where the best lies. Searches do without.
+            thorough: Ten times slower, and not too sure of where the best lies. What names the same
+                points without, as searches do, does without.
         """
         self._axes, self._measured, self._thorough = axes, measured, thorough
         self.finals = list(finals)
