@@ -25,7 +25,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from threading import Thread
 
@@ -113,7 +113,13 @@ class Campaign:
         for _ in range(number):
             worker = Machine(self.root / f"worker{time.monotonic_ns()}")
             self.workers.append(worker)
-            Thread(target=self.head.join, args=(worker,), kwargs={"cpus": 2}, daemon=True).start()
+            Thread(target=self._join, args=(worker,), daemon=True).start()
+
+    def _join(self, worker: Machine) -> None:
+        """Ray gives up what takes long to start."""
+        while worker in self.workers:
+            with suppress(AssertionError):
+                return self.head.join(worker, cpus=2)
 
     def _submit(self) -> None:
         number = len(self.sweeps) + len(self.over)
