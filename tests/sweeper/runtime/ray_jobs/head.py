@@ -16,6 +16,8 @@ from pathlib import Path
 from tests.sweeper.servers import free_ports
 
 TRIES = 3  # Ray gives itself 30 s to start, which may be short where much else runs
+# What no sweep needs takes as long to start as much of what it does.
+WITHOUT = ("--no-monitor", "--include-log-monitor=false")
 ROOT = Path(__file__).parents[4]
 
 
@@ -80,7 +82,7 @@ class Head(Machine):
             f"--port={self.gcs}", f"--dashboard-port={self.dashboard}",
             f"--dashboard-agent-listen-port={self.agent}", "--dashboard-host=127.0.0.1",
             "--node-ip-address=127.0.0.1", f"--num-cpus={self.cpus}",
-            f"--temp-dir={self.folders[-1]}",
+            f"--temp-dir={self.folders[-1]}", *WITHOUT,
         ]  # fmt: skip
         for _ in range(TRIES):
             done = subprocess.run(command, env=self.environment, capture_output=True, text=True)
