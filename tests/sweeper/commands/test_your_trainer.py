@@ -40,15 +40,8 @@ def accuracy(rate: float, step: int) -> float:
     return 1 - float((1 - rate) ** step)
 
 
-def sweeper(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "sweeper", *arguments],
-        cwd=folder, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-
-
 @pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def swept(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """With a sweep that was interrupted, and went on to its end."""
     folder = tmp_path_factory.mktemp("project")
     (folder / "train.py").write_text(PROGRAM)
@@ -68,24 +61,35 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     }
     with (folder / "mine.yaml").open("w") as file:
         YAML().dump(document, file)
+    command = [sys.executable, "-m", "sweeper"]
     run = subprocess.Popen(
-        [sys.executable, "-m", "sweeper", "run", "mine.yaml", "--no-dashboard"],
+        [*command, "run", "mine.yaml", "--no-dashboard"],
         cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
     journal = RunFolder(folder / "runs" / "mine").journal
     wait_until(run, lambda: journal.exists() and b'"report"' in journal.read_bytes())
     run.send_signal(signal.SIGTERM)
     assert run.wait() == 130
-    resumed = sweeper(folder, "resume", "mine", "--no-dashboard")
+    resumed = subprocess.run(
+        [*command, "resume", "mine", "--no-dashboard"],
+        cwd=folder, capture_output=True, text=True, check=False,
+    )  # fmt: skip
     assert resumed.returncode == 0, resumed.stderr
     assert "perplexity" not in resumed.stdout
     return folder
 
 
-def test_every_evaluation_is_there_once_with_its_value(project: Path) -> None:
-    events = [e for e in read_journal(RunFolder(project / "runs" / "mine").journal)]
+@pytest.fixture
+def here(swept: Path, sweeper: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """`sweeper`, called where the sweep was run."""
+    monkeypatch.chdir(swept)
+    return sweeper
+
+
+def test_every_evaluation_is_there_once_with_its_value(swept: Path) -> None:
+    events = [e for e in read_journal(RunFolder(swept / "runs" / "mine").journal)]
     assert [e.outcome for e in events if isinstance(e, SessionEnded)] == ["interrupted", "finished"]
-    rows = pq.read_table(project / "runs" / "mine" / "results.parquet").to_pylist()
+    rows = pq.read_table(swept / "runs" / "mine" / "results.parquet").to_pylist()
     rates = {row["trial_id"]: row["rate"] for row in rows}
     seen: dict[str, list[int]] = {}
     for event in events:
@@ -100,17 +104,17 @@ def test_every_evaluation_is_there_once_with_its_value(project: Path) -> None:
     assert best["tokens"] is None
 
 
-def test_what_can_be_asked_of_it(project: Path) -> None:
-    best = json.loads(sweeper(project, "best", "mine", "--json").stdout)
+def test_what_can_be_asked_of_it(here: Any) -> None:
+    best = json.loads(here("best", "mine", "--json").out)
     assert best["values"] == {"rate": 0.1}
     assert best["command"] is best["fresh_command"] is None
     for command in (
         ["status"], ["best"], ["list"], ["trial", "mine", "0"], ["report"], ["status", "--json"],
         ["tensorboard", "mine"], ["optuna", "mine"], ["plan", "mine.yaml"],
     ):  # fmt: skip
-        done = sweeper(project, *command)
-        assert done.returncode == 0, (command, done.stderr)
-        assert "--json" in command or "perplexity" not in done.stdout
+        done = here(*command)
+        assert done.code == 0, (command, done.err)
+        assert "--json" in command or "perplexity" not in done.out
     for command, told in (
         (["export", "mine", "out"], "only models of our own trainer are exported"),
         (["predict", "mine", "--scale", "10x"], "not a sweep over learning rates"),
@@ -118,22 +122,22 @@ def test_what_can_be_asked_of_it(project: Path) -> None:
         (["best", "mine", "--command"], "how its trainer is started for longer, only you know"),
         (["plan", "mine.yaml", "--for", "10M"], "its model's sizes are not known"),
     ):
-        done = sweeper(project, *command)
-        assert (done.returncode, "Traceback" in done.stderr) == (2, False), done.stderr
-        assert told in done.stderr
+        done = here(*command)
+        assert (done.code, "Traceback" in done.err) == (2, False), done.err
+        assert told in done.err
 
 
-def test_the_winner_as_a_file_is_run_as_it_is(project: Path) -> None:
-    (project / "best.yaml").write_text(sweeper(project, "best", "mine", "--yaml").stdout)
-    done = sweeper(project, "plan", "best.yaml")
-    assert done.returncode == 0, done.stderr
-    assert "1 trial," in done.stdout
+def test_the_winner_as_a_file_is_run_as_it_is(here: Any) -> None:
+    Path("best.yaml").write_text(here("best", "mine", "--yaml").out)
+    done = here("plan", "best.yaml")
+    assert done.code == 0, done.err
+    assert "1 trial," in done.out
 
 
-def test_a_program_that_has_changed_is_found_out(project: Path) -> None:
+def test_a_program_that_has_changed_is_found_out(here: Any) -> None:
     """And so is one of its files that the command does not name."""
-    (project / "helper.py").write_text("")
-    done = sweeper(project, "resume", "mine", "--set", "finals={}", "--no-dashboard")
-    assert done.returncode == 2
-    assert "helper.py" in done.stderr or "{seed}" in done.stderr
-    os.unlink(project / "helper.py")
+    Path("helper.py").touch()
+    done = here("resume", "mine", "--set", "finals={}", "--no-dashboard")
+    assert done.code == 2
+    assert "helper.py" in done.err or "{seed}" in done.err
+    os.unlink("helper.py")
