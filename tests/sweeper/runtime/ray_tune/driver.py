@@ -22,6 +22,7 @@ STARTS = "SWEEPER_TEST_STARTS"  # names the file in which trials note where they
 GATE = "SWEEPER_TEST_GATE"  # names a file without which trials hang
 HANG_AT = "SWEEPER_TEST_HANG_AT"  # names a file with the step at which they do; none: HANGS_AT
 NODE_WAIT = "SWEEPER_TEST_NODE_WAIT"  # seconds in which a lost node, or the head, may come back
+EXIT = "SWEEPER_TEST_EXIT"  # seconds after which a driver that is to end does, in any case
 BACKOFF = "SWEEPER_TEST_BACKOFF"  # seconds that a trial waits after each of its failures
 # Seconds that a driver which is to end gives its trials to save themselves, and itself all the time
 # that a busy machine needs.
@@ -103,6 +104,10 @@ def main(what: str, argument: str, runs: str, trainer: str) -> None:
 
         signals.EXIT_SECONDS = 600.0
         interrupt.INTERRUPT_GRACE_SECONDS = float(os.environ[PATIENCE])
+    if EXIT in os.environ:
+        from sweeper.runtime import signals
+
+        signals.EXIT_SECONDS = float(os.environ[EXIT])
     if BACKOFF in os.environ:
         from sweeper.record.state import trial
 
