@@ -216,11 +216,22 @@ class _Cut:
         """Whether the best value that was tried is in the interval or next to it, or is expected to
         be worse than the best by no more than luck: by noise alone the best of n points is ahead of
         its mean by at most sqrt(2 ln n) deviations on average. Otherwise the surface contradicts
-        what was measured, and is worth nothing."""
+        what was measured, and is worth nothing; but not where all that was measured on either
+        side of the interval differs from the best in other settings too, as in random sweeps: there
+        the better value was just not drawn."""
         (best,) = _values(self.parameter, [self.best])
         at = self.values.index(best)
         before, after = self.values[max(0, at - 1)], self.values[at : at + 2][-1]
         surface = self.depth.surface(self.best)
         luck = surface.noise * math.sqrt(2 * math.log(len(surface.finals)))
         worse = np.interp(best, nodes, expected) - expected.min()
-        return (before <= high and low <= after) or bool(worse <= luck)
+        measured = [end.point for end in self.depth.ends if end.measured]
+        name = self.parameter.name
+        alone = [point for point in measured if {**point, name: best} == self.best]
+
+        def around(points: list[Point]) -> bool:
+            values = _values(self.parameter, points)
+            return bool(values) and values[0] <= low and high <= values[-1]
+
+        not_drawn = around(measured) and not around(alone)
+        return (before <= high and low <= after) or bool(worse <= luck) or not_drawn

@@ -216,3 +216,24 @@ def test_nothing_is_recommended_that_contradicts_the_winner(nonsense: Forecast) 
     (found,) = optima(sweep_of([*trials, stopped]))
     assert found.low <= 1e-3 <= found.high
     assert found.taken < 4e-3 or not found.is_known
+
+
+def test_a_best_trial_beside_the_valley_of_a_random_sweep_is_no_contradiction() -> None:
+    warmup = Parameter(name="warmup_steps", scale="linear", low=0, high=100)
+    rate = replace(LEARNING_RATE, options=(), low=1.25e-4, high=8e-3)
+    rng = np.random.default_rng(0)
+    known = []
+    for _ in range(6):
+        drawn = [(1e-3 * 2 ** rng.uniform(-3, 3), rng.uniform(0, 100)) for _ in range(24)]
+        trials = [
+            trial(
+                f"{k:04d}",
+                {"learning_rate": x, "warmup_steps": steps},
+                3 + 0.05 * math.log2(x / 1e-3) ** 2 + 0.1 * ((steps - 50) / 50) ** 2,
+            )
+            for k, (x, steps) in enumerate(drawn)
+        ]
+        for found in optima(sweep_of(trials, [rate, warmup])):
+            known.append(found.is_known)
+            assert found.low <= (1e-3 if found.name == "learning_rate" else 50) <= found.high
+    assert all(known)
