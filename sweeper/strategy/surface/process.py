@@ -75,7 +75,10 @@ class Process:
         kept = weights > NEGLIGIBLE * weights.max()
         self.draws, self.weights = draws[kept], weights[kept] / weights[kept].sum()
         pull, sag, log_weights = (np.concatenate(parts)[kept] for parts in zip(*found, strict=True))
-        self._pull, self._sag, self._inverse = pull, sag, np.linalg.inv(self._kernel(self.draws))
+        self._pull, self._sag = pull, sag
+        # Of the inverse R'R: a kernel with hardly any noise is nearly singular, and what is left of
+        # the variance by its inverse itself may come out negative.
+        self._root = np.linalg.inv(np.linalg.cholesky(self._kernel(self.draws)))
         self._lengths, spreads = lengths_and_spreads(self.draws)
         self._signals = np.exp(log_weights - logsumexp(log_weights, axis=1, keepdims=True))
         self._signal, self._variance = self._signals @ SIGNALS, self._signals @ SIGNALS**2
@@ -154,7 +157,7 @@ class Process:
         number = len(self._at)
         if number < 3:
             return 1.0
-        precision = np.diagonal(self._inverse, axis1=1, axis2=2)
+        precision = (self._root**2).sum(axis=1)
         pull = self._pull - self._signal[:, None] * self._sag
         squares = pull**2 / precision / self._variance[:, None]
         surprise = float(self.weights @ squares.mean(axis=1))
@@ -165,8 +168,8 @@ class Process:
         same process and coordinates give the same draws."""
         at = at - self._centre
         known = self._to(at, self._at)
-        prior = self._to(at, at)
-        left = prior - known @ self._inverse @ known.transpose(0, 2, 1)
+        told = known @ self._root.transpose(0, 2, 1)
+        left = self._to(at, at) - told @ told.transpose(0, 2, 1)
         root = np.linalg.cholesky(left + 1e-6 * np.eye(len(at)))
         normal = np.random.default_rng(0).standard_normal((len(root), number, len(at)))
         pulled, sagged = self._means(at, known)
@@ -180,7 +183,7 @@ class Process:
 
     def _left(self, at: Array, kernel: Array) -> Array:
         """The variance that is left under each kernel, as a share of the signal's."""
-        known = ((kernel @ self._inverse) * kernel).sum(-1)
+        known = ((kernel @ self._root.transpose(0, 2, 1)) ** 2).sum(-1)
         square = (at * at).sum(1)
         trend = TREND * (1 + square**2 / 2) + self._slope * square
         left: Array = np.maximum(1 + trend - known, JITTER)

@@ -1,6 +1,8 @@
 """The process: against the textbook's formula, and by what it promises of functions it has not
 seen."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 from scipy.stats import invgamma, multivariate_normal, norm
@@ -90,3 +92,11 @@ def test_the_expected_improvement_is_the_integral() -> None:
     integral = np.maximum(0.9 - drawn, 0).mean()
     found = expected_improvement(np.array([0.9]), np.array([1.2]), np.array([0.25]))
     assert found == pytest.approx([integral], rel=0.01)
+
+
+@pytest.mark.parametrize("loss", [np.zeros_like, np.square])
+def test_values_without_noise_are_drawn_from_too(loss: Callable[[np.ndarray], np.ndarray]) -> None:
+    at = np.linspace(-3.4, 3.4, 60)[:, None]  # of 1e-6 to 1 on a log scale
+    fitted = Process(at, loss(at[:, 0]), bends=np.array([8.0]), rounds=4)
+    drawn = fitted.sample(at, 8)
+    assert drawn == pytest.approx(np.broadcast_to(loss(at[:, 0]), drawn.shape), abs=0.05)
