@@ -46,8 +46,8 @@ from sweeper.record.state.stints import Stints
 from sweeper.record.state.trial import Trial
 from sweeper.record.state.warm_start import WarmStart
 from sweeper.spec.clock import clock_per_step
+from sweeper.spec.domains.scale import require_on_scale
 from sweeper.spec.domains.values import Settings
-from sweeper.spec.points import fitted
 from sweeper.spec.sweep_spec import SweepSpec
 from sweeper.spec.trainer.config import AnyConfig, num_params
 from sweeper.status import Decision, Status
@@ -282,12 +282,12 @@ class SweepState:
     def _values(self, recorded: Settings) -> Settings:
         """
         Raises:
-            ValueError: one is no value that the search could have given.
+            ValueError: one has no place on the scale of what the search gives.
         """
         for name, domain in self.spec.space.items():
             if name in recorded:
                 try:
-                    fitted(name, domain, recorded[name], self.spec.known)
+                    require_on_scale(domain, recorded[name])
                 except ValueError as error:
                     raise ValueError(f"values.{name}: {error}") from None
         return recorded

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Literal
 
-from sweeper.spec.domains.domain import Domain
+from sweeper.spec.domains.domain import Domain, require_number
 from sweeper.spec.domains.listed import Choice, Grid
 from sweeper.spec.domains.ranges import LogRange
 from sweeper.spec.domains.values import Scalar
@@ -20,6 +20,16 @@ def scale_of_domain(domain: Domain) -> Scale:
         numbers = None if domain.is_bundled else numbers_of(domain.values())
         return "category" if numbers is None else scale_of(numbers)
     return "log" if isinstance(domain, LogRange) else "linear"
+
+
+def require_on_scale(domain: Domain, value: Scalar) -> None:
+    """
+    Raises:
+        ValueError: the value has no place on the domain's scale.
+    """
+    scale = scale_of_domain(domain)
+    if scale != "category" and require_number(value) <= 0 and scale == "log":
+        raise ValueError(f"must be above 0, since its scale is log, got {value!r}")
 
 
 def numbers_of(values: Sequence[Scalar]) -> list[float] | None:
