@@ -3,14 +3,15 @@ way there. A kill may come between a checkpoint and the journal's word of those 
 next session records them from here, and the trial need not go back.
 """
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from sweeper.record.run_folder import write_json
 from sweeper.record.state.checkpoints import PROGRESS_FILE
+from sweeper.record.state.events import Whole
 from sweeper.spec.trainer.config import AnyConfig
+from sweeper.typed_json import read_json
 from trainable.loop.metrics import Metrics
 
 
@@ -18,7 +19,7 @@ from trainable.loop.metrics import Metrics
 class Progress:
     """Of a checkpoint; `metrics` are those since the trial's checkpoint before."""
 
-    step: int
+    step: Whole
     metrics: tuple[Metrics, ...]
 
     def write(self, checkpoint: Path) -> None:
@@ -29,10 +30,8 @@ class Progress:
 def read_progress(checkpoint: Path) -> Progress | None:
     """The progress in a checkpoint; None if an older version wrote it, or a kill has torn it."""
     try:
-        stated = json.loads((checkpoint / PROGRESS_FILE).read_text(encoding="utf-8"))
-        metrics = tuple(Metrics.from_mapping(row) for row in stated["metrics"])
-        return Progress(step=int(stated["step"]), metrics=metrics)
-    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+        return read_json(Progress, (checkpoint / PROGRESS_FILE).read_bytes())
+    except (OSError, ValueError):
         return None
 
 

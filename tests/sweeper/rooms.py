@@ -52,7 +52,7 @@ FLOORS = [
     sweeper.corpus.tokens
     sweeper.corpus.reading
     sweeper.record.buckets
-    sweeper.errors sweeper.status
+    sweeper.errors sweeper.status sweeper.typed_json
     trainable.__main__ trainable.generate trainable.export trainable.coordinate_check
     trainable.command_line
     trainable.followers

@@ -1,6 +1,5 @@
 """Reads a run folder into the values that a summary is computed from."""
 
-import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -26,6 +25,7 @@ from sweeper.spec.reading.spec_file import load_spec
 from sweeper.spec.sweep_spec import SweepSpec
 from sweeper.spec.trainer.settings import OURS, OWNED
 from sweeper.status import Status
+from sweeper.typed_json import read_json
 from trainable.config import TrainConfig
 from trainable.errors import ConfigError, UserError
 from trainable.model.model_size import flops_per_token
@@ -246,7 +246,7 @@ def _data_meta(spec: SweepSpec) -> dict[str, object] | None:
     if spec.data is None:
         return None
     try:
-        meta = json.loads(CorpusFolder(place_here(spec.data)).meta.read_text(encoding="utf-8"))
+        meta = CorpusFolder(place_here(spec.data)).meta.read_bytes()
+        return read_json(dict[str, object], meta)
     except (OSError, ValueError):
         return None
-    return meta if isinstance(meta, dict) else None

@@ -2,21 +2,27 @@
 
 import json
 from dataclasses import asdict, dataclass
-from datetime import datetime
 from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field
 
 from sweeper.record.journal import cut_torn_line
+from sweeper.record.state.events import Moment
+from sweeper.typed_json import read_json
+
+Share = Annotated[float, Field(ge=0, le=1)]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Load:
     """Shares from 0 to 1. Of the GPUs None where there are none, or nothing is known of them."""
 
-    time: datetime
-    processors: float  # in the mean since the line before
-    memory: float
-    gpus: float | None = None  # the mean over all of them
-    gpu_memory: float | None = None
+    time: Moment
+    processors: Share  # in the mean since the line before
+    memory: Share
+    gpus: Share | None = None  # the mean over all of them
+    gpu_memory: Share | None = None
 
 
 class LoadFile:
@@ -43,23 +49,6 @@ def read_loads(path: Path) -> tuple[Load, ...]:
 
 def _load(line: str) -> Load | None:
     try:
-        read = json.loads(line)
-        known = [name for name in ("gpus", "gpu_memory") if read.get(name) is not None]
-        return Load(
-            time=datetime.fromisoformat(read["time"]),
-            processors=_share(read["processors"]),
-            memory=_share(read["memory"]),
-            **{name: _share(read[name]) for name in known},
-        )
-    except (ValueError, LookupError, TypeError, AttributeError):
+        return read_json(Load, line)
+    except ValueError:
         return None
-
-
-def _share(value: object) -> float:
-    """
-    Raises:
-        ValueError: it is no number from 0 to 1.
-    """
-    if not isinstance(value, int | float) or not 0 <= value <= 1:
-        raise ValueError
-    return float(value)

@@ -1,10 +1,12 @@
 """What the best trials have written at the end of a sweep, each from the same beginning."""
 
-import json
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 
+from pydantic import FiniteFloat
+
 from sweeper.record.run_folder import RunFolder, write_json
+from sweeper.typed_json import read_json
 
 WRITERS = 2  # so many of the best points, each by its best trial
 
@@ -21,7 +23,7 @@ class Texts:
     """The best trial's comes first."""
 
     prompt: str
-    temperature: float
+    temperature: FiniteFloat
     texts: tuple[Text, ...]
 
 
@@ -39,12 +41,6 @@ def delete_texts(folder: RunFolder) -> None:
 def read_texts(folder: RunFolder) -> Texts | None:
     """None where there are none, or the file has become something else."""
     try:
-        read = json.loads(folder.texts.read_text(encoding="utf-8"))
-        texts = tuple(
-            Text(trial_id=str(of["trial_id"]), step=int(of["step"]), written=str(of["written"]))
-            for of in read["texts"]
-        )
-        prompt, temperature = str(read["prompt"]), float(read["temperature"])
-    except (OSError, ValueError, LookupError, TypeError):
+        return read_json(Texts, folder.texts.read_bytes())
+    except (OSError, ValueError):
         return None
-    return Texts(prompt=prompt, temperature=temperature, texts=texts)

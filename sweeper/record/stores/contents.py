@@ -10,6 +10,7 @@ from typing import Self
 from sweeper.record.state.checkpoints import is_checkpoint_name
 from sweeper.record.stores.presence import PRESENCE
 from sweeper.record.stores.segments import JOURNAL
+from sweeper.typed_json import read_json
 
 COPIED = ".copy.json"  # how much of the bucket is here
 JOURNAL_FILE = "journal.jsonl"
@@ -31,8 +32,8 @@ class Copied:
     def read(cls, folder: Path) -> Self:
         """Nothing where it does not say."""
         try:
-            return cls(**json.loads((folder / COPIED).read_text(encoding="utf-8")))
-        except (OSError, ValueError, TypeError):
+            return read_json(cls, (folder / COPIED).read_bytes())
+        except (OSError, ValueError):
             return cls()
 
     def write(self, folder: Path) -> None:

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from sweeper.record.buckets.bucket import Bucket
+from sweeper.typed_json import read_json
 
 PRESENCE = "driver.json"
 COPY_ID = ".copy-id"  # in a working copy
@@ -68,8 +69,8 @@ def driver_of(bucket: Bucket) -> tuple[Driver, float] | None:
 
 def _read(said: bytes) -> Driver | None:
     try:
-        return Driver(**json.loads(said))
-    except (ValueError, TypeError):
+        return read_json(Driver, said)
+    except ValueError:
         return None
 
 

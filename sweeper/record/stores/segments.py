@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 
 from sweeper.record.buckets.bucket import Bucket
+from sweeper.typed_json import read_json
 
 JOURNAL = "journal"  # the segments' folder
 AT_ONCE = 16  # requests to a bucket
@@ -77,7 +78,7 @@ def read_segments(bucket: Bucket, after: int) -> list[tuple[bytes, datetime]]:
 
 def _writer(segment: bytes) -> str:
     try:
-        who = json.loads(segment.partition(b"\n")[0])
+        who = read_json(dict[str, object], segment.partition(b"\n")[0])
         return f"process {who['pid']} on {who['host']}"
-    except (ValueError, LookupError, TypeError):
+    except (ValueError, LookupError):
         return "another program"

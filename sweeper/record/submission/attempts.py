@@ -6,11 +6,14 @@ import json
 import time
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
-from typing import Any, Literal
+from typing import Literal
+
+from pydantic import FiniteFloat
 
 from sweeper.record.run_folder import RunFolder, reached
 from sweeper.record.state.sweep_state import SweepState
 from sweeper.spec.operating.tracking import WandbMode
+from sweeper.typed_json import read_json
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,7 +32,7 @@ class Attempt:
     number: int  # the first is 1
     job: str  # its submission id, which no other has
     by_hand: bool  # False: `keep` has submitted it, since the one before was lost
-    submitted: float  # Unix time
+    submitted: FiniteFloat  # Unix time
     sessions: int  # that there were before
     work: int  # that was done before
     wandb: WandbMode = "off"
@@ -51,16 +54,13 @@ def read_attempts(folder: RunFolder) -> list[Attempt]:
 
 
 def _read(folder: RunFolder, number: int) -> Attempt | None:
-    with suppress(OSError, ValueError, TypeError):
+    with suppress(OSError, ValueError):
         end = None
         with suppress(FileNotFoundError):
-            end = End(**_json(folder.attempt_end(number)))
-        return Attempt(**_json(folder.attempt(number)), end=end)
+            end = read_json(End, folder.attempt_end(number).read_bytes())
+        attempt = read_json(Attempt, folder.attempt(number).read_bytes())
+        return replace(attempt, number=number, end=end)
     return None
-
-
-def _json(path: Any) -> Any:
-    return json.loads(path.read_text(encoding="utf-8"))
 
 
 def record_attempt(folder: RunFolder, attempt: Attempt) -> bool:

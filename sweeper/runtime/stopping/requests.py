@@ -2,7 +2,6 @@
 any machine. A file goes once what it asks for is done, or is in the journal."""
 
 import contextlib
-import json
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 from sweeper.engine.sweep import Sweep
 from sweeper.errors import RunFolderError
 from sweeper.record.run_folder import RunFolder, write_json
+from sweeper.typed_json import read_json
 
 LOOK_EVERY_SECONDS = 0.5
 
@@ -86,7 +86,6 @@ class StopRequests:
 def _read(path: Path) -> dict[str, object]:
     """What a request asks; nothing where it is none."""
     try:
-        asked = json.loads(path.read_text(encoding="utf-8"))
+        return read_json(dict[str, object], path.read_bytes())
     except (OSError, ValueError):
         return {}
-    return asked if isinstance(asked, dict) else {}

@@ -8,8 +8,8 @@ import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+from sweeper.typed_json import read_json
 from trainable.atomic_file import new_folder_beside, write_atomically
 from trainable.errors import CheckpointError
 
@@ -38,9 +38,8 @@ class Kept:
             CheckpointError: it is damaged, or a file of the program's is.
         """
         try:
-            stated: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-            kept = cls(step=stated["step"], path=stated["path"], sizes=stated["sizes"])
-        except (OSError, ValueError, LookupError, TypeError) as error:
+            kept = read_json(cls, file.read_bytes())
+        except (OSError, ValueError) as error:
             raise CheckpointError(f"{file}: damaged ({error})") from None
         if (there := sizes(file.parent / PROGRAM_FILES)) != kept.sizes:
             wrong = sorted(there.items() ^ kept.sizes.items())[0][0]

@@ -5,7 +5,6 @@ It is a process of its own beside the driver and lives until its standard input 
 trial waits for it.
 """
 
-import json
 import os
 import shutil
 import sys
@@ -19,6 +18,7 @@ from typing import Any, Literal
 
 from filelock import FileLock
 
+from sweeper.errors import WandbError
 from sweeper.record.follower import Follower
 from sweeper.record.run_folder import RunFolder, write_json
 from sweeper.record.state.trial import Trial
@@ -26,7 +26,9 @@ from sweeper.spec.domains.values import Scalar
 from sweeper.spec.points import Point, point_text
 from sweeper.spec.trainer.config import num_params
 from sweeper.status import Status
+from sweeper.typed_json import read_json
 from sweeper.views.format import headline
+from trainable.errors import UserError
 
 Mode = Literal["offline", "online"]
 
@@ -213,9 +215,18 @@ def _summary(trial: Trial) -> dict[str, object]:
 
 
 def _read_logged(folder: RunFolder) -> dict[str, Logged]:
+    """
+    Raises:
+        WandbError: the file is there, and says nothing of the kind.
+    """
     path = folder.wandb_logged
-    stored = json.loads(path.read_bytes()) if path.exists() else {}
-    return {trial_id: Logged(**entry) for trial_id, entry in stored.items()}
+    try:
+        return read_json(dict[str, Logged], path.read_bytes())
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as error:
+        problem = f"damaged ({error}); remove it, and what it knew of is logged again"
+        raise WandbError(f"{path}: {problem}") from None
 
 
 def offline_parts(folder: RunFolder, run_id: str = "*") -> list[Path]:
@@ -236,13 +247,20 @@ def main() -> None:
     """Mirror a folder until standard input ends, and then finish within seconds. Or `sync` it:
     upload all that is missing, however long it takes, and say whether there was anything."""
     folder = RunFolder(Path(sys.argv[1]))
-    if sys.argv[2] == "sync":
+    try:
+        _mirror(folder, sys.argv[2])
+    except UserError as error:
+        sys.exit(str(error))
+
+
+def _mirror(folder: RunFolder, how: str) -> None:
+    if how == "sync":
         mirror = WandbMirror(folder, "online")
         mirror.update(last=True)
         _require_complete(mirror)
         print("uploaded" if mirror.opened else NOTHING_NEW, flush=True)
         os._exit(0)  # every run is finished: nothing is left to wait for
-    _follow(folder, "online" if sys.argv[2] == "online" else "offline")
+    _follow(folder, "online" if how == "online" else "offline")
 
 
 def _follow(folder: RunFolder, mode: Mode) -> None:

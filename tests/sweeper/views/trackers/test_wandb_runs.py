@@ -209,7 +209,7 @@ def test_a_process_that_ends_early_is_told(tmp_path: Path, tiny_plan: Any) -> No
         folder.wandb_logged.write_text("{")
         process = WandbProcess(folder, "offline")
         process._process.wait()
-        with pytest.raises(WandbError, match=r"JSONDecodeError: .*; the rest can be uploaded"):
+        with pytest.raises(WandbError, match=r"logged\.json: damaged .*; the rest can be"):
             process.refresh(sweep.state)
 
 
