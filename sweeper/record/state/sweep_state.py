@@ -46,7 +46,7 @@ from sweeper.record.state.stints import Stints
 from sweeper.record.state.trial import Trial
 from sweeper.record.state.warm_start import WarmStart
 from sweeper.spec.clock import clock_per_step
-from sweeper.spec.domains.scale import require_on_scale
+from sweeper.spec.domains.scale import Scale, require_on_scale, scale_of_domain
 from sweeper.spec.domains.values import Settings
 from sweeper.spec.sweep_spec import SweepSpec
 from sweeper.spec.trainer.config import AnyConfig, num_params
@@ -284,13 +284,17 @@ class SweepState:
         Raises:
             ValueError: one has no place on the scale of what the search gives.
         """
-        for name, domain in self.spec.space.items():
+        for name, scale in self._scales.items():
             if name in recorded:
                 try:
-                    require_on_scale(domain, recorded[name])
+                    require_on_scale(scale, recorded[name])
                 except ValueError as error:
                     raise ValueError(f"values.{name}: {error}") from None
         return recorded
+
+    @cached_property
+    def _scales(self) -> dict[str, Scale]:
+        return {name: scale_of_domain(domain) for name, domain in self.spec.space.items()}
 
     def _config(self, recorded: Settings) -> AnyConfig:
         data = (

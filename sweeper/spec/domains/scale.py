@@ -22,14 +22,13 @@ def scale_of_domain(domain: Domain) -> Scale:
     return "log" if isinstance(domain, LogRange) else "linear"
 
 
-def require_on_scale(domain: Domain, value: Scalar) -> None:
+def require_on_scale(scale: Scale, value: Scalar) -> None:
     """
     Raises:
-        ValueError: the value has no place on the domain's scale.
+        ValueError: the scale has no place for the value.
     """
-    scale = scale_of_domain(domain)
     if scale != "category" and require_number(value) <= 0 and scale == "log":
-        raise ValueError(f"must be above 0, since its scale is log, got {value!r}")
+        raise ValueError(f"must be above 0 on a log scale, got {value!r}")
 
 
 def numbers_of(values: Sequence[Scalar]) -> list[float] | None:
