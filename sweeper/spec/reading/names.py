@@ -35,22 +35,41 @@ _NOT_OFFERED: Synonyms = {
     "a step is one batch of batch_size": "gradient_accumulation_steps grad_accum",
 }
 _SCHEDULERS: Synonyms = {
-    "hyperband, with search: {algorithm: tpe}": "bohb",
-    "asha": "sha successive_halving async_hyperband",
-    "fifo": "none",
-    "median": "median_stopping medianstopping",
-    "pbt": "population_based_training pb2",
+    "hyperband, with search: {algorithm: tpe}": "bohb hyperbandforbohb",
+    "hyperband": "hyperbandscheduler hyperbandpruner",
+    "asha": "sha successive_halving async_hyperband asyncsuccessivehalving ashascheduler "
+    "asynchyperband asynchyperbandscheduler successivehalvingpruner",
+    "fifo": "none fifoscheduler noppruner",
+    "median": "median_stopping medianstopping medianstoppingrule medianpruner",
+    "pbt": "population_based_training populationbasedtraining pb2",
 }
 _DOMAINS: Synonyms = {
-    "grid": "values list",
+    "grid": "values list grid_search ordinal",
+    "grid, or `train:` for one value alone": "value const constant fixed",
     "choice": "categorical options",
     "randint": "int",
-    "normal": "gaussian",
+    "normal": "gaussian randn",
     "loguniform": "log_uniform_values",
-    "uniform, as {uniform: [low, high]}": "min max low high lower upper type distribution",
+    "uniform, as {uniform: [low, high]}": "min max low high lower upper type distribution "
+    "float suggest_float",
     "uniform, with a step": "quniform",
     "randint, with a step": "qrandint",
     "loguniform, with a step": "qloguniform",
+}
+# What other programs call a key that is here.
+_KEYS: Synonyms = {
+    "space": "parameters params param_space config_space search_space hyperparameters",
+    "search.algorithm": "method sampler algo search_alg tuner",
+    "search.num_trials": "num_samples n_trials max_trials max_evals run_cap",
+    "objective.mode": "direction goal",
+    "scheduler": "pruner early_terminate early_stopping",
+    "scheduler.grace_steps": "grace_period min_iter min_resource",
+    "scheduler.reduction_factor": "eta",
+    "train.max_steps": "max_t max_iter",
+    "max_concurrent": "max_concurrent_trials n_jobs",
+    "max_retries": "max_failures",
+    "resources": "resources_per_trial",
+    "max_spend": "time_budget_s",
 }
 # Of keys that have one of several words, by the last part of their names.
 _WORDS: Mapping[str | int, Synonyms] = {
@@ -87,8 +106,21 @@ def swept_hint(name: str, swept: Collection[str]) -> str:
     return _meant(name, swept, called)
 
 
-def domain_hint(kind: str) -> str:
-    return _meant(kind, DOMAINS, _DOMAINS)
+def domain_hint(kind: str, stated: object = None) -> str:
+    """
+    Args:
+        stated: What is said of the domain: whether its bounds are of a logarithm, perhaps.
+    """
+    hint = _meant(kind, DOMAINS, _DOMAINS)
+    return hint.replace("uniform", "loguniform") if "low" in hint and _says_log(stated) else hint
+
+
+def _says_log(stated: object) -> bool:
+    if not isinstance(stated, Mapping):
+        return isinstance(stated, str) and "log" in stated.lower()
+    return any(
+        _says_log(value) or (value is True and _says_log(key)) for key, value in stated.items()
+    )
 
 
 def scheduler_hint(kind: str) -> str:
@@ -102,6 +134,12 @@ def word_hint(key: str | int, word: str, known: Collection[str]) -> str:
 
 def key_hint(key: str, section: str, known: list[str]) -> str:
     """What may be meant by a key that a section has not: one that it has, or one of another."""
+    if (home := _known_as(key, _KEYS)) is not None:
+        inner, _, own = home.rpartition(".")
+        if inner != section:
+            return f"; did you mean '{home}'?"
+        if own in known:
+            return f"; did you mean '{own}'?"
     if hint := nearest(key, known):
         return hint
     homes = {*_homes(key)}  # also in this section, which then is of another type
@@ -111,7 +149,7 @@ def key_hint(key: str, section: str, known: list[str]) -> str:
 
 def top_key_hint(key: str) -> str:
     """What may be meant by a key that stands at the top of a file, where there is none such."""
-    if homes := _homes(key):
+    if homes := _homes(key) or [home for home in [_known_as(key, _KEYS)] if home]:
         return f"; did you mean '{homes[0]}'?"
     if _known_as(key, _NOT_OFFERED) is not None:
         return setting_hint(key)

@@ -210,4 +210,4 @@ def _no_domain(node: Plain) -> str:
     wrong = [key for key in node if key not in DOMAINS]
     if not wrong or len(wrong) < len(node):
         return f"must have one key out of {kinds}, got {', '.join(node) or 'none'}"
-    return f"'{wrong[0]}' is none of {kinds}{domain_hint(wrong[0])}"
+    return f"'{wrong[0]}' is none of {kinds}{domain_hint(wrong[0], node)}"

@@ -56,6 +56,13 @@ def test_of_settings(name: str, hint: str) -> None:
         ("spaces", "; did you mean 'space'?"),
         ("max_retry", "; did you mean 'max_retries'?"),
         ("dropout", "; dropout is not offered: the model has none"),
+        ("num_samples", "; did you mean 'search.num_trials'?"),  # Ray Tune
+        ("param_space", "; did you mean 'space'?"),
+        ("parameters", "; did you mean 'space'?"),  # W&B
+        ("method", "; did you mean 'search.algorithm'?"),
+        ("early_terminate", "; did you mean 'scheduler'?"),
+        ("direction", "; did you mean 'objective.mode'?"),  # Optuna
+        ("pruner", "; did you mean 'scheduler'?"),
         ("foo", ""),
     ],
 )
@@ -69,6 +76,11 @@ def test_of_keys_at_the_top(key: str, hint: str) -> None:
         ("search", Search, "trials", "; did you mean 'num_trials'?"),
         ("search", Search, "metric", "; did you mean 'objective.metric'?"),
         ("search", Search, "max_steps", "; did you mean 'train.max_steps'?"),
+        ("search", Search, "sampler", "; did you mean 'algorithm'?"),
+        ("search", Search, "direction", "; did you mean 'objective.mode'?"),
+        ("scheduler", SCHEDULERS["asha"], "grace_period", "; did you mean 'grace_steps'?"),
+        ("scheduler", SCHEDULERS["asha"], "max_t", "; did you mean 'train.max_steps'?"),
+        ("scheduler", SCHEDULERS["pbt"], "min_iter", ""),
         ("scheduler", SCHEDULERS["pbt"], "grace_steps", ""),  # of another type of the section
         ("scheduler", SCHEDULERS["pbt"], "mode", ""),  # of two sections, so it is not known which
     ],
@@ -83,6 +95,16 @@ def test_of_words() -> None:
     assert domain_hint("values") == "; did you mean 'grid'?"
     assert domain_hint("log_uniform") == "; did you mean 'loguniform'?"
     assert domain_hint("min") == "; did you mean 'uniform', as {uniform: [low, high]}?"
+    assert domain_hint("distribution", {"distribution": "log_uniform_values", "min": 1}) == (
+        "; did you mean 'loguniform', as {loguniform: [low, high]}?"
+    )
+    assert domain_hint("suggest_float", {"suggest_float": {"low": 1, "log": True}}) == (
+        "; did you mean 'loguniform', as {loguniform: [low, high]}?"
+    )
+    assert domain_hint("low", {"low": 1, "high": 2, "log": False}) == domain_hint("min")
+    assert domain_hint("value") == "; did you mean 'grid', or `train:` for one value alone?"
+    assert domain_hint("randn") == "; did you mean 'normal'?"
+    assert scheduler_hint("AsyncHyperBandScheduler") == "; did you mean 'asha'?"
     assert word_hint("metric", "val_los", OUR_METRICS) == "; did you mean 'val_loss'?"
     assert word_hint("metric", "ppl", OUR_METRICS) == "; did you mean 'val_perplexity'?"
     assert word_hint("mode", "minimize", ("min", "max")) == "; did you mean 'min'?"
