@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from sweeper.errors import RunFolderError
+from sweeper.errors import RunFolderError, SpecError
 from sweeper.record.journal import read_journal
 from sweeper.record.run_folder import RunFolder
 from sweeper.record.state.events import Event, SessionStarted
@@ -25,14 +25,24 @@ def effective_spec(
         SpecError: sweep.yaml, or a change, is not right.
         RunFolderError: the journal is damaged.
     """
-    recorded = read_journal(folder.journal) if events is None else events
-    overrides = all_overrides(recorded, changes)
+    recorded = list(read_journal(folder.journal) if events is None else events)
     if not folder.spec.exists():
         raise RunFolderError(
             f"{folder.spec}: no such file; restore it from a copy, or from the search space that "
             "the sweep was made from"
         )
-    return load_spec(folder.spec, overrides)
+    try:
+        return load_spec(folder.spec, all_overrides(recorded, changes))
+    except SpecError as error:
+        typed = tuple(f"--set {change.partition('=')[0]}" for change in changes)
+        raise SpecError(
+            [
+                f"{folder.journal}: session_started: {problem}"
+                if problem.startswith("--set ") and not problem.startswith(typed)
+                else problem
+                for problem in error.problems
+            ]
+        ) from None
 
 
 def all_overrides(events: Iterable[Event], changes: Sequence[str] = ()) -> list[str]:

@@ -47,7 +47,7 @@ from sweeper.record.state.trial import Trial
 from sweeper.record.state.warm_start import WarmStart
 from sweeper.spec.clock import clock_per_step
 from sweeper.spec.domains.scale import Scale, require_on_scale, scale_of_domain
-from sweeper.spec.domains.values import Settings
+from sweeper.spec.points import Point
 from sweeper.spec.sweep_spec import SweepSpec
 from sweeper.spec.trainer.config import AnyConfig, num_params
 from sweeper.status import Decision, Status
@@ -123,6 +123,8 @@ class SweepState:
                 self.sessions[-1].outcome = event.outcome
                 self.interrupt()
             case WarmStarted():
+                for place, seen in enumerate(event.points):
+                    self._require_on_scales(f"points.{place}.values", seen.values)
                 self.warm_start = WarmStart.from_event(event)
             case TrialCreated():
                 self._create(event)
@@ -151,14 +153,18 @@ class SweepState:
         if self.finals is None:
             raise ValueError("event: sweep.yaml has no finals")
         if isinstance(event, FinalsStarted):
+            for place, point in enumerate(event.points):
+                self._require_on_scales(f"points.{place}", point)
             self.finals.begun = event
         else:
+            if event.winner is not None and event.winner not in self.finals.points:
+                raise ValueError("winner: is none of the points of the finals")
             self.finals.ended = event
 
     def _create(self, event: TrialCreated) -> None:
         if event.id in self.trials:
             raise ValueError(f"id: trial {event.id} has been created before")
-        trial = Trial(event.id, self._values(event.values), self._config(event.config))
+        trial = Trial(event.id, event.values, self._config(event))
         if event.taken is not None:
             self._take(trial, event.taken)
         self._branch(trial, event)
@@ -218,6 +224,8 @@ class SweepState:
                 trial.attempts += 1
                 trial.error = trial.failed_at = None
             case Evaluated():
+                if event.metrics.step <= trial.step:
+                    raise ValueError(f"metrics.step: must be above {trial.step}, the last one")
                 trial.evaluations.append(event.metrics)
                 trial.decision = event.decision
                 trial.rung = event.rung or trial.rung
@@ -239,8 +247,7 @@ class SweepState:
             case Exploited():
                 if event.source not in self.trials:
                     raise ValueError(f"source: there is no trial {event.source!r}")
-                trial.values = self._values(event.values)
-                trial.config = self._config(event.config)
+                trial.values, trial.config = event.values, self._config(event)
                 self._stored(trial, event, found=False)
                 self.arrivals.settle(event.trial, event.rung, kept=False)
                 self._go_on(trial, Promotion(event.trial, event.rung, event.source))
@@ -279,28 +286,38 @@ class SweepState:
         trial.checkpoint = newest.name if newest else None
         trial.checkpoint_step = newest.step if newest else None
 
-    def _values(self, recorded: Settings) -> Settings:
+    def _require_on_scales(self, where: str, recorded: Point) -> None:
         """
         Raises:
-            ValueError: one has no place on the scale of what the search gives.
+            ValueError: a value has no place on the scale of what the search gives.
         """
         for name, scale in self._scales.items():
             if name in recorded:
                 try:
                     require_on_scale(scale, recorded[name])
                 except ValueError as error:
-                    raise ValueError(f"values.{name}: {error}") from None
-        return recorded
+                    raise ValueError(f"{where}.{name}: {error}") from None
 
     @cached_property
     def _scales(self) -> dict[str, Scale]:
         return {name: scale_of_domain(domain) for name, domain in self.spec.space.items()}
 
-    def _config(self, recorded: Settings) -> AnyConfig:
+    def _config(self, event: TrialCreated | Exploited) -> AnyConfig:
+        """
+        Raises:
+            ValueError: a value is none, or the trial runs with another.
+        """
+        self._require_on_scales("values", event.values)
         data = (
             CorpusFolder(place_here(self.spec.data)).of_trials if self.spec.data else {}
         )  # it may move
-        return self.spec.known.config({**recorded, **data})
+        config = self.spec.known.config({**event.config, **data})
+        settings = config.to_dict()
+        for name, value in event.values.items():
+            # A bundle is no setting; the home in a path to weights may have been another.
+            if name in settings and settings[name] != value and name != "init_from":
+                raise ValueError(f"config.{name}: {settings[name]}, but its value is {value}")
+        return config
 
     def _go_on(self, trial: Trial, promotion: Promotion) -> None:
         trial.status, trial.decision = Status.PENDING, Decision.CONTINUE
