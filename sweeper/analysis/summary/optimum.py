@@ -223,7 +223,9 @@ class _Cut:
         at = self.values.index(best)
         before, after = self.values[max(0, at - 1)], self.values[at : at + 2][-1]
         surface = self.depth.surface(self.best)
-        luck = surface.noise * math.sqrt(2 * math.log(len(surface.finals)))
+        own = next(end.deviation for end in self.depth.ends if end.point == self.best)
+        noise = math.hypot(surface.noise, own)  # of its seeds, where it has several
+        luck = noise * math.sqrt(2 * math.log(len(surface.finals)))
         worse = np.interp(best, nodes, expected) - expected.min()
         measured = [end.point for end in self.depth.ends if end.measured]
         name = self.parameter.name

@@ -237,3 +237,10 @@ def test_a_best_trial_beside_the_valley_of_a_random_sweep_is_no_contradiction() 
             known.append(found.is_known)
             assert found.low <= (1e-3 if found.name == "learning_rate" else 50) <= found.high
     assert all(known)
+
+
+def test_a_winner_by_luck_of_its_seeds_contradicts_nothing() -> None:
+    for number in range(8):
+        loss, _ = drawn_curve(np.random.default_rng(500 + number))
+        found = interval(np.linspace(-3, 3, 41), loss, 0.1, 2, number)
+        assert found.is_known, number
