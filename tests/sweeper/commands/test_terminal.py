@@ -27,6 +27,8 @@ from tests.sweeper.conftest import TINY
 from trainable.config import TrainConfig
 from trainable.loop.training import Trainer
 
+pytestmark = pytest.mark.slow
+
 STYLE = re.compile(r"\x1b\[[0-9;?]*[mhl]")
 MOVE = re.compile(r"\x1b\[[0-9;]*[A-Za-z]|\r?\n|\r")  # to a line, or back to its beginning
 COLOUR = re.compile(r"\x1b\[(?:\d+;)*(?:3[0-7]|9[0-7]|38)(?:;\d+)*m")

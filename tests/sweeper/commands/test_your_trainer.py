@@ -18,6 +18,8 @@ from sweeper.record.run_folder import RunFolder
 from sweeper.record.state.events import Evaluated, SessionEnded
 from tests.sweeper.waiting import wait_until
 
+pytestmark = pytest.mark.slow
+
 # Learns one number; its accuracy falls with the distance from it.
 PROGRAM = textwrap.dedent("""
     import json, pathlib, sys, time

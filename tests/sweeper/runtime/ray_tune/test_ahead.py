@@ -37,6 +37,7 @@ def told_twice(driver: Driver) -> int:
     return driver.wait()
 
 
+@pytest.mark.slow
 def test_no_evaluation_is_lost(
     tmp_path: Path, write_space: Any, cluster: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:

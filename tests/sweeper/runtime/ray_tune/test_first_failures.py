@@ -25,6 +25,7 @@ BROKEN_IN = {  # with what is told of it
 }
 
 
+@pytest.mark.slow
 def test_it_is_not_made_for_every_trial(
     tmp_path: Path, write_space: Any, cluster: None, capfd: pytest.CaptureFixture[str]
 ) -> None:
