@@ -316,7 +316,7 @@ class SweepState:
         for name, value in event.values.items():
             # A bundle is no setting; the home in a path to weights may have been another.
             if name in settings and settings[name] != value and name != "init_from":
-                raise ValueError(f"config.{name}: {settings[name]}, but its value is {value}")
+                raise ValueError(f"config.{name}: {settings[name]}, but values.{name} is {value}")
         return config
 
     def _go_on(self, trial: Trial, promotion: Promotion) -> None:

@@ -43,8 +43,8 @@ def a_point_of_another_kind(events: list[dict[str, Any]]) -> None:
     ("name", "contradict", "told"),
     [
         ("seeds", a_config_that_is_not_of_its_values,
-         r"config\.learning_rate: 0\.002, but its value is 0\.001"),
-        ("population", another_config_on_its_way, r"config\.learning_rate: 0\.5, but its value is"),
+         r"config\.learning_rate: 0\.002, but values.learning_rate is 0\.001"),
+        ("population", another_config_on_its_way, r"config\.learning_rate: 0\.5, but values"),
         ("seeds", a_step_back, r"metrics\.step: must be above \d+, the last one"),
         ("warm", a_point_of_another_kind, r"points\.0\.values\.learning_rate: must be"),
     ],
