@@ -144,7 +144,7 @@ def test_a_kill_by_rays_memory_monitor_is_one_failure(
     monkeypatch.setenv("RAY_memory_monitor_refresh_ms", "100")
     space = write_space(
         space={"learning_rate": {"grid": [EXITS, SOUND]}}, scheduler={"type": "fifo"},
-        train={"eval_every_steps": 4}, max_retries=3, max_concurrent=1,
+        train={"eval_every_steps": 4}, max_retries=20, max_concurrent=1,
     )  # fmt: skip
     folder = run(space, tmp_path, EATER)
     rows = {r["learning_rate"]: r for r in pq.read_table(folder.results).to_pylist()}
