@@ -77,7 +77,7 @@ def list_run_folders(
         from sweeper.record.stores.in_bucket import pull_all  # a disk needs none of it
 
         with reached(runs):
-            pull_all(runs, address, known, unread and _told(unread))
+            pull_all(runs, address, known, unread)
     names, changed = RunFolder(Path("*")), dict[Path, float]()
     for record in (*runs.glob(str(names.journal)), *runs.glob(str(names.results))):
         if record.is_file():
@@ -85,13 +85,6 @@ def list_run_folders(
             when = status.st_ctime if address is None else status.st_mtime
             changed.setdefault(record.parent, when)
     return [RunFolder(path) for path in sorted(changed, key=changed.__getitem__)]
-
-
-def _told(unread: Callable[[str, RunFolderError], None]) -> Callable[[str, OSError], None]:
-    def tell(name: str, error: OSError) -> None:
-        unread(name, RunFolderError(f"cannot be read ({error.strerror or error})"))
-
-    return tell
 
 
 def list_with_unread(runs: Path) -> list[tuple[RunFolder, RunFolderError | None]]:

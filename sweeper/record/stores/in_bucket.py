@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from sweeper.errors import StorageError
+from sweeper.errors import RunFolderError, StorageError
 from sweeper.record.buckets.bucket import Bucket
 from sweeper.record.state.checkpoints import checkpoint_folders
 from sweeper.record.stores.disk import Disk
@@ -112,7 +112,7 @@ def pull_all(
     runs: Path,
     address: str,
     known: Collection[str] = (),
-    unread: Callable[[str, OSError], None] | None = None,
+    unread: Callable[[str, RunFolderError], None] | None = None,
 ) -> None:
     """Have here what the bucket has, and no other sweep.
 
@@ -130,7 +130,7 @@ def pull_all(
         except OSError as error:
             if unread is None:
                 raise
-            unread(name, error)
+            unread(name, RunFolderError(f"cannot be read ({error.strerror or error})"))
     for folder in runs.glob("[!.]*/"):  # a sweep that is being made is hidden
         if folder.name not in names and not Disk(folder).is_held:
             shutil.rmtree(folder, ignore_errors=True)

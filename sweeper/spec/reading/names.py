@@ -43,6 +43,7 @@ _SCHEDULERS: Synonyms = {
     "median": "median_stopping medianstopping medianstoppingrule medianpruner",
     "pbt": "population_based_training populationbasedtraining pb2",
 }
+_BOUNDS = "min max low high lower upper type distribution float suggest_float"
 _DOMAINS: Synonyms = {
     "grid": "values list grid_search ordinal",
     "grid, or `train:` for one value alone": "value const constant fixed",
@@ -50,12 +51,12 @@ _DOMAINS: Synonyms = {
     "randint": "int",
     "normal": "gaussian randn",
     "loguniform": "log_uniform_values",
-    "uniform, as {uniform: [low, high]}": "min max low high lower upper type distribution "
-    "float suggest_float",
+    "uniform, as {uniform: [low, high]}": _BOUNDS,
     "uniform, with a step": "quniform",
     "randint, with a step": "qrandint",
     "loguniform, with a step": "qloguniform",
 }
+_LOG_DOMAINS: Synonyms = {"loguniform, as {loguniform: [low, high]}": _BOUNDS}
 # What other programs call a key that is here.
 _KEYS: Synonyms = {
     "space": "parameters params param_space config_space search_space hyperparameters",
@@ -111,8 +112,7 @@ def domain_hint(kind: str, stated: object = None) -> str:
     Args:
         stated: What is said of the domain: whether its bounds are of a logarithm, perhaps.
     """
-    hint = _meant(kind, DOMAINS, _DOMAINS)
-    return hint.replace("uniform", "loguniform") if "low" in hint and _says_log(stated) else hint
+    return _meant(kind, DOMAINS, {**(_LOG_DOMAINS if _says_log(stated) else {}), **_DOMAINS})
 
 
 def _says_log(stated: object) -> bool:
@@ -149,8 +149,8 @@ def key_hint(key: str, section: str, known: list[str]) -> str:
 
 def top_key_hint(key: str) -> str:
     """What may be meant by a key that stands at the top of a file, where there is none such."""
-    if homes := _homes(key) or [home for home in [_known_as(key, _KEYS)] if home]:
-        return f"; did you mean '{homes[0]}'?"
+    if home := next(iter(_homes(key)), None) or _known_as(key, _KEYS):
+        return f"; did you mean '{home}'?"
     if _known_as(key, _NOT_OFFERED) is not None:
         return setting_hint(key)
     known = {name: f"train.{name}" for name in OURS.types} | {

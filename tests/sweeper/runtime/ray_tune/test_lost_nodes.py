@@ -134,17 +134,18 @@ def test_a_lost_node_costs_nothing_but_the_steps_since_the_checkpoint(
 def test_a_kill_by_rays_memory_monitor_is_one_failure(
     tmp_path: Path, write_space: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The monitor's threshold is what is in use now and a little more."""
+    """The monitor's threshold is what is in use now and more than other tests take meanwhile."""
     kib = {
         line.split(":")[0]: int(line.split()[1])
         for line in Path("/proc/meminfo").read_text().splitlines()
     }
-    threshold = (kib["MemTotal"] - kib["MemAvailable"] + 1.2 * 2**20) / kib["MemTotal"]
+    more = min(kib["MemAvailable"] // 2, 4 * 2**20)
+    threshold = (kib["MemTotal"] - kib["MemAvailable"] + more) / kib["MemTotal"]
     monkeypatch.setenv("RAY_memory_usage_threshold", f"{threshold:.3f}")
     monkeypatch.setenv("RAY_memory_monitor_refresh_ms", "100")
     space = write_space(
         space={"learning_rate": {"grid": [EXITS, SOUND]}}, scheduler={"type": "fifo"},
-        train={"eval_every_steps": 4}, max_retries=20, max_concurrent=1,
+        train={"eval_every_steps": 4}, max_retries=3, max_concurrent=1,
     )  # fmt: skip
     folder = run(space, tmp_path, EATER)
     rows = {r["learning_rate"]: r for r in pq.read_table(folder.results).to_pylist()}

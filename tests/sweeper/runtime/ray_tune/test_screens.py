@@ -37,7 +37,7 @@ def started(
     driver = subprocess.Popen(
         command, cwd=ROOT, text=True, start_new_session=True, preexec_fn=prepare, **to
     )
-    wait_until(driver, gate.with_suffix(".waited-at").exists)  # type: ignore[arg-type]
+    wait_until(driver, gate.with_suffix(".waited-at").exists)
     return driver
 
 
@@ -126,7 +126,7 @@ def test_interrupted_without_a_screen_it_saves_what_runs(
     driver = started(space, folder, gate, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     driver.stdout.close()  # type: ignore[union-attr]
     os.killpg(driver.pid, number)
-    wait_until(driver, pausing.exists)  # type: ignore[arg-type]
+    wait_until(driver, pausing.exists)
     gate.touch()
     assert driver.wait() == ExitCode.INTERRUPTED
     assert_checkpointed(folder, step=8)  # where its stretch of training ends
