@@ -24,6 +24,7 @@ DAMAGED = [
     b'{"a":' * 100_000,
     b'{"step": 1e999, "metrics": []}',
     b'{"step": -3, "metrics": []}',
+    b'{"step": "3", "metrics": []}',
     b'{"step": 9223372036854775808, "metrics": []}',
     b'{"step": ' + b"9" * 5000 + b', "metrics": []}',
     b'{"prompt": "", "temperature": NaN, "texts": []}',

@@ -1,6 +1,7 @@
 """The finals: how many more seeds run and when; killed at any event, they go on as if nothing had
 been."""
 
+import json
 import math
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ import pytest
 
 from sweeper.engine.session.resuming import Changes, prepare_resumption
 from sweeper.engine.sweep import Sweep
-from sweeper.errors import SpecError
+from sweeper.errors import RunFolderError, SpecError
 from sweeper.plan.plan import Plan
 from sweeper.record.replay import replay
 from sweeper.record.state.events import FinalsEnded
@@ -62,6 +63,18 @@ def test_several_slots_share_a_round_and_wait_for_its_end(
     assert sweep.next_trial() is None
     assert not sweep.is_over
     sweep.journal.close()
+
+
+def test_a_winner_that_took_no_part_is_told(tmp_path: Path, losses: Any, plan_of: Any) -> None:
+    losses(noisy(TOLD_APART))
+    folder, plan = new_folder(tmp_path, plan_of()), plan_of()
+    drive(folder, plan)
+    events = list(raw_events(folder.journal))
+    (ended,) = [event for event in events if event["event"] == "finals_ended"]
+    ended["winner"] = {"learning_rate": 0.123}
+    folder.journal.write_text("".join(json.dumps(event) + "\n" for event in events))
+    with pytest.raises(RunFolderError, match="winner: is none of the points of the finals"):
+        replay(plan.spec, folder)
 
 
 @pytest.mark.parametrize("seeds", [None, [0, 1]])
