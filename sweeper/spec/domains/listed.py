@@ -47,7 +47,9 @@ class _Options(Domain):
 
     def meaning(self, key: str, value: Scalar) -> Settings:
         listed = self._listed()
-        return listed[str(value)] if isinstance(listed, dict) else {key: value}
+        if isinstance(listed, dict):
+            return listed.get(str(value), {})  # a trial may be of a bundle that was taken out since
+        return {key: value}
 
 
 Values = Annotated[list[Scalar], Field(min_length=1), AfterValidator(each_once)]

@@ -12,6 +12,7 @@ import trainable
 from sweeper.engine.session.fingerprint import take_fingerprint
 from sweeper.errors import RunFolderError
 from sweeper.record.effective_spec import effective_spec
+from sweeper.views.report.writing import write_report
 from tests.sweeper.engine.session.conftest import (
     edit,
     go_on,
@@ -65,6 +66,17 @@ def test_a_smaller_space_that_was_accepted_does_not_wait_for_ever(started: Any) 
     unfinished(folder, keep=0.9)
     edit(folder.spec, "    - 0.001\n    - 0.01\n    - 0.1\n", "    - 0.001\n")
     assert len(go_on(folder, accept=True).trials) == 4
+
+
+def test_a_bundle_that_was_taken_out_is_still_that_of_its_trials(started: Any) -> None:
+    sizes = {"small": {"d_ff": 16}, "mid": {"d_ff": 32}, "big": {"d_ff": 48}}
+    space = {"size": {"grid": sizes}, "learning_rate": {"grid": [1e-3, 1e-2]}}
+    folder = started(scheduler={"type": "fifo"}, space=space)
+    unfinished(folder, keep=0.9)
+    edit(folder.spec, "      small:\n        d_ff: 16\n", "")
+    assert len(go_on(folder, accept=True).trials) == 6
+    write_report(folder)
+    assert "small" in folder.report.read_text()
 
 
 def test_decisions_that_were_made_cannot_be_accepted_away(started: Any) -> None:
