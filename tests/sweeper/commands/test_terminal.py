@@ -11,6 +11,7 @@ import struct
 import subprocess
 import sys
 import termios
+from codecs import getincrementaldecoder
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -59,6 +60,7 @@ class Terminal:
 
     def __init__(self, folder: Path, *arguments: str, width: int = 100, **env: str) -> None:
         self.screen = ""
+        self._decoder = getincrementaldecoder("utf-8")()
         main, terminal = pty.openpty()
         self._main = main
         self.resize(width)
@@ -84,7 +86,7 @@ class Terminal:
                 part = b""
             if not part:
                 break
-            self.screen += part.decode()
+            self.screen += self._decoder.decode(part)  # a letter may come in two parts
 
     def wait(self) -> int:
         self.read_until(lambda _: False)
