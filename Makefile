@@ -24,8 +24,8 @@ test-all: $(VENV)/.dev
 PYTEST := $(VENV)/bin/python -m pytest
 RAY    := tests/sweeper/runtime/ray_tune
 BESIDE := ray rays views record
-ray    := $(wildcard $(RAY)/test_[a-l]*.py) tests/sweeper/runtime/trainers tests/trainable
-rays   := $(wildcard $(RAY)/test_[m-z]*.py) tests/sweeper/runtime/ray_jobs tests/sweeper/runtime/test_in_process.py
+ray    := $(wildcard $(RAY)/test_[a-l]*.py) tests/trainable
+rays   := $(wildcard $(RAY)/test_[m-z]*.py) tests/sweeper/runtime/ray_jobs
 views  := tests/sweeper/commands tests/sweeper/views tests/sweeper/docs
 record := tests/sweeper/record tests/sweeper/engine tests/sweeper/strategy tests/sweeper/analysis
 # Threads that wait for one another by spinning take the cores from the other parts.
@@ -33,7 +33,7 @@ test test-all: export OPENBLAS_NUM_THREADS := 1
 test test-all: export OMP_WAIT_POLICY := PASSIVE
 ifeq ($(strip $(ARGS)),)
 define run_tests
-@echo "Beside what you see, and shown after it: most of tests/sweeper/runtime, tests/trainable $(views) $(record)"
+@echo "Beside what you see, and shown after it: $(RAY) in two parts, tests/trainable $(views) $(record)"
 @rm -f $(BESIDE:%=$(VENV)/%.rc)
 @$(foreach part,$(BESIDE),{ $(PYTEST) $(1) $($(part)) >$(VENV)/$(part).log 2>&1; echo $$? >$(VENV)/$(part).rc; } & ) \
 $(PYTEST) $(1) $(addprefix --ignore=,$(foreach part,$(BESIDE),$($(part)))); rest=$$?; \
